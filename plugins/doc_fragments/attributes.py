@@ -1,0 +1,48 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and tell what would change without changing anything.
+    support: full
+  diff_mode:
+    description: Tells what has changed, or would change, in diff mode.
+    support: full
+  idempotent:
+    description: A second run changes nothing.
+    support: full
+  action_group:
+    description: Use C(group/m365.offboarding.m365) in C(module_defaults) to set options for this module.
+    support: full
+    membership:
+      - m365.offboarding.m365
+"""
+
+    READ_ONLY = r"""
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and tell what would change without changing anything.
+    support: full
+    details: It never changes anything.
+  diff_mode:
+    description: Tells what has changed, or would change, in diff mode.
+    support: N/A
+    details: It never changes anything.
+  idempotent:
+    description: A second run changes nothing.
+    support: full
+  action_group:
+    description: Use C(group/m365.offboarding.m365) in C(module_defaults) to set options for this module.
+    support: full
+    membership:
+      - m365.offboarding.m365
+"""

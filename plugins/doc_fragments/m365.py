@@ -1,0 +1,157 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+requirements:
+  - msal >= 1.30
+  - requests >= 2.28
+options:
+  users:
+    description:
+      - Who is meant, each by user principal name or by object id. Names are never guessed, and nothing is ever created.
+      - An element may be a mapping with C(user) and C(left_at), the moment from which this user must be kept out. It is
+        written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00). Other keys are refused.
+      - One string may hold several users, separated by commas or newlines.
+      - A user who comes twice, by whatever name, is handled once; the latest C(left_at) counts.
+      - If any element is empty, of a wrong type, or not shaped like a name, the whole call is refused before anything is sent.
+      - Corresponds to C(userPrincipalName) and C(id) of the Graph user.
+    type: list
+    elements: raw
+    required: true
+    aliases: [user]
+  tenant_id:
+    description:
+      - The tenant, as GUID or as one of its domains.
+      - If not set, the environment variables E(AZURE_TENANT_ID) and E(AZURE_TENANT) are tried.
+      - Not needed with O(managed_identity) and O(access_token).
+    type: str
+  client_id:
+    description:
+      - The application (client) id of the app registration; with O(managed_identity), that of a user-assigned identity.
+      - If not set, the environment variable E(AZURE_CLIENT_ID) is used.
+    type: str
+  client_secret:
+    description:
+      - A client secret's value.
+      - >-
+        Of O(client_secret), O(certificate_path), O(federated_token_file), O(managed_identity) and O(access_token), at most one
+        may be given. If none is given, the environment is asked for one, in this order.
+      - The environment variables are E(AZURE_CLIENT_SECRET) and E(AZURE_SECRET). An empty variable counts as not set.
+    type: str
+  certificate_path:
+    description:
+      - A PEM or PFX file with the application's certificate and its private key.
+      - The environment variable is E(AZURE_CLIENT_CERTIFICATE_PATH).
+    type: path
+  certificate_password:
+    description:
+      - The password of the private key in O(certificate_path).
+      - The environment variable is E(AZURE_CLIENT_CERTIFICATE_PASSWORD).
+    type: str
+  federated_token_file:
+    description:
+      - A file with a token of another identity provider, for which Entra ID holds a federated credential (workload identity).
+      - The environment variable is E(AZURE_FEDERATED_TOKEN_FILE).
+    type: path
+  managed_identity:
+    description:
+      - Use the managed identity of the Azure machine on which the module runs.
+      - The environment variable is E(M365_MANAGED_IDENTITY).
+    type: bool
+  access_token:
+    description:
+      - A ready token for Microsoft Graph. It is not renewed.
+      - The environment variable is E(M365_ACCESS_TOKEN).
+    type: str
+  exchange_access_token:
+    description:
+      - A ready token for Exchange Online, beside O(access_token). Needed only where mailboxes are looked at.
+      - The environment variable is E(M365_EXCHANGE_ACCESS_TOKEN).
+    type: str
+  cloud:
+    description:
+      - The Microsoft cloud in which the tenant lives; decides the addresses.
+      - If not set, the environment variable E(M365_CLOUD) is used.
+    type: str
+    choices: [public, usgov, usgov_dod, china]
+    default: public
+  authority_url:
+    description:
+      - Address of Entra ID instead of the one of O(cloud). Must be https.
+      - If not set, the environment variable E(M365_AUTHORITY_URL) is used.
+    type: str
+  graph_url:
+    description:
+      - Address of Microsoft Graph instead of the one of O(cloud). Must be https.
+      - If not set, the environment variable E(M365_GRAPH_URL) is used.
+    type: str
+  exchange_url:
+    description:
+      - Address of Exchange Online instead of the one of O(cloud). Must be https.
+      - Microsoft's pages name two hosts for DoD and China; if the built-in one does not answer, give the other here.
+      - If not set, the environment variable E(M365_EXCHANGE_URL) is used.
+    type: str
+  validate_certs:
+    description:
+      - Whether TLS certificates are verified. Turning this off hands the credential to whoever is on the line.
+      - If not set, the environment variable E(M365_VALIDATE_CERTS) is used.
+    type: bool
+    default: true
+  ca_path:
+    description:
+      - A file with the certificate authorities to trust, for example that of a proxy that inspects TLS.
+      - If not set, the environment variable E(M365_CA_PATH) is used, then E(REQUESTS_CA_BUNDLE).
+    type: path
+  proxy:
+    description:
+      - Address of a proxy for all requests.
+      - If not set, the environment variable E(M365_PROXY) is used, then E(HTTPS_PROXY).
+    type: str
+  timeout:
+    description:
+      - Seconds that one request may take.
+      - If not set, the environment variable E(M365_TIMEOUT) is used.
+    type: float
+    default: 30
+  retry_timeout:
+    description:
+      - Seconds that one request may wait altogether before it is sent again, when Microsoft throttles, is not available,
+        or cannot be reached. A longer wait asked for by C(Retry-After) is a failure that names it.
+      - If not set, the environment variable E(M365_RETRY_TIMEOUT) is used.
+    type: float
+    default: 300
+  verify_timeout:
+    description:
+      - Seconds until a write must be seen when it is read back. After that it is told as V(accepted), not as V(verified).
+      - If not set, the environment variable E(M365_VERIFY_TIMEOUT) is used.
+    type: float
+    default: 30
+  protected_users:
+    description:
+      - Accounts that must never be touched (break-glass accounts, the automation's own), by user principal name, object id,
+        mail address or alias. They are refused whatever they are called by.
+      - The environment variable E(M365_PROTECTED_USERS), separated by commas or newlines, is added to this list, so that a
+        credential can carry accounts which the person launching a job cannot leave out.
+      - An entry that means nobody is told in a warning.
+    type: list
+    elements: str
+    default: []
+notes:
+  - Reading users needs the application permission C(User.Read.All) on Microsoft Graph.
+  - With the application permission C(User-LifeCycleInfo.Read.All), a past C(employeeLeaveDateTime) of a user counts as its
+    C(left_at) where none is given. One in the future is ignored, since people are dismissed early.
+  - Errors come one per user in C(users), each with Microsoft's code and request id and with what to do. One user's failure
+    never stops the others; the module fails at the end, with all records in its result.
+seealso:
+  - name: Remove a former employee, step 1
+    description: The page of Microsoft that this collection carries out.
+    link: https://learn.microsoft.com/microsoft-365/admin/add-users/remove-former-employee-step-1
+"""

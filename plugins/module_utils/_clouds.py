@@ -1,0 +1,61 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""Where Microsoft's services live, cloud by cloud."""
+
+from __future__ import annotations
+
+import dataclasses
+import urllib.parse
+
+from ._errors import OptionError
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoints:
+    """Base addresses without a trailing slash. A service's token scope is its address followed by C(/.default)."""
+
+    authority_url: str
+    graph_url: str
+    exchange_url: str
+
+
+# https://learn.microsoft.com/graph/deployments and the connection table of Connect-ExchangeOnline. Which host serves
+# Exchange's admin endpoint in DoD and China is documented twice, with two hosts: O(exchange_url) is the way out.
+CLOUDS = {
+    "public": Endpoints(
+        "https://login.microsoftonline.com", "https://graph.microsoft.com", "https://outlook.office365.com"
+    ),
+    "usgov": Endpoints(
+        "https://login.microsoftonline.us", "https://graph.microsoft.us", "https://outlook.office365.us"
+    ),
+    "usgov_dod": Endpoints(
+        "https://login.microsoftonline.us", "https://dod-graph.microsoft.us", "https://webmail.apps.mil"
+    ),
+    "china": Endpoints(
+        "https://login.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn", "https://partner.outlook.cn"
+    ),
+}
+
+
+def endpoints(cloud: str, **overrides: str | None) -> Endpoints:
+    """The addresses of C(cloud), with those of C(overrides) that are given.
+
+    :raises OptionError: an override that is no https address.
+    """
+    given = {name: _address(name, value) for name, value in overrides.items() if value}
+    return dataclasses.replace(CLOUDS[cloud], **given)
+
+
+def _address(option: str, value: str) -> str:
+    parts = urllib.parse.urlsplit(value)
+    if parts.scheme != "https" or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise OptionError(
+            f"{option} is not an address that a credential may be sent to.",
+            hint="Give https:// and a host, without user, query or fragment.",
+        )
+    return value.rstrip("/")

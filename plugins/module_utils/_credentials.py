@@ -1,0 +1,371 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""Which credential counts, and the tokens that Entra ID gives for it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import json
+import logging
+import sys
+import threading
+import time
+import typing as t
+
+from ._errors import CredentialError, MissingLibraryError, OffboardingError, OptionError
+
+# The options of one way to sign in: the first names it, the others belong to it.
+# The order is the one in which the environment is asked.
+KINDS: dict[str, tuple[str, ...]] = {
+    "secret": ("client_secret",),
+    "certificate": ("certificate_path", "certificate_password"),
+    "federated": ("federated_token_file",),
+    "managed_identity": ("managed_identity",),
+    "tokens": ("access_token", "exchange_access_token"),
+}
+ENVIRONMENT: dict[str, tuple[str, ...]] = {
+    "client_secret": ("AZURE_CLIENT_SECRET", "AZURE_SECRET"),
+    "certificate_path": ("AZURE_CLIENT_CERTIFICATE_PATH",),
+    "certificate_password": ("AZURE_CLIENT_CERTIFICATE_PASSWORD",),
+    "federated_token_file": ("AZURE_FEDERATED_TOKEN_FILE",),
+    "managed_identity": ("M365_MANAGED_IDENTITY",),
+    "access_token": ("M365_ACCESS_TOKEN",),
+    "exchange_access_token": ("M365_EXCHANGE_ACCESS_TOKEN",),
+}
+
+# https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+_HINTS = {
+    7000215: "Give the secret's value, not its id, and check that it belongs to this application.",
+    7000222: "The client secret has expired: add a new one to the app registration.",
+    700016: "No application with this client_id exists in this tenant: check client_id and tenant_id.",
+    90002: "No such tenant: check tenant_id.",
+    900023: "tenant_id is neither a GUID nor a domain name: check tenant_id.",
+    700027: "The certificate is not registered with this application, or is not the one whose key was used.",
+    7000112: "The application is disabled in this tenant: enable it under Enterprise applications.",
+    7000218: "The application needs a secret, a certificate or a federated token.",
+    70021: "No federated credential of this application matches the issuer, subject and audience of the token.",
+    500011: "The tenant does not know this service: it has no Exchange Online, or the address is wrong. "
+    "Leave the protocols step out for such a tenant.",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Credential:
+    """One way to sign in. C(kind) is a key of C(KINDS); C(values) holds its options, not shown by C(repr)."""
+
+    kind: str
+    values: t.Mapping[str, t.Any] = dataclasses.field(repr=False)
+
+
+def choose_credential(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> Credential:
+    """The credential that counts: options beat the environment as a group.
+
+    :raises OptionError: two kinds among the options, or none anywhere.
+    """
+    explicit = {name: options.get(name) for names in KINDS.values() for name in names if options.get(name)}
+    kinds = [kind for kind, names in KINDS.items() if any(name in explicit for name in names)]
+    if len(kinds) > 1:
+        given = " and ".join(sorted(explicit))
+        raise OptionError(f"Two kinds of credentials are given: {given}.", hint="Give one of them.")
+    if kinds:
+        return _credential(kinds[0], explicit)
+    found = {name: value for name in ENVIRONMENT if (value := first_set(environ, ENVIRONMENT[name]))}
+    if str(found.get("managed_identity", "")).lower() in ("0", "false", "no", "off"):
+        del found["managed_identity"]
+    for kind, names in KINDS.items():
+        if any(name in found for name in names if name != "certificate_password"):
+            return _credential(kind, {name: found[name] for name in names if name in found})
+    raise OptionError(
+        "No credential is given, neither as an option nor in the environment.",
+        hint="Set AZURE_TENANT_ID, AZURE_CLIENT_ID and one of AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, "
+        "AZURE_FEDERATED_TOKEN_FILE, or the options tenant_id, client_id and one of client_secret, certificate_path, "
+        "federated_token_file, managed_identity, access_token.",
+    )
+
+
+def first_set(environ: t.Mapping[str, str], names: t.Iterable[str]) -> str | None:
+    """The first of these variables that holds something. Empty counts as not given: AWX sets optional fields so."""
+    return next((environ[name] for name in names if environ.get(name, "").strip()), None)
+
+
+def _credential(kind: str, values: dict[str, t.Any]) -> Credential:
+    if kind == "certificate" and "certificate_path" not in values:
+        raise OptionError("certificate_password is given without certificate_path.")
+    return Credential(kind, values)
+
+
+@dataclasses.dataclass(frozen=True)
+class Token:
+    """A bearer token, and what its claims say (read, not verified: the services verify).
+
+    C(permissions) are the application permissions (C(roles)) or delegated scopes (C(scp)) for one audience;
+    C(None) when the token cannot be read.
+    """
+
+    value: str = dataclasses.field(repr=False)
+    tenant_id: str | None = None
+    object_id: str | None = None
+    permissions: frozenset[str] | None = None
+
+    @classmethod
+    def read(cls, value: str) -> Token:
+        try:
+            payload = value.split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+            permissions = {str(role) for role in claims.get("roles") or ()} | set(str(claims.get("scp", "")).split())
+            return cls(value, claims.get("tid"), claims.get("oid"), frozenset(permissions))
+        except (IndexError, ValueError, AttributeError, TypeError, binascii.Error):
+            return cls(value)
+
+
+class TokenHttp(t.Protocol):
+    """What msal needs of an HTTP client (https://msal-python.readthedocs.io, C(http_client))."""
+
+    def get(self, url: str, **kwargs: t.Any) -> t.Any: ...
+
+    def post(self, url: str, **kwargs: t.Any) -> t.Any: ...
+
+    def close(self) -> None: ...
+
+
+class TokenSource:
+    """Tokens for one application in one tenant: one per audience, renewed when they age or are refused.
+
+    :param on_secret: told every secret that comes up at run time, so that it can be masked in the output.
+    """
+
+    # Ask for a new token this long before the old one ends, as msal does.
+    _MARGIN = 300
+    # A token that is refused so soon after it replaced a refused one is not worth a third.
+    _RENEWAL_PAUSE = 60
+
+    def __init__(
+        self,
+        credential: Credential,
+        *,
+        tenant_id: str | None,
+        client_id: str | None,
+        authority_url: str,
+        http: TokenHttp,
+        on_secret: t.Callable[[str], None],
+        monotonic: t.Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._credential = credential
+        self._tenant_id = tenant_id
+        self._client_id = client_id
+        self._authority = f"{authority_url}/{tenant_id}"
+        self._http = http
+        self._on_secret = on_secret
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._tokens: dict[str, tuple[Token, float]] = {}
+        self._renewed: dict[str, float] = {}
+        for name in ("client_secret", "certificate_password", "access_token", "exchange_access_token"):
+            if credential.values.get(name):
+                on_secret(credential.values[name])
+        self._check()
+
+    def token(self, audience: str, service: str) -> Token:
+        """The token for C(audience), an address such as C(https://graph.microsoft.com).
+
+        :param service: C(Microsoft Graph) or C(Exchange Online), for the sentence when it fails.
+        :raises OffboardingError: no token is to be had.
+        """
+        with self._lock:
+            token, ends = self._tokens.get(audience, (None, 0.0))
+            if token is None or self._monotonic() > ends:
+                token = self._acquire(audience, service)
+            return token
+
+    def renew(self, audience: str, service: str, refused: Token) -> Token | None:
+        """Another token than C(refused), or C(None) when that makes no sense (any more)."""
+        with self._lock:
+            current = self._tokens[audience][0]
+            if current is not refused:
+                return current
+            last = self._renewed.get(audience)
+            if self._credential.kind == "tokens" or (
+                last is not None and self._monotonic() - last < self._RENEWAL_PAUSE
+            ):
+                return None
+            self._renewed[audience] = self._monotonic()
+            return self._acquire(audience, service)
+
+    def _check(self) -> None:
+        needed = {"tokens": (), "managed_identity": ()}.get(self._credential.kind, ("tenant_id", "client_id"))
+        missing = [name for name in needed if not getattr(self, f"_{name}")]
+        if missing:
+            raise OptionError(
+                f"{' and '.join(missing)} must be given with this kind of credential.",
+                hint="Set the option, or AZURE_TENANT_ID and AZURE_CLIENT_ID in the environment.",
+            )
+        if self._credential.kind == "certificate":
+            self._certificate = _read_certificate(
+                self._credential.values["certificate_path"], self._credential.values.get("certificate_password")
+            )
+
+    def _acquire(self, audience: str, service: str) -> Token:
+        if self._credential.kind == "tokens":
+            token, lifetime = self._ready_token(service), float("inf")
+        else:
+            answer = self._ask_entra(audience, service)
+            token, lifetime = Token.read(answer["access_token"]), float(answer.get("expires_in", 3600))
+        self._on_secret(token.value)
+        self._tokens[audience] = (token, self._monotonic() + max(lifetime - self._MARGIN, lifetime / 2))
+        return token
+
+    def _ready_token(self, service: str) -> Token:
+        option = "access_token" if service == "Microsoft Graph" else "exchange_access_token"
+        value = self._credential.values.get(option)
+        if not value:
+            raise OptionError(f"{option} is missing: ready tokens are used, and {service} needs its own.")
+        return Token.read(value)
+
+    def _ask_entra(self, audience: str, service: str) -> dict[str, t.Any]:
+        msal = _import_msal()
+        try:
+            # A new application object each time: msal answers from a memory of errors and tokens otherwise.
+            if self._credential.kind == "managed_identity":
+                answer = self._managed_identity(msal).acquire_token_for_client(resource=audience)
+            else:
+                answer = self._application(msal).acquire_token_for_client(scopes=[f"{audience}/.default"])
+        except OffboardingError:
+            raise
+        except Exception as exc:  # msal raises ValueError, RuntimeError and its own; their texts may hold bodies
+            raise CredentialError(
+                f"Entra ID gave no token for {service}: msal failed with {type(exc).__name__}.",
+                hint="Check tenant_id, authority_url and the credential.",
+            ) from None
+        if "access_token" not in answer:
+            raise entra_error(answer, service)
+        return t.cast("dict[str, t.Any]", answer)
+
+    def _application(self, msal: t.Any) -> t.Any:
+        if self._credential.kind == "secret":
+            proof: t.Any = self._credential.values["client_secret"]
+        elif self._credential.kind == "certificate":
+            proof = self._certificate
+            self._on_secret(proof["private_key"])
+        else:
+            assertion = _read_assertion(self._credential.values["federated_token_file"])
+            self._on_secret(assertion)
+            proof = {"client_assertion": lambda: assertion}
+        return msal.ConfidentialClientApplication(
+            self._client_id,
+            client_credential=proof,
+            authority=self._authority,
+            http_client=self._http,
+            instance_discovery=False,  # the operator chose authority_url; no public host need vouch for it
+        )
+
+    def _managed_identity(self, msal: t.Any) -> t.Any:
+        identity = (
+            msal.UserAssignedManagedIdentity(client_id=self._client_id)
+            if self._client_id
+            else msal.SystemAssignedManagedIdentity()
+        )
+        return msal.ManagedIdentityClient(identity, http_client=self._http)
+
+
+def entra_error(answer: t.Mapping[str, t.Any], service: str) -> CredentialError:
+    """Entra's refusal as a sentence: the AADSTS text without the ids that follow it, and what to do."""
+    codes = answer.get("error_codes") or []
+    text = str(answer.get("error_description") or answer.get("error") or "no reason given")
+    sentence = text.split(" Trace ID")[0].splitlines()[0].strip()[:300]
+    code = next((int(code) for code in codes if str(code).isdigit()), None)
+    return CredentialError(
+        f"Entra ID refused a token for {service}: {sentence}",
+        code=f"AADSTS{code}" if code else str(answer.get("error") or "") or None,
+        hint=_HINTS.get(code or 0),
+        request_id=answer.get("correlation_id"),
+    )
+
+
+def _import_msal() -> t.Any:
+    try:
+        import msal
+    except ImportError:
+        raise MissingLibraryError("msal", sys.executable) from None
+    # msal logs the bodies of answers it cannot read; without a handler Python would print them.
+    logging.getLogger("msal").addHandler(logging.NullHandler())
+    logging.getLogger("msal").propagate = False
+    return msal
+
+
+def _read_assertion(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            assertion = file.read().strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise CredentialError(f"federated_token_file {path} cannot be read: {_reason(exc)}.") from None
+    if not assertion:
+        raise CredentialError(f"federated_token_file {path} is empty.")
+    return assertion
+
+
+def _read_certificate(path: str, password: str | None) -> dict[str, str]:
+    """A PEM or PFX file as msal wants it: the key in clear (in memory only), the certificate, its SHA-1 thumbprint.
+
+    :raises CredentialError: missing, encrypted without password, no certificate, or key and certificate do not match.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError as exc:
+        raise CredentialError(f"certificate_path {path} cannot be read: {_reason(exc)}.") from None
+    try:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.serialization import pkcs12
+    except ImportError:
+        raise MissingLibraryError("cryptography (it comes with msal)", sys.executable) from None
+    secret = password.encode() if password else None
+    try:
+        if b"-----BEGIN" in content:
+            key: t.Any = serialization.load_pem_private_key(content, secret)
+            certificate: t.Any = x509.load_pem_x509_certificate(content)
+        else:
+            key, certificate, _chain = pkcs12.load_key_and_certificates(content, secret)
+    except (TypeError, ValueError) as exc:
+        raise CredentialError(_certificate_complaint(path, content, secret, exc)) from None
+    if key is None or certificate is None:
+        raise CredentialError(f"certificate_path {path} lacks the private key or the certificate; it must hold both.")
+    if key.public_key() != certificate.public_key():
+        raise CredentialError(f"certificate_path {path}: the private key does not belong to the certificate.")
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return {
+        "private_key": private.decode(),
+        "public_certificate": certificate.public_bytes(serialization.Encoding.PEM).decode(),
+        # With the thumbprint every msal since 1.30 takes this form; Entra compares it, it secures nothing.
+        "thumbprint": certificate.fingerprint(hashes.SHA1()).hex(),  # noqa: S303
+    }
+
+
+def _certificate_complaint(path: str, content: bytes, secret: bytes | None, exc: Exception) -> str:
+    pem = b"-----BEGIN" in content
+    if pem and b"PRIVATE KEY-----" not in content:
+        return f"certificate_path {path} holds no private key; it must hold the key and the certificate."
+    if pem and b"-----BEGIN CERTIFICATE-----" not in content:
+        return f"certificate_path {path} holds no certificate; it must hold the key and the certificate."
+    if isinstance(exc, TypeError) and secret is None:
+        return f"certificate_path {path} is encrypted: certificate_password is missing."
+    if isinstance(exc, TypeError):
+        return f"certificate_path {path} is not encrypted, yet certificate_password is given."
+    if not pem and content[:1] != b"\x30":
+        return f"certificate_path {path} is neither a PEM nor a PFX file."
+    if secret is None:
+        return f"certificate_path {path} cannot be opened without certificate_password, or is damaged."
+    return f"certificate_path {path} cannot be opened: certificate_password is wrong, or the file is damaged."
+
+
+def _reason(exc: Exception) -> str:
+    return (getattr(exc, "strerror", None) or type(exc).__name__).lower()

@@ -1,0 +1,136 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""What can go wrong, told in one sentence that says what to do next."""
+
+from __future__ import annotations
+
+import os
+import traceback
+
+
+class OffboardingError(Exception):
+    """A failure that a person can act on.
+
+    :param message: what failed, for whom and why; one sentence, no secret, no response body.
+    :param code: Microsoft's error code where there is one, otherwise one of ours (C(bad_option) and the like).
+    :param hint: what to do about it: the permission, role or option that is missing.
+    :param request_id: Microsoft's id of the request, which its support asks for.
+    :param outcome_unknown: the request may have been carried out although no answer says so.
+    """
+
+    default_code = "error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        hint: str | None = None,
+        request_id: str | None = None,
+        outcome_unknown: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        self.hint = hint
+        self.request_id = request_id
+        self.outcome_unknown = outcome_unknown
+
+    def __str__(self) -> str:
+        parts = [self.message]
+        if self.hint:
+            parts.append(self.hint)
+        if self.request_id:
+            parts.append(f"(request id {self.request_id})")
+        return " ".join(parts)
+
+    def within(self, deed: str) -> OffboardingError:
+        """The same failure, told as the reason why C(deed) ("Could not block jane@contoso.com") did not happen."""
+        return OffboardingError(
+            f"{deed}: {self.message}",
+            code=self.code,
+            hint=self.hint,
+            request_id=self.request_id,
+            outcome_unknown=self.outcome_unknown,
+        )
+
+    def as_record(self) -> dict[str, str | None]:
+        """The C(error) of a leaver's record."""
+        return {"code": self.code, "message": self.message, "hint": self.hint, "request_id": self.request_id}
+
+
+class OptionError(OffboardingError):
+    """The options cannot be meant as they are; nothing was sent."""
+
+    default_code = "bad_option"
+
+
+class MissingLibraryError(OffboardingError):
+    """A Python library is missing on the interpreter that runs the module; nothing was sent."""
+
+    default_code = "missing_library"
+
+    def __init__(self, library: str, interpreter: str) -> None:
+        super().__init__(
+            f"The Python library {library} is missing on {interpreter}, the interpreter that Ansible chose.",
+            hint=f"Install it there ('{interpreter} -m pip install msal requests'), or set ansible_python_interpreter "
+            "to one that has it, for example '{{ ansible_playbook_python }}'.",
+        )
+
+
+class CredentialError(OffboardingError):
+    """Entra ID gives no token for these credentials, or they cannot be read."""
+
+    default_code = "bad_credential"
+
+
+class NetworkError(OffboardingError):
+    """No usable answer arrived.
+
+    :param reached: false when the request surely never left this machine, so that nothing can have happened.
+    :param final: true when trying again cannot help (an untrusted certificate).
+    """
+
+    default_code = "network"
+
+    def __init__(self, message: str, *, reached: bool, final: bool = False, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint, outcome_unknown=reached)
+        self.reached = reached
+        self.final = final
+
+
+class ServiceError(OffboardingError):
+    """Microsoft answered, and the answer is a refusal or a fault.
+
+    :param status: the HTTP status of the answer.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        code: str,
+        hint: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        # 500, 502, 503 and 504 may come although the write was applied
+        # (https://learn.microsoft.com/graph/errors, "5xx" after a completed action).
+        super().__init__(message, code=code, hint=hint, request_id=request_id, outcome_unknown=status >= 500)
+        self.status = status
+
+
+def internal_error(exc: Exception) -> OffboardingError:
+    """A fault of ours, told without the exception's text and without values of variables: both may hold secrets."""
+    frames = traceback.extract_tb(exc.__traceback__)
+    place = " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in reversed(frames[-4:]))
+    return OffboardingError(
+        f"This is a fault of the collection: {type(exc).__name__} at {place}.",
+        code="internal",
+        hint="Please report it.",
+    )

@@ -1,0 +1,198 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""Exchange Online: reading and setting a mailbox's client protocols.
+
+The only REST way to Get-CASMailbox and Set-CASMailbox is C(adminapi/beta/{tenant}/InvokeCommand), the call that
+Microsoft's own PowerShell module makes. Microsoft gives third parties no contract for it: it may change without
+notice. Everything that knows it is in this file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+import uuid
+
+from ._credentials import Token
+from ._errors import CredentialError, NetworkError, OffboardingError, ServiceError
+from ._graph import OBJECT_ID
+from ._http import Answer, Call, Outcome, Response, Service, mapping
+
+# Our name -> the property of Get-CASMailbox and parameter of Set-CASMailbox.
+# https://learn.microsoft.com/powershell/module/exchangepowershell/set-casmailbox
+PROTOCOLS = {
+    "activesync": "ActiveSyncEnabled",
+    "owa": "OWAEnabled",
+    "mapi": "MAPIEnabled",
+    "ews": "EwsEnabled",
+    "pop": "PopEnabled",
+    "imap": "ImapEnabled",
+    "smtp_auth": "SmtpClientAuthenticationDisabled",
+    "outlook_mobile": "OutlookMobileEnabled",
+    "owa_for_devices": "OWAforDevicesEnabled",
+    "universal_outlook": "UniversalOutlookEnabled",
+    "mac_outlook": "MacOutlookEnabled",
+    "new_outlook": "OneWinNativeOutlookEnabled",
+}
+# Microsoft's page names these six; the others came later.
+DOCUMENTED_PROTOCOLS = ("activesync", "owa", "mapi", "ews", "pop", "imap")
+# The one switch that is true when the protocol is off. Null inherits the organisation's setting.
+_INVERTED = "smtp_auth"
+
+_NOT_FOUND = ("ManagementObjectNotFoundException", "ADNoSuchObjectException", "Couldn't find object")
+
+
+@dataclasses.dataclass(frozen=True)
+class Mailbox:
+    """A mailbox's protocols, those that this tenant knows.
+
+    C(switches) maps a protocol to on (C(True)), off (C(False)) or, C(None), not set.
+    """
+
+    switches: t.Mapping[str, bool | None]
+
+
+class Exchange(Service):
+    """Exchange Online's admin endpoint."""
+
+    name = "Exchange Online"
+    batch_size = 10  # no documented limit; ten is what other clients send
+
+    _connection_id = str(uuid.uuid4())
+
+    def url(self, call: Call, token: Token) -> str:
+        return f"{self._root(token)}{call.path}"
+
+    def headers(self, call: Call | None, token: Token) -> dict[str, str]:
+        headers = {
+            # A routing hint for a caller without a mailbox of its own.
+            "X-AnchorMailbox": f"APP:SystemMailbox{{bb558c35-97f1-4cb9-8ff7-d53741dc928c}}@{self._tenant(token)}",
+            "Prefer": "odata.maxpagesize=1000",
+            "connection-id": self._connection_id,
+            "parameter-based-routing": "true",
+        }
+        if call is None:
+            headers["Prefer"] += ";odata.continue-on-error"
+        return headers
+
+    def batch_url(self, token: Token) -> str:
+        return f"{self._root(token)}/$batch"
+
+    def envelope(self, call: Call, token: Token) -> dict[str, t.Any]:
+        headers = {
+            **self.headers(call, token),
+            **call.headers,
+            "Authorization": f"Bearer {token.value}",
+            "Content-Type": "application/json",
+            "client-request-id": str(uuid.uuid4()),
+        }
+        return {"method": call.method, "url": self.url(call, token), "headers": headers, "body": call.body}
+
+    def refuses_batches(self, response: Response) -> bool:
+        return response.status in (400, 404, 405, 501)
+
+    def is_final(self, answer: Answer) -> bool:
+        """An exception of the cmdlet itself; "not found" for one comes with 404 or with 500."""
+        return answer.status != 429 and _kind(answer)[0] is not None
+
+    def explain(self, answer: Answer) -> ServiceError:
+        """The human text is what follows the last bar of C(details[0].message). The stack trace is not shown."""
+        text = _text(answer)
+        kind, code = _kind(answer)
+        error = ServiceError(
+            f"Exchange Online answered {answer.status}: {text}",
+            status=answer.status,
+            code=code,
+            hint=_HINTS.get(answer.status if kind is None else 0),
+            request_id=answer.request_id,
+        )
+        error.outcome_unknown = error.outcome_unknown and kind is None
+        return error
+
+    def get_mailbox(self, object_id: str) -> Call:
+        return _cmdlet("Get-CASMailbox", {"Identity": object_id}, writes=False)
+
+    def set_mailbox(self, object_id: str, switches: t.Mapping[str, bool]) -> Call:
+        parameters: dict[str, t.Any] = {"Identity": object_id}
+        for protocol, on in switches.items():
+            parameters[PROTOCOLS[protocol]] = (not on) if protocol == _INVERTED else on
+        return _cmdlet("Set-CASMailbox", parameters, writes=True)
+
+    def read_mailboxes(self, object_ids: t.Sequence[str]) -> list[Mailbox | OffboardingError | None]:
+        """The mailboxes of these users: C(None) for who has none, an error for who could not be read."""
+        calls = [self.get_mailbox(object_id) for object_id in object_ids]
+        return [_mailbox(object_id, outcome) for object_id, outcome in zip(object_ids, self.send(calls))]
+
+    def _tenant(self, token: Token) -> str:
+        if not token.tenant_id:
+            raise CredentialError(
+                "The Exchange Online token does not say which tenant it is for (claim tid).",
+                hint="Give a token that Entra ID issued for Exchange Online.",
+            )
+        return token.tenant_id
+
+    def _root(self, token: Token) -> str:
+        return f"{self.base_url}/adminapi/beta/{self._tenant(token)}"
+
+
+_HINTS = {
+    401: "The application needs Exchange.ManageAsApp with an administrator's consent, and an Exchange role; "
+    "a fresh grant takes up to an hour to count.",
+    403: "The application's Entra role or Exchange role group does not allow this: reading needs Global Reader or "
+    "View-Only Recipients, writing Exchange Administrator or Mail Recipients. "
+    "A fresh grant takes up to an hour to count.",
+}
+
+
+def _cmdlet(name: str, parameters: t.Mapping[str, t.Any], *, writes: bool) -> Call:
+    # Get- without an identity lists the whole tenant: only an object id ever gets here.
+    if not OBJECT_ID.match(str(parameters.get("Identity") or "")):
+        raise ValueError("an Exchange cmdlet needs an object id")
+    body = {"CmdletInput": {"CmdletName": name, "Parameters": parameters}}
+    return Call("POST", "/InvokeCommand", body, writes=writes, headers={"X-CmdletName": name})
+
+
+def _mailbox(object_id: str, outcome: Outcome) -> Mailbox | OffboardingError | None:
+    if not isinstance(outcome, Answer):
+        missing = any(mark in f"{outcome.code} {outcome}" for mark in _NOT_FOUND)
+        return None if isinstance(outcome, ServiceError) and missing else outcome
+    rows = mapping(outcome.body).get("value")
+    if not isinstance(rows, list) or len(rows) != 1 or not isinstance(rows[0], dict):
+        return NetworkError("Exchange Online did not answer with exactly one mailbox.", reached=True)
+    row = {str(key).lower(): value for key, value in rows[0].items() if "@" not in str(key)}
+    owner = row.get("externaldirectoryobjectid")
+    if owner and str(owner).lower() != object_id.lower():
+        return NetworkError("Exchange Online answered for another mailbox than the one asked for.", reached=True)
+    switches = {}
+    for protocol, switch in PROTOCOLS.items():
+        if switch.lower() in row:
+            value = row[switch.lower()]
+            value = value if isinstance(value, bool) else None
+            switches[protocol] = (not value) if protocol == _INVERTED and value is not None else value
+    return Mailbox(switches)
+
+
+def _details(answer: Answer) -> tuple[dict[str, t.Any], str]:
+    error = mapping(mapping(answer.body).get("error"))
+    details = error.get("details")
+    first = mapping(details[0]) if isinstance(details, list) and details else {}
+    return error, str(first.get("message") or "")
+
+
+def _kind(answer: Answer) -> tuple[str | None, str]:
+    """The exception class that Exchange names, if any, and the code for the record."""
+    error, detail = _details(answer)
+    kind = detail.split("|")[1].rsplit(".", 1)[-1] if detail.count("|") >= 2 else None
+    return kind, kind or str(error.get("code") or f"http_{answer.status}")
+
+
+def _text(answer: Answer) -> str:
+    error, detail = _details(answer)
+    internal = mapping(mapping(error.get("innererror")).get("internalexception"))
+    text = detail.rsplit("|", 1)[-1].strip() or internal.get("message") or error.get("message") or "no reason given"
+    return str(text).splitlines()[0][:300]

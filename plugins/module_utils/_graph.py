@@ -1,0 +1,224 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""Microsoft Graph v1.0: the few calls about users that this collection makes, and what their answers mean."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import functools
+import re
+import typing as t
+import urllib.parse
+
+from ._credentials import Token
+from ._errors import ServiceError
+from ._http import Answer, Call, Service, mapping
+from ._times import parse_moment
+
+OBJECT_ID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
+
+_USER_PROPERTIES = (
+    "id",
+    "userPrincipalName",
+    "displayName",
+    "mail",
+    "proxyAddresses",
+    "accountEnabled",
+    "onPremisesSyncEnabled",
+    "isManagementRestricted",
+    "lastPasswordChangeDateTime",
+    "signInSessionsValidFromDateTime",
+    "assignedPlans",
+)
+# Selecting this without its permission fails the whole read (https://learn.microsoft.com/graph/api/user-get).
+_LEAVE_DATE_PERMISSION = "User-LifeCycleInfo.Read.All"
+
+
+@dataclasses.dataclass(frozen=True)
+class User:
+    """What Graph says of a user. Moments are aware; C(None) is what Graph left out or gave as null."""
+
+    id: str
+    user_principal_name: str
+    display_name: str | None = None
+    account_enabled: bool | None = None
+    password_changed: datetime.datetime | None = None
+    sessions_valid_from: datetime.datetime | None = None
+    leaves: datetime.datetime | None = None
+    synced: bool = False
+    management_restricted: bool = False
+    addresses: frozenset[str] = frozenset()
+    has_mail: bool = False
+    has_exchange_plan: bool = False
+
+    @classmethod
+    def from_json(cls, data: t.Mapping[str, t.Any]) -> User:
+        """:raises ValueError: not a user of Graph."""
+        identity, name = data.get("id"), data.get("userPrincipalName")
+        if not isinstance(identity, str) or not isinstance(name, str):
+            raise ValueError("no id or no userPrincipalName")
+        enabled = data.get("accountEnabled")
+        proxies = [str(address).partition(":")[2] for address in data.get("proxyAddresses") or ()]
+        addresses = [identity, name, str(data.get("mail") or ""), *proxies]
+        return cls(
+            id=identity,
+            user_principal_name=name,
+            display_name=data.get("displayName"),
+            account_enabled=enabled if isinstance(enabled, bool) else None,
+            password_changed=_moment(data.get("lastPasswordChangeDateTime")),
+            sessions_valid_from=_moment(data.get("signInSessionsValidFromDateTime")),
+            leaves=_moment(data.get("employeeLeaveDateTime")),
+            synced=data.get("onPremisesSyncEnabled") is True,
+            management_restricted=data.get("isManagementRestricted") is True,
+            addresses=frozenset(address.casefold() for address in addresses if address),
+            has_mail=bool(data.get("mail")),
+            has_exchange_plan=any(
+                str(plan.get("service")).lower() == "exchange" and plan.get("capabilityStatus") == "Enabled"
+                for plan in data.get("assignedPlans") or ()
+            ),
+        )
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether password and sessions live in another tenant: C(#EXT#) marks that, C(userType) may be changed."""
+        return "#ext#" in self.user_principal_name.casefold()
+
+
+def _moment(text: t.Any) -> datetime.datetime | None:
+    try:
+        return parse_moment(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+class Graph(Service):
+    """https://learn.microsoft.com/graph/overview"""
+
+    name = "Microsoft Graph"
+    batch_size = 20  # https://learn.microsoft.com/graph/json-batching
+
+    def url(self, call: Call, token: Token) -> str:
+        return f"{self.base_url}/v1.0{call.path}"
+
+    def headers(self, call: Call | None, token: Token) -> dict[str, str]:
+        return {}
+
+    def batch_url(self, token: Token) -> str:
+        return f"{self.base_url}/v1.0/$batch"
+
+    def envelope(self, call: Call, token: Token) -> dict[str, t.Any]:
+        envelope: dict[str, t.Any] = {"method": call.method, "url": call.path}
+        headers = dict(call.headers)
+        if call.body is not None:
+            envelope["body"] = call.body
+            headers["Content-Type"] = "application/json"
+        if headers:
+            envelope["headers"] = headers
+        return envelope
+
+    def explain(self, answer: Answer) -> ServiceError:
+        """Graph's error envelope (https://learn.microsoft.com/graph/errors); its C(innerError) has two spellings."""
+        error = mapping(mapping(answer.body).get("error"))
+        inner = mapping(error.get("innerError") or error.get("innererror"))
+        code = str(error.get("code") or f"http_{answer.status}")
+        text = str(error.get("message") or "no reason given").splitlines()[0][:300]
+        return ServiceError(
+            f"Microsoft Graph answered {answer.status} {code}: {text}",
+            status=answer.status,
+            code=code,
+            hint=_HINTS.get(answer.status),
+            request_id=inner.get("request-id") or answer.request_id,
+        )
+
+    @functools.cached_property
+    def user_select(self) -> str:
+        """The properties to ask for; the leave date only where the token may read it.
+
+        :raises OffboardingError: there is no token.
+        """
+        may_read_leave_date = _LEAVE_DATE_PERMISSION in (self.token.permissions or ())
+        return ",".join([*_USER_PROPERTIES, *(["employeeLeaveDateTime"] if may_read_leave_date else [])])
+
+    def get_user(self, object_id: str) -> Call:
+        return Call("GET", f"/users/{_segment(object_id)}?$select={self.user_select}")
+
+    def find_user(self, name: str) -> Call:
+        """A user by object id, or users by principal name.
+
+        By filter, since a name as path segment may hold C($), C(#) or an apostrophe, and for that last one
+        Microsoft's pages do not say how it is to be written.
+        """
+        if OBJECT_ID.match(name):
+            return self.get_user(name)
+        condition = f"userPrincipalName eq {_literal(name)}"
+        return Call("GET", f"/users?$filter={_query(condition)}&$select={self.user_select}")
+
+    def find_by_address(self, address: str) -> Call:
+        """Users who have C(address) as mail or alias: to say whom the operator may have meant, never to act on."""
+        literal, proxy = _literal(address), _literal(f"smtp:{address}")
+        condition = f"mail eq {literal} or proxyAddresses/any(p:p eq {proxy})"
+        return Call("GET", f"/users?$filter={_query(condition)}&$select=id,userPrincipalName")
+
+    def find_deleted(self, name: str) -> Call:
+        """A deleted user. Its principal name may have its object id as a prefix, hence C(endsWith)."""
+        select = "$select=id,userPrincipalName,deletedDateTime"
+        if OBJECT_ID.match(name):
+            return Call("GET", f"/directory/deletedItems/{_segment(name)}?{select}")
+        condition = f"endsWith(userPrincipalName,{_literal(name)})"
+        return Call(
+            "GET",
+            f"/directory/deletedItems/microsoft.graph.user?$count=true&$filter={_query(condition)}&{select}",
+            headers={"ConsistencyLevel": "eventual"},
+        )
+
+    def directory_roles(self, object_id: str) -> Call:
+        """Active directory roles, held directly or through a group. Their names need RoleManagement.Read.Directory."""
+        return Call(
+            "GET",
+            f"/users/{_segment(object_id)}/transitiveMemberOf/microsoft.graph.directoryRole?$select=id,displayName",
+        )
+
+    def reset_password(self, object_id: str, password: str) -> Call:
+        """https://learn.microsoft.com/graph/api/user-update, C(passwordProfile) alone: it has its own permission."""
+        profile = {"password": password, "forceChangePasswordNextSignIn": True}
+        return Call("PATCH", f"/users/{_segment(object_id)}", {"passwordProfile": profile}, writes=True)
+
+    def revoke_sessions(self, object_id: str) -> Call:
+        """https://learn.microsoft.com/graph/api/user-revokesigninsessions; in a batch a POST needs a body."""
+        return Call("POST", f"/users/{_segment(object_id)}/revokeSignInSessions", {}, writes=True)
+
+    def enable_account(self, object_id: str, enabled: bool) -> Call:
+        """https://learn.microsoft.com/graph/api/user-update, C(accountEnabled) alone: it has its own permission."""
+        return Call("PATCH", f"/users/{_segment(object_id)}", {"accountEnabled": enabled}, writes=True)
+
+
+_HINTS = {
+    401: "The token was refused twice: check the audience of a ready token, or the application's state in the tenant.",
+    403: "Check the application's permissions and the administrator's consent to them.",
+}
+
+
+def _segment(text: str) -> str:
+    return urllib.parse.quote(text, safe="")
+
+
+def _query(text: str) -> str:
+    return urllib.parse.quote(text, safe="(),:/'")
+
+
+def _literal(text: str) -> str:
+    """A string of OData: the apostrophe is doubled, then everything is percent-encoded."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def listed(answer: Answer) -> list[dict[str, t.Any]]:
+    """The objects of an answer: those of its C(value), or the answer itself."""
+    body = mapping(answer.body)
+    items = body.get("value", [body] if body else [])
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []

@@ -1,0 +1,628 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""Bytes to Microsoft and back: one session, bounded time, patience with throttling, many calls in few requests."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import datetime
+import email.utils
+import json
+import random
+import sys
+import threading
+import time
+import typing as t
+import urllib.parse
+import uuid
+
+from ._credentials import Token, TokenSource, entra_error
+from ._errors import CredentialError, MissingLibraryError, NetworkError, OffboardingError, ServiceError
+
+USER_AGENT = "ansible-m365.offboarding"
+
+# An answer is read whole; none that we ask for comes near this.
+_LARGEST_ANSWER = 64 * 1024 * 1024
+# Attempts to reach a host that never answered: a mistyped address should not cost retry_timeout.
+_KNOCKS = 3
+_FLOOR = 0.2
+_CEILING = 30.0
+
+
+class Clock:
+    """The controller's own time: only to measure how long, never to compare with Microsoft's."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def jitter(self) -> float:
+        """Between 0.5 and 1: a thousand refused clients must not come back together."""
+        return random.uniform(0.5, 1.0)  # noqa: S311
+
+
+@dataclasses.dataclass(frozen=True)
+class Response:
+    """What came back. Header names are lower case; C(body) is empty when it could not be decoded."""
+
+    status: int
+    headers: t.Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> t.Any:
+        """The body as JSON, C(None) when it is none (a proxy's page, a truncated answer)."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    @property
+    def date(self) -> datetime.datetime | None:
+        return http_date(self.headers.get("date"))
+
+
+def mapping(value: t.Any) -> dict[str, t.Any]:
+    """C(value) if it is a JSON object, an empty one otherwise: nothing in a foreign answer can be relied on."""
+    return value if isinstance(value, dict) else {}
+
+
+def http_date(text: str | None) -> datetime.datetime | None:
+    """An HTTP date as a moment in UTC, C(None) when it is none."""
+    try:
+        moment = email.utils.parsedate_to_datetime(text or "")
+    except (TypeError, ValueError, IndexError):
+        return None
+    return moment.replace(tzinfo=datetime.timezone.utc) if moment.tzinfo is None else moment
+
+
+def told_wait(headers: t.Mapping[str, str], now: datetime.datetime | None) -> float | None:
+    """Seconds that C(Retry-After) asks for: a number, or a date against C(now), Microsoft's clock.
+
+    :returns: C(None) when nothing usable is told; never less than a fraction of a second.
+    """
+    value = headers.get("retry-after", "").strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        date = http_date(value)
+        if date is None:
+            return None
+        seconds = (date - (now or datetime.datetime.now(datetime.timezone.utc))).total_seconds()
+        return max(seconds, 1.0)
+    if not 0 <= seconds < float("inf"):
+        return None
+    return max(seconds, _FLOOR)
+
+
+class Patience:
+    """How long one request may still wait, all its waits together.
+
+    :param limit: seconds.
+    """
+
+    def __init__(self, limit: float, clock: Clock) -> None:
+        self.limit = limit
+        self.waited = 0.0
+        self.tries = 0
+        self._clock = clock
+
+    def next_wait(self, told: float | None) -> float | None:
+        """Seconds to wait before the next try: what is told, else exponential with jitter; C(None): it is enough."""
+        wait = told if told is not None else min(_CEILING, 2.0**self.tries) * self._clock.jitter()
+        if self.waited + wait > self.limit:
+            return None
+        self.tries += 1
+        self.waited += wait
+        return wait
+
+
+class Transport:
+    """One HTTP session for everything. It sends once and never retries: that is for those who know what was sent.
+
+    :param timeout: seconds to connect, seconds between two bytes, and seconds for the whole answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        validate_certs: bool = True,
+        ca_path: str | None = None,
+        proxy: str | None = None,
+        timeout: float = 30,
+        in_flight: int = 4,
+        clock: Clock | None = None,
+    ) -> None:
+        try:
+            import requests
+            import urllib3
+        except ImportError:
+            raise MissingLibraryError("requests", sys.executable) from None
+        self.clock = clock or Clock()
+        self._requests = requests
+        self._urllib3 = urllib3
+        # Given with each request: a session's own verify loses to REQUESTS_CA_BUNDLE (psf/requests#3829).
+        # True leaves that variable its say, a path or False does not.
+        self._verify: bool | str = (ca_path or True) if validate_certs else False
+        if not validate_certs:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        self._proxies = {"http": proxy, "https": proxy} if proxy else None
+        self._timeout = timeout
+        self.session = requests.Session()
+        self.session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=in_flight))
+        self.session.headers["User-Agent"] = USER_AGENT
+        self._knocks: dict[str, int] = {}
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: t.Mapping[str, str] | None = None,
+        params: t.Any = None,
+        data: t.Any = None,
+    ) -> Response:
+        """Send one request and read its answer.
+
+        :raises NetworkError: no answer.
+        """
+        host = urllib.parse.urlsplit(url).hostname or url
+        exceptions = self._requests.exceptions
+        try:
+            with self.session.request(
+                method,
+                url,
+                headers=headers,
+                params=params,
+                data=data,
+                auth=_no_netrc,
+                timeout=self._timeout,
+                verify=self._verify,
+                proxies=self._proxies,
+                allow_redirects=False,  # a bearer token must not travel to another host
+                stream=True,
+            ) as reply:
+                response = Response(
+                    reply.status_code, {k.lower(): v for k, v in reply.headers.items()}, self._read(reply, host)
+                )
+        except NetworkError:
+            raise
+        except (exceptions.RequestException, self._urllib3.exceptions.HTTPError) as exc:
+            raise self._explain(exc, host) from None
+        except OSError:  # requests complains so about a CA bundle that does not exist
+            raise NetworkError(
+                "The CA bundle for TLS cannot be read.",
+                reached=False,
+                final=True,
+                hint="Check ca_path or REQUESTS_CA_BUNDLE.",
+            ) from None
+        self._knocks[host] = -1
+        return response
+
+    def _read(self, reply: t.Any, host: str) -> bytes:
+        """The body, within the timeout as a whole: a body that drips would otherwise never time out."""
+        deadline = self.clock.monotonic() + self._timeout
+        read = getattr(reply.raw, "read1", None) or (lambda size, decode_content: reply.raw.read(size, decode_content))
+        body = bytearray()
+        try:
+            while chunk := read(65536, decode_content=True):
+                body += chunk
+                if self.clock.monotonic() > deadline or len(body) > _LARGEST_ANSWER:
+                    raise NetworkError(f"{host} did not finish its answer within {self._timeout:g} s.", reached=True)
+        except self._urllib3.exceptions.DecodeError:
+            return b""  # Exchange declares NUL bytes as gzip in some refusals; the status says enough
+        return bytes(body)
+
+    def _explain(self, exc: Exception, host: str) -> NetworkError:
+        exceptions = self._requests.exceptions
+        text = str(exc)
+        if isinstance(exc, exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in text:
+            return NetworkError(
+                f"{host} shows a TLS certificate that this machine does not trust.",
+                reached=False,
+                final=True,
+                hint="If a proxy inspects TLS, give its CA by ca_path or REQUESTS_CA_BUNDLE.",
+            )
+        if isinstance(exc, (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.InvalidProxyURL)):
+            return NetworkError(
+                f"The address of {host}, or that of the proxy, is malformed.", reached=False, final=True
+            )
+        if isinstance(exc, exceptions.ProxyError):
+            return self._unreached(host, f"The proxy did not let us through to {host}.", "Check proxy or HTTPS_PROXY.")
+        if isinstance(exc, exceptions.ConnectTimeout):
+            return self._unreached(host, f"{host} did not accept a connection within {self._timeout:g} s.")
+        if isinstance(exc, (exceptions.Timeout, self._urllib3.exceptions.TimeoutError)):
+            return NetworkError(f"{host} did not answer within {self._timeout:g} s.", reached=True)
+        if "NameResolutionError" in text or "Name or service not known" in text:
+            return self._unreached(host, f"The name {host} cannot be resolved.", "Check DNS, proxy and addresses.")
+        if "NewConnectionError" in text:
+            return self._unreached(host, f"{host} cannot be reached.", "Check network, firewall and proxy.")
+        return NetworkError(f"The connection to {host} broke before an answer came.", reached=True)
+
+    def _unreached(self, host: str, message: str, hint: str | None = None) -> NetworkError:
+        knocks = self._knocks.get(host, 0)
+        if knocks >= 0:
+            self._knocks[host] = knocks = knocks + 1
+        return NetworkError(message, reached=False, final=knocks >= _KNOCKS, hint=hint)
+
+
+def _no_netrc(request: t.Any) -> t.Any:
+    """Given as C(auth), it keeps requests from replacing our Authorization header by one from ~/.netrc."""
+    return request
+
+
+@dataclasses.dataclass(frozen=True)
+class _TokenReply:
+    status_code: int
+    text: str = dataclasses.field(repr=False)
+    headers: t.Mapping[str, str]
+
+
+class PatientTokenHttp:
+    """The HTTP client that msal is given: our session, timeouts and patience.
+
+    msal remembers faults for seconds to minutes and would answer a second try from that memory; so faults are
+    waited out below it, and it only ever sees Entra's final word.
+    """
+
+    def __init__(self, transport: Transport, retry_timeout: float) -> None:
+        self._transport = transport
+        self._retry_timeout = retry_timeout
+
+    def get(self, url: str, params: t.Any = None, headers: t.Any = None, **_ignored: t.Any) -> _TokenReply:
+        reply = self._send("GET", url, params=params, headers=headers)
+        if reply.status_code >= 400:  # discovery: msal would drop the AADSTS text
+            raise entra_error(json.loads(reply.text), "this tenant")
+        return reply
+
+    def post(
+        self, url: str, params: t.Any = None, data: t.Any = None, headers: t.Any = None, **_ignored: t.Any
+    ) -> _TokenReply:
+        return self._send("POST", url, params=params, data=data, headers=headers)
+
+    def close(self) -> None:
+        """The session belongs to the transport."""
+
+    def _send(self, method: str, url: str, **kwargs: t.Any) -> _TokenReply:
+        host = urllib.parse.urlsplit(url).hostname
+        patience = Patience(self._retry_timeout, self._transport.clock)
+        while True:
+            told = None
+            try:
+                response = self._transport.send(method, url, **kwargs)
+                if response.status != 429 and response.status < 500:
+                    return self._reply(response, host)
+                told = told_wait(response.headers, response.date)
+                error: OffboardingError = CredentialError(
+                    f"Entra ID ({host}) answered {response.status}"
+                    + (f" and asks to wait {told:g} s" if told else "")
+                    + f"; gave up after {patience.waited:.0f} s of waiting.",
+                    code=f"http_{response.status}",
+                    request_id=response.headers.get("x-ms-request-id"),
+                )
+            except NetworkError as exc:
+                if exc.final:
+                    raise
+                error = exc
+            wait = patience.next_wait(told)
+            if wait is None:
+                raise error
+            self._transport.clock.sleep(wait)
+
+    @staticmethod
+    def _reply(response: Response, host: str | None) -> _TokenReply:
+        answer = response.json
+        if not isinstance(answer, dict):
+            raise CredentialError(
+                f"Entra ID ({host}) answered {response.status} with something that is no JSON.",
+                code=f"http_{response.status}",
+                hint="A proxy's page? Check proxy and authority_url.",
+            )
+        return _TokenReply(response.status, response.body.decode("utf-8", "replace"), response.headers)
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """One request to a service, whether it travels alone or in a batch.
+
+    :param path: below the service's root, with query, percent-encoded.
+    :param writes: whether it changes anything: decides which quota it counts against and whether it may be repeated.
+    """
+
+    method: str
+    path: str
+    body: t.Mapping[str, t.Any] | None = dataclasses.field(default=None, repr=False)
+    writes: bool = False
+    headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """A service's answer to one call. C(at) is the service's own time."""
+
+    status: int
+    headers: t.Mapping[str, str]
+    body: t.Any
+    at: datetime.datetime | None
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def request_id(self) -> str | None:
+        return self.headers.get("request-id") or self.headers.get("client-request-id")
+
+
+Outcome = Answer | OffboardingError
+
+
+class Service:
+    """One of Microsoft's services, called in JSON, in batches where there are several calls.
+
+    Retried here, within C(retry_timeout) of waiting for each call: what was surely not carried out (throttled,
+    not connected, a concurrency conflict) and every read. A write whose outcome is unknown is given back as such
+    (C(OffboardingError.outcome_unknown)): whoever sent it must read before it is sent again.
+
+    Subclasses say where calls go, how they are wrapped, and what an error answer means.
+    """
+
+    name = ""
+    batch_size = 20
+    in_flight = 4
+
+    def __init__(self, base_url: str, transport: Transport, tokens: TokenSource, retry_timeout: float) -> None:
+        self.base_url = base_url
+        self._transport = transport
+        self.clock = transport.clock
+        self._tokens = tokens
+        self._retry_timeout = retry_timeout
+        self._lock = threading.Lock()
+        self._closed_until = {False: 0.0, True: 0.0}
+        self._seen: tuple[datetime.datetime, float] | None = None
+
+    # --- what subclasses say ---
+
+    def url(self, call: Call, token: Token) -> str:
+        raise NotImplementedError
+
+    def headers(self, call: Call | None, token: Token) -> dict[str, str]:
+        """Headers of a single call, or of the batch (C(None))."""
+        raise NotImplementedError
+
+    def batch_url(self, token: Token) -> str:
+        raise NotImplementedError
+
+    def envelope(self, call: Call, token: Token) -> dict[str, t.Any]:
+        """The call as an element of a batch's C(requests), without its id."""
+        raise NotImplementedError
+
+    def explain(self, answer: Answer) -> ServiceError:
+        """What an answer that is not ok says."""
+        raise NotImplementedError
+
+    def is_final(self, answer: Answer) -> bool:
+        """Whether an error answer is the service's considered word whatever its status, not a passing fault."""
+        return False
+
+    def refuses_batches(self, response: Response) -> bool:
+        """Whether the answer to a batch says that batches are not to be had here."""
+        return False
+
+    # --- what callers use ---
+
+    @property
+    def token(self) -> Token:
+        return self._tokens.token(self.base_url, self.name)
+
+    @property
+    def permissions(self) -> frozenset[str] | None:
+        """What the token allows, C(None) when that cannot be told."""
+        try:
+            return self.token.permissions
+        except OffboardingError:
+            return None
+
+    @property
+    def now(self) -> datetime.datetime | None:
+        """The service's time, never ahead of it: its last C(Date), plus what has passed here. C(None) before any."""
+        seen = self._seen
+        if seen is None:
+            return None
+        return seen[0] + datetime.timedelta(seconds=self.clock.monotonic() - seen[1])
+
+    def sleep_until(self, moment: datetime.datetime, at_most: float) -> None:
+        """Wait until the service's clock has reached C(moment)."""
+        if self.now is not None:
+            self.clock.sleep(min(at_most, max(0.0, (moment - self.now).total_seconds())))
+
+    def send(self, calls: t.Sequence[Call]) -> list[Outcome]:
+        """Send calls, all reads or all writes, and give each its outcome, in the same order."""
+        outcomes: dict[int, Outcome] = {}
+        patience = [Patience(self._retry_timeout, self.clock) for _call in calls]
+        pending = list(range(len(calls)))
+        while pending:
+            ready_at = {}
+            for index, (outcome, arrived) in zip(pending, self._round([calls[i] for i in pending])):
+                wait = self._wait_before_retry(calls[index], outcome, patience[index])
+                if wait is None:
+                    outcomes[index] = self._final(outcome, patience[index])
+                else:
+                    ready_at[index] = arrived + wait
+            pending = list(ready_at)
+            if pending:
+                self.clock.sleep(max(0.0, max(ready_at.values()) - self.clock.monotonic()))
+        return [outcomes[index] for index in range(len(calls))]
+
+    # --- how it is done ---
+
+    def _round(self, calls: t.Sequence[Call]) -> t.Iterator[tuple[Outcome, float]]:
+        """Each call sent once: its outcome, and when that arrived by the controller's clock."""
+        chunks = [calls[i : i + self.batch_size] for i in range(0, len(calls), self.batch_size)]
+        if len(chunks) == 1:
+            yield from self._chunk(chunks[0])
+            return
+        with concurrent.futures.ThreadPoolExecutor(self.in_flight) as pool:
+            for outcomes in pool.map(self._chunk, chunks):
+                yield from outcomes
+
+    def _chunk(self, calls: t.Sequence[Call]) -> list[tuple[Outcome, float]]:
+        try:
+            outcomes = self._converse(calls)
+        except OffboardingError as exc:
+            outcomes = [exc] * len(calls)
+        arrived = self.clock.monotonic()
+        return [(outcome, arrived) for outcome in outcomes]
+
+    def _converse(self, calls: t.Sequence[Call]) -> list[Outcome]:
+        writes = calls[0].writes
+        token = self.token
+        while True:
+            self._wait_at_gate(writes)
+            response = self._request(calls, token)
+            if response.status != 401:
+                break
+            renewed = self._tokens.renew(self.base_url, self.name, token)
+            if renewed is None or renewed is token:
+                break
+            token = renewed
+        if len(calls) > 1 and self.refuses_batches(response):
+            self.batch_size = 1
+            return [outcome for call in calls for outcome, _arrived in self._chunk([call])]
+        outcomes = self._answers(calls, response)
+        for outcome in outcomes:
+            if isinstance(outcome, Answer) and outcome.status == 429:
+                self._close_gate(writes, told_wait(outcome.headers, outcome.at))
+        return outcomes
+
+    def _request(self, calls: t.Sequence[Call], token: Token) -> Response:
+        call = calls[0] if len(calls) == 1 else None
+        headers = {
+            **self.headers(call, token),
+            **(call.headers if call else {}),
+            "Accept": "application/json",
+            "Authorization": f"Bearer {token.value}",
+            "client-request-id": str(uuid.uuid4()),
+        }
+        body: t.Any = call.body if call else self._batch(calls, token)
+        data = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            data = json.dumps(body).encode()
+        method, url = (call.method, self.url(call, token)) if call else ("POST", self.batch_url(token))
+        response = self._transport.send(method, url, headers=headers, data=data)
+        self._note_time(response.date)
+        return response
+
+    def _batch(self, calls: t.Sequence[Call], token: Token) -> dict[str, t.Any]:
+        return {"requests": [{"id": str(i), **self.envelope(call, token)} for i, call in enumerate(calls)]}
+
+    def _answers(self, calls: t.Sequence[Call], response: Response) -> list[Outcome]:
+        body = response.json
+        if len(calls) == 1 or not 200 <= response.status < 300:
+            if 200 <= response.status < 300 and response.body and not isinstance(body, dict):
+                return [self._unreadable()]
+            return [Answer(response.status, response.headers, body, response.date)] * len(calls)
+        if not isinstance(mapping(body).get("responses"), list):
+            return [self._unreadable()] * len(calls)
+        found: dict[str, Outcome] = {}
+        for item in body["responses"]:
+            if isinstance(item, dict):
+                key = str(item.get("id"))
+                # Two answers for one call cannot both be true.
+                found[key] = self._lost() if key in found else self._inner(item, response)
+        return [found.get(str(index)) or self._lost() for index in range(len(calls))]
+
+    def _inner(self, item: t.Mapping[str, t.Any], response: Response) -> Outcome:
+        body = item.get("body")
+        status = item.get("status")
+        if status is None and isinstance(body, dict):  # Exchange leaves it out: success is the absence of an error
+            status = 400 if "error" in body else 200
+        if not isinstance(status, int):
+            return self._lost()
+        lower = {str(name).lower(): str(value) for name, value in mapping(item.get("headers")).items()}
+        return Answer(status, lower, body, response.date)
+
+    def _unreadable(self) -> NetworkError:
+        return NetworkError(
+            f"{self.name} answered with something that is no JSON.",
+            reached=True,
+            hint="A proxy's page? Check proxy and addresses.",
+        )
+
+    def _lost(self) -> NetworkError:
+        return NetworkError(f"{self.name} left the answer to this call out of a batch.", reached=True)
+
+    def _wait_before_retry(self, call: Call, outcome: Outcome, patience: Patience) -> float | None:
+        """Seconds until the call may be sent again, C(None) when its outcome is final."""
+        if isinstance(outcome, NetworkError):
+            if outcome.final or (call.writes and outcome.reached):
+                return None
+            return patience.next_wait(None)
+        if isinstance(outcome, OffboardingError) or outcome.ok or self.is_final(outcome):
+            return None
+        if outcome.status == 500 and patience.tries >= 4:
+            return None  # Graph disguises some missing permissions as 500
+        if retryable(outcome, call.writes):
+            return patience.next_wait(told_wait(outcome.headers, outcome.at))
+        return None
+
+    def _final(self, outcome: Outcome, patience: Patience) -> Outcome:
+        if isinstance(outcome, OffboardingError) or outcome.ok:
+            return outcome
+        error = self.explain(outcome)
+        told = told_wait(outcome.headers, outcome.at)
+        if outcome.status == 429 and told:
+            error.hint = (
+                f"{self.name} asks to wait {told:g} s; after {patience.waited:.0f} s of waiting that exceeds "
+                f"retry_timeout ({self._retry_timeout:g} s)."
+            )
+        elif patience.waited:
+            error.hint = " ".join(filter(None, [error.hint, f"Gave up after {patience.waited:.0f} s of waiting."]))
+        return error
+
+    def _close_gate(self, writes: bool, told: float | None) -> None:
+        """Throttled: nothing of this kind is sent to this host until the time that was told is over."""
+        until = self.clock.monotonic() + (self.clock.jitter() if told is None else told)
+        with self._lock:
+            self._closed_until[writes] = max(self._closed_until[writes], until)
+
+    def _wait_at_gate(self, writes: bool) -> None:
+        while (wait := self._closed_until[writes] - self.clock.monotonic()) > 0:
+            if wait > self._retry_timeout:
+                raise ServiceError(
+                    f"{self.name} is throttling, and asks to wait {wait:.0f} s.",
+                    status=429,
+                    code="TooManyRequests",
+                    hint=f"That exceeds retry_timeout ({self._retry_timeout:g} s): run again later.",
+                )
+            self.clock.sleep(wait)
+
+    def _note_time(self, date: datetime.datetime | None) -> None:
+        if date is not None:
+            with self._lock:
+                # Date is cut to the second and replicas differ: keep the latest lower bound.
+                now = self.now
+                if now is None or date > now:
+                    self._seen = (date, self.clock.monotonic())
+
+
+def retryable(answer: Answer, writes: bool) -> bool:
+    """Whether an error answer may be followed by the same call again.
+
+    429, 424 in a batch, and a concurrency conflict say that nothing was done. After 408 and 5xx a write may have
+    been applied: only reads are repeated.
+    """
+    if answer.status in (424, 429):
+        return True
+    if mapping(mapping(answer.body).get("error")).get("code") == "Directory_ConcurrencyViolation":
+        return True
+    return not writes and (answer.status == 408 or answer.status >= 500)

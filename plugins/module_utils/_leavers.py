@@ -1,0 +1,502 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""Leavers: who was asked for, who they are, which of their doors are open.
+
+The one place where it is decided whether a door is open: R(door_states).
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime
+import re
+import typing as t
+
+from ._errors import OffboardingError, OptionError
+from ._exchange import PROTOCOLS, Exchange, Mailbox
+from ._graph import OBJECT_ID, Graph, User, listed
+from ._http import Answer, Outcome
+from ._times import format_moment, parse_moment
+
+# Microsoft's order: https://learn.microsoft.com/microsoft-365/admin/add-users/remove-former-employee-step-1
+STEPS = ("password", "sessions", "signin", "protocols")
+
+OPEN, SHUT, UNKNOWN, NOT_APPLICABLE = "open", "shut", "unknown", "not_applicable"
+
+_HOUR = datetime.timedelta(hours=1)
+# What Entra allows in a name (A-Z a-z 0-9 ' . - _ ! # ^ ~), and a few that older tenants still hold.
+_PRINCIPAL_NAME = re.compile(r"^[A-Za-z0-9'._!#^~$&+=-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\.[A-Za-z0-9]{2,}$")
+_LONGEST_NAME = 256
+_MOMENT_HINT = "Write it with its offset, as 2026-11-20T17:00:00+01:00 or 2026-11-20T16:00:00Z."
+
+
+# --- who was asked for ---
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """One user as the operator wrote it: a principal name or an object id, and from when they must be out."""
+
+    name: str
+    left_at: datetime.datetime | None = None
+
+
+def parse_left_at(value: t.Any) -> datetime.datetime | None:
+    """C(left_at) as people and YAML write it; null and empty mean not given.
+
+    :raises ValueError: with the reason as text.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime.datetime):
+        value = value.isoformat()
+    if not isinstance(value, str):
+        raise ValueError(f"left_at {str(value)!r} is no moment with an offset. {_MOMENT_HINT}")
+    try:
+        return parse_moment(value)
+    except ValueError:
+        raise ValueError(f"left_at {value!r} is no moment with an offset. {_MOMENT_HINT}") from None
+
+
+def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) -> list[Asked]:
+    """The elements of O(users), each name once, the latest C(left_at) for a name that comes twice.
+
+    :param raw: a list of names and of mappings with C(user) and C(left_at); a string may hold several names.
+    :raises OptionError: naming every element that cannot be meant.
+    """
+    asked: dict[str, Asked] = {}
+    complaints = []
+    elements = raw if isinstance(raw, list) else [raw]
+    for index, element in enumerate(elements):
+        try:
+            for one in _parse_element(element, default_left_at):
+                key = one.name.casefold()
+                asked[key] = _later(asked[key], one) if key in asked else one
+        except ValueError as exc:
+            complaints.append(f"users[{index}]: {exc}")
+    if not elements:
+        complaints.append("users is empty")
+    if complaints:
+        more = f" (and {len(complaints) - 20} more)" if len(complaints) > 20 else ""
+        raise OptionError(
+            "; ".join(complaints[:20]) + more,
+            hint="Nothing was sent. Each user is a user principal name or an object id, "
+            "or a mapping {user: ..., left_at: ...}.",
+        )
+    return list(asked.values())
+
+
+def _parse_element(element: t.Any, default_left_at: datetime.datetime | None) -> list[Asked]:
+    left_at = default_left_at
+    if isinstance(element, dict):
+        unknown = sorted(str(key) for key in element if key not in ("user", "left_at"))
+        if unknown:
+            raise ValueError(f"unknown {' and '.join(unknown)}; only user and left_at are known")
+        left_at = parse_left_at(element.get("left_at")) or default_left_at
+        element = element.get("user")
+        names = [element.strip()] if isinstance(element, str) else [element]
+    elif isinstance(element, str):
+        # A text field of a form ends in a newline or holds blank lines; an element that is all blank is an error.
+        names = [name for name in map(str.strip, re.split(r"[,\n]", element)) if name] or [""]
+    else:
+        names = [element]
+    for name in names:
+        if name is None or name == "":
+            raise ValueError("empty")
+        if not isinstance(name, str):
+            raise ValueError(f"{type(name).__name__} instead of a name")
+        if not is_name(name):
+            raise ValueError(f"{name[:120]!r} is neither a user principal name nor an object id")
+    return [Asked(name, left_at) for name in t.cast("list[str]", names)]
+
+
+def is_name(text: str) -> bool:
+    """Whether C(text) has the shape of a user principal name or an object id."""
+    return len(text) <= _LONGEST_NAME and bool(_PRINCIPAL_NAME.match(text) or OBJECT_ID.match(text))
+
+
+def _later(one: Asked, other: Asked) -> Asked:
+    moments = [asked.left_at for asked in (one, other) if asked.left_at]
+    return dataclasses.replace(one, left_at=max(moments, default=None))
+
+
+# --- who they are ---
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaver:
+    """A leaver as far as known.
+
+    C(error) says why there is no C(user). C(mailbox) is C(None) for who has none, unless C(mailbox_error) says that
+    it could not be read; C(mailbox_read) is false until somebody looked. C(roles) are names or ids of directory
+    roles, C(None) when not looked at or when C(roles_error) says why not.
+    """
+
+    asked: Asked
+    user: User | None = None
+    error: OffboardingError | None = None
+    left_at: datetime.datetime | None = None
+    due: bool = True
+    protected: bool = False
+    mailbox_read: bool = False
+    mailbox: Mailbox | None = None
+    mailbox_error: OffboardingError | None = None
+    roles: tuple[str, ...] | None = None
+    roles_error: OffboardingError | None = None
+
+    @property
+    def name(self) -> str:
+        return self.user.user_principal_name if self.user else self.asked.name
+
+    @property
+    def known(self) -> User:
+        """The user of a leaver of whom it has been checked that there is one."""
+        if self.user is None:
+            raise RuntimeError("an unresolved leaver is read no further")
+        return self.user
+
+
+class Tenant:
+    """The readings that every module needs, of one tenant, in as few requests as the service allows.
+
+    :param exchange: absent where no mailbox is looked at.
+    :param protected: names and ids that no step may touch; the caller's own account is added.
+    """
+
+    def __init__(self, graph: Graph, exchange: Exchange | None, protected: t.Iterable[str]) -> None:
+        self.graph = graph
+        self._exchange = exchange
+        self._protected = {entry.casefold(): entry for entry in protected}
+        self.unknown_protected: list[str] = []
+
+    @property
+    def exchange(self) -> Exchange:
+        if self._exchange is None:
+            raise RuntimeError("this module does not look at mailboxes")
+        return self._exchange
+
+    def resolve(self, asked: t.Sequence[Asked]) -> list[Leaver]:
+        """Who the names mean: one leaver per object id, in the order asked for."""
+        names = [one.name for one in asked]
+        entries = list(self._protected.values())
+        shaped = [entry for entry in entries if is_name(entry)]
+        outcomes = self.graph.send([self.graph.find_user(name) for name in [*names, *shaped]])
+        protected_ids = self._resolve_protected(entries, dict(zip(shaped, outcomes[len(names) :])))
+        leavers: dict[str, Leaver] = {}
+        unknown = []
+        for one, outcome in zip(asked, outcomes):
+            leaver = self._leaver(one, outcome, protected_ids)
+            if leaver.user is None:
+                leavers[one.name] = leaver
+                unknown += [] if leaver.error else [one.name]
+                continue
+            key = leaver.user.id
+            if key in leavers:
+                one = _later(leavers[key].asked, one)
+                leaver = self._leaver(one, outcome, protected_ids)
+            leavers[key] = leaver
+        for name, error in self._explain_unknown(unknown):
+            leavers[name] = dataclasses.replace(leavers[name], error=error)
+        return list(leavers.values())
+
+    def refresh(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
+        """The same leavers with the user read again; C(error) where that failed, with the user as it was."""
+        outcomes = self.graph.send([self.graph.get_user(leaver.known.id) for leaver in leavers])
+        return [self._reread(leaver, outcome) for leaver, outcome in zip(leavers, outcomes)]
+
+    def read_mailboxes(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
+        """The same leavers with their mailboxes read."""
+        read = self.exchange.read_mailboxes([leaver.known.id for leaver in leavers])
+        return [
+            dataclasses.replace(leaver, mailbox_read=True, mailbox=None, mailbox_error=found)
+            if isinstance(found, OffboardingError)
+            else dataclasses.replace(leaver, mailbox_read=True, mailbox=found, mailbox_error=None)
+            for leaver, found in zip(leavers, read)
+        ]
+
+    def read_roles(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
+        """The same leavers with their active directory roles read (not those that PIM could activate)."""
+        outcomes = self.graph.send([self.graph.directory_roles(leaver.known.id) for leaver in leavers])
+        return [
+            dataclasses.replace(leaver, roles=None, roles_error=outcome)
+            if isinstance(outcome, OffboardingError)
+            else dataclasses.replace(leaver, roles=_role_names(outcome), roles_error=None)
+            for leaver, outcome in zip(leavers, outcomes)
+        ]
+
+    def _leaver(self, asked: Asked, outcome: Outcome, protected_ids: t.Collection[str]) -> Leaver:
+        if isinstance(outcome, OffboardingError):
+            if outcome.code == "Request_ResourceNotFound":
+                return Leaver(asked)
+            return Leaver(asked, error=_about(asked.name, outcome))
+        found = listed(outcome)
+        if len(found) > 1:
+            message = f"{asked.name} means {len(found)} users; nothing is guessed."
+            return Leaver(asked, error=OffboardingError(message, code="ambiguous", hint="Ask by object id."))
+        if not found:
+            return Leaver(asked)
+        try:
+            user = User.from_json(found[0])
+        except ValueError as exc:
+            return Leaver(asked, error=OffboardingError(f"{asked.name}: Microsoft Graph answered with {exc}."))
+        now = self.graph.now or datetime.datetime.now(datetime.timezone.utc)
+        leaves = user.leaves if user.leaves and user.leaves <= now else None
+        left_at = asked.left_at or leaves
+        protected = user.id.casefold() in protected_ids or not user.addresses.isdisjoint(self._protected)
+        return Leaver(asked, user, left_at=left_at, due=left_at is None or left_at <= now, protected=protected)
+
+    def _reread(self, leaver: Leaver, outcome: Outcome) -> Leaver:
+        if isinstance(outcome, Answer):
+            try:
+                return dataclasses.replace(leaver, user=User.from_json(listed(outcome)[0]), error=None)
+            except (ValueError, IndexError):
+                outcome = OffboardingError(f"{leaver.name}: Microsoft Graph did not answer with a user.")
+        return dataclasses.replace(leaver, error=outcome)
+
+    def _resolve_protected(self, entries: t.Iterable[str], outcomes: t.Mapping[str, Outcome]) -> set[str]:
+        """Object ids of the protected; entries that mean nobody are remembered by name."""
+        ids = {(self.graph.token.object_id or "").casefold()}
+        self.unknown_protected = []
+        for entry in entries:
+            outcome = outcomes.get(entry)
+            found = listed(outcome) if isinstance(outcome, Answer) else []
+            if not found and is_name(entry) and not OBJECT_ID.match(entry):
+                answer = self.graph.send([self.graph.find_by_address(entry)])[0]
+                found = listed(answer) if isinstance(answer, Answer) else []
+            if not found:
+                self.unknown_protected.append(entry)
+            ids.update(str(user.get("id")).casefold() for user in found)
+        return ids - {""}
+
+    def _explain_unknown(self, names: t.Sequence[str]) -> t.Iterator[tuple[str, OffboardingError]]:
+        """Why names mean nobody: deleted, another name of somebody, or really unknown. Explained, never guessed."""
+        deleted = self.graph.send([self.graph.find_deleted(name) for name in names])
+        addresses = [name for name in names if not OBJECT_ID.match(name)]
+        owners = dict(zip(addresses, self.graph.send([self.graph.find_by_address(name) for name in addresses])))
+        for name, outcome in zip(names, deleted):
+            yield name, _why_unknown(name, _found(outcome), _found(owners.get(name)))
+
+
+def _why_unknown(
+    name: str, deleted: t.Sequence[t.Mapping[str, t.Any]], owners: t.Sequence[t.Mapping[str, t.Any]]
+) -> OffboardingError:
+    gone = [user for user in deleted if _is_deleted_name(user, name)]
+    if gone:
+        return OffboardingError(
+            f"{name} was deleted at {gone[0].get('deletedDateTime') or 'an unknown moment'}.",
+            code="deleted",
+            hint="A deleted user cannot sign in; if restored, the account must be offboarded again.",
+        )
+    if owners:
+        names = " and ".join(str(user.get("userPrincipalName")) for user in owners)
+        return OffboardingError(
+            f"{name} is no user principal name but an address of {names}.",
+            code="not_a_principal_name",
+            hint="If that is who you mean, ask for that name.",
+        )
+    return OffboardingError(
+        f"{name}: no such user.",
+        code="not_found",
+        hint="Check the spelling. Mail addresses and aliases are not names of users.",
+    )
+
+
+def _found(outcome: Outcome | None) -> list[dict[str, t.Any]]:
+    return listed(outcome) if isinstance(outcome, Answer) else []
+
+
+def _is_deleted_name(user: t.Mapping[str, t.Any], name: str) -> bool:
+    prefix = str(user.get("id")).replace("-", "")
+    names = (user.get("id"), user.get("userPrincipalName"))
+    return name.casefold() in [str(known).casefold().removeprefix(prefix.casefold()) for known in names]
+
+
+def _role_names(answer: Answer) -> tuple[str, ...]:
+    """Any object in the answer is a role; without permission for its name it is told by id."""
+    return tuple(str(role.get("displayName") or role.get("id")) for role in listed(answer) if role.get("id"))
+
+
+def _about(name: str, error: OffboardingError) -> OffboardingError:
+    explained = error.within(f"Could not look up {name}")
+    if error.code == "Authorization_RequestDenied":
+        explained.hint = "Reading users needs the permission User.Read.All."
+    return explained
+
+
+# --- which doors are open ---
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocols:
+    """The mailbox protocols to look at. Under C(all), those that a tenant does not know are passed over."""
+
+    names: tuple[str, ...] = tuple(PROTOCOLS)
+    all: bool = True
+
+    @classmethod
+    def parse(cls, names: t.Sequence[str]) -> Protocols:
+        """:raises OptionError: none, or one that is not known."""
+        unknown = [name for name in names if name not in (*PROTOCOLS, "all")]
+        if unknown or not names:
+            what = f"unknown protocols: {', '.join(map(str, unknown))}" if unknown else "no protocol is named"
+            raise OptionError(what, hint=f"Known are all, {', '.join(PROTOCOLS)}.")
+        if "all" in names:
+            return cls()
+        return cls(tuple(name for name in PROTOCOLS if name in names), all=False)
+
+    def without_inherited(self) -> Protocols:
+        """What C(all) means when protocols are turned on: not smtp_auth, which a tenant's own setting governs."""
+        if not self.all:
+            return self
+        return dataclasses.replace(self, names=tuple(name for name in self.names if name != "smtp_auth"))
+
+    def of(self, mailbox: Mailbox) -> dict[str, bool | None]:
+        """The switches to look at, those that the mailbox has."""
+        return {name: mailbox.switches[name] for name in self.names if name in mailbox.switches}
+
+    def absent_from(self, mailbox: Mailbox) -> list[str]:
+        """Switches that were named and that the mailbox does not have."""
+        return [] if self.all else [name for name in self.names if name not in mailbox.switches]
+
+
+def door_states(leaver: Leaver, steps: t.Collection[str], protocols: Protocols) -> dict[str, str]:
+    """Each door of these steps: open, shut, unknown or not applicable.
+
+    An enabled account can sign in again or change its password after any timestamp, so timestamps prove nothing until
+    sign-in is blocked. A reset followed within the hour by a sign-out is the trace that our order leaves; a lone
+    sign-out, a lone block, or a password changed by the leaver leaves another. In doubt a door is open.
+    """
+    user = leaver.known
+    doors: dict[str, str] = {}
+    if "password" in steps:
+        doors["password"] = _timed_door(user, _password_is_shut(user, leaver.left_at))
+    if "sessions" in steps:
+        doors["sessions"] = _timed_door(user, _sessions_are_shut(user, leaver.left_at))
+    if "signin" in steps:
+        doors["signin"] = SHUT if user.account_enabled is False else UNKNOWN if user.account_enabled is None else OPEN
+    if "protocols" in steps:
+        doors.update(_protocol_doors(leaver, protocols))
+    return doors
+
+
+def _timed_door(user: User, shut: bool) -> str:
+    if user.is_guest:
+        return NOT_APPLICABLE
+    return SHUT if shut and user.account_enabled is False else OPEN
+
+
+def _password_is_shut(user: User, left_at: datetime.datetime | None) -> bool:
+    reset, revoked = user.password_changed, user.sessions_valid_from
+    if reset is None or revoked is None:
+        return False
+    return reset < revoked <= reset + _HOUR and (left_at is None or reset >= left_at)
+
+
+def _sessions_are_shut(user: User, left_at: datetime.datetime | None) -> bool:
+    reset, revoked = user.password_changed, user.sessions_valid_from
+    if reset is None or revoked is None:
+        return False
+    return reset < revoked and (revoked >= left_at if left_at else revoked <= reset + _HOUR)
+
+
+def _protocol_doors(leaver: Leaver, protocols: Protocols) -> dict[str, str]:
+    if leaver.mailbox_error or not leaver.mailbox_read:
+        return dict.fromkeys(protocols.names, UNKNOWN)
+    if leaver.mailbox is None:
+        return dict.fromkeys(protocols.names, NOT_APPLICABLE)
+    doors = {name: SHUT if value is False else OPEN for name, value in protocols.of(leaver.mailbox).items()}
+    doors.update(dict.fromkeys(protocols.absent_from(leaver.mailbox), NOT_APPLICABLE))
+    return doors
+
+
+def doors_of(step: str, doors: t.Mapping[str, str]) -> dict[str, str]:
+    """Those of C(doors) that belong to a step."""
+    own = {step} if step != "protocols" else set(PROTOCOLS)
+    return {name: state for name, state in doors.items() if name in own}
+
+
+def observed(leaver: Leaver, step: str, protocols: Protocols) -> dict[str, t.Any] | None:
+    """The facts a step looks at, as C(before) and C(after) of a record. C(None) where there is nothing to see."""
+    user = leaver.known
+    if step == "password":
+        return {"last_password_change_date_time": format_moment(user.password_changed)}
+    if step == "sessions":
+        return {"sign_in_sessions_valid_from_date_time": format_moment(user.sessions_valid_from)}
+    if step == "signin":
+        return {"account_enabled": user.account_enabled}
+    return dict(protocols.of(leaver.mailbox)) if leaver.mailbox else None
+
+
+def surely_shut(leaver: Leaver) -> datetime.datetime | None:
+    """When reset and sign-out have surely taken effect: within an hour, says Microsoft's page."""
+    valid_from = leaver.known.sessions_valid_from
+    return valid_from + _HOUR if valid_from else None
+
+
+def note_for(leaver: Leaver, step: str) -> str | None:
+    """What a person must know about this leaver and step, whatever the outcome."""
+    user = leaver.known
+    if step == "protocols":
+        if leaver.mailbox is None and leaver.mailbox_read and not leaver.mailbox_error:
+            elsewhere = user.synced or (user.has_mail and not user.has_exchange_plan)
+            suffix = " It may be on-premises: turn its protocols off there." if elsewhere else ""
+            return f"No Exchange Online mailbox.{suffix}"
+        return None
+    if user.is_guest and step != "signin":
+        return "Guest: password and sessions live in the home tenant and can only be ended there."
+    if user.synced and step != "sessions":
+        return (
+            "Synced from Active Directory: disable it in Active Directory too, otherwise the next sync may undo this."
+        )
+    if step == "sessions":
+        return "Outlook on the web may linger on an open page until another tile is opened or the page is refreshed."
+    return None
+
+
+# --- records ---
+
+
+def record(
+    leaver: Leaver,
+    status: str,
+    *,
+    before: t.Mapping[str, t.Any] | None = None,
+    after: t.Mapping[str, t.Any] | None = None,
+    effective_by: datetime.datetime | None = None,
+    note: str | None = None,
+    error: OffboardingError | None = None,
+    perhaps_written: bool = False,
+) -> dict[str, t.Any]:
+    """What a module tells of one leaver. C(perhaps_written): it failed, but may have been done all the same."""
+    user = leaver.user
+    return {
+        "user": leaver.asked.name,
+        "id": user.id if user else None,
+        "user_principal_name": user.user_principal_name if user else None,
+        "display_name": user.display_name if user else None,
+        "status": status,
+        "changed": status in ("planned", "verified", "accepted") or perhaps_written,
+        "before": before,
+        "after": after,
+        "effective_by": format_moment(effective_by),
+        "note": note,
+        "error": error.as_record() if error else None,
+    }
+
+
+def summary(records: t.Sequence[t.Mapping[str, t.Any]]) -> str:
+    """One line that a helpdesk person understands: how many of which status, and why some failed."""
+    counts = collections.Counter(str(one["status"]) for one in records)
+    users = "1 user" if len(records) == 1 else f"{len(records)} users"
+    line = f"{users}: " + ", ".join(f"{count} {status}" for status, count in counts.items())
+    reasons = [one["error"] for one in records if one["error"]]
+    told = [" ".join(filter(None, (error["message"], error["hint"]))) for error in reasons[:3]]
+    if len(reasons) > len(told):
+        told.append(f"And {len(reasons) - len(told)} more, see users.")
+    return f"{line}. {' '.join(told)}".strip() if told else f"{line}."

@@ -1,0 +1,352 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""How a step goes through: resolve, decide, write, read back, tell. The same for all four steps."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import typing as t
+
+from ._errors import OffboardingError, ServiceError, internal_error
+from ._http import Answer, Call, Patience, Service
+from ._leavers import (
+    OPEN,
+    SHUT,
+    STEPS,
+    UNKNOWN,
+    Asked,
+    Leaver,
+    Protocols,
+    Tenant,
+    door_states,
+    doors_of,
+    note_for,
+    observed,
+    record,
+    surely_shut,
+)
+from ._times import format_moment
+
+# Microsoft's moments are cut to the second, so this wait is a second at most; more would be a fault at Microsoft.
+_LONGEST_CLOCK_WAIT = 5.0
+
+
+class Step:
+    """What one of the four steps reads, wants, and sends. Modules subclass it; it holds no state of the run.
+
+    C(name) is one of C(STEPS). C(deed) completes the sentence "Could not ... jane@contoso.com". C(permission) is the
+    least application permission, C(sufficient) all that would do.
+    """
+
+    name = ""
+    deed = ""
+    permission = ""
+    sufficient: frozenset[str] = frozenset()
+    reads_mailbox = False
+    # Whether the step shuts something: only then left_at counts.
+    shuts = True
+    protocols = Protocols()
+
+    def service(self, tenant: Tenant) -> Service:
+        return tenant.exchange if self.reads_mailbox else tenant.graph
+
+    def not_applicable(self, leaver: Leaver) -> bool:
+        """Whether there is no such door here; R(note_for) says why."""
+        return False
+
+    def is_done(self, leaver: Leaver) -> bool:
+        """Whether it is so already."""
+        states = doors_of(self.name, door_states(leaver, (self.name,), self.protocols)).values()
+        return bool(states) and not any(state in (OPEN, UNKNOWN) for state in states)
+
+    def expected(self, leaver: Leaver) -> dict[str, t.Any]:
+        """The facts after the write, as far as they can be foretold."""
+        raise NotImplementedError
+
+    def call(self, tenant: Tenant, leaver: Leaver) -> Call:
+        """The write; the same one again when it is called again for the same leaver."""
+        raise NotImplementedError
+
+    def not_before(self, leaver: Leaver) -> datetime.datetime | None:
+        """The earliest moment, by the service's clock, at which the write can be told from what was before."""
+        return None
+
+    def shows(self, before: Leaver, now: Leaver) -> bool:
+        """Whether what is read now shows that the write happened."""
+        raise NotImplementedError
+
+    def effective_by(self, leaver: Leaver, written_at: datetime.datetime | None) -> datetime.datetime | None:
+        """When Microsoft says that the door is surely shut; C(written_at) is C(None) when nothing was written."""
+        return None
+
+    def note(self, leaver: Leaver) -> str | None:
+        return note_for(leaver, self.name)
+
+    def describe(self, leaver: Leaver) -> dict[str, t.Any] | None:
+        return observed(leaver, self.name, self.protocols)
+
+
+@dataclasses.dataclass
+class _Written:
+    """A write that was sent, and where it stands."""
+
+    before: Leaver
+    now: Leaver
+    at: datetime.datetime | None = None
+    shown: bool = False
+    error: OffboardingError | None = None
+
+
+def run_step(
+    tenant: Tenant,
+    step: Step,
+    asked: t.Sequence[Asked],
+    *,
+    check_mode: bool,
+    force: bool = False,
+    retry_timeout: float,
+    verify_timeout: float,
+) -> list[dict[str, t.Any]]:
+    """Take every leaver through one step. One leaver's failure never stops the others.
+
+    :returns: one record per leaver, in the order asked for.
+    """
+    leavers = tenant.resolve(asked)
+    if step.reads_mailbox:
+        leavers = _with_mailboxes(tenant, step, leavers)
+    records: dict[int, dict[str, t.Any]] = {}
+    todo = []
+    for index, leaver in enumerate(leavers):
+        decided = _decide(step, leaver, check_mode=check_mode, force=force)
+        if decided is None:
+            todo.append(index)
+        else:
+            records[index] = decided
+    if todo:
+        writer = _Writer(tenant, step, retry_timeout=retry_timeout, verify_timeout=verify_timeout)
+        for index, written in zip(todo, writer.write([leavers[index] for index in todo])):
+            records[index] = _tell(step, written)
+    return [records[index] for index in range(len(leavers))]
+
+
+def _untouchable(step: Step, leaver: Leaver) -> bool:
+    return leaver.user is None or leaver.protected or (step.shuts and not leaver.due)
+
+
+def _with_mailboxes(tenant: Tenant, step: Step, leavers: t.Sequence[Leaver]) -> list[Leaver]:
+    wanted = [leaver for leaver in leavers if not _untouchable(step, leaver)]
+    read = {id(leaver): fresh for leaver, fresh in zip(wanted, tenant.read_mailboxes(wanted))}
+    return [read.get(id(leaver), leaver) for leaver in leavers]
+
+
+def _decide(step: Step, leaver: Leaver, *, check_mode: bool, force: bool) -> dict[str, t.Any] | None:
+    """The record of a leaver for whom nothing is to be written, C(None) for whom something is."""
+    if leaver.user is None:
+        return record(leaver, "failed", error=leaver.error)
+    if leaver.protected:
+        return record(leaver, "refused", error=protected_error(leaver))
+    if step.shuts and not leaver.due:
+        return record(leaver, "not_due", note=f"Leaves at {format_moment(leaver.left_at)}; nothing was sent.")
+    note = step.note(leaver)
+    error = leaver.mailbox_error if step.reads_mailbox else None
+    if error:
+        return record(leaver, "failed", note=note, error=error.within(f"Could not read the mailbox of {leaver.name}"))
+    if step.not_applicable(leaver):
+        return record(leaver, "not_applicable", note=note)
+    before = step.describe(leaver)
+    if step.is_done(leaver) and not force:
+        after_the_fact = step.effective_by(leaver, None)
+        return record(leaver, "unchanged", before=before, after=before, effective_by=after_the_fact, note=note)
+    if check_mode:
+        return record(leaver, "planned", before=before, after=step.expected(leaver), note=note)
+    return None
+
+
+def protected_error(leaver: Leaver) -> OffboardingError:
+    return OffboardingError(
+        f"{leaver.name} is protected; nothing was sent.",
+        code="protected",
+        hint="It is in protected_users, or it is the account that this automation uses.",
+    )
+
+
+def _tell(step: Step, written: _Written) -> dict[str, t.Any]:
+    before, after = step.describe(written.before), step.describe(written.now)
+    status = "failed" if written.error else "verified" if written.shown else "accepted"
+    return record(
+        written.before,
+        status,
+        before=before,
+        after=after,
+        effective_by=None if written.error else step.effective_by(written.now, written.at),
+        note=step.note(written.now),
+        error=written.error,
+        perhaps_written=bool(written.error and written.error.outcome_unknown),
+    )
+
+
+class _Writer:
+    """Sends a step's writes until each has an answer, then reads until each can be seen."""
+
+    def __init__(self, tenant: Tenant, step: Step, *, retry_timeout: float, verify_timeout: float) -> None:
+        self._tenant = tenant
+        self._step = step
+        self._service = step.service(tenant)
+        self._clock = self._service.clock
+        self._retry_timeout = retry_timeout
+        self._verify_timeout = verify_timeout
+
+    def write(self, leavers: t.Sequence[Leaver]) -> list[_Written]:
+        writes = [_Written(leaver, leaver) for leaver in leavers]
+        try:
+            self._wait_for_the_clock(leavers)
+            self._send(writes)
+            self._read_back([write for write in writes if not write.error and not write.shown])
+            self._explain([write for write in writes if write.error])
+        except Exception as exc:  # what was done by then must not be lost with the fault
+            fault = exc if isinstance(exc, OffboardingError) else internal_error(exc)
+            fault.outcome_unknown = True
+            for write in writes:
+                write.error = write.error or (None if write.shown else fault)
+        return writes
+
+    def _wait_for_the_clock(self, leavers: t.Sequence[Leaver]) -> None:
+        moments = [moment for moment in map(self._step.not_before, leavers) if moment]
+        if moments:
+            self._service.sleep_until(max(moments), at_most=_LONGEST_CLOCK_WAIT)
+
+    def _send(self, writes: t.Sequence[_Written]) -> None:
+        """Send, and send again what neither an answer nor a reading says to have happened."""
+        patience = Patience(self._retry_timeout, self._clock)
+        pending = list(writes)
+        while pending:
+            calls = [self._step.call(self._tenant, write.before) for write in pending]
+            for write, outcome in zip(pending, self._service.send(calls)):
+                write.error = outcome if isinstance(outcome, OffboardingError) else None
+                write.at = outcome.at if isinstance(outcome, Answer) else self._service.now
+            pending = [write for write in pending if write.error and write.error.outcome_unknown]
+            # The answer is lost, perhaps after the deed: look before it is done again.
+            self._look(pending)
+            for write in pending:
+                if write.shown:
+                    write.error = None
+            pending = [write for write in pending if not write.shown]
+            wait = patience.next_wait(None) if pending else None
+            if wait is None:
+                return
+            self._clock.sleep(wait)
+
+    def _read_back(self, pending: list[_Written]) -> None:
+        """Entra and Exchange show a write late: read until it shows or verify_timeout is over.
+
+        https://devblogs.microsoft.com/identity/designing-for-eventual-consistency-for-microsoft-entra
+        """
+        deadline = self._clock.monotonic() + self._verify_timeout
+        pause = 0.5
+        while pending:
+            self._look(pending)
+            pending = [write for write in pending if not write.shown]
+            left = deadline - self._clock.monotonic()
+            if not pending or left <= 0:
+                return
+            self._clock.sleep(min(pause, left))
+            pause = min(2 * pause, 4.0)
+
+    def _look(self, writes: t.Sequence[_Written]) -> None:
+        if not writes:
+            return
+        leavers = [write.now for write in writes]
+        read = self._tenant.read_mailboxes if self._step.reads_mailbox else self._tenant.refresh
+        for write, now in zip(writes, read(leavers)):
+            if now.error or (self._step.reads_mailbox and now.mailbox is None):
+                continue  # an unreadable or unfound user is one that does not show the write yet
+            write.now = now
+            write.shown = self._step.shows(write.before, now)
+
+    def _explain(self, writes: t.Sequence[_Written]) -> None:
+        """Give each refusal its reason. A 403 has one text for two reasons: the token and the target tell which."""
+        forbidden = [write for write in writes if isinstance(write.error, ServiceError) and write.error.status == 403]
+        if forbidden and not self._step.reads_mailbox:
+            for write, now in zip(forbidden, self._tenant.read_roles([write.now for write in forbidden])):
+                write.now = now
+        for write in writes:
+            if write.error:
+                write.error = self._reason(write, write.error)
+
+    def _reason(self, write: _Written, error: OffboardingError) -> OffboardingError:
+        explained = error.within(f"Could not {self._step.deed} {write.before.name}")
+        if error.outcome_unknown:
+            explained.hint = "Whether it was done is not known: run again, the next run reads first."
+        elif isinstance(error, ServiceError) and error.status == 403:
+            explained.hint = self._forbidden(write.now) or explained.hint
+        elif isinstance(error, ServiceError) and error.status == 400 and write.now.known.synced:
+            explained.hint = "The account is mastered in Active Directory: change it there."
+        return explained
+
+    def _forbidden(self, leaver: Leaver) -> str | None:
+        granted = self._service.permissions
+        if granted is not None and not granted & self._step.sufficient:
+            return f"The application lacks the permission {self._step.permission}: grant it with admin consent."
+        if self._step.reads_mailbox:
+            return None
+        if leaver.roles:
+            return (
+                f"The user holds a directory role ({', '.join(leaver.roles)}), so the permission alone is not enough: "
+                "assign the application's service principal a role that may act on it; "
+                "Privileged Authentication Administrator may act on every role."
+            )
+        if leaver.known.management_restricted:
+            return (
+                "The user is in a restricted management administrative unit: only administrators scoped to it may act."
+            )
+        unread = " (the user's own directory roles could not be read)" if leaver.roles_error else ""
+        return (
+            f"The application has the permission {self._step.permission}{unread}; Microsoft may also ask for a "
+            "directory role on its service principal: User Administrator for ordinary users, "
+            "Privileged Authentication Administrator for administrators."
+        )
+
+
+def observe(
+    tenant: Tenant, asked: t.Sequence[Asked], steps: t.Sequence[str], protocols: Protocols, *, directory_roles: bool
+) -> list[dict[str, t.Any]]:
+    """Read every leaver's doors and facts. Reads only; protected accounts and those not yet due are read as well."""
+    leavers = tenant.resolve(asked)
+    known = [index for index, leaver in enumerate(leavers) if leaver.user]
+    for wanted, read in (("protocols" in steps, tenant.read_mailboxes), (directory_roles, tenant.read_roles)):
+        if wanted and known:
+            for index, leaver in zip(known, read([leavers[index] for index in known])):
+                leavers[index] = leaver
+    return [_observation(leaver, steps, protocols) for leaver in leavers]
+
+
+def _observation(leaver: Leaver, steps: t.Sequence[str], protocols: Protocols) -> dict[str, t.Any]:
+    facts, doors, notes = None, {}, {}
+    error = leaver.error
+    if leaver.user:
+        doors = door_states(leaver, steps, protocols)
+        facts = {step: observed(leaver, step, protocols) for step in STEPS if step in steps}
+        notes = {step: note for step in STEPS if step in steps and (note := note_for(leaver, step))}
+        if leaver.mailbox_error:
+            error = leaver.mailbox_error.within(f"Could not read the mailbox of {leaver.name}")
+    one = record(leaver, "failed" if error else "unchanged", before=facts, after=facts, error=error)
+    timed = [step for step in ("password", "sessions") if doors.get(step) == SHUT]
+    shut_by = format_moment(surely_shut(leaver)) if timed else None
+    return {
+        **one,
+        "left_at": format_moment(leaver.left_at),
+        "due": leaver.due,
+        "protected": leaver.protected,
+        "directory_roles": list(leaver.roles) if leaver.roles is not None else None,
+        "directory_roles_error": leaver.roles_error.as_record() if leaver.roles_error else None,
+        "doors": doors,
+        "open": [name for name, state in doors.items() if state == OPEN],
+        "notes": notes,
+        "surely_shut_by": dict.fromkeys(timed, shut_by),
+    }

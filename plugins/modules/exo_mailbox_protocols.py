@@ -1,0 +1,170 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: exo_mailbox_protocols
+short_description: Turn the client protocols of Exchange Online mailboxes off or on
+version_added: 0.1.0
+description:
+  - Turns off the protocols by which e-mail clients reach a mailbox, the fourth step of Microsoft's page on former employees, or turns
+    them on again.
+  - Only the switches that differ are sent, and the mailbox is read back before it is called done. Microsoft says that a change takes
+    up to 30 minutes.
+  - This module uses the endpoint that Microsoft's own Exchange Online PowerShell module uses, for which there is no contract with
+    third parties. It may change without notice.
+author:
+  - The m365.offboarding contributors (@m365-offboarding)
+extends_documentation_fragment:
+  - m365.offboarding.attributes
+  - m365.offboarding.m365
+options:
+  state:
+    description:
+      - Whether the protocols are off or on.
+      - With V(enabled), a C(left_at) is not looked at.
+    type: str
+    choices: [disabled, enabled]
+    required: true
+  protocols:
+    description:
+      - Which protocols. The default are the six of Microsoft's page; V(all) is every protocol that the tenant knows.
+      - In brackets the property of C(Get-CASMailbox). V(activesync) (C(ActiveSyncEnabled)), V(owa) (C(OWAEnabled), Outlook on the web),
+        V(mapi) (C(MAPIEnabled), Outlook for the desktop), V(ews) (C(EwsEnabled)), V(pop) (C(PopEnabled)), V(imap) (C(ImapEnabled)),
+        V(smtp_auth) (C(SmtpClientAuthenticationDisabled)), V(outlook_mobile) (C(OutlookMobileEnabled)),
+        V(owa_for_devices) (C(OWAforDevicesEnabled)), V(universal_outlook) (C(UniversalOutlookEnabled)),
+        V(mac_outlook) (C(MacOutlookEnabled)), V(new_outlook) (C(OneWinNativeOutlookEnabled)).
+      - A switch that is null counts as on. V(smtp_auth) is inverted at Microsoft, and null there means that the organisation's setting is
+        inherited, which is not shut.
+      - V(all) with O(state=enabled) leaves V(smtp_auth) as it is, since it is off by default in most tenants.
+      - A protocol that the tenant does not know is passed over under V(all), and told in C(note) when named.
+    type: list
+    elements: str
+    default: [activesync, owa, mapi, ews, pop, imap]
+notes:
+  - Needs the application permission C(Exchange.ManageAsApp) on Office 365 Exchange Online. Reading also needs the Entra role
+    C(Global Reader) or the Exchange role C(View-Only Recipients), writing C(Exchange Administrator), or C(Mail Recipients).
+  - A user without an Exchange Online mailbox is V(not_applicable). For a tenant without Exchange Online, leave this step out.
+seealso:
+  - module: m365.offboarding.m365_user_signin
+  - name: Set-CASMailbox
+    description: What each switch means.
+    link: https://learn.microsoft.com/powershell/module/exchangepowershell/set-casmailbox
+"""
+
+EXAMPLES = r"""
+- name: Turn off every way into a leaver's mailbox
+  m365.offboarding.exo_mailbox_protocols:
+    users: jane.doe@contoso.com
+    state: disabled
+    protocols: [all]
+
+- name: Leave ActiveSync on while a remote wipe is pending
+  m365.offboarding.exo_mailbox_protocols:
+    users: jane.doe@contoso.com
+    state: disabled
+    protocols: [owa, mapi, ews, pop, imap]
+"""
+
+RETURN = r"""
+msg:
+  description: What came of it, in one line.
+  type: str
+  returned: always
+  sample: "2 users: 1 verified, 1 not_applicable."
+users:
+  description:
+    - One record per user, in the order asked for. The keys are those of M(m365.offboarding.m365_user_signin).
+    - C(before) and C(after) hold the protocols that were looked at, true for on, false for off, null for not set.
+  type: list
+  elements: dict
+  returned: always
+  sample:
+    - user: jane.doe@contoso.com
+      id: 5c1f3f8a-3d5e-4b63-9d0a-3f5f6f0f8f11
+      user_principal_name: jane.doe@contoso.com
+      display_name: Jane Doe
+      status: verified
+      changed: true
+      before: {activesync: true, owa: true, mapi: true, ews: true, pop: false, imap: null}
+      after: {activesync: false, owa: false, mapi: false, ews: false, pop: false, imap: false}
+      effective_by: "2026-11-20T16:34:12Z"
+      note: null
+      error: null
+"""
+
+import datetime
+import typing as t
+
+from ansible_collections.m365.offboarding.plugins.module_utils._exchange import DOCUMENTED_PROTOCOLS
+from ansible_collections.m365.offboarding.plugins.module_utils._http import Call
+from ansible_collections.m365.offboarding.plugins.module_utils._leavers import (
+    OPEN,
+    Leaver,
+    Protocols,
+    Tenant,
+    door_states,
+)
+from ansible_collections.m365.offboarding.plugins.module_utils._module import argument_spec, run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
+
+
+class SwitchProtocols(Step):
+    name = "protocols"
+    permission = "Exchange.ManageAsApp"
+    sufficient = frozenset({permission})
+    reads_mailbox = True
+
+    def __init__(self, state: str, protocols: Protocols) -> None:
+        self.shuts = state == "disabled"
+        self.deed = "turn off mailbox protocols of" if self.shuts else "turn on mailbox protocols of"
+        self.protocols = protocols if self.shuts else protocols.without_inherited()
+
+    def not_applicable(self, leaver: Leaver) -> bool:
+        return leaver.mailbox is None or not self.describe(leaver)
+
+    def is_done(self, leaver: Leaver) -> bool:
+        return not self._differing(leaver)
+
+    def expected(self, leaver: Leaver) -> dict[str, t.Any]:
+        return {**(self.describe(leaver) or {}), **self._differing(leaver)}
+
+    def call(self, tenant: Tenant, leaver: Leaver) -> Call:
+        return tenant.exchange.set_mailbox(leaver.known.id, self._differing(leaver))
+
+    def shows(self, before: Leaver, now: Leaver) -> bool:
+        return self.is_done(now)
+
+    def effective_by(self, leaver: Leaver, written_at: datetime.datetime | None) -> datetime.datetime | None:
+        # "Within 30 minutes": Microsoft's page, step 7, on ending an e-mail session.
+        return written_at + datetime.timedelta(minutes=30) if written_at and self.shuts else None
+
+    def note(self, leaver: Leaver) -> str | None:
+        absent = self.protocols.absent_from(leaver.mailbox) if leaver.mailbox else []
+        return f"Not known in this tenant: {', '.join(absent)}." if absent else super().note(leaver)
+
+    def _differing(self, leaver: Leaver) -> dict[str, bool]:
+        if self.shuts:
+            doors = door_states(leaver, (self.name,), self.protocols)
+            return {name: False for name, state in doors.items() if state == OPEN}
+        # A switch that is null is on, by Exchange's default; for smtp_auth null is whatever the organisation says.
+        switches = self.describe(leaver) or {}
+        return {name: True for name, on in switches.items() if on is False or (on is None and name == "smtp_auth")}
+
+
+def main() -> None:
+    run_module(
+        lambda run: run.step(SwitchProtocols(run.params["state"], Protocols.parse(run.params["protocols"]))),
+        argument_spec(
+            state={"type": "str", "choices": ["disabled", "enabled"], "required": True},
+            protocols={"type": "list", "elements": "str", "default": list(DOCUMENTED_PROTOCOLS)},
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main()

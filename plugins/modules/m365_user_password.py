@@ -1,0 +1,179 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: m365_user_password
+short_description: Reset the password of Microsoft 365 users to one that nobody knows
+version_added: 0.1.0
+description:
+  - Gives each user a new random password that is sent to Entra ID and then dropped, the first step of Microsoft's page on former
+    employees. It is never returned, logged or kept.
+  - It is called done when C(lastPasswordChangeDateTime) has moved.
+author:
+  - The m365.offboarding contributors (@m365-offboarding)
+extends_documentation_fragment:
+  - m365.offboarding.attributes
+  - m365.offboarding.m365
+attributes:
+  idempotent:
+    support: partial
+    details:
+      - A password cannot be read. Nothing is sent when sign-in is blocked and the last password change was followed within an hour
+        by a sign-out and, where C(left_at) is known, came after it, the trace that the four steps in their order leave.
+      - While sign-in is allowed, every run resets again, since the user may have changed the password at any moment.
+options:
+  left_at:
+    description:
+      - The moment from which the users must be kept out, for those who bring none of their own.
+      - Written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00). Compared with Microsoft's clock.
+    type: str
+  force:
+    description: Reset even if it is so already.
+    type: bool
+    default: false
+  password:
+    description:
+      - A password of your own instead of a random one, for giving an account back. One user only; implies O(force).
+      - It must keep Microsoft's rules, which are checked before anything is sent. 8 to 256 characters, three of lower case, upper
+        case, digits and symbols, without the user's name.
+      - Corresponds to C(passwordProfile.password) of the Graph user; C(forceChangePasswordNextSignIn) is always sent with it.
+    type: str
+notes:
+  - Writing needs the application permission C(User-PasswordProfile.ReadWrite.All). Microsoft also asks for a directory role on the
+    application's service principal, C(User Administrator) for ordinary users, C(Privileged Authentication Administrator) for
+    administrators.
+  - The password of a synced account is mastered in Active Directory; Entra ID refuses to set it for an application.
+  - Guests are V(not_applicable), their password belongs to their home tenant.
+seealso:
+  - module: m365.offboarding.m365_user_sessions
+  - module: m365.offboarding.m365_user_signin
+  - name: Update user
+    description: The Graph request behind this module.
+    link: https://learn.microsoft.com/graph/api/user-update
+"""
+
+EXAMPLES = r"""
+- name: Reset a leaver's password to one that nobody knows
+  m365.offboarding.m365_user_password:
+    users: jane.doe@contoso.com
+
+- name: Reset the passwords of everybody on the list, unless that has happened since they left
+  m365.offboarding.m365_user_password:
+    users: "{{ leavers }}"
+    left_at: "2026-11-20T17:00:00+01:00"
+
+- name: Give an account back with a first password
+  m365.offboarding.m365_user_password:
+    users: jane.doe@contoso.com
+    password: "{{ first_password }}"
+"""
+
+RETURN = r"""
+msg:
+  description: What came of it, in one line.
+  type: str
+  returned: always
+  sample: "2 users: 1 verified, 1 unchanged."
+users:
+  description: One record per user, in the order asked for. The keys are those of M(m365.offboarding.m365_user_signin).
+  type: list
+  elements: dict
+  returned: always
+  sample:
+    - user: jane.doe@contoso.com
+      id: 5c1f3f8a-3d5e-4b63-9d0a-3f5f6f0f8f11
+      user_principal_name: jane.doe@contoso.com
+      display_name: Jane Doe
+      status: verified
+      changed: true
+      before: {last_password_change_date_time: "2026-03-02T08:00:00Z"}
+      after: {last_password_change_date_time: "2026-11-20T16:04:07Z"}
+      effective_by: null
+      note: null
+      error: null
+"""
+
+import datetime
+import typing as t
+
+from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
+from ansible_collections.m365.offboarding.plugins.module_utils._graph import User
+from ansible_collections.m365.offboarding.plugins.module_utils._http import Call
+from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant, surely_shut
+from ansible_collections.m365.offboarding.plugins.module_utils._module import Run, argument_spec, run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._passwords import complaint, generate_password
+from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
+
+
+class ResetPassword(Step):
+    name = "password"
+    deed = "reset the password of"
+    permission = "User-PasswordProfile.ReadWrite.All"
+    sufficient = frozenset({permission})
+
+    def __init__(self, given: str | None, on_secret: t.Callable[[str], None]) -> None:
+        self._given = given
+        self._on_secret = on_secret
+        self._passwords: dict[str, str] = {}
+
+    def not_applicable(self, leaver: Leaver) -> bool:
+        return leaver.known.is_guest
+
+    def expected(self, leaver: Leaver) -> dict[str, t.Any]:
+        return {"last_password_change_date_time": None}  # the moment of the write, not known before it
+
+    def call(self, tenant: Tenant, leaver: Leaver) -> Call:
+        return tenant.graph.reset_password(leaver.known.id, self._password(leaver.known))
+
+    def not_before(self, leaver: Leaver) -> datetime.datetime | None:
+        # Microsoft's moments are cut to the second: only a whole second later can the change be seen.
+        changed = leaver.known.password_changed
+        return changed + datetime.timedelta(seconds=1) if changed else None
+
+    def shows(self, before: Leaver, now: Leaver) -> bool:
+        was, changed = before.known.password_changed, now.known.password_changed
+        return changed is not None and (was is None or changed > was)
+
+    def effective_by(self, leaver: Leaver, written_at: datetime.datetime | None) -> datetime.datetime | None:
+        # Surely shut an hour after the sign-out that follows; unknown until that has come.
+        return surely_shut(leaver) if written_at is None else None
+
+    def _password(self, user: User) -> str:
+        """One per leaver and run: after an unknown outcome the same one is sent again."""
+        if user.id not in self._passwords:
+            password = self._given or generate_password([user.user_principal_name, user.display_name])
+            self._on_secret(password)
+            self._passwords[user.id] = password
+        return self._passwords[user.id]
+
+
+def reset(run: Run) -> list[dict[str, t.Any]]:
+    given = run.params["password"]
+    if given is not None:
+        asked = run.asked()
+        if len(asked) > 1:
+            raise OptionError("password is for one user only, so that no two accounts share it.")
+        broken = complaint(given, [asked[0].name])
+        if broken:
+            raise OptionError(f"password breaks Microsoft's rules: {broken}.")
+    return run.step(ResetPassword(given, run.remember_secret), force=run.params["force"] or given is not None)
+
+
+def main() -> None:
+    run_module(
+        reset,
+        argument_spec(
+            left_at={"type": "str"},
+            force={"type": "bool", "default": False},
+            password={"type": "str", "no_log": True},
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: m365_user_sessions
+short_description: Sign Microsoft 365 users out of all sessions
+version_added: 0.1.0
+description:
+  - Ends all sessions of users by making their refresh tokens and session cookies invalid, the second step of Microsoft's page on
+    former employees.
+  - It is called done when C(signInSessionsValidFromDateTime) has moved past the last password change.
+  - Access tokens already handed out live on for up to an hour or so, those of Outlook, Teams and SharePoint for some minutes.
+author:
+  - The m365.offboarding contributors (@m365-offboarding)
+extends_documentation_fragment:
+  - m365.offboarding.attributes
+  - m365.offboarding.m365
+attributes:
+  idempotent:
+    support: partial
+    details:
+      - Nothing is sent when sign-in is blocked and the last sign-out came after the last password change and, where C(left_at) is
+        known, after it; without C(left_at), within an hour of the password change.
+      - While sign-in is allowed, every run signs out again, since a session may have been opened at any moment.
+options:
+  left_at:
+    description:
+      - The moment from which the users must be kept out, for those who bring none of their own.
+      - Written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00). Compared with Microsoft's clock.
+    type: str
+  force:
+    description: Sign out even if it is so already.
+    type: bool
+    default: false
+notes:
+  - Writing needs the application permission C(User.RevokeSessions.All). To sign an administrator out, the application's service
+    principal needs a directory role as well; C(Privileged Authentication Administrator) may act on every role.
+  - Guests are V(not_applicable), their sessions belong to their home tenant.
+seealso:
+  - module: m365.offboarding.m365_user_password
+  - module: m365.offboarding.m365_user_signin
+  - name: Revoke sign-in sessions
+    description: The Graph request behind this module; it replaces the retired Revoke-AzureADUserAllRefreshToken.
+    link: https://learn.microsoft.com/graph/api/user-revokesigninsessions
+"""
+
+EXAMPLES = r"""
+- name: Sign a leaver out everywhere
+  m365.offboarding.m365_user_sessions:
+    users: jane.doe@contoso.com
+
+- name: Sign out everybody who left last Friday, unless that has happened since
+  m365.offboarding.m365_user_sessions:
+    users:
+      - jane.doe@contoso.com
+      - user: miles.obrien@contoso.com
+        left_at: "2026-11-18T12:00:00Z"
+    left_at: "2026-11-20T17:00:00+01:00"
+"""
+
+RETURN = r"""
+msg:
+  description: What came of it, in one line.
+  type: str
+  returned: always
+  sample: "2 users: 1 verified, 1 unchanged."
+users:
+  description: One record per user, in the order asked for. The keys are those of M(m365.offboarding.m365_user_signin).
+  type: list
+  elements: dict
+  returned: always
+  sample:
+    - user: jane.doe@contoso.com
+      id: 5c1f3f8a-3d5e-4b63-9d0a-3f5f6f0f8f11
+      user_principal_name: jane.doe@contoso.com
+      display_name: Jane Doe
+      status: verified
+      changed: true
+      before: {sign_in_sessions_valid_from_date_time: "2026-03-02T08:00:00Z"}
+      after: {sign_in_sessions_valid_from_date_time: "2026-11-20T16:04:09Z"}
+      effective_by: "2026-11-20T17:04:09Z"
+      note: Outlook on the web may linger on an open page until another tile is opened or the page is refreshed.
+      error: null
+"""
+
+import datetime
+import typing as t
+
+from ansible_collections.m365.offboarding.plugins.module_utils._http import Call
+from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant, surely_shut
+from ansible_collections.m365.offboarding.plugins.module_utils._module import argument_spec, run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
+
+
+class SignOut(Step):
+    name = "sessions"
+    deed = "sign out"
+    permission = "User.RevokeSessions.All"
+    sufficient = frozenset({permission, "User.ReadWrite.All", "Directory.ReadWrite.All"})
+
+    def not_applicable(self, leaver: Leaver) -> bool:
+        return leaver.known.is_guest
+
+    def expected(self, leaver: Leaver) -> dict[str, t.Any]:
+        return {"sign_in_sessions_valid_from_date_time": None}  # the moment of the write, not known before it
+
+    def call(self, tenant: Tenant, leaver: Leaver) -> Call:
+        return tenant.graph.revoke_sessions(leaver.known.id)
+
+    def not_before(self, leaver: Leaver) -> datetime.datetime | None:
+        # Microsoft's moments are cut to the second: only a whole second later is the sign-out provably the later one.
+        moments = [moment for moment in (leaver.known.password_changed, leaver.known.sessions_valid_from) if moment]
+        return max(moments) + datetime.timedelta(seconds=1) if moments else None
+
+    def shows(self, before: Leaver, now: Leaver) -> bool:
+        was, valid_from, changed = (
+            before.known.sessions_valid_from,
+            now.known.sessions_valid_from,
+            now.known.password_changed,
+        )
+        if valid_from is None:
+            return False
+        return (was is None or valid_from > was) and (changed is None or valid_from > changed)
+
+    def effective_by(self, leaver: Leaver, written_at: datetime.datetime | None) -> datetime.datetime | None:
+        return surely_shut(leaver)
+
+
+def main() -> None:
+    run_module(
+        lambda run: run.step(SignOut(), force=run.params["force"]),
+        argument_spec(left_at={"type": "str"}, force={"type": "bool", "default": False}),
+    )
+
+
+if __name__ == "__main__":
+    main()

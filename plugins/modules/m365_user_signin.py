@@ -1,0 +1,170 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: m365_user_signin
+short_description: Block or allow sign-in of Microsoft 365 users
+version_added: 0.1.0
+description:
+  - Blocks users from signing in to Microsoft 365, the third step of Microsoft's page on former employees, or allows it again.
+  - The change is read back before it is called done. Microsoft says that a block may take up to 24 hours to count everywhere.
+author:
+  - The m365.offboarding contributors (@m365-offboarding)
+extends_documentation_fragment:
+  - m365.offboarding.attributes
+  - m365.offboarding.m365
+options:
+  state:
+    description:
+      - Whether sign-in is blocked or allowed.
+      - Corresponds to C(accountEnabled) of the Graph user, which is sent alone, never together with the password, since the two
+        need different permissions.
+      - With V(allowed), a C(left_at) is not looked at.
+    type: str
+    choices: [blocked, allowed]
+    required: true
+notes:
+  - Writing needs the application permission C(User.EnableDisableAccount.All). To block an administrator, the application's
+    service principal needs a directory role as well; C(Privileged Authentication Administrator) may act on every role.
+  - A synced account should be disabled in Active Directory too, otherwise the next sync may allow sign-in again.
+seealso:
+  - module: m365.offboarding.m365_user_password
+  - module: m365.offboarding.m365_user_sessions
+  - module: m365.offboarding.exo_mailbox_protocols
+  - name: Update user
+    description: The Graph request behind this module.
+    link: https://learn.microsoft.com/graph/api/user-update
+"""
+
+EXAMPLES = r"""
+- name: Block a leaver
+  m365.offboarding.m365_user_signin:
+    users: jane.doe@contoso.com
+    state: blocked
+
+- name: See whose sign-in would be blocked
+  m365.offboarding.m365_user_signin:
+    users:
+      - jane.doe@contoso.com
+      - 5c1f3f8a-3d5e-4b63-9d0a-3f5f6f0f8f11
+    state: blocked
+  check_mode: true
+  diff: true
+"""
+
+RETURN = r"""
+msg:
+  description: What came of it, in one line.
+  type: str
+  returned: always
+  sample: "2 users: 1 verified, 1 unchanged."
+users:
+  description: One record per user, in the order asked for.
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    user:
+      description: The user as asked for.
+      type: str
+      sample: jane.doe@contoso.com
+    id:
+      description: The object id, null if nobody was found.
+      type: str
+      sample: 5c1f3f8a-3d5e-4b63-9d0a-3f5f6f0f8f11
+    user_principal_name:
+      description: The user principal name, null if nobody was found.
+      type: str
+      sample: jane.doe@contoso.com
+    display_name:
+      description: The display name.
+      type: str
+      sample: Jane Doe
+    status:
+      description:
+        - V(unchanged), it was so already and nothing was sent.
+        - V(planned), check mode, it would be changed.
+        - V(verified), written and read back.
+        - V(accepted), written, but not to be seen yet within O(verify_timeout).
+        - V(not_applicable), there is no such door here.
+        - V(not_due), C(left_at) lies ahead by Microsoft's clock and nothing was sent.
+        - V(refused), protected and nothing was sent; fails the module.
+        - V(failed), see C(error); fails the module.
+      type: str
+      sample: verified
+    changed:
+      description: Whether this user was changed, would be in check mode, or may have been when the outcome is unknown.
+      type: bool
+      sample: true
+    before:
+      description: What was found.
+      type: dict
+      sample: {account_enabled: true}
+    after:
+      description: What was read back; in check mode, what it would be.
+      type: dict
+      sample: {account_enabled: false}
+    effective_by:
+      description: When Microsoft says that the door is surely shut, null where that is not known.
+      type: str
+      sample: "2026-11-21T16:04:10Z"
+    note:
+      description: What a person must know about this user, if anything.
+      type: str
+      sample: null
+    error:
+      description: Null, or why it failed. C(code), C(message), C(hint) with what to do, and Microsoft's C(request_id).
+      type: dict
+      sample: null
+"""
+
+import datetime
+import typing as t
+
+from ansible_collections.m365.offboarding.plugins.module_utils._http import Call
+from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
+from ansible_collections.m365.offboarding.plugins.module_utils._module import argument_spec, run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
+
+
+class BlockOrAllowSignIn(Step):
+    name = "signin"
+    permission = "User.EnableDisableAccount.All"
+    sufficient = frozenset({permission, "User.ReadWrite.All", "Directory.ReadWrite.All"})
+
+    def __init__(self, state: str) -> None:
+        self.shuts = state == "blocked"
+        self.deed = "block sign-in of" if self.shuts else "allow sign-in of"
+        self._enabled = not self.shuts
+
+    def is_done(self, leaver: Leaver) -> bool:
+        return leaver.known.account_enabled is self._enabled
+
+    def expected(self, leaver: Leaver) -> dict[str, t.Any]:
+        return {"account_enabled": self._enabled}
+
+    def call(self, tenant: Tenant, leaver: Leaver) -> Call:
+        return tenant.graph.enable_account(leaver.known.id, self._enabled)
+
+    def shows(self, before: Leaver, now: Leaver) -> bool:
+        return self.is_done(now)
+
+    def effective_by(self, leaver: Leaver, written_at: datetime.datetime | None) -> datetime.datetime | None:
+        # "It can take up to 24 hours": Microsoft's page, step 1.
+        return written_at + datetime.timedelta(hours=24) if written_at and self.shuts else None
+
+
+def main() -> None:
+    run_module(
+        lambda run: run.step(BlockOrAllowSignIn(run.params["state"])),
+        argument_spec(state={"type": "str", "choices": ["blocked", "allowed"], "required": True}),
+    )
+
+
+if __name__ == "__main__":
+    main()
