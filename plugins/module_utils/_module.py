@@ -172,5 +172,15 @@ def run_module(work: t.Callable[[Run], list[dict[str, t.Any]]], spec: dict[str, 
 
 
 def _diff(records: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
+    """Before and after of those who changed, by user principal name, as C(--diff) shows it."""
     changed = [one for one in records if one["changed"]]
-    return {side: {str(one["user_principal_name"]): one[side] for one in changed} for side in ("before", "after")}
+    return {
+        "before": {str(one["user_principal_name"]): one["before"] for one in changed},
+        "after": {str(one["user_principal_name"]): _foretold(one) for one in changed},
+    }
+
+
+def _foretold(one: t.Mapping[str, t.Any]) -> t.Any:
+    if one["status"] != "planned" or not one["after"]:
+        return one["after"]
+    return {name: "(the moment of the write)" if value is None else value for name, value in one["after"].items()}

@@ -184,6 +184,7 @@ def _tell(step: Step, written: _Written) -> dict[str, t.Any]:
         status,
         before=before,
         after=after,
+        written_at=None if written.error else written.at,
         effective_by=None if written.error else step.effective_by(written.now, written.at),
         note=step.note(written.now),
         error=written.error,

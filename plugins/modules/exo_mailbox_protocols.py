@@ -92,6 +92,7 @@ users:
       changed: true
       before: {activesync: true, owa: true, mapi: true, ews: true, pop: false, imap: null}
       after: {activesync: false, owa: false, mapi: false, ews: false, pop: false, imap: false}
+      written_at: "2026-11-20T16:04:12Z"
       effective_by: "2026-11-20T16:34:12Z"
       note: null
       error: null

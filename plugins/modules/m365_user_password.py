@@ -93,6 +93,7 @@ users:
       changed: true
       before: {last_password_change_date_time: "2026-03-02T08:00:00Z"}
       after: {last_password_change_date_time: "2026-11-20T16:04:07Z"}
+      written_at: "2026-11-20T16:04:07Z"
       effective_by: null
       note: null
       error: null

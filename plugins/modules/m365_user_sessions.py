@@ -83,6 +83,7 @@ users:
       changed: true
       before: {sign_in_sessions_valid_from_date_time: "2026-03-02T08:00:00Z"}
       after: {sign_in_sessions_valid_from_date_time: "2026-11-20T16:04:09Z"}
+      written_at: "2026-11-20T16:04:09Z"
       effective_by: "2026-11-20T17:04:09Z"
       note: Outlook on the web may linger on an open page until another tile is opened or the page is refreshed.
       error: null

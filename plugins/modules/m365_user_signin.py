@@ -109,6 +109,10 @@ users:
       description: What was read back; in check mode, what it would be.
       type: dict
       sample: {account_enabled: false}
+    written_at:
+      description: When it was written, by Microsoft's clock; null when nothing was.
+      type: str
+      sample: "2026-11-20T16:04:10Z"
     effective_by:
       description: When Microsoft says that the door is surely shut, null where that is not known.
       type: str

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: leaver_plan
+short_description: Decide which leavers go through the steps
+version_added: 0.1.0
+author:
+  - The m365.offboarding contributors (@m365-offboarding)
+description:
+  - Takes the records of M(m365.offboarding.m365_user_info) and tells who has a door to be shut, and who is refused.
+  - Nobody goes through who is unknown, not due, or has no open door. Protected accounts and, unless allowed, holders of a directory
+    role are refused.
+positional: _input
+options:
+  _input:
+    description: RV(m365.offboarding.m365_user_info#module:users).
+    type: list
+    elements: dict
+    required: true
+  allow_admins:
+    description: Whether holders of a directory role may be written.
+    type: bool
+    default: false
+  max_users:
+    description: Refuse all if there are more leavers to be written. No limit if not set.
+    type: int
+"""
+
+EXAMPLES = r"""
+- name: Block those who may be blocked
+  m365.offboarding.m365_user_signin:
+    users: "{{ (doors.users | m365.offboarding.leaver_plan(max_users=25)).write }}"
+    state: blocked
+"""
+
+RETURN = r"""
+_value:
+  description: C(write), leavers as the modules take them; C(refused), a mapping of object ids to errors.
+  type: dict
+"""
+
+import typing as t
+
+from ansible_collections.m365.offboarding.plugins.module_utils._evidence import plan
+
+
+def leaver_plan(
+    opening: t.Sequence[t.Mapping[str, t.Any]], allow_admins: bool = False, max_users: int | None = None
+) -> dict[str, t.Any]:
+    return plan(opening, allow_admins=allow_admins, max_users=max_users)
+
+
+class FilterModule:
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"leaver_plan": leaver_plan}
