@@ -19,7 +19,7 @@ import threading
 import time
 import typing as t
 
-from ._errors import CredentialError, MissingLibraryError, OffboardingError, OptionError
+from ._errors import CredentialError, MissingLibraryError, OffboardingError, OptionError, shorten
 
 # The options of one way to sign in: the first names it, the others belong to it.
 # The order is the one in which the environment is asked.
@@ -278,7 +278,7 @@ def entra_error(answer: t.Mapping[str, t.Any], service: str) -> CredentialError:
     """Entra's refusal as a sentence: the AADSTS text without the ids that follow it, and what to do."""
     codes = answer.get("error_codes") or []
     text = str(answer.get("error_description") or answer.get("error") or "no reason given")
-    sentence = text.split(" Trace ID")[0].splitlines()[0].strip()[:300]
+    sentence = shorten(text.split(" Trace ID")[0])
     code = next((int(code) for code in codes if str(code).isdigit()), None)
     return CredentialError(
         f"Entra ID refused a token for {service}: {sentence}",

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 import traceback
 
 
@@ -34,8 +35,8 @@ class OffboardingError(Exception):
         request_id: str | None = None,
         outcome_unknown: bool = False,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = message if message.endswith((".", "!", "?")) else f"{message}."
+        super().__init__(self.message)
         self.code = code or self.default_code
         self.hint = hint
         self.request_id = request_id
@@ -125,12 +126,17 @@ class ServiceError(OffboardingError):
         self.status = status
 
 
+def shorten(text: str) -> str:
+    """A foreign text for one of our sentences: its first line, and not too much of it."""
+    return textwrap.shorten(next(iter(text.splitlines()), ""), 240, placeholder=" ...")
+
+
 def internal_error(exc: Exception) -> OffboardingError:
     """A fault of ours, told without the exception's text and without values of variables: both may hold secrets."""
     frames = traceback.extract_tb(exc.__traceback__)
     place = " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in reversed(frames[-4:]))
     return OffboardingError(
-        f"This is a fault of the collection: {type(exc).__name__} at {place}.",
+        f"This is a fault of the collection: {type(exc).__name__} at {place}",
         code="internal",
         hint="Please report it.",
     )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 import typing as t
 
 from ._leavers import NOT_APPLICABLE, OPEN, SHUT, STEPS, UNKNOWN, doors_of
@@ -285,6 +286,7 @@ def _errors(one: Record) -> list[Record]:
 # --- the table ---
 
 _WIDTH = 92
+_REASON_WIDTH = 76
 _MANY = 20
 
 
@@ -321,7 +323,9 @@ def _rows(one: Record) -> list[str]:
     lines = [f"{name}  {_VERDICTS[one['status']]}{until}"]
     for step, entry in one["steps"].items() if one["id"] else ():
         lines.append(_row(one, step, entry))
-    lines += [f"  ! {error['message']}" for error in _errors(one)]
+    for error in _errors(one):
+        reason = " ".join(filter(None, (error["message"], error["hint"])))
+        lines += textwrap.wrap(reason, _REASON_WIDTH, initial_indent="  ! ", subsequent_indent="    ")
     return lines
 
 

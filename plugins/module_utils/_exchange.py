@@ -19,7 +19,7 @@ import typing as t
 import uuid
 
 from ._credentials import Token
-from ._errors import CredentialError, NetworkError, OffboardingError, ServiceError
+from ._errors import CredentialError, NetworkError, OffboardingError, ServiceError, shorten
 from ._graph import OBJECT_ID
 from ._http import Answer, Call, Outcome, Response, Service, mapping
 
@@ -195,4 +195,4 @@ def _text(answer: Answer) -> str:
     error, detail = _details(answer)
     internal = mapping(mapping(error.get("innererror")).get("internalexception"))
     text = detail.rsplit("|", 1)[-1].strip() or internal.get("message") or error.get("message") or "no reason given"
-    return str(text).splitlines()[0][:300]
+    return shorten(str(text))

@@ -17,7 +17,7 @@ import typing as t
 import urllib.parse
 
 from ._credentials import Token
-from ._errors import ServiceError
+from ._errors import ServiceError, shorten
 from ._http import Answer, Call, Service, mapping
 from ._times import parse_moment
 
@@ -130,7 +130,7 @@ class Graph(Service):
         error = mapping(mapping(answer.body).get("error"))
         inner = mapping(error.get("innerError") or error.get("innererror"))
         code = str(error.get("code") or f"http_{answer.status}")
-        text = str(error.get("message") or "no reason given").splitlines()[0][:300]
+        text = shorten(str(error.get("message") or "no reason given"))
         return ServiceError(
             f"Microsoft Graph answered {answer.status} {code}: {text}",
             status=answer.status,

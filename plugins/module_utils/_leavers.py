@@ -301,7 +301,7 @@ def _why_unknown(
             hint="If that is who you mean, ask for that name.",
         )
     return OffboardingError(
-        f"{name}: no such user.",
+        f"There is no user {name}.",
         code="not_found",
         hint="Check the spelling. Mail addresses and aliases are not names of users.",
     )
