@@ -77,7 +77,7 @@ def plan(opening: t.Sequence[Record], *, allow_admins: bool, max_users: int | No
     for one in opening:
         if not one["id"] or not one["due"] or not _not_shut(one):
             continue
-        error = _protected(one) or (None if allow_admins else _administrator(one))
+        error = _protected(one) or (one["must_stay"] if allow_admins else _administrator(one))
         if error:
             refused[one["id"]] = error
         else:

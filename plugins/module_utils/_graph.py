@@ -39,6 +39,8 @@ _USER_PROPERTIES = (
 # Selecting this without its permission fails the whole read (https://learn.microsoft.com/graph/api/user-get).
 _LEAVE_DATE_PERMISSION = "User-LifeCycleInfo.Read.All"
 
+# https://learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference
+_GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 # https://learn.microsoft.com/graph/aad-advanced-queries; goes with $count=true
 _ADVANCED = {"ConsistencyLevel": "eventual"}
 
@@ -190,6 +192,15 @@ class Graph(Service):
             f"/users/{_segment(object_id)}/transitiveMemberOf/microsoft.graph.directoryRole"
             "?$count=true&$select=id,displayName",
             headers=_ADVANCED,
+        )
+
+    def global_administrators(self) -> Call:
+        """Who holds Global Administrator directly. Needs RoleManagement.Read.Directory.
+
+        https://learn.microsoft.com/graph/api/directoryrole-list-members
+        """
+        return Call(
+            "GET", f"/directoryRoles(roleTemplateId='{_GLOBAL_ADMINISTRATOR}')/members?$select=id,accountEnabled"
         )
 
     def reset_password(self, object_id: str, password: str) -> Call:

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import datetime
 import email.utils
@@ -467,12 +466,8 @@ class Service:
     def _round(self, calls: t.Sequence[Call]) -> t.Iterator[tuple[Outcome, float]]:
         """Each call sent once: its outcome, and when that arrived by the controller's clock."""
         chunks = [calls[i : i + self.batch_size] for i in range(0, len(calls), self.batch_size)]
-        if len(chunks) == 1:
-            yield from self._chunk(chunks[0])
-            return
-        with concurrent.futures.ThreadPoolExecutor(self.in_flight) as pool:
-            for outcomes in pool.map(self._chunk, chunks):
-                yield from outcomes
+        for outcomes in side_by_side(self._chunk, chunks, self.in_flight):
+            yield from outcomes
 
     def _chunk(self, calls: t.Sequence[Call]) -> list[tuple[Outcome, float]]:
         try:
@@ -613,6 +608,43 @@ class Service:
                 now = self.now
                 if now is None or date > now:
                     self._seen = (date, self.clock.monotonic())
+
+
+Item = t.TypeVar("Item")
+Result = t.TypeVar("Result")
+
+
+def side_by_side(work: t.Callable[[Item], Result], items: t.Sequence[Item], in_flight: int) -> list[Result]:
+    """C(work) done on each item, a few at once, the results in the items' order.
+
+    Not an executor: that would wait for its threads when the run is interrupted, and one may be told to wait minutes.
+    """
+    if len(items) == 1:
+        return [work(items[0])]
+    results: dict[int, Result] = {}
+    faults: list[BaseException] = []
+    todo = iter(enumerate(items))
+    lock = threading.Lock()
+
+    def worker() -> None:
+        while not faults:
+            with lock:
+                index, item = next(todo, (None, None))
+            if index is None:
+                return
+            try:
+                results[index] = work(t.cast("Item", item))
+            except BaseException as exc:
+                faults.append(exc)
+
+    threads = [threading.Thread(target=worker, daemon=True) for _i in range(min(in_flight, len(items)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise faults[0]
+    return [results[index] for index in range(len(items))]
 
 
 def retryable(answer: Answer, writes: bool) -> bool:

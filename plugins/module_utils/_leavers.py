@@ -230,6 +230,23 @@ class Tenant:
             for leaver, outcome in zip(leavers, outcomes)
         ]
 
+    def last_administrators(self, leavers: t.Sequence[Leaver]) -> dict[str, OffboardingError]:
+        """By object id, those who must not be locked out lest no enabled Global Administrator remains.
+
+        Where the holders of that role cannot be read, that is everybody who holds any role: without the permission
+        for it, Graph does not name the roles either.
+        """
+        holders = _found(self.graph.send([self.graph.global_administrators()])[0])
+        enabled = {str(one.get("id")) for one in holders if one.get("accountEnabled") is True}
+        if enabled:
+            leaving = {leaver.known.id for leaver in leavers}
+            return {} if enabled - leaving else dict.fromkeys(enabled & leaving, _LAST_ADMINISTRATOR)
+        unread = [leaver for leaver in leavers if leaver.roles is None and leaver.roles_error is None]
+        leavers = [leaver for leaver in leavers if leaver not in unread] + self.read_roles(unread)
+        return {
+            leaver.known.id: _PERHAPS_LAST_ADMINISTRATOR for leaver in leavers if leaver.roles or leaver.roles_error
+        }
+
     def _leaver(self, asked: Asked, outcome: Outcome, protected_ids: t.Collection[str]) -> Leaver:
         if isinstance(outcome, OffboardingError):
             if outcome.code == "Request_ResourceNotFound":
@@ -305,6 +322,19 @@ def _why_unknown(
         code="not_found",
         hint="Check the spelling. Mail addresses and aliases are not names of users.",
     )
+
+
+_LAST_ADMINISTRATOR = OffboardingError(
+    "No enabled Global Administrator would be left in the tenant; nothing was sent.",
+    code="last_global_administrator",
+    hint="Give the role to somebody who stays, then run again.",
+)
+_PERHAPS_LAST_ADMINISTRATOR = OffboardingError(
+    "The user holds a directory role, and whether another Global Administrator remains could not be read; "
+    "nothing was sent.",
+    code="administrators_unread",
+    hint="Grant the application the permission RoleManagement.Read.Directory.",
+)
 
 
 def _found(outcome: Outcome | None) -> list[dict[str, t.Any]]:

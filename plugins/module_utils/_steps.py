@@ -51,6 +51,8 @@ class Step:
     reads_mailbox = False
     # Whether the step shuts something: only then left_at counts.
     shuts = True
+    # Whether the step alone keeps a user out of the tenant: never done to the last Global Administrator.
+    locks_out = False
     protocols = Protocols()
 
     def service(self, tenant: Tenant) -> Service:
@@ -120,15 +122,18 @@ def run_step(
     leavers = tenant.resolve(asked)
     if step.reads_mailbox:
         leavers = _with_mailboxes(tenant, step, leavers)
-    records: dict[int, dict[str, t.Any]] = {}
-    todo = []
-    for index, leaver in enumerate(leavers):
-        decided = _decide(step, leaver, check_mode=check_mode, force=force)
-        if decided is None:
-            todo.append(index)
-        else:
-            records[index] = decided
-    if todo:
+    records = {index: one for index, leaver in enumerate(leavers) if (one := _settled(step, leaver, force=force))}
+    todo = [index for index in range(len(leavers)) if index not in records]
+    if todo and step.locks_out:
+        spared = tenant.last_administrators([leavers[index] for index in todo])
+        for index in todo:
+            error = spared.get(leavers[index].known.id)
+            if error:
+                records[index] = record(leavers[index], "refused", error=error.within(leavers[index].name))
+        todo = [index for index in todo if index not in records]
+    if check_mode:
+        records.update({index: _planned(step, leavers[index]) for index in todo})
+    elif todo:
         writer = _Writer(tenant, step, retry_timeout=retry_timeout, verify_timeout=verify_timeout)
         for index, written in zip(todo, writer.write([leavers[index] for index in todo])):
             records[index] = _tell(step, written)
@@ -145,7 +150,7 @@ def _with_mailboxes(tenant: Tenant, step: Step, leavers: t.Sequence[Leaver]) -> 
     return [read.get(id(leaver), leaver) for leaver in leavers]
 
 
-def _decide(step: Step, leaver: Leaver, *, check_mode: bool, force: bool) -> dict[str, t.Any] | None:
+def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | None:
     """The record of a leaver for whom nothing is to be written, C(None) for whom something is."""
     if leaver.user is None:
         return record(leaver, "failed", error=leaver.error)
@@ -163,9 +168,11 @@ def _decide(step: Step, leaver: Leaver, *, check_mode: bool, force: bool) -> dic
     if step.is_done(leaver) and not force:
         after_the_fact = step.effective_by(leaver, None)
         return record(leaver, "unchanged", before=before, after=before, effective_by=after_the_fact, note=note)
-    if check_mode:
-        return record(leaver, "planned", before=before, after=step.expected(leaver), note=note)
     return None
+
+
+def _planned(step: Step, leaver: Leaver) -> dict[str, t.Any]:
+    return record(leaver, "planned", before=step.describe(leaver), after=step.expected(leaver), note=step.note(leaver))
 
 
 def protected_error(leaver: Leaver) -> OffboardingError:
@@ -324,10 +331,14 @@ def observe(
         if wanted and known:
             for index, leaver in zip(known, read([leavers[index] for index in known])):
                 leavers[index] = leaver
-    return [_observation(leaver, steps, protocols) for leaver in leavers]
+    holders = [leaver for leaver in leavers if leaver.roles]
+    spared = tenant.last_administrators(holders) if holders else {}
+    return [_observation(leaver, steps, protocols, spared) for leaver in leavers]
 
 
-def _observation(leaver: Leaver, steps: t.Sequence[str], protocols: Protocols) -> dict[str, t.Any]:
+def _observation(
+    leaver: Leaver, steps: t.Sequence[str], protocols: Protocols, spared: t.Mapping[str, OffboardingError]
+) -> dict[str, t.Any]:
     facts, doors, notes = None, {}, {}
     error = leaver.error
     if leaver.user:
@@ -338,6 +349,7 @@ def _observation(leaver: Leaver, steps: t.Sequence[str], protocols: Protocols) -
             error = leaver.mailbox_error.within(f"Could not read the mailbox of {leaver.name}")
     one = record(leaver, "failed" if error else "unchanged", before=facts, after=facts, error=error)
     timed = [step for step in ("password", "sessions") if doors.get(step) == SHUT]
+    sparing = spared.get(leaver.user.id) if leaver.user else None
     shut_by = format_moment(surely_shut(leaver)) if timed else None
     return {
         **one,
@@ -346,6 +358,7 @@ def _observation(leaver: Leaver, steps: t.Sequence[str], protocols: Protocols) -
         "protected": leaver.protected,
         "directory_roles": list(leaver.roles) if leaver.roles is not None else None,
         "directory_roles_error": leaver.roles_error.as_record() if leaver.roles_error else None,
+        "must_stay": sparing.within(leaver.name).as_record() if sparing else None,
         "doors": doors,
         "open": [name for name, state in doors.items() if state == OPEN],
         "notes": notes,

@@ -109,6 +109,10 @@ users:
       description: Null, or why the roles could not be read.
       type: dict
       sample: null
+    must_stay:
+      description: Null, or, with O(directory_roles), why this user must not be locked out, being the last Global Administrator.
+      type: dict
+      sample: null
     doors:
       description: Each door with V(open), V(shut), V(unknown) (it could not be read) or V(not_applicable).
       type: dict

@@ -47,6 +47,8 @@ notes:
   - Writing needs the application permission C(User-PasswordProfile.ReadWrite.All). Microsoft also asks for a directory role on the
     application's service principal, C(User Administrator) for ordinary users, C(Privileged Authentication Administrator) for
     administrators.
+  - The last enabled Global Administrator is refused. Who holds that role can be read with C(RoleManagement.Read.Directory); without it,
+    every holder of any directory role is refused.
   - The password of a synced account is mastered in Active Directory; Entra ID refuses to set it for an application.
   - Guests are V(not_applicable), their password belongs to their home tenant.
 seealso:
@@ -118,6 +120,7 @@ class ResetPassword(Step):
     sufficient = frozenset({permission})
 
     def __init__(self, given: str | None, on_secret: t.Callable[[str], None]) -> None:
+        self.locks_out = given is None
         self._given = given
         self._on_secret = on_secret
         self._passwords: dict[str, str] = {}

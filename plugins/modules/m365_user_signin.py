@@ -31,6 +31,8 @@ options:
 notes:
   - Writing needs the application permission C(User.EnableDisableAccount.All). To block an administrator, the application's
     service principal needs a directory role as well; C(Privileged Authentication Administrator) may act on every role.
+  - The last enabled Global Administrator is refused. Who holds that role can be read with C(RoleManagement.Read.Directory); without it,
+    every holder of any directory role is refused.
   - A synced account should be disabled in Active Directory too, otherwise the next sync may allow sign-in again.
 seealso:
   - module: m365.offboarding.m365_user_password
@@ -142,7 +144,7 @@ class BlockOrAllowSignIn(Step):
     sufficient = frozenset({permission, "User.ReadWrite.All", "Directory.ReadWrite.All"})
 
     def __init__(self, state: str) -> None:
-        self.shuts = state == "blocked"
+        self.shuts = self.locks_out = state == "blocked"
         self.deed = "block sign-in of" if self.shuts else "allow sign-in of"
         self._enabled = not self.shuts
 
