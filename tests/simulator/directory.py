@@ -1,0 +1,351 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The state of the tenant: users, groups, roles, apps, mailboxes, and the switches where sources disagree.
+
+Tests may read and change everything here while the tenant runs: `directory.user("jane")["accountEnabled"] = False`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from . import people
+from .apps import NAMESPACE, App
+from .mailbox import Mailbox, as_of
+from .roles import TEMPLATES
+
+# Properties by which users are found without looking at everyone.
+_INDEXED = frozenset({"userPrincipalName", "mail", "proxyAddresses", "mailNickname"})
+
+
+def timestamp(moment: datetime) -> str:
+    """As Graph writes it: timezone.utc, whole seconds."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class User:
+    """A user: its Graph properties by name, its mailbox, and what Graph does not tell."""
+
+    __slots__ = (
+        "_directory",
+        "groups",
+        "history",
+        "id",
+        "key",
+        "mailbox",
+        "passwords",
+        "properties",
+        "roles",
+        "sessions_alive",
+    )
+
+    def __init__(self, directory: Directory, key: str, identifier: str, properties: dict[str, Any]) -> None:
+        self._directory = directory
+        self.key = key
+        self.id = identifier
+        self.properties = properties
+        self.mailbox: Mailbox | None = None
+        self.roles: set[str] = set()
+        self.groups: set[str] = set()
+        # SHA-256 of every password it was given, oldest first.
+        self.passwords: list[str] = []
+        # Whether its sessions (a guest's are at home) have outlived every revocation so far.
+        self.sessions_alive = True
+        self.history: list[tuple[float, dict[str, Any]]] = []
+
+    def __getitem__(self, name: str) -> Any:
+        return self.properties[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.update({name: value})
+
+    def get(self, name: str) -> Any:
+        return self.properties.get(name)
+
+    @property
+    def upn(self) -> str:
+        return str(self.properties["userPrincipalName"])
+
+    @property
+    def guest(self) -> bool:
+        return self.properties.get("userType") == "Guest"
+
+    @property
+    def synced(self) -> bool:
+        return self.properties.get("onPremisesSyncEnabled") is True
+
+    def update(self, changes: dict[str, Any]) -> None:
+        """Change properties; replicas go on showing the old ones for a while, where they lag."""
+        self.history.append((time.monotonic(), dict(self.properties)))
+        reindex = not _INDEXED.isdisjoint(changes)
+        if reindex:
+            self._directory.unindex(self)
+        self.properties.update(changes)
+        if reindex:
+            self._directory.index(self)
+
+    def as_of(self, lag: float) -> dict[str, Any]:
+        return as_of(self.history, self.properties, lag)
+
+    def set_password(self, password: str) -> None:
+        self.passwords.append(hashlib.sha256(password.encode()).hexdigest())
+
+
+@dataclass(slots=True)
+class Group:
+    """A group; `roles` it holds make it role-assignable."""
+
+    key: str
+    id: str
+    display_name: str
+    roles: set[str] = field(default_factory=set)
+    groups: set[str] = field(default_factory=set)
+
+    @property
+    def role_assignable(self) -> bool:
+        return bool(self.roles)
+
+
+@dataclass(slots=True)
+class Settings:
+    """Where sources contradict one another, or a tenant may be like this or like that."""
+
+    # Seconds by which reads lag behind writes; Exchange may have its own, and so may the index (advanced queries).
+    replica_lag: float = 0.0
+    exchange_replica_lag: float | None = None
+    index_lag: float = 0.0
+    # Microsoft's clock minus ours, in seconds.
+    clock_offset: float = 0.0
+    has_exchange: bool = True
+    # PATCH accountEnabled of a synced user: "accepted" (and later overwritten) or "refused".
+    synced_block: str = "accepted"
+    # May an app without an Entra role set passwords of ordinary people? The documentation says no, projects say yes.
+    password_needs_role: bool = True
+    # Does a password reset move signInSessionsValidFromDateTime?
+    reset_revokes: bool = False
+    # What a revocation answers: 200 with a body, or 204.
+    revoke_status: int = 200
+    # An apostrophe in the key of a path: "plain" or "doubled".
+    apostrophe_in_path: str = "plain"
+    # OData casts behind transitiveMemberOf count as advanced queries: "never", "with_parameters" or "always".
+    cast_is_advanced: str = "with_parameters"
+    # UPN of a deleted user: "prefixed" by its id without dashes, or "plain".
+    deleted_upn: str = "prefixed"
+    # Do the objects behind an OData cast still tell their type?
+    cast_shows_type: bool = True
+    # Answer to an unknown mailbox, and its text ("ex6f9304" or "ex41baf5").
+    mailbox_not_found_status: int = 404
+    mailbox_not_found_text: str = "ex6f9304"
+    # Exchange batches: 0, or the status that refuses all of them; the limit; is there a `status` in inner answers?
+    exchange_batch_refusal: int = 0
+    exchange_batch_limit: int = 10
+    exchange_batch_status: bool = True
+    ecp_settable: bool = True
+    # Seconds, one less than a token lives.
+    token_lifetime: int = 3599
+    # Decides the order of the answers in a batch.
+    batch_seed: int = 365
+    # Users on a page, where the client does not say.
+    page_size: int = 100
+
+
+class Directory(Settings):
+    """All that is in the tenant."""
+
+    def __init__(self, apps: dict[str, App], tenant_id: str, domain: str = "contoso.com") -> None:
+        super().__init__()
+        self.apps = apps
+        self.tenant_id = tenant_id
+        self.domain = domain
+        self.initial_domain = f"{domain.partition('.')[0]}.onmicrosoft.com"
+        self.lock = threading.RLock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Everybody as on the first day, every switch as by default; apps and their secrets stay."""
+        for setting in fields(Settings):
+            setattr(self, setting.name, setting.default)
+        self.users: dict[str, User] = {}
+        self.deleted: dict[str, User] = {}
+        self.groups: dict[str, Group] = {}
+        self._keys: dict[str, str] = {}
+        self._index: dict[str, set[str]] = {}
+        people.populate(self)
+
+    # Time ------------------------------------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """By Microsoft's clock, in whole seconds."""
+        return datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=self.clock_offset)
+
+    def ago(self, **span: float) -> str:
+        return timestamp(self.now() - timedelta(**span))
+
+    # Users -----------------------------------------------------------------------------------------------------
+
+    def add(self, key: str, properties: dict[str, Any]) -> User:
+        """Add a user with these Graph properties; `id` is derived from the key."""
+        identifier = str(uuid.uuid5(NAMESPACE, key))
+        user = User(self, key, identifier, {"id": identifier, **properties})
+        self.users[identifier] = user
+        self._keys[key] = identifier
+        self.index(user)
+        return user
+
+    def add_crowd(self, count: int) -> list[User]:
+        """Add that many ordinary people, `user00000@...` and on; cheap enough for tens of thousands."""
+        return people.crowd(self, count)
+
+    def user(self, name: str) -> User:
+        """By key, object id, UPN or address; deleted ones too."""
+        identifier = self._keys.get(name, name)
+        found = self.users.get(identifier) or self.deleted.get(identifier)
+        if found is None:
+            named = self.named(name)
+            if len(named) != 1:
+                raise LookupError(f"{len(named)} users are called {name!r}")
+            found = named[0]
+        return found
+
+    def by_upn(self, upn: str) -> User | None:
+        for identifier in self._index.get(f"userprincipalname:{upn.lower()}", ()):
+            return self.users[identifier]
+        return None
+
+    def indexed(self, name: str, value: str) -> list[User]:
+        """Users whose indexed property has this value, in any case."""
+        return [self.users[identifier] for identifier in sorted(self._index.get(f"{name.lower()}:{value.lower()}", ()))]
+
+    def named(self, name: str) -> list[User]:
+        """Users with this UPN, mail, proxy address or alias."""
+        found: dict[str, User] = {}
+        for prop, value in (
+            ("userPrincipalName", name),
+            ("mail", name),
+            ("proxyAddresses", f"smtp:{name}"),
+            ("mailNickname", name),
+        ):
+            found.update({user.id: user for user in self.indexed(prop, value)})
+        return list(found.values())
+
+    def everyone(self) -> list[User]:
+        return list(self.users.values())
+
+    def delete(self, user: User) -> None:
+        """Into the bin, for 30 days (Graph docs, user-delete and directory-deleteditems-list)."""
+        self.unindex(user)
+        del self.users[user.id]
+        user.properties["deletedDateTime"] = timestamp(self.now())
+        self.deleted[user.id] = user
+
+    def deleted_state(self, user: User) -> dict[str, Any]:
+        """The properties of a deleted user, under the name that the bin shows."""
+        if self.deleted_upn == "plain":
+            return user.properties
+        return {**user.properties, "userPrincipalName": f"{user.id.replace('-', '')}{user.upn}"}
+
+    def synchronise(self) -> None:
+        """What the next cycle of Entra Connect does: the state of Active Directory, where nobody is disabled, wins."""
+        for user in self.everyone():
+            if user.synced and not user["accountEnabled"]:
+                user["accountEnabled"] = True
+
+    def restore(self, user: User) -> None:
+        """Back from the bin, under its old name."""
+        del self.deleted[user.id]
+        user.properties["deletedDateTime"] = None
+        self.users[user.id] = user
+        self.index(user)
+
+    def index(self, user: User) -> None:
+        for entry in _entries(user):
+            self._index.setdefault(entry, set()).add(user.id)
+
+    def unindex(self, user: User) -> None:
+        for entry in _entries(user):
+            self._index.get(entry, set()).discard(user.id)
+
+    # Groups and roles --------------------------------------------------------------------------------------------
+
+    def add_group(self, key: str, display_name: str, roles: Iterable[str] = (), groups: Iterable[str] = ()) -> Group:
+        group = Group(key, str(uuid.uuid5(NAMESPACE, f"group {key}")), display_name, set(roles), set(groups))
+        self.groups[group.id] = group
+        return group
+
+    def groups_of(self, user: User, *, transitive: bool) -> Iterator[Group]:
+        seen: set[str] = set()
+        waiting = sorted(user.groups)
+        while waiting:
+            identifier = waiting.pop(0)
+            if identifier in seen or identifier not in self.groups:
+                continue
+            seen.add(identifier)
+            group = self.groups[identifier]
+            yield group
+            if transitive:
+                waiting.extend(sorted(group.groups))
+
+    def roles_of(self, user: User, *, transitive: bool = True) -> list[str]:
+        """Directory roles held: directly, and through groups."""
+        held = set(user.roles)
+        if transitive:
+            for group in self.groups_of(user, transitive=True):
+                held |= group.roles
+        return sorted(held)
+
+    def in_role_assignable_group(self, user: User) -> bool:
+        return any(group.role_assignable for group in self.groups_of(user, transitive=True))
+
+    def role_id(self, role: str) -> str:
+        """Object id of the directoryRole; the template's id is the same in every tenant, this is not."""
+        return str(uuid.uuid5(uuid.UUID(self.tenant_id), TEMPLATES[role]))
+
+    def role_properties(self, role: str) -> dict[str, Any]:
+        return {
+            "id": self.role_id(role),
+            "description": f"{role} of this organisation.",
+            "displayName": role,
+            "roleTemplateId": TEMPLATES[role],
+        }
+
+    def group_properties(self, group: Group) -> dict[str, Any]:
+        return {
+            "id": group.id,
+            "createdDateTime": "2024-01-15T08:00:00Z",
+            "description": group.display_name,
+            "displayName": group.display_name,
+            "groupTypes": [],
+            "isAssignableToRole": group.role_assignable or None,
+            "mailEnabled": False,
+            "mailNickname": group.key,
+            "securityEnabled": True,
+            "visibility": "Private",
+        }
+
+    # Apps --------------------------------------------------------------------------------------------------------
+
+    def app_by_client_id(self, client_id: str) -> App | None:
+        for app in self.apps.values():
+            if app.client_id == client_id.lower():
+                return app
+        return None
+
+    def is_tenant(self, name: str) -> bool:
+        return name.lower() in {self.tenant_id, self.domain, self.initial_domain}
+
+
+def _entries(user: User) -> Iterator[str]:
+    for name in ("userPrincipalName", "mail", "mailNickname"):
+        value = user.properties.get(name)
+        if value:
+            yield f"{name.lower()}:{value.lower()}"
+    for address in user.properties.get("proxyAddresses") or ():
+        yield f"proxyaddresses:{address.lower()}"

@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A Graph request, read: where it goes, what it asks, and the usual ways to answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import odata_filter
+from .apps import App
+from .graph_errors import GraphError, bad, unsupported
+from .odata import Options, Segment, options
+from .permissions import require
+from .wire import Answer, Call, UnreadableBody
+
+if TYPE_CHECKING:
+    from .directory import Directory, User
+
+
+@dataclass(slots=True)
+class Request:
+    """`path` begins behind the version."""
+
+    call: Call
+    path: tuple[Segment, ...]
+    options: Options
+    app: App
+
+    @classmethod
+    def of(cls, call: Call, path: tuple[Segment, ...], app: App) -> Request:
+        return cls(call, path, options(call.query, dict(call.headers)), app)
+
+    @property
+    def base(self) -> str:
+        return f"{self.call.origin}/v1.0"
+
+    @property
+    def parenthesised(self) -> bool:
+        return self.path[0].key is not None
+
+    def keyed(self) -> tuple[str | None, tuple[Segment, ...]]:
+        """The key of the first segment, in either form, and the segments behind it."""
+        if self.path[0].key is not None:
+            return self.path[0].key, self.path[1:]
+        if len(self.path) == 1:
+            return None, ()
+        return self.path[1].name, self.path[2:]
+
+    def require(self, operation: str) -> None:
+        require(self.app.graph, operation)
+
+    # Bodies ------------------------------------------------------------------------------------------------------
+
+    def body(self, *, optional: bool = False) -> dict[str, Any]:
+        """The JSON object sent along (texts: microsoft-graph-docs issues 6215 and 6259)."""
+        if not self.call.has_body:
+            if optional:
+                return {}
+            if "content-type" not in self.call.headers:
+                raise bad(
+                    "Write requests (excluding DELETE) must contain the Content-Type header declaration.", "BadRequest"
+                )
+            raise bad("Empty Payload. JSON content expected.", "BadRequest")
+        kind = self.call.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if not kind:
+            raise bad(
+                "Write requests (excluding DELETE) must contain the Content-Type header declaration.", "BadRequest"
+            )
+        if kind != "application/json":
+            raise GraphError(
+                415,
+                "BadRequest",
+                f"A supported MIME type could not be found that matches the content type '{kind[:80]}'.",
+            )
+        try:
+            body = self.call.json()
+        except UnreadableBody:
+            raise bad(
+                "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON "
+                "format.",
+                "BadRequest",
+            ) from None
+        if not isinstance(body, dict):
+            raise bad("A node of type other than 'StartObject' was found when reading the payload.", "RequestBodyRead")
+        return body
+
+    # Answers -----------------------------------------------------------------------------------------------------
+
+    def entity(self, context: str, value: dict[str, Any], status: int = 200) -> Answer:
+        return Answer(status, {"@odata.context": f"{self.base}/$metadata#{context}", **value})
+
+    def page(self, context: str, items: list[dict[str, Any]], page_size: int, total: int | None = None) -> Answer:
+        """One page of a collection; `items` is everything."""
+        size = self.options.top or page_size
+        start = self.options.offset
+        part = items[start : start + size]
+        body: dict[str, Any] = {"@odata.context": f"{self.base}/$metadata#{context}"}
+        if self.options.consistent:
+            body["@odata.count"] = len(items) if total is None else total
+        if start + size < len(items):
+            body["@odata.nextLink"] = f"{self.call.origin}{self.call.target}?{self.options.next_query(start + size)}"
+        body["value"] = part
+        return Answer(200, body)
+
+    def refuse(self, *names: str) -> None:
+        """Refuse query options that this resource does not take."""
+        for name in names:
+            if name in self.options.given:
+                raise unsupported(f"The query option '{name}' is not supported for this resource.")
+
+
+def number(value: int) -> Answer:
+    """A bare number, as `/$count` answers."""
+    return Answer(200, raw=str(value).encode(), headers={"Content-Type": "text/plain; charset=utf-8"})
+
+
+def candidates(directory: Directory, pairs: Iterable[tuple[str, str]]) -> list[User]:
+    """The users that have one of these values."""
+    found: dict[str, User] = {}
+    for name, value in pairs:
+        if name == "id":
+            user = directory.users.get(value)
+            if user is not None:
+                found[user.id] = user
+        else:
+            found.update({user.id: user for user in directory.indexed(name, value)})
+    return list(found.values())
+
+
+def single_user(directory: Directory, query: str) -> User | None:
+    """The one user a `$filter` names, if it names exactly one by an identifying property."""
+    try:
+        text = options(query, {}).filter
+        parsed = odata_filter.parse(text) if text else None
+    except GraphError:
+        return None
+    if parsed is None or parsed.candidates is None:
+        return None
+    found = candidates(directory, parsed.candidates)
+    return found[0] if len(found) == 1 else None

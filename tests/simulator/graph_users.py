@@ -1,0 +1,293 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading users (Graph docs, user-get, user-list, user-list-transitivememberof)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from . import odata_filter
+from .graph_errors import absent, bad, denied, no_segment, unsupported
+from .graph_properties import BASIC, DEFAULT, EXTRA_READ, GROUP, ROLE, UNSET, USER_BY_LOWER, lowered
+from .graph_request import Request, candidates, number
+from .odata import Segment, selected
+from .permissions import allowed
+from .wire import Answer
+
+if TYPE_CHECKING:
+    from .directory import Directory, Group, User
+
+_CASTS = {
+    "microsoft.graph.directoryrole": "#microsoft.graph.directoryRole",
+    "microsoft.graph.group": "#microsoft.graph.group",
+    "microsoft.graph.administrativeunit": "#microsoft.graph.administrativeUnit",
+}
+_ORDERED = {
+    name.lower(): name for name in ("displayName", "userPrincipalName", "id", "mail", "surname", "createdDateTime")
+}
+_ADVANCED = (
+    "Operator '{}' is not supported because the 'ConsistencyLevel:eventual' header or the '$count=true' parameter is missing. "
+    "Refer to https://aka.ms/graph-docs/advanced-queries for more information"
+)
+
+
+class Users:
+    """The users collection."""
+
+    def __init__(self, directory: Directory) -> None:
+        self.directory = directory
+
+    # Finding -----------------------------------------------------------------------------------------------------
+
+    def find(self, key: str, *, parenthesised: bool = False) -> User | None:
+        """By object id or UPN. A mail address or an alias is no key."""
+        if not parenthesised and self.directory.apostrophe_in_path == "doubled":
+            if "'" in key.replace("''", ""):
+                return None
+            key = key.replace("''", "'")
+        return self.directory.users.get(key.lower()) or self.directory.by_upn(key)
+
+    def found(self, request: Request, key: str) -> User:
+        user = self.find(key, parenthesised=request.parenthesised)
+        if user is None:
+            raise absent(key)
+        request.call.user = user.id
+        return user
+
+    # Showing -----------------------------------------------------------------------------------------------------
+
+    def names(self, request: Request) -> tuple[str, ...]:
+        """The properties to show, once it is clear that the app may see them."""
+        if request.options.select:
+            names = selected(request.options.select, USER_BY_LOWER, "user")
+            self.may_read(request, names)
+            return names
+        self.may_read(request, ())
+        if allowed(request.app.graph, "user.read"):
+            return DEFAULT
+        return tuple(name for name in DEFAULT if name in BASIC)
+
+    def may_read(self, request: Request, names: tuple[str, ...] | frozenset[str]) -> None:
+        """One property the app may not see refuses the whole request."""
+        held = request.app.graph
+        request.require("user.basic")
+        if not allowed(held, "user.read") and not BASIC.issuperset(names):
+            raise denied()
+        for name in names:
+            if name in EXTRA_READ and held.isdisjoint(EXTRA_READ[name]):
+                raise denied()
+
+    def shown(self, state: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+        return {name: state.get(name, UNSET.get(name)) for name in names}
+
+    def context(self, request: Request, *, one: bool) -> str:
+        chosen = ",".join(quote(name) for name in request.options.select)
+        return f"users{f'({chosen})' if chosen else ''}{'/$entity' if one else ''}"
+
+    # Requests ----------------------------------------------------------------------------------------------------
+
+    def get(self, request: Request, key: str) -> Answer:
+        request.refuse("$filter", "$top", "$search", "$orderby", "$count", "$skiptoken")
+        names = self.names(request)
+        user = self.found(request, key)
+        value = self.shown(user.as_of(self.directory.replica_lag), names)
+        self.expand(request, user, value)
+        return request.entity(self.context(request, one=True), value)
+
+    def property(self, request: Request, key: str, name: str) -> Answer:
+        """`/users/{id}/accountEnabled`"""
+        proper = USER_BY_LOWER.get(name.lower())
+        if proper is None:
+            raise no_segment(name)
+        self.may_read(request, (proper,))
+        user = self.found(request, key)
+        value = self.shown(user.as_of(self.directory.replica_lag), (proper,))[proper]
+        if value is None:
+            return Answer(204)
+        return request.entity(f"users('{quote(user.id)}')/{proper}", {"value": value})
+
+    def collection(self, request: Request) -> Answer:
+        names = self.names(request)
+        self.advanced_where_needed(request)
+        users = self.matching(request)
+        lag = self.lag(request)
+        shown = []
+        size = request.options.top or self.directory.page_size
+        start = request.options.offset
+        for place, user in enumerate(users):
+            # Only the page that is asked for gets its properties.
+            inside = start <= place < start + size
+            value = self.shown(user.as_of(lag), names) if inside else {}
+            if inside:
+                self.expand(request, user, value)
+            shown.append(value)
+        return request.page(self.context(request, one=False), shown, self.directory.page_size)
+
+    def count(self, request: Request) -> Answer:
+        self.may_read(request, ())
+        if not request.options.advanced:
+            raise bad("$count is not currently supported.")
+        request.options.count = True
+        return number(len(self.matching(request)))
+
+    def lag(self, request: Request) -> float:
+        directory = self.directory
+        return max(directory.replica_lag, directory.index_lag) if request.options.consistent else directory.replica_lag
+
+    def advanced_where_needed(self, request: Request) -> None:
+        """Graph docs, aad-advanced-queries: what is only in the index store."""
+        options = request.options
+        if options.search is not None and not options.advanced:
+            raise bad(
+                "Request with $search query parameter only works through MSGraph with a special request header: "
+                "'ConsistencyLevel: eventual'"
+            )
+        if options.count and not options.advanced:
+            raise bad("$count is not currently supported.")
+        if options.filter is not None and options.orderby is not None and not options.consistent:
+            raise unsupported("Sorting not supported for current query.")
+        if options.consistent and options.expand:
+            raise unsupported("$expand is not supported with advanced queries.")
+
+    def matching(self, request: Request) -> list[User]:
+        """The users meant by `$filter`, `$search` and `$orderby`."""
+        options = request.options
+        users: list[User] | None = None
+        lag = self.lag(request)
+        if options.filter is not None:
+            parsed = odata_filter.parse(options.filter)
+            self.may_read(request, parsed.properties)
+            if parsed.advanced and not options.consistent:
+                raise unsupported(_ADVANCED.format(parsed.advanced[0]))
+            pool = self.directory.everyone()
+            # Lagging replicas may still know a user by an old name, so the index is of no use then.
+            if parsed.candidates is not None and lag == 0:
+                pool = candidates(self.directory, parsed.candidates)
+            users = [user for user in pool if parsed.test(user.as_of(lag))]
+            if len(users) == 1:
+                request.call.user = users[0].id
+        if users is None:
+            users = self.directory.everyone()
+        if options.search is not None:
+            users = _search(users, options.search)
+        name, descending = _order(options.orderby)
+        return sorted(users, key=lambda user: str(user.get(name) or "").lower(), reverse=descending)
+
+    # Memberships ---------------------------------------------------------------------------------------------------
+
+    def memberships(self, request: Request, key: str, rest: tuple[Segment, ...], *, transitive: bool) -> Answer:
+        request.require("user.memberships")
+        request.refuse("$search", "$expand")
+        options = request.options
+        cast = None
+        counting = rest[-1].lower == "$count"
+        tail = rest[1:-1] if counting else rest[1:]
+        if tail:
+            cast = _CASTS.get(tail[0].lower)
+            if cast is None or len(tail) > 1:
+                raise no_segment(tail[-1].name)
+        self._cast_needs(request, cast)
+        if (counting or options.count) and not options.advanced:
+            raise bad("$count is not currently supported.")
+        if options.filter is not None or options.orderby is not None:
+            raise unsupported("Unsupported Query.")
+        user = self.found(request, key)
+        items = [
+            item for item in self.holdings(request, user, transitive=transitive) if cast in (None, item["@odata.type"])
+        ]
+        if counting:
+            return number(len(items))
+        if cast and not self.directory.cast_shows_type:
+            # All of one type, so minimal metadata need not repeat it (OData JSON format, odata.type).
+            items = [{name: value for name, value in item.items() if name != "@odata.type"} for item in items]
+        return request.page(
+            "directoryObjects" if cast is None else cast.removeprefix("#microsoft.graph.") + "s", items, 100
+        )
+
+    def _cast_needs(self, request: Request, cast: str | None) -> None:
+        """Graph docs, aad-advanced-queries, "Use of OData cast ...": both readings of two versions of that page."""
+        if cast is None or request.options.consistent:
+            return
+        mode = self.directory.cast_is_advanced
+        others = [name for name in request.options.given if name not in ("$count", "$skiptoken")]
+        if mode == "always" or (mode == "with_parameters" and others):
+            raise unsupported(
+                "The specified query is only supported as an advanced query: 'ConsistencyLevel:eventual' is missing."
+            )
+
+    def holdings(self, request: Request, user: User, *, transitive: bool) -> list[dict[str, Any]]:
+        """Roles and groups of a user. What the app may not read has an id and a type, the rest is null.
+
+        Graph docs, permissions-overview, "Limited information returned for inaccessible member objects".
+        """
+        directory = self.directory
+        result = [self.role(request, name) for name in directory.roles_of(user, transitive=transitive)]
+        result += [self.group(request, group) for group in directory.groups_of(user, transitive=transitive)]
+        return result
+
+    def role(self, request: Request, name: str) -> dict[str, Any]:
+        return self._reduced(request, "role.read", ROLE, "directoryRole", self.directory.role_properties(name))
+
+    def group(self, request: Request, group: Group) -> dict[str, Any]:
+        return self._reduced(request, "group.read", GROUP, "group", self.directory.group_properties(group))
+
+    def _reduced(
+        self, request: Request, operation: str, names: tuple[str, ...], kind: str, values: dict[str, Any]
+    ) -> dict[str, Any]:
+        readable = allowed(request.app.graph, operation)
+        chosen = names
+        if request.options.select:
+            known = {**lowered(GROUP), **lowered(ROLE), **USER_BY_LOWER}
+            wanted = selected(request.options.select, known, "directoryObject")
+            chosen = tuple(name for name in wanted if name in names)
+        result: dict[str, Any] = {"@odata.type": f"#microsoft.graph.{kind}"}
+        hidden = {"id": values["id"], "groupTypes": []}
+        result |= {name: values.get(name) if readable else hidden.get(name) for name in chosen}
+        return result
+
+    def expand(self, request: Request, user: User, value: dict[str, Any]) -> None:
+        """`$expand=memberOf` and the like; 20 at most (Graph docs, query-parameters)."""
+        for name in request.options.expand:
+            if name.lower() not in ("memberof", "transitivememberof"):
+                raise bad(
+                    f"Could not find a navigation property named '{name}' on type 'microsoft.graph.user'.", "BadRequest"
+                )
+            request.require("user.memberships")
+            proper = "memberOf" if name.lower() == "memberof" else "transitiveMemberOf"
+            select, request.options.select = request.options.select, ()
+            value[proper] = self.holdings(request, user, transitive=proper[0] == "t")[:20]
+            request.options.select = select
+
+    def devices(self, request: Request, key: str, rest: tuple[Segment, ...]) -> Answer:
+        """Nobody here has a device."""
+        request.require("user.devices")
+        if len(rest) > 1:
+            raise no_segment(rest[1].name)
+        self.found(request, key)
+        return request.page("directoryObjects", [], 100)
+
+
+def _search(users: list[User], text: str) -> list[User]:
+    """`$search="displayName:jane"`: every word of the text begins a word of the property."""
+    name, colon, words = text.strip().strip('"').partition(":")
+    proper = {"displayname": "displayName", "mail": "mail", "userprincipalname": "userPrincipalName"}.get(name.lower())
+    if not colon or proper is None or not text.strip().startswith('"'):
+        raise bad('Invalid $search query. Property name and value should be given as "property:value".')
+    wanted = words.lower().split()
+    return [
+        user
+        for user in users
+        if all(any(part.startswith(word) for part in str(user.get(proper) or "").lower().split()) for word in wanted)
+    ]
+
+
+def _order(text: str | None) -> tuple[str, bool]:
+    if text is None:
+        return "id", False
+    name, _, direction = text.strip().partition(" ")
+    proper = _ORDERED.get(name.lower())
+    if proper is None or direction.strip().lower() not in ("", "asc", "desc"):
+        raise unsupported("Sorting not supported for current query.")
+    return proper, direction.strip().lower() == "desc"

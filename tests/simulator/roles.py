@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Entra directory roles, and who may act on whom.
+
+Source: Entra docs, privileged-roles-permissions, tables "Who can reset passwords" and "Who can perform sensitive
+actions"; template ids from Entra docs, permissions-reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+GLOBAL = "Global Administrator"
+PRIVILEGED_AUTHENTICATION = "Privileged Authentication Administrator"
+USER = "User Administrator"
+HELPDESK = "Helpdesk Administrator"
+AUTHENTICATION = "Authentication Administrator"
+PASSWORD = "Password Administrator"  # noqa: S105 (the name of a role)
+EXCHANGE = "Exchange Administrator"
+GLOBAL_READER = "Global Reader"
+GROUPS = "Groups Administrator"
+READERS = "Directory Readers"
+INVITER = "Guest Inviter"
+MESSAGES = "Message Center Reader"
+REPORTS = "Reports Reader"
+SUCCESS = "User Experience Success Manager"
+USAGE = "Usage Summary Reports Reader"
+SECURITY_READER = "Security Reader"
+
+TEMPLATES = {
+    GLOBAL: "62e90394-69f5-4237-9190-012177145e10",
+    PRIVILEGED_AUTHENTICATION: "7be44c8a-adaf-4e2a-84d6-ab2649e08a13",
+    USER: "fe930be7-5e62-47db-91af-98c3a49a38b1",
+    HELPDESK: "729827e3-9c14-49f7-bb1b-9608f156bbb8",
+    AUTHENTICATION: "c4e39bd9-1100-46d3-8c65-fb160da0071f",
+    PASSWORD: "966707d0-3269-4727-9be2-8c3a10f19b9d",
+    EXCHANGE: "29232cdf-9323-42fd-ade2-1d097af3e4de",
+    GLOBAL_READER: "f2ef992c-3afb-46b9-b7cf-a126ee74c451",
+    GROUPS: "fdd7a751-b60b-444a-984c-02652fe8fa1c",
+    READERS: "88d8e3e3-8f55-4a1e-953a-9b9898b8876b",
+    INVITER: "95e79109-95c0-4d8e-aee3-d01accf2d47b",
+    MESSAGES: "790c1fb9-7f7d-4f88-86a1-ef1f95c05c1b",
+    REPORTS: "4a5d8f65-41da-4de4-8968-e035b65339cf",
+    SUCCESS: "27460883-1df1-4691-b032-3b79643e5e63",
+    USAGE: "75934031-6c7e-415a-99d7-48dbd49e875e",
+    SECURITY_READER: "5d6b6bb7-de71-4623-b4af-96380a352509",
+}
+
+_HARMLESS = {READERS, INVITER, PASSWORD}
+_REPORTING = {MESSAGES, REPORTS, SUCCESS, USAGE}
+_EVERYONE = frozenset({GLOBAL, PRIVILEGED_AUTHENTICATION})
+
+# Actor role -> roles its targets may hold. Whoever is missing may act on nobody.
+_RESET: dict[str, set[str]] = {
+    PASSWORD: _HARMLESS,
+    HELPDESK: _HARMLESS | _REPORTING | {HELPDESK},
+    AUTHENTICATION: _HARMLESS | _REPORTING | {AUTHENTICATION},
+    USER: _HARMLESS | _REPORTING | {HELPDESK, GROUPS, USER},
+}
+_SENSITIVE: dict[str, set[str]] = {
+    AUTHENTICATION: _HARMLESS | _REPORTING | {AUTHENTICATION},
+    USER: _HARMLESS | _REPORTING | {HELPDESK, GROUPS, USER},
+}
+
+# Who may use Exchange cmdlets: Exchange docs, app-only-auth-powershell-v2 (supported Entra roles).
+EXCHANGE_WRITERS = frozenset({GLOBAL, EXCHANGE, "Exchange Recipient Administrator"})
+EXCHANGE_READERS = EXCHANGE_WRITERS | {GLOBAL_READER, SECURITY_READER, HELPDESK}
+
+
+def _may(table: dict[str, set[str]], actor: Collection[str], target: Collection[str], special: bool) -> bool:
+    if _EVERYONE.intersection(actor):
+        return True
+    return not special and any(role in table and table[role].issuperset(target) for role in actor)
+
+
+def may_reset(actor: Collection[str], target: Collection[str], *, special: bool = False) -> bool:
+    """May a holder of `actor` roles reset the password, or revoke the sessions, of a holder of `target` roles?
+
+    `special`: the target is in a role-assignable group, which counts like the highest roles.
+    """
+    return _may(_RESET, actor, target, special)
+
+
+def may_disable(actor: Collection[str], target: Collection[str], *, special: bool = False) -> bool:
+    """May a holder of `actor` roles do "sensitive actions" (accountEnabled, delete ...) to this target?"""
+    return _may(_SENSITIVE, actor, target, special)
