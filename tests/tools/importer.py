@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Import the artifact as Galaxy would, and read what the importer says.
+
+The importer ends with 0 whatever its parts found, and also when it left a part out. So its log is the verdict, together
+with the list of what it found inside.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from . import artifact, tree
+
+_SETTINGS = """\
+[galaxy-importer]
+LOG_LEVEL_MAIN = INFO
+CHECK_CHANGELOG = True
+CHECK_REQUIRED_TAGS = True
+OFFLINE_ANSIBLE_LINT = True
+RUN_ANSIBLE_DOC = True
+RUN_ANSIBLE_LINT = True
+RUN_ANSIBLE_TEST = False
+RUN_FLAKE8 = False
+ANSIBLE_LOCAL_TMP = {tmp}
+TMP_ROOT_DIR = {tmp}
+"""
+_BAD = re.compile(r"^(ERROR|WARNING|CRITICAL)\b|Traceback \(most recent call last\)")
+_MUST_SAY = (
+    r"Getting doc strings via ansible-doc",
+    r"Linting collection via ansible-lint [0-9]",
+    r"\.\.\.ansible-lint run complete",
+    r"Collection loading complete",
+    r"Importer processing completed successfully",
+)
+
+
+def main() -> int:
+    built = artifact.build("importer")
+    place = built.parent
+    tmp = place / "tmp"
+    tmp.mkdir()
+    settings = place / "importer.cfg"
+    settings.write_text(_SETTINGS.format(tmp=tmp), encoding="utf-8")
+    environment = {**os.environ, **tree.home("importer"), "GALAXY_IMPORTER_CONFIG": str(settings)}
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
+    ran = subprocess.run(
+        [sys.executable, "-m", "galaxy_importer.main", built.name],
+        cwd=place,
+        env=environment,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    print(ran.stdout)
+    problems = [line for line in ran.stdout.splitlines() if _BAD.search(line)]
+    problems += [f"the log does not say {text!r}" for text in _MUST_SAY if not re.search(text, ran.stdout)]
+    problems += _unseen(place / "importer_result.json")
+    for problem in problems:
+        print(f"PROBLEM: {problem}")
+    return 1 if ran.returncode or problems else 0
+
+
+def _unseen(result: Path) -> list[str]:
+    """Return what the checkout holds and the importer did not find or found without documentation."""
+    if not result.is_file():
+        return ["the importer wrote no result"]
+    told = json.loads(result.read_text(encoding="utf-8"))
+    found = {(content["content_type"], content["name"]) for content in told["contents"]}
+    documented = {content["content_name"] for content in told["docs_blob"]["contents"] if content["doc_strings"]}
+    wanted = {("module", path.stem) for path in (tree.ROOT / "plugins" / "modules").glob("[!_]*.py")}
+    wanted |= {("role", path.name) for path in (tree.ROOT / "roles").iterdir() if path.is_dir()}
+    wanted |= {("playbook", path.name) for path in (tree.ROOT / "playbooks").glob("*.yml")}
+    print(f"The importer found {', '.join(f'{name} ({kind})' for kind, name in sorted(found)) or 'nothing'}.")
+    problems = [f"{kind} {name} was not found" for kind, name in sorted(wanted - found)]
+    problems += [
+        f"{name} has no documentation" for kind, name in sorted(wanted) if kind == "module" and name not in documented
+    ]
+    return problems if wanted else ["the checkout holds nothing to import"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The checkout as Ansible wants it: below ``ansible_collections/m365/offboarding``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / ".work"
+_PLACE = Path("ansible_collections", "m365", "offboarding")
+
+
+def link() -> Path:
+    """Return a folder for ``sys.path`` and ``ANSIBLE_COLLECTIONS_PATH`` in which this checkout is the collection."""
+    if ROOT.parts[-3:] == _PLACE.parts:
+        return ROOT.parents[2]
+    place = WORK / _PLACE
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if not place.is_symlink() or place.resolve() != ROOT:
+        # Several test processes may come here at once: each makes its own link, the last one stays.
+        own = place.with_name(f"offboarding.{os.getpid()}")
+        own.unlink(missing_ok=True)
+        own.symlink_to(ROOT)
+        own.replace(place)
+    return WORK
+
+
+def listed() -> set[str]:
+    """Return the files that git knows or would add."""
+    told = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    paths = {path for path in os.fsdecode(told.stdout).split("\0") if path and os.path.lexists(ROOT / path)}
+    if "galaxy.yml" not in paths:
+        raise SystemExit(f"{ROOT} is no checkout of the collection: git lists no galaxy.yml there")
+    return paths
+
+
+def copy(name: str) -> Path:
+    """Copy what git knows or would add into a collections tree, as a repository of its own, and return its folder."""
+    target = WORK / name / _PLACE
+    if target.exists():
+        shutil.rmtree(target)
+    for path in listed():
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / path, target / path, follow_symlinks=False)
+    subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
+    return target
+
+
+def home(name: str) -> dict[str, str]:
+    """Return variables that keep a tool's caches and Ansible's files out of the user's home."""
+    place = WORK / "home" / name
+    place.mkdir(parents=True, exist_ok=True)
+    ansible = place / ".ansible"
+    return {
+        "HOME": str(place),
+        "XDG_CACHE_HOME": str(place / ".cache"),
+        "ANSIBLE_HOME": str(ansible),
+        # Ansible's local connection takes "~" from the user database, whatever HOME says.
+        "ANSIBLE_ASYNC_DIR": str(ansible / "async"),
+        "ANSIBLE_LOCAL_TEMP": str(ansible / "tmp"),
+        "ANSIBLE_REMOTE_TEMP": str(ansible / "tmp"),
+    }
