@@ -95,6 +95,8 @@ class NetworkError(OffboardingError):
 
     :param reached: false when the request surely never left this machine, so that nothing can have happened.
     :param final: true when trying again cannot help (an untrusted certificate).
+
+    C(spent) is how many seconds the attempt took; it counts as waiting.
     """
 
     default_code = "network"
@@ -103,6 +105,7 @@ class NetworkError(OffboardingError):
         super().__init__(message, hint=hint, outcome_unknown=reached)
         self.reached = reached
         self.final = final
+        self.spent = 0.0
 
 
 class ServiceError(OffboardingError):

@@ -114,8 +114,12 @@ class Patience:
         self.tries = 0
         self._clock = clock
 
-    def next_wait(self, told: float | None) -> float | None:
-        """Seconds to wait before the next try: what is told, else exponential with jitter; C(None): it is enough."""
+    def next_wait(self, told: float | None, spent: float = 0.0) -> float | None:
+        """Seconds to wait before the next try: what is told, else exponential with jitter; C(None): it is enough.
+
+        :param spent: seconds that the last try itself took without getting an answer.
+        """
+        self.waited += spent
         wait = told if told is not None else min(_CEILING, 2.0**self.tries) * self._clock.jitter()
         if self.waited + wait > self.limit:
             return None
@@ -174,14 +178,22 @@ class Transport:
         :raises NetworkError: no answer.
         """
         host = urllib.parse.urlsplit(url).hostname or url
+        began = self.clock.monotonic()
+        try:
+            response = self._send(method, url, host, headers=headers, params=params, data=data)
+        except NetworkError as exc:
+            exc.spent = self.clock.monotonic() - began
+            raise
+        self._knocks[host] = -1
+        return response
+
+    def _send(self, method: str, url: str, host: str, **content: t.Any) -> Response:
         exceptions = self._requests.exceptions
         try:
             with self.session.request(
                 method,
                 url,
-                headers=headers,
-                params=params,
-                data=data,
+                **content,
                 auth=_no_netrc,
                 timeout=self._timeout,
                 verify=self._verify,
@@ -189,9 +201,8 @@ class Transport:
                 allow_redirects=False,  # a bearer token must not travel to another host
                 stream=True,
             ) as reply:
-                response = Response(
-                    reply.status_code, {k.lower(): v for k, v in reply.headers.items()}, self._read(reply, host)
-                )
+                names = {name.lower(): value for name, value in reply.headers.items()}
+                return Response(reply.status_code, names, self._read(reply, host))
         except NetworkError:
             raise
         except (exceptions.RequestException, self._urllib3.exceptions.HTTPError) as exc:
@@ -203,8 +214,6 @@ class Transport:
                 final=True,
                 hint="Check ca_path or REQUESTS_CA_BUNDLE.",
             ) from None
-        self._knocks[host] = -1
-        return response
 
     def _read(self, reply: t.Any, host: str) -> bytes:
         """The body, within the timeout as a whole: a body that drips would otherwise never time out."""
@@ -240,7 +249,7 @@ class Transport:
             return self._unreached(host, f"{host} did not accept a connection within {self._timeout:g} s.")
         if isinstance(exc, (exceptions.Timeout, self._urllib3.exceptions.TimeoutError)):
             return NetworkError(f"{host} did not answer within {self._timeout:g} s.", reached=True)
-        if "NameResolutionError" in text or "Name or service not known" in text:
+        if any(mark in text for mark in ("NameResolutionError", "Failed to resolve", "Name or service not known")):
             return self._unreached(host, f"The name {host} cannot be resolved.", "Check DNS, proxy and addresses.")
         if "NewConnectionError" in text:
             return self._unreached(host, f"{host} cannot be reached.", "Check network, firewall and proxy.")
@@ -294,7 +303,7 @@ class PatientTokenHttp:
         host = urllib.parse.urlsplit(url).hostname
         patience = Patience(self._retry_timeout, self._transport.clock)
         while True:
-            told = None
+            told, spent = None, 0.0
             try:
                 response = self._transport.send(method, url, **kwargs)
                 if response.status != 429 and response.status < 500:
@@ -310,8 +319,8 @@ class PatientTokenHttp:
             except NetworkError as exc:
                 if exc.final:
                     raise
-                error = exc
-            wait = patience.next_wait(told)
+                error, spent = exc, exc.spent
+            wait = patience.next_wait(told, spent)
             if wait is None:
                 raise error
             self._transport.clock.sleep(wait)
@@ -494,8 +503,10 @@ class Service:
             return [outcome for call in calls for outcome, _arrived in self._chunk([call])]
         outcomes = self._answers(calls, response)
         for outcome in outcomes:
-            if isinstance(outcome, Answer) and outcome.status == 429:
-                self._close_gate(writes, told_wait(outcome.headers, outcome.at))
+            if isinstance(outcome, Answer) and outcome.status in (429, 503):
+                told = told_wait(outcome.headers, outcome.at)
+                if told is not None or outcome.status == 429:
+                    self._close_gate(writes, told)
         return outcomes
 
     def _request(self, calls: t.Sequence[Call], token: Token) -> Response:
@@ -561,7 +572,7 @@ class Service:
         if isinstance(outcome, NetworkError):
             if outcome.final or (call.writes and outcome.reached):
                 return None
-            return patience.next_wait(None)
+            return patience.next_wait(None, outcome.spent)
         if isinstance(outcome, OffboardingError) or outcome.ok or self.is_final(outcome):
             return None
         if outcome.status == 500 and patience.tries >= 4:

@@ -176,6 +176,7 @@ class Directory(Settings):
         self.users: dict[str, User] = {}
         self.deleted: dict[str, User] = {}
         self.groups: dict[str, Group] = {}
+        self.crowd_size = 0
         self._keys: dict[str, str] = {}
         self._index: dict[str, set[str]] = {}
         people.populate(self)

@@ -27,6 +27,8 @@ CONTENT_TYPE = "application/json;odata.metadata=minimal;odata.streaming=true;IEE
 # Graph docs, best-practices: requests larger than 4 MB are refused.
 _BIGGEST = 4 * 1024 * 1024
 _METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE")
+# Graph docs: keys besides the id.
+_ALTERNATE_KEYS = {"directoryroles": ("roletemplateid",), "serviceprincipals": ("appid",)}
 # POST requests that only read.
 _READING = (
     "getbyids",
@@ -135,6 +137,7 @@ class Graph:
 
     def _resource(self, request: Request, first: Segment) -> Answer:
         name = first.lower
+        request.no_alternate(*_ALTERNATE_KEYS.get(name, ()))
         if name == "users":
             return self._users(request)
         if name == "me":

@@ -42,8 +42,8 @@ class Objects:
         if key is None:
             value = [self.users.role(request, name) for name in self._active()]
             return request.page("directoryRoles", _plain(value), 1000)
-        ids = TEMPLATES if request.path[0].by else {name: self.directory.role_id(name) for name in TEMPLATES}
-        name = next((name for name, identity in ids.items() if identity == key.lower()), None)
+        ids = TEMPLATES if request.alternate else {name: self.directory.role_id(name) for name in TEMPLATES}
+        name = next((name for name in self._active() if ids[name] == key.lower()), None)
         if name is None:
             raise absent(key)
         if not rest:
@@ -249,7 +249,8 @@ class Objects:
             raise no_segment(rest[0].name)
         apps = list(self.directory.apps.values())
         if key is not None:
-            found = next((app for app in apps if app.object_id == key.lower()), None)
+            ids = [app.client_id if request.alternate else app.object_id for app in apps]
+            found = next((app for app, one in zip(apps, ids, strict=True) if one == key.lower()), None)
             if found is None:
                 raise absent(key)
             return request.entity("servicePrincipals/$entity", _service_principal(found))

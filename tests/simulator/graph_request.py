@@ -41,6 +41,17 @@ class Request:
     def parenthesised(self) -> bool:
         return self.path[0].key is not None
 
+    @property
+    def alternate(self) -> str | None:
+        """The name of the key, in lower case, where it is not the id: `directoryRoles(roleTemplateId='...')`."""
+        name = self.path[0].key_name
+        return name.lower() if name and name.lower() != "id" else None
+
+    def no_alternate(self, *allowed: str) -> None:
+        """Refuse other alternate keys than these."""
+        if self.alternate not in (None, *allowed):
+            raise bad(f"The key '{self.path[0].key_name}' is no key of '{self.path[0].name}'.", "BadRequest")
+
     def keyed(self) -> tuple[str | None, tuple[Segment, ...]]:
         """The key of the first segment, in either form, and the segments behind it."""
         if self.path[0].key is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import quote, unquote, unquote_plus
 
@@ -20,12 +20,11 @@ _KNOWN = ("$select", "$filter", "$top", "$count", "$search", "$orderby", "$expan
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One part of a path, with the key that may follow it in parentheses."""
+    """One part of a path, with the key that may follow it in parentheses: `('x')`, or by its name `(appId='x')`."""
 
     name: str
     key: str | None = None
-    # The property that the key is of, where it is named: `directoryRoles(roleTemplateId='…')`.
-    by: str | None = None
+    key_name: str | None = None
 
     @property
     def lower(self) -> str:
@@ -46,15 +45,14 @@ def _segment(part: str) -> Segment:
     match = _KEYED.fullmatch(text)
     if match is None or not match[2]:
         return Segment(text)
-    by, named, value = match[2].partition("=")
-    if named and by == "roleTemplateId":
-        return replace(_segment(f"{match[1]}({value})"), by=by)
-    key = match[2]
+    key_name, equals, key = match[2].partition("=")
+    if not equals or not key_name.isidentifier():
+        key_name, key = "", match[2]
     if key.startswith("'"):
         body = key[1:-1]
         if len(key) < 2 or not key.endswith("'") or "'" in body.replace("''", ""):
             raise bad("There is an unterminated literal or an unescaped quote in the key.", "BadRequest")
-        return Segment(match[1], body.replace("''", "'"))
+        return Segment(match[1], body.replace("''", "'"), key_name or None)
     raise bad(f"The key '{key[:80]}' is not a quoted text.", "BadRequest")
 
 

@@ -81,11 +81,9 @@ def populate(directory: Directory) -> None:
 def crowd(directory: Directory, count: int) -> list[User]:
     """Add ordinary people with numbers for names."""
     settlers = _Settlers(directory)
-    first = sum(1 for key in directory._keys if key.startswith("crowd"))
-    return [
-        settlers.add(f"crowd{number:05d}", f"user{number:05d}", f"User {number:05d}")
-        for number in range(first, first + count)
-    ]
+    numbers = range(directory.crowd_size, directory.crowd_size + count)
+    directory.crowd_size += count
+    return [settlers.add(f"crowd{number:05d}", f"user{number:05d}", f"User {number:05d}") for number in numbers]
 
 
 class _Settlers:

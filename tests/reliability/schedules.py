@@ -1,0 +1,190 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Generated misfortune: which requests meet which fault, and what must hold whatever happens."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from hypothesis import strategies as st
+from simulator.faults import Fault
+
+from .world import Outcome, World
+
+LEAVERS = ("jane", "john", "maria", "ahmed", "apostrophe", "nomail", "nulls")
+SAVED = "wei"  # protected in every schedule
+
+_RETRY_AFTER = st.sampled_from(["0", "1", "2", "2.128", "7", "soon", "-5", "", "Sun, 06 Nov 1994 08:49:37 GMT"])
+
+
+def _throttle() -> st.SearchStrategy[dict[str, t.Any]]:
+    with_header = st.builds(lambda told: {"status": 429, "headers": {"Retry-After": told}}, _RETRY_AFTER)
+    return st.one_of(with_header, st.just({"status": 429}))
+
+
+_WHAT = st.one_of(
+    _throttle(),
+    st.sampled_from(
+        [
+            *({"status": status, "apply_first": first} for status in (500, 502, 503, 504) for first in (False, True)),
+            {"status": 503, "headers": {"Retry-After": "3"}},
+            {"close": "before"},
+            {"close": "after"},
+            {"truncate": 20},
+            {"drip": 1.0},
+            {"status": 200, "body": "<html>sign in to the proxy</html>"},
+            {"status": 502, "body": "<html>bad gateway</html>"},
+            {"nul_gzip": True},
+            {"status": 401},
+            {"status": 424},
+            {"status": 409, "body": {"error": {"code": "Directory_ConcurrencyViolation", "message": "busy"}}},
+            {"drop": True},
+            {"duplicate": True},
+            {"delay": 5.0},
+            {"delay": 45.0},
+        ]
+    ),
+)
+_WHERE = st.one_of(
+    st.just({}),
+    st.sampled_from(
+        [
+            {"listener": "entra"},
+            {"listener": "graph"},
+            {"listener": "exchange"},
+            {"listener": "graph", "writes": True},
+            {"listener": "graph", "writes": False},
+            {"listener": "exchange", "writes": True},
+            {"cmdlet": "Get-CASMailbox"},
+            {"cmdlet": "Set-CASMailbox"},
+            {"method": "PATCH"},
+            {"path": "revokeSignInSessions"},
+            {"path": "directoryRole"},
+            {"batch": "outer"},
+            {"batch": True},
+            {"batch": True, "writes": True},
+        ]
+    ),
+)
+_WHEN = st.one_of(
+    st.builds(lambda first: {"nth": first}, st.integers(1, 12)),
+    st.builds(lambda first, more: {"nth": (first, first + more)}, st.integers(1, 8), st.integers(0, 6)),
+    st.builds(lambda seed, share: {"seed": seed, "probability": share}, st.integers(0, 99), st.floats(0.05, 0.5)),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """Faults, and how far the tenant's reads lag behind its writes."""
+
+    faults: tuple[dict[str, t.Any], ...]
+    lag: float
+    users: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Schedule({list(self.faults)}, lag={self.lag:g}, users={self.users})"
+
+
+schedules = st.builds(
+    Schedule,
+    faults=st.lists(
+        st.builds(lambda where, when, what: {**where, **when, **what}, _WHERE, _WHEN, _WHAT), min_size=1, max_size=5
+    ).map(tuple),
+    lag=st.sampled_from([0.0, 0.0, 0.0, 1.0, 5.0, 20.0, 60.0]),
+    users=st.lists(st.sampled_from(LEAVERS), min_size=1, max_size=6, unique=True).map(tuple),
+)
+
+
+def check(world: World, schedule: Schedule) -> dict[str, int]:
+    """Run the role through the schedule, then once more without faults; raise AssertionError if it lied or lost anybody.
+
+    :returns: counts for the soak's report.
+    """
+    directory, tenant = world.tenant.directory, world.tenant
+    people = {key: directory.user(key) for key in (*schedule.users, SAVED)}
+    world.protected = (people[SAVED].upn,)
+    directory.replica_lag = schedule.lag
+    tenant.faults.add(*(Fault.from_dict(dict(fault)) for fault in schedule.faults))
+    names = [user.upn for user in people.values()]
+    began = world.clock.elapsed
+
+    outcome = world.offboard(names)
+
+    assert world.clock.elapsed - began < 6 * (len(names) + 10) * world.retry_timeout, "it took for ever"
+    _nobody_is_lost(outcome, names)
+    check_outcome(world, outcome, list(people.values()))
+    assert not _applied(outcome, people[SAVED]), "a protected account was written"
+    struck = sum(rule.struck for rule in tenant.faults.rules)
+
+    # The fault passes; the next run completes what the first could not.
+    tenant.faults.clear()
+    world.clock.advance(600)
+    directory.replica_lag = 0
+    _nobody_is_lost(world.offboard(names), names)
+    for key in schedule.users:
+        assert world.is_contained(people[key]), f"{key} is not contained after a plain second run"
+    writes = len(tenant.journal.writes())
+    final = world.offboard(names)
+    assert {one["status"] for one in final.results} == {"contained", "refused"}, final.results
+    assert len(tenant.journal.writes()) == writes, "a run over contained leavers wrote"
+    spoilt = not all(one["status"] in ("contained", "refused") for one in outcome.results)
+    return {"leavers": len(names), "faults": struck, "schedules": 1, "spoilt": spoilt}
+
+
+def check_outcome(world: World, outcome: Outcome, people: t.Sequence[t.Any]) -> None:
+    """What every run must keep: no false claim, no silent write, one password, no request into a closed window."""
+    for user in people:
+        _nothing_is_claimed_that_is_not_so(world, outcome, user)
+        _whatever_was_written_is_told(outcome, user)
+        _one_password_per_run(outcome, user)
+    early = world.tenant.journal.violations(0.5)
+    assert not early, f"sent into a closed window: {early[0]}"
+    assert not world.tenant.crashes, world.tenant.crashes[0]
+
+
+def _nobody_is_lost(outcome: Outcome, names: list[str]) -> None:
+    if outcome.opening["users"]:
+        assert sorted(one["user"] for one in outcome.results) == sorted(names)
+    else:
+        assert outcome.opening["error"]["message"], "no record and no reason"
+
+
+def _nothing_is_claimed_that_is_not_so(world: World, outcome: Outcome, user: t.Any) -> None:
+    result = outcome.by_name.get(user.upn)
+    if result and result["contained"]:
+        assert world.is_contained(user), f"{user.key} is called contained"
+    done = {step for step, record in outcome.records if record["id"] == user.id and record["status"] == "verified"}
+    applied = _applied(outcome, user)
+    assert done <= applied, f"{user.key}: verified {done}, but the tenant saw {applied}"
+
+
+def _whatever_was_written_is_told(outcome: Outcome, user: t.Any) -> None:
+    told = {step for step, record in outcome.records if record["id"] == user.id and record["changed"]}
+    silent = {run["step"] for run in outcome.runs if not run["result"]["users"]}  # the module failed as a whole
+    assert _applied(outcome, user) <= told | silent, f"{user.key}: {_applied(outcome, user)} was done, {told} is told"
+
+
+def _one_password_per_run(outcome: Outcome, user: t.Any) -> None:
+    digests = {e.password_sha256 for e in outcome.journal if e.user == user.id and e.password_sha256}
+    assert len(digests) <= 1, f"{user.key} was sent several passwords in one run"
+
+
+def _applied(outcome: Outcome, user: t.Any) -> set[str]:
+    """The steps whose write really changed this user."""
+    steps = set()
+    for entry in outcome.journal:
+        if entry.user == user.id and entry.writes and entry.applied:
+            steps.add(_step_of(entry))
+    return steps
+
+
+def _step_of(entry: t.Any) -> str:
+    if entry.cmdlet:
+        return "protocols"
+    if "revoke" in entry.path:
+        return "sessions"
+    return "password" if entry.password_sha256 else "signin"
+
+

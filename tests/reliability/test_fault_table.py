@@ -1,0 +1,384 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a lock-out tool meets on its worst day, a case a row: the whole role, time simulated, every claim checked."""
+
+from __future__ import annotations
+
+import datetime
+import socket
+import typing as t
+from collections.abc import Iterator
+from email.utils import formatdate
+
+import pytest
+import requests
+import urllib3
+from simulator.faults import Fault
+
+from .schedules import check_outcome
+from .world import Outcome, World, world
+
+JANE, JOHN, MARIA = "jane.doe@contoso.com", "john.roe@contoso.com", "maria.rossi@contoso.com"
+EVERYBODY = [JANE, JOHN, MARIA]
+
+
+@pytest.fixture
+def w() -> Iterator[World]:
+    with world() as made:
+        yield made
+
+
+def contained(outcome: Outcome) -> list[str]:
+    return [one["user"] for one in outcome.results if one["contained"]]
+
+
+def offboard(w: World, users: t.Sequence[t.Any] = EVERYBODY) -> Outcome:
+    """Run the role, and hold what it says against what the tenant saw."""
+    outcome = w.offboard(users)
+    check_outcome(w, outcome, [w.tenant.directory.user(name) for name in users])
+    return outcome
+
+
+def run_again(w: World, users: t.Sequence[t.Any] = EVERYBODY) -> None:
+    """The fault is over: a plain second run ends with all doors shut, a third changes nothing."""
+    w.tenant.faults.clear()
+    w.network.broken.clear()
+    w.tenant.directory.replica_lag = 0
+    w.clock.advance(60)
+    assert contained(offboard(w, users)) == list(users)
+    writes = len(w.tenant.journal.writes())
+    w.offboard(users)
+    assert len(w.tenant.journal.writes()) == writes
+
+
+def sent(w: World, **wanted: t.Any) -> list[t.Any]:
+    return [e for e in w.tenant.journal if all(getattr(e, name) == value for name, value in wanted.items())]
+
+
+# --- throttling ---
+
+
+@pytest.mark.parametrize(
+    ("told", "waited"),
+    [("7", 7.0), ("2.5", 2.5), (None, 0.75), ("soon", 0.75), ("-5", 0.75), ("Sun, 06 Nov 1994 08:49:37 GMT", 1.0)],
+)
+@pytest.mark.parametrize("batch", ["outer", True, False])
+def test_429_is_waited_out_as_told_and_only_the_throttled_are_sent_again(
+    w: World, told: str | None, waited: float, batch: t.Any
+) -> None:
+    users = [JANE] if batch is False else EVERYBODY
+    headers = {} if told is None else {"Retry-After": told}
+    # The first write: of the batch, inside the batch, or the only one.
+    rule = Fault(listener="graph", batch=batch, status=429, headers=headers, nth=3 if batch == "outer" else 1)
+    if batch != "outer":
+        rule.method = "PATCH"
+    w.tenant.faults.add(rule)
+    assert contained(offboard(w, users)) == users
+    assert rule.struck == 1
+    assert any(wait == pytest.approx(waited, abs=0.05) for wait in w.clock.waits), w.clock.waits
+    if batch is True:
+        resets = [e for e in w.tenant.journal.writes() if e.password_sha256]
+        assert len(resets) == len(users) + 1, "more than the throttled one was sent again"
+    run_again(w, users)
+
+
+def test_retry_after_as_a_date_is_held_against_microsofts_clock(w: World) -> None:
+    w.tenant.directory.clock_offset += 3600  # the controller is an hour behind
+    date = w.tenant.directory.now().timestamp() + 20
+    w.tenant.faults.add(Fault(method="PATCH", nth=1, status=429, headers={"Retry-After": formatdate(date, usegmt=True)}))
+    assert contained(offboard(w)) == EVERYBODY
+    assert max(w.clock.waits) == pytest.approx(20, abs=2)
+
+
+def test_a_wait_of_six_hours_is_a_failure_that_names_it(w: World) -> None:
+    w.tenant.faults.add(Fault(listener="graph", writes=True, status=429, headers={"Retry-After": "21600"}))
+    outcome = offboard(w)
+    assert contained(outcome) == []
+    error = outcome.by_name[JANE]["steps"]["password"]["error"]
+    assert "21600 s" in f"{error['message']} {error['hint']}"
+    assert w.clock.elapsed < 1000 + 120
+    assert {e.status for e in w.tenant.journal.writes() if e.listener == "exchange"} == {200}, "Exchange is not Graph"
+    run_again(w)
+
+
+def test_the_run_finishes_at_the_speed_of_microsofts_bucket(w: World) -> None:
+    people = w.tenant.directory.add_crowd(100)
+    w.tenant.faults.limit_writes(60, per=30.0)  # 3,000 per 2.5 minutes, scaled down
+    names = [user.upn for user in people]
+    began = w.clock.elapsed
+    outcome = w.offboard(names)
+    assert len(contained(outcome)) == 100
+    # 300 writes to Graph: five buckets, of which the first is free; Exchange has a bucket of its own.
+    assert w.clock.elapsed - began < 1.35 * (4 * 30 + 30)
+    assert not w.tenant.journal.violations(0.1)
+
+
+def test_nothing_is_sent_into_a_closed_window(w: World) -> None:
+    people = w.tenant.directory.add_crowd(120)
+    w.tenant.faults.add(Fault(listener="graph", batch=True, writes=True, nth=30, status=429, headers={"Retry-After": "9"}))
+    assert len(contained(w.offboard([user.upn for user in people]))) == 120
+    assert w.tenant.faults.rules[0].struck == 1
+    assert not w.tenant.journal.violations()
+
+
+# --- faults of the service ---
+
+
+@pytest.mark.parametrize("applied", [False, True], ids=["lost", "done"])
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize("where", [{"method": "PATCH"}, {"path": "revoke"}, {"cmdlet": "Set-CASMailbox"}])
+def test_5xx_to_a_write_is_looked_at_before_it_is_repeated(
+    w: World, where: dict[str, t.Any], status: int, applied: bool
+) -> None:
+    rule = w.tenant.faults.add(Fault(**where, nth=1, status=status, apply_first=applied))
+    assert contained(offboard(w)) == EVERYBODY
+    assert rule.struck == 1
+    struck = next(e for e in w.tenant.journal if e.fault)
+    same = [e for e in w.tenant.journal.writes() if (e.user, e.cmdlet, e.path) == (struck.user, struck.cmdlet, struck.path)]
+    after = [e for e in same if e.sequence > struck.sequence and bool(e.password_sha256) == bool(struck.password_sha256)]
+    assert len(after) == (0 if applied else 1)
+    assert {e.password_sha256 for e in after} <= {struck.password_sha256}, "another password after an unknown outcome"
+    run_again(w)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_5xx_to_a_read_is_read_again(w: World, status: int) -> None:
+    rule = w.tenant.faults.add(Fault(writes=False, batch=True, nth=(1, 4), status=status))
+    assert contained(offboard(w)) == EVERYBODY
+    assert rule.struck == 4
+
+
+@pytest.mark.parametrize("close", ["before", "after"])
+@pytest.mark.parametrize("listener", ["graph", "exchange"])
+def test_a_connection_that_breaks_before_or_after_the_write(w: World, close: str, listener: str) -> None:
+    rule = w.tenant.faults.add(Fault(listener=listener, batch="outer", nth=3 if listener == "graph" else 2, close=close))
+    assert contained(offboard(w)) == EVERYBODY
+    assert rule.struck == 1
+    run_again(w)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"status": 200, "body": "<html>please sign in to the proxy</html>"},
+        {"status": 502, "body": "<html>bad gateway</html>"},
+        {"truncate": 30},
+        {"drip": 1.0},
+        {"nul_gzip": True},
+    ],
+    ids=["proxy-page", "bad-gateway-page", "truncated", "dripping", "nul-gzip"],
+)
+def test_bytes_that_are_no_answer_end_in_one_sentence_and_in_time(w: World, what: dict[str, t.Any]) -> None:
+    w.tenant.faults.add(Fault(listener="exchange", **what))
+    began = w.clock.elapsed
+    outcome = offboard(w)
+    assert w.clock.elapsed - began < 3 * 6 * (w.retry_timeout + w.timeout)
+    for one in outcome.results:
+        assert one["steps"]["signin"]["status"] == "verified", "Exchange's fault kept Graph's doors open"
+        assert one["unconfirmed"]
+        message = one["steps"]["protocols"]["error"]["message"]
+        assert "<html" not in message
+        assert len(message) < 400
+        assert "\n" not in message
+    run_again(w)
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        (requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"), "does not trust"),
+        (
+            requests.exceptions.ConnectionError(
+                urllib3.exceptions.MaxRetryError(
+                    t.cast("t.Any", None),
+                    "/v1.0",
+                    urllib3.exceptions.NameResolutionError("graph", t.cast("t.Any", None), socket.gaierror(-2, "?")),
+                )
+            ),
+            "cannot be resolved",
+        ),
+        (requests.exceptions.ProxyError("tunnel failed"), "proxy"),
+        (requests.exceptions.ConnectTimeout("timed out"), "did not accept"),
+        (requests.exceptions.ReadTimeout("timed out"), "did not answer"),
+    ],
+    ids=["tls", "dns", "proxy", "connect", "read"],
+)
+def test_a_network_that_is_not_there_is_told_in_one_sentence(w: World, broken: Exception, says: str) -> None:
+    w.network.broken = {"graph": broken}
+    began = w.clock.elapsed
+    outcome = w.offboard(EVERYBODY)
+    told = outcome.opening["users"][0]["error"]
+    assert says in told["message"]
+    assert w.clock.elapsed - began <= w.retry_timeout + 6 * w.timeout
+    if "certificate" in told["message"]:
+        assert w.network.requests <= 4, "an untrusted certificate does not get better by trying"
+    run_again(w)
+
+
+# --- batches ---
+
+
+@pytest.mark.parametrize("what", [{"status": 424}, {"drop": True}, {"duplicate": True}], ids=["424", "missing", "twice"])
+@pytest.mark.parametrize("listener", ["graph", "exchange"])
+def test_a_batch_that_answers_for_some_only_loses_nobody(w: World, what: dict[str, t.Any], listener: str) -> None:
+    rule = w.tenant.faults.add(Fault(listener=listener, batch=True, nth=(2, 5), **what))
+    assert contained(offboard(w)) == EVERYBODY
+    assert rule.struck == 4
+    run_again(w)
+
+
+def test_424_for_a_whole_batch(w: World) -> None:
+    rule = w.tenant.faults.add(Fault(listener="graph", batch=True, writes=True, nth=(1, 3), status=424))
+    assert contained(offboard(w)) == EVERYBODY
+    assert rule.struck == 3
+
+
+def test_a_concurrency_conflict_is_tried_again(w: World) -> None:
+    body = {"error": {"code": "Directory_ConcurrencyViolation", "message": "Please wait briefly and retry."}}
+    rules = [Fault(method="PATCH", nth=1, status=409, body=body), Fault(path="revoke", nth=1, status=400, body=body)]
+    w.tenant.faults.add(*rules)
+    assert contained(offboard(w)) == EVERYBODY
+    assert [rule.struck for rule in rules] == [1, 1]
+
+
+# --- tokens ---
+
+
+def test_one_401_costs_one_new_token(w: World) -> None:
+    w.tenant.faults.add(Fault(listener="graph", batch="outer", nth=3, status=401))
+    assert contained(offboard(w)) == EVERYBODY
+    tokens = sent(w, listener="entra", method="POST")
+    # Six module runs, eight audiences (two of the runs look at mailboxes, one writes them), and the new one.
+    assert len(tokens) == 6 + 3 + 1
+
+
+@pytest.mark.parametrize(
+    "challenge",
+    [{}, {"WWW-Authenticate": 'Bearer error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnt9fQ=="'}],
+    ids=["refused", "claims-challenge"],
+)
+def test_401_for_ever_is_one_new_token_and_then_a_clear_failure(w: World, challenge: dict[str, str]) -> None:
+    w.tenant.faults.add(Fault(listener="graph", status=401, headers=challenge))
+    outcome = w.offboard(EVERYBODY)
+    assert all("401" in one["error"]["message"] for one in outcome.results)
+    assert len(sent(w, listener="entra", method="POST")) <= 2
+    run_again(w)
+
+
+def test_a_token_that_ends_in_the_middle_of_a_run_is_renewed_before(w: World) -> None:
+    w.tenant.directory.token_lifetime = 600
+    w.tenant.faults.add(Fault(listener="graph", writes=True, nth=1, status=429, headers={"Retry-After": "290"}))
+    w.tenant.faults.add(Fault(listener="graph", writes=True, nth=2, status=429, headers={"Retry-After": "9"}))
+    assert contained(offboard(w)) == EVERYBODY
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"status": 503, "nth": (1, 2)},
+        {"status": 429, "nth": 1, "headers": {"Retry-After": "30"}},
+        {"close": "before", "nth": 1},
+    ],
+    ids=["503-twice", "429", "reset"],
+)
+def test_a_fault_of_the_token_endpoint_is_waited_out_below_msals_memory(w: World, what: dict[str, t.Any]) -> None:
+    rule = w.tenant.faults.add(Fault(listener="entra", method="POST", **what))
+    assert contained(offboard(w)) == EVERYBODY
+    assert rule.struck == len(range(*((1, 3) if isinstance(what["nth"], tuple) else (1, 2))))
+    asked = sent(w, listener="entra", method="POST")
+    assert len(asked) == 9 + rule.struck, "a second try that never reached the network"
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ({"status": 503}, "503"),
+        ({"status": 400, "body": {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid."}}, "AADSTS"),
+        ({"status": 200, "body": "<html>proxy</html>"}, "no JSON"),
+        ({"delay": 40.0, "close": "before"}, "login"),
+    ],
+    ids=["503", "400", "html", "silence"],
+)
+def test_a_token_endpoint_that_stays_broken_is_a_bounded_clear_failure(w: World, what: dict[str, t.Any], says: str) -> None:
+    w.tenant.faults.add(Fault(listener="entra", method="POST", **what))
+    began = w.clock.elapsed
+    outcome = w.offboard(EVERYBODY)
+    assert outcome.opening["users"] == [] or all(one["error"] for one in outcome.results)
+    assert w.clock.elapsed - began <= 2 * (w.retry_timeout + 40)
+    told = outcome.opening.get("msg") or outcome.results[0]["error"]["message"]
+    assert says in told or "127.0.0.1" in told
+    assert "<html" not in told
+    run_again(w)
+
+
+# --- time ---
+
+
+@pytest.mark.parametrize("lag", [1, 5, 20, 29, 31, 60])
+def test_replicas_that_lag_never_make_a_false_verdict(w: World, lag: float) -> None:
+    w.tenant.directory.replica_lag = lag
+    outcome = offboard(w)
+    for step, record in outcome.records:
+        assert record["status"] in ("verified", "accepted"), (step, record)
+    accepted = {record["status"] for _step, record in outcome.records} == {"accepted"}
+    assert accepted is (lag > w.verify_timeout)
+    run_again(w)
+
+
+@pytest.mark.parametrize("skew", [-3600, 3600])
+def test_a_controller_whose_clock_is_wrong_by_an_hour_judges_no_differently(w: World, skew: float) -> None:
+    w.tenant.directory.clock_offset += skew
+    now, moments = w.tenant.directory.now(), datetime.timedelta(minutes=2)
+    users = [
+        {"user": JANE, "left_at": (now + moments).isoformat()},
+        {"user": JOHN, "left_at": (now - moments).isoformat()},
+        MARIA,
+    ]
+    outcome = w.offboard(users)
+    assert {one["user"]: one["status"] for one in outcome.results} == {
+        JANE: "not_due",
+        JOHN: "contained",
+        MARIA: "contained",
+    }
+
+
+# --- one service down ---
+
+
+def test_exchange_is_down_while_graph_works(w: World) -> None:
+    w.tenant.faults.add(Fault(listener="exchange", status=503))
+    outcome = offboard(w)
+    for one in outcome.results:
+        assert [one["steps"][step]["status"] for step in ("password", "sessions", "signin")] == ["verified"] * 3
+        assert one["open"] == []
+        assert len(one["unconfirmed"]) == 12
+        assert one["status"] == "failed"
+    run_again(w)
+
+
+def test_graphs_writes_are_down_while_exchange_works(w: World) -> None:
+    w.tenant.faults.add(Fault(listener="graph", writes=True, status=503))
+    outcome = offboard(w)
+    for one in outcome.results:
+        assert one["steps"]["protocols"]["status"] == "verified"
+        assert one["open"] == ["password", "sessions", "signin"]
+        assert one["status"] == "failed"
+    run_again(w)
+
+
+def test_graph_is_down_altogether(w: World) -> None:
+    w.tenant.faults.add(Fault(listener="graph", status=503))
+    outcome = w.offboard(EVERYBODY)
+    assert all(one["status"] == "failed" and one["error"] for one in outcome.results)
+    assert w.tenant.journal.writes() == [], "nobody may be written who could not be held against the protected"
+    run_again(w)
+
+
+def test_one_leavers_fault_is_nobody_elses(w: World) -> None:
+    john = w.tenant.directory.user(JOHN)
+    w.tenant.faults.add(Fault(user=john.id, writes=True, status=403))
+    outcome = offboard(w)
+    assert contained(outcome) == [JANE, MARIA]
+    assert outcome.by_name[JOHN]["status"] == "failed"
+    run_again(w)

@@ -1,0 +1,268 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The collection and the simulated tenant in one process, with time that is simulated and not slept.
+
+Everything above the socket is real: requests and msal on our side, the simulator's services, faults and journal on the
+other. Only the adapter between them is ours, and it can do what networks do: break before or after, cut, drip, lie.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import io
+import time
+import types
+import typing as t
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from unittest import mock
+
+import requests
+import simulator.directory
+import simulator.faults
+import simulator.mailbox
+import urllib3
+from ansible_collections.m365.offboarding.plugins.module_utils import _evidence
+from ansible_collections.m365.offboarding.plugins.module_utils._credentials import TokenSource, choose_credential
+from ansible_collections.m365.offboarding.plugins.module_utils._exchange import Exchange
+from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph
+from ansible_collections.m365.offboarding.plugins.module_utils._http import Clock, PatientTokenHttp, Transport
+from ansible_collections.m365.offboarding.plugins.module_utils._leavers import STEPS, Protocols, parse_users
+from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Tenant as Readings
+from ansible_collections.m365.offboarding.plugins.module_utils._steps import observe, run_step
+from ansible_collections.m365.offboarding.plugins.modules.exo_mailbox_protocols import SwitchProtocols
+from ansible_collections.m365.offboarding.plugins.modules.m365_user_password import ResetPassword
+from ansible_collections.m365.offboarding.plugins.modules.m365_user_sessions import SignOut
+from ansible_collections.m365.offboarding.plugins.modules.m365_user_signin import BlockOrAllowSignIn
+from simulator.directory import User
+from simulator.journal import Entry
+from simulator.server import Tenant
+from simulator.wire import Answer, Call
+
+SHUT = "shut"
+_PORTS = {"entra": 4431, "graph": 4432, "exchange": 4433}
+# Seconds that a request takes.
+_LATENCY = 0.02
+
+
+class SimulatedClock(Clock):
+    """Time that passes only when somebody waits or sends. A run that waits for ever ends in an error."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self.elapsed = 1000.0
+        self.waits: list[float] = []
+        self._tenant = tenant
+
+    def monotonic(self) -> float:
+        return self.elapsed
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.advance(seconds)
+
+    def jitter(self) -> float:
+        return 0.75
+
+    def advance(self, seconds: float) -> None:
+        if seconds < 0:
+            raise AssertionError(f"slept {seconds} s")
+        self.elapsed += seconds
+        # Microsoft's clock goes along; a skew of the controller's clock is nothing that it could notice.
+        self._tenant.directory.clock_offset += seconds
+
+
+class Network(requests.adapters.HTTPAdapter):
+    """Hands requests to the simulator. C(broken) maps a service to what its connections raise."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+        self.broken: dict[str, Exception] = {}
+        self.requests = 0
+
+    def send(self, request: requests.PreparedRequest, **_kwargs: t.Any) -> requests.Response:
+        self.requests += 1
+        self.world.clock.advance(_LATENCY)
+        parts = urllib.parse.urlsplit(t.cast("str", request.url))
+        name = next(name for name, port in _PORTS.items() if port == parts.port)
+        if name in self.broken:
+            raise self.broken[name]
+        body = request.body or b""
+        call = Call(
+            listener=name,
+            method=t.cast("str", request.method),
+            target=parts.path,
+            query=parts.query,
+            headers={key.lower(): value for key, value in request.headers.items()},
+            body=body.encode() if isinstance(body, str) else t.cast("bytes", body),
+            origin=f"https://{parts.netloc}",
+        )
+        answer = self.world.tenant.serve(name, call)
+        self.world.clock.advance(answer.delay)
+        if answer.close:
+            cause = urllib3.exceptions.ProtocolError("Connection aborted.", ConnectionResetError(104, "reset"))
+            raise requests.exceptions.ConnectionError(cause, request=request)
+        return self.build_response(request, self._response(answer))
+
+    def _response(self, answer: Answer) -> urllib3.HTTPResponse:
+        content = b"" if answer.status == 204 else answer.content()
+        sent = content if answer.truncate is None else content[: answer.truncate]
+        date = email.utils.format_datetime(self.world.tenant.directory.now(), usegmt=True)
+        headers = {"Date": date, "Content-Length": str(len(content)), **answer.headers}
+        return urllib3.HTTPResponse(
+            body=_Body(sent, self.world.clock, answer.drip),
+            headers=headers,
+            status=answer.status,
+            preload_content=False,
+            enforce_content_length=True,
+        )
+
+
+class _Body(io.BytesIO):
+    """A body that may come a byte at a time."""
+
+    def __init__(self, content: bytes, clock: SimulatedClock, drip: float | None) -> None:
+        super().__init__(content)
+        self._clock = clock
+        self._drip = drip
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        if self._drip is None:
+            return super().read1(-1 if size is None else size)
+        self._clock.advance(1 / self._drip)
+        return super().read1(1)
+
+
+class World:
+    """One tenant, one application, one simulated time; every call to R(offboard) is a run of the role."""
+
+    def __init__(self, *, retry_timeout: float = 300, verify_timeout: float = 30, timeout: float = 30) -> None:
+        self.tenant = Tenant(ports=_PORTS)
+        self.tenant.ports = dict(_PORTS)
+        for name in ("graph", "exchange"):
+            self.tenant.tokens.bases[f"https://127.0.0.1:{_PORTS[name]}"] = name
+        self.clock = SimulatedClock(self.tenant)
+        self.network = Network(self)
+        self.retry_timeout = retry_timeout
+        self.verify_timeout = verify_timeout
+        self.timeout = timeout
+        self.protected: tuple[str, ...] = ()
+        self.secrets: set[str] = set()
+
+    def readings(self, app: str = "offboarding") -> Readings:
+        """What a module starts with: a session, no token, the environment's credential."""
+        transport = Transport(timeout=self.timeout, clock=self.clock)
+        transport.session.mount("https://", self.network)
+        environment = self.tenant.environment_of(app)
+        tokens = TokenSource(
+            choose_credential({}, environment),
+            tenant_id=environment["AZURE_TENANT_ID"],
+            client_id=environment["AZURE_CLIENT_ID"],
+            authority_url=environment["M365_AUTHORITY_URL"],
+            http=PatientTokenHttp(transport, self.retry_timeout),
+            on_secret=self.secrets.add,
+            monotonic=self.clock.monotonic,
+        )
+        graph = Graph(environment["M365_GRAPH_URL"], transport, tokens, self.retry_timeout)
+        exchange = Exchange(environment["M365_EXCHANGE_URL"], transport, tokens, self.retry_timeout)
+        # One request at a time: what happens must follow from the schedule alone.
+        graph.in_flight = exchange.in_flight = 1
+        return Readings(graph, exchange, self.protected)
+
+    def look(self, users: Sequence[t.Any], **options: t.Any) -> list[dict[str, t.Any]]:
+        options = {"steps": STEPS, "protocols": Protocols(), "directory_roles": False, **options}
+        return observe(self.readings(), parse_users(list(users)), **options)
+
+    def step(self, step: str, users: Sequence[t.Any], *, check_mode: bool = False) -> list[dict[str, t.Any]]:
+        made = {
+            "password": lambda: ResetPassword(None, self.secrets.add),
+            "sessions": SignOut,
+            "signin": lambda: BlockOrAllowSignIn("blocked"),
+            "protocols": lambda: SwitchProtocols("disabled", Protocols()),
+        }[step]()
+        return run_step(
+            self.readings(),
+            made,
+            parse_users(list(users)),
+            check_mode=check_mode,
+            retry_timeout=self.retry_timeout,
+            verify_timeout=self.verify_timeout,
+        )
+
+    def offboard(self, users: Sequence[t.Any], *, check_mode: bool = False) -> Outcome:
+        """What the role does, task by task: look, plan, the four steps in their order, look again, join."""
+        before = len(self.tenant.journal)
+        opening = self._module(lambda: self.look(users, directory_roles=True))
+        plan = _evidence.plan(opening["users"], allow_admins=False, max_users=None)
+        runs = []
+        for step in STEPS if plan["write"] else ():
+            records = self._module(lambda step=step: self.step(step, plan["write"], check_mode=check_mode))
+            runs.append({"step": step, "users": plan["write"], "result": records})
+        closing: list[t.Any] = []
+        if plan["write"] and not check_mode:
+            for _try in range(6):
+                closing = self._module(lambda: self.look(plan["write"]))["users"]
+                if not _evidence.in_doubt(closing, runs):
+                    break
+                self.clock.advance(3)
+        results = _evidence.results(
+            opening["users"], steps=STEPS, runs=runs, closing=closing, refused=plan["refused"]
+        )
+        return Outcome(results, runs, opening, self.tenant.journal[before:])
+
+    @staticmethod
+    def _module(work: t.Callable[[], list[dict[str, t.Any]]]) -> dict[str, t.Any]:
+        """A module never raises: what it cannot tell as records it tells as an error."""
+        from ansible_collections.m365.offboarding.plugins.module_utils._errors import OffboardingError
+
+        try:
+            return {"users": work()}
+        except OffboardingError as exc:
+            return {"users": [], "error": exc.as_record(), "msg": str(exc)}
+
+    def is_contained(self, user: User) -> bool:
+        """Whether the tenant itself, which knows no lag, has every door of this user shut."""
+        switches = user.mailbox.settings if user.mailbox else {}
+        mail = all(
+            value is (name == "SmtpClientAuthenticationDisabled")
+            for name, value in switches.items()
+            if name.endswith("Enabled") and name != "ECPEnabled" or name == "SmtpClientAuthenticationDisabled"
+        )
+        reset, revoked = user["lastPasswordChangeDateTime"], user["signInSessionsValidFromDateTime"]
+        return mail and user["accountEnabled"] is False and reset < revoked
+
+
+class Outcome(t.NamedTuple):
+    results: list[dict[str, t.Any]]
+    runs: list[dict[str, t.Any]]
+    opening: dict[str, t.Any]
+    journal: list[Entry]
+
+    @property
+    def by_name(self) -> dict[str, dict[str, t.Any]]:
+        return {one["user_principal_name"] or one["user"]: one for one in self.results}
+
+    @property
+    def records(self) -> Iterator[tuple[str, dict[str, t.Any]]]:
+        """Every step's records, with the step."""
+        for run in self.runs:
+            for record in run["result"]["users"]:
+                yield run["step"], record
+
+
+@contextmanager
+def world(**options: t.Any) -> Iterator[World]:
+    """A fresh world whose simulator lives in the simulated time as well."""
+    made = World(**options)
+    faked = types.SimpleNamespace(
+        monotonic=made.clock.monotonic, time=time.time, strftime=time.strftime, gmtime=time.gmtime
+    )
+    with (
+        mock.patch.object(simulator.directory, "time", faked),
+        mock.patch.object(simulator.mailbox, "time", faked),
+        mock.patch.object(simulator.faults, "time", faked),
+    ):
+        made.tenant.reset()
+        yield made
