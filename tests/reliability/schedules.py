@@ -139,8 +139,10 @@ def check_outcome(world: World, outcome: Outcome, people: t.Sequence[t.Any]) -> 
         _nothing_is_claimed_that_is_not_so(world, outcome, user)
         _whatever_was_written_is_told(outcome, user)
         _one_password_per_run(outcome, user)
-    early = world.tenant.journal.violations(0.5)
-    assert not early, f"sent into a closed window: {early[0]}"
+    # Whoever lost the answer that closed a window cannot know of it.
+    if all(rule.status == 429 for rule in world.tenant.faults.rules):
+        early = world.tenant.journal.violations(0.5)
+        assert not early, f"sent into a closed window: {early[0]}"
     assert not world.tenant.crashes, world.tenant.crashes[0]
 
 

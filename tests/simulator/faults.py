@@ -91,7 +91,7 @@ class Fault:
         return hit
 
     def _matches(self, call: Call) -> bool:
-        outer = call.batch is None and call.target.lower().endswith("/$batch")
+        outer = _is_batch(call)
         place = {None: True, True: call.batch is not None, False: call.batch is None and not outer, "outer": outer}
         return (
             self.listener in (None, call.listener)
@@ -145,6 +145,10 @@ class Fault:
         return answer
 
 
+def _is_batch(call: Call) -> bool:
+    return call.batch is None and call.target.lower().endswith("/$batch")
+
+
 def _usual(status: int) -> dict[str, Any]:
     """Microsoft's usual words for this status (Graph docs, errors and throttling)."""
     code, message = {
@@ -189,8 +193,8 @@ class Faults:
     def __init__(self) -> None:
         self.rules: list[Fault] = []
         self._bucket: _Bucket | None = None
-        # (app, listener, writes?) -> when it was closed, and until when.
-        self._closed: dict[tuple[str, str, bool], tuple[float, float]] = {}
+        # (app, listener, kind of request) -> when it was closed, and until when.
+        self._closed: dict[tuple[str, str, str], tuple[float, float]] = {}
         self._lock = threading.RLock()
 
     def add(self, *rules: Fault) -> Fault:
@@ -225,8 +229,10 @@ class Faults:
             self._note_closing(call, answer)
             return answer
 
-    def _window(self, call: Call) -> tuple[str, str, bool]:
-        return (call.app.client_id if call.app else "", call.listener, call.writes)
+    def _window(self, call: Call) -> tuple[str, str, str]:
+        """Reads, writes and batches are throttled each for themselves; what is in a batch counts as read or write."""
+        kind = "batch" if _is_batch(call) else "write" if call.writes else "read"
+        return (call.app.client_id if call.app else "", call.listener, kind)
 
     def _watch(self, call: Call, entry: Entry) -> None:
         closed = self._closed.get(self._window(call))
