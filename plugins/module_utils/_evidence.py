@@ -285,13 +285,14 @@ def _errors(one: Record) -> list[Record]:
 
 # --- the table ---
 
-_WIDTH = 92
+# Ansible shows a list of lines with ten more columns around each: together they fit 100.
+_WIDTH = 88
 _REASON_WIDTH = 76
 _MANY = 20
 
 
 def table(leavers: t.Sequence[Record]) -> list[str]:
-    """Lines of at most 92 characters: each leaver's verdict and, where there is something to see, their doors.
+    """Lines of at most 88 characters: each leaver's verdict and, where there is something to see, their doors.
 
     Of more than 20 leavers only those who are not contained are shown, the worst first.
     """

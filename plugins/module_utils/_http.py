@@ -30,7 +30,8 @@ USER_AGENT = "ansible-m365.offboarding"
 _LARGEST_ANSWER = 64 * 1024 * 1024
 # Attempts to reach a host that never answered: a mistyped address should not cost retry_timeout.
 _KNOCKS = 3
-_FLOOR = 0.2
+# No wait that is told is shorter, or a server that says 0 would be hammered.
+_FLOOR = 0.5
 _CEILING = 30.0
 
 
@@ -86,7 +87,7 @@ def http_date(text: str | None) -> datetime.datetime | None:
 def told_wait(headers: t.Mapping[str, str], now: datetime.datetime | None) -> float | None:
     """Seconds that C(Retry-After) asks for: a number, or a date against C(now), Microsoft's clock.
 
-    :returns: C(None) when nothing usable is told; never less than a fraction of a second.
+    :returns: C(None) when nothing usable is told; never less than half a second.
     """
     value = headers.get("retry-after", "").strip()
     try:

@@ -71,6 +71,7 @@ _WHERE = st.one_of(
 _WHEN = st.one_of(
     st.builds(lambda first: {"nth": first}, st.integers(1, 12)),
     st.builds(lambda first, more: {"nth": (first, first + more)}, st.integers(1, 8), st.integers(0, 6)),
+    st.just({}),
     st.builds(lambda seed, share: {"seed": seed, "probability": share}, st.integers(0, 99), st.floats(0.05, 0.5)),
 )
 

@@ -9,7 +9,6 @@ Tests may read and change everything here while the tenant runs: `directory.user
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator
@@ -166,7 +165,6 @@ class Directory(Settings):
         self.tenant_id = tenant_id
         self.domain = domain
         self.initial_domain = f"{domain.partition('.')[0]}.onmicrosoft.com"
-        self.lock = threading.RLock()
         self.reset()
 
     def reset(self) -> None:

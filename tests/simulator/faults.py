@@ -16,7 +16,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -252,9 +252,6 @@ class Faults:
             now = time.monotonic()
             since, until = self._closed.get(self._window(call), (now, 0.0))
             self._closed[self._window(call)] = (since, max(until, now + wait))
-
-    def load(self, rules: Iterable[dict[str, Any]]) -> None:
-        self.add(*(Fault.from_dict(rule) for rule in rules))
 
 
 def _seconds(text: str) -> float:

@@ -96,7 +96,6 @@ class Tenant:
         self._control = Control(self)
         self._wanted_ports = ports or {}
         self.ports: dict[str, int] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._servers: list[uvicorn.Server] = []
         self._thread: threading.Thread | None = None
 
@@ -279,7 +278,6 @@ class Tenant:
             ready.set()
 
     async def _main(self, sockets: dict[str, socket.socket], chain: Path, ready: threading.Event) -> None:
-        self._loop = asyncio.get_running_loop()
         self._servers = [uvicorn.Server(self._config(name, chain)) for name in NAMES]
         tasks = [
             asyncio.create_task(server.serve(sockets=[sockets[name]]))

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .apps import App
 
-JSON = "application/json"
 _NOTHING = object()
 
 

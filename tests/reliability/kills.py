@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A real play, struck down at a random moment; the next one must complete it."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from simulator.server import Tenant
+
+LEAVERS = ("jane.doe@contoso.com", "john.roe@contoso.com", "maria.rossi@contoso.com")
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+
+
+def strike(tenant: Tenant, folder: Path, seed: int) -> tuple[signal.Signals, float]:
+    """Start a play, strike it after a moment that the seed decides, and run it again undisturbed.
+
+    :returns: the signal, and the seconds that the play took to end after it.
+    :raises AssertionError: it took more than 10 s, or left a secret, or the next run did not complete.
+    """
+    chance = random.Random(seed)  # noqa: S311 (to be repeated, not to be secret)
+    tenant.reset()
+    tenant.delay = 0.1
+    sign = SIGNALS[seed % len(SIGNALS)]
+    play = _start(tenant, folder)
+    time.sleep(chance.uniform(0.5, 7.0))
+    began = time.monotonic()
+    if sign is signal.SIGINT:  # Ctrl-C reaches the whole foreground group, the others only ansible-playbook
+        os.killpg(play.pid, sign)
+    else:
+        play.send_signal(sign)
+    play.communicate(timeout=30)
+    took = time.monotonic() - began
+    assert took < 10, f"{sign.name} after which the play went on for {took:.1f} s"
+    _no_secret_in(folder, tenant)
+
+    tenant.delay = 0.0
+    again = _start(tenant, folder)
+    output, _none = again.communicate(timeout=120)
+    assert again.returncode == 0, output
+    for name in LEAVERS:
+        user = tenant.directory.user(name)
+        assert user["accountEnabled"] is False
+        assert user.mailbox is not None
+        assert user.mailbox["OWAEnabled"] is False
+        assert user["signInSessionsValidFromDateTime"] > user["lastPasswordChangeDateTime"]
+    _no_secret_in(folder, tenant)
+    return sign, took
+
+
+def _start(tenant: Tenant, folder: Path) -> subprocess.Popen[str]:
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
+    environment = {
+        **os.environ,
+        **tenant.environment,
+        "ANSIBLE_HOME": str(folder / "ansible"),
+        "ANSIBLE_LOCAL_TEMP": str(temporary / "local"),
+        "ANSIBLE_REMOTE_TEMP": str(temporary / "remote"),
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "TMPDIR": str(temporary),
+    }
+    command = [
+        str(Path(sys.executable).with_name("ansible-playbook")),
+        *("-i", "localhost,", "m365.offboarding.offboard", "-e", f"leavers={','.join(LEAVERS)}"),
+    ]
+    return subprocess.Popen(  # noqa: S603
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _no_secret_in(folder: Path, tenant: Tenant) -> None:
+    secrets = [secret.encode() for secret in tenant.issued_secrets() if secret]
+    assert secrets
+    for path in folder.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not any(secret in content for secret in secrets), f"a secret was left in {path.name}"

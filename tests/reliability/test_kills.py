@@ -1,0 +1,19 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""SIGINT, SIGTERM and SIGKILL at five moments; `make soak` tries fifty."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from simulator.server import Tenant
+
+from .kills import strike
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_play_that_is_struck_down_ends_and_the_next_completes_it(seed: int, tmp_path: Path) -> None:
+    with Tenant() as tenant:
+        strike(tenant, tmp_path, seed)
