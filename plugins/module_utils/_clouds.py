@@ -52,7 +52,11 @@ def endpoints(cloud: str, **overrides: str | None) -> Endpoints:
 
 
 def _address(option: str, value: str) -> str:
-    parts = urllib.parse.urlsplit(value)
+    try:
+        parts = urllib.parse.urlsplit(value)
+        parts.port  # noqa: B018 (raises when it is none)
+    except ValueError:
+        parts = urllib.parse.urlsplit("")
     if parts.scheme != "https" or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise OptionError(
             f"{option} is not an address that a credential may be sent to.",

@@ -77,8 +77,9 @@ def choose_credential(options: t.Mapping[str, t.Any], environ: t.Mapping[str, st
     if kinds:
         return _credential(kinds[0], explicit)
     found = {name: value for name in ENVIRONMENT if (value := first_set(environ, ENVIRONMENT[name]))}
-    if str(found.get("managed_identity", "")).lower() in ("0", "false", "no", "off"):
-        del found["managed_identity"]
+    declined = options.get("managed_identity") is False
+    if declined or str(found.get("managed_identity", "")).lower() in ("0", "false", "no", "off"):
+        found.pop("managed_identity", None)
     for kind, names in KINDS.items():
         if any(name in found for name in names if name != "certificate_password"):
             return _credential(kind, {name: found[name] for name in names if name in found})
@@ -120,7 +121,10 @@ class Token:
             payload = value.split(".")[1]
             claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
             permissions = {str(role) for role in claims.get("roles") or ()} | set(str(claims.get("scp", "")).split())
-            return cls(value, claims.get("tid"), claims.get("oid"), frozenset(permissions))
+            tenant, caller = (
+                claims.get(name) if isinstance(claims.get(name), str) else None for name in ("tid", "oid")
+            )
+            return cls(value, tenant, caller, frozenset(permissions))
         except (IndexError, ValueError, AttributeError, TypeError, binascii.Error):
             return cls(value)
 
@@ -276,10 +280,10 @@ class TokenSource:
 
 def entra_error(answer: t.Mapping[str, t.Any], service: str) -> CredentialError:
     """Entra's refusal as a sentence: the AADSTS text without the ids that follow it, and what to do."""
-    codes = answer.get("error_codes") or []
+    codes = answer.get("error_codes")
     text = str(answer.get("error_description") or answer.get("error") or "no reason given")
     sentence = shorten(text.split(" Trace ID")[0])
-    code = next((int(code) for code in codes if str(code).isdigit()), None)
+    code = next((code for code in codes if isinstance(code, int)), None) if isinstance(codes, list) else None
     return CredentialError(
         f"Entra ID refused a token for {service}: {sentence}",
         code=f"AADSTS{code}" if code else str(answer.get("error") or "") or None,
@@ -321,7 +325,7 @@ def _read_certificate(path: str, password: str | None) -> dict[str, str]:
     except OSError as exc:
         raise CredentialError(f"certificate_path {path} cannot be read: {_reason(exc)}.") from None
     try:
-        from cryptography import x509
+        from cryptography import exceptions, x509
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.serialization import pkcs12
     except ImportError:
@@ -333,7 +337,7 @@ def _read_certificate(path: str, password: str | None) -> dict[str, str]:
             certificate: t.Any = x509.load_pem_x509_certificate(content)
         else:
             key, certificate, _chain = pkcs12.load_key_and_certificates(content, secret)
-    except (TypeError, ValueError) as exc:
+    except (TypeError, ValueError, exceptions.UnsupportedAlgorithm) as exc:
         raise CredentialError(_certificate_complaint(path, content, secret, exc)) from None
     if key is None or certificate is None:
         raise CredentialError(f"certificate_path {path} lacks the private key or the certificate; it must hold both.")

@@ -123,9 +123,9 @@ class ServiceError(OffboardingError):
         hint: str | None = None,
         request_id: str | None = None,
     ) -> None:
-        # 500, 502, 503 and 504 may come although the write was applied
-        # (https://learn.microsoft.com/graph/errors, "5xx" after a completed action).
-        super().__init__(message, code=code, hint=hint, request_id=request_id, outcome_unknown=status >= 500)
+        # These may come although the write was applied (https://learn.microsoft.com/graph/errors).
+        unknown = status == 408 or status >= 500
+        super().__init__(message, code=code, hint=hint, request_id=request_id, outcome_unknown=unknown)
         self.status = status
 
 

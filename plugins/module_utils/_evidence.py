@@ -44,10 +44,10 @@ def read_csv(text: str) -> list[dict[str, str]]:
     lines = text.lstrip("\ufeff")
     header = next((line for line in lines.splitlines() if line.strip()), "")
     delimiter = max(",;\t", key=header.count)
-    rows = csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter)
+    rows = csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter, strict=True)
     columns: list[str] = []
     leavers = []
-    for row in rows:
+    for row in _readable(rows):
         cells = [cell.strip() for cell in row]
         if not any(cells):
             continue
@@ -63,6 +63,13 @@ def read_csv(text: str) -> list[dict[str, str]]:
     if not columns:
         raise ValueError("the CSV is empty; its first line must name the column 'user'")
     return leavers
+
+
+def _readable(rows: t.Any) -> t.Iterator[list[str]]:
+    try:
+        yield from rows
+    except csv.Error as exc:
+        raise ValueError(f"line {rows.line_num} of the CSV cannot be read: {exc}") from None
 
 
 def plan(opening: t.Sequence[Record], *, allow_admins: bool, max_users: int | None) -> dict[str, t.Any]:
@@ -257,7 +264,11 @@ def in_doubt(closing: t.Sequence[Record], runs: t.Sequence[Record]) -> list[str]
         for record in run["result"].get("users") or _for_everyone(run)
         if record["status"] not in _DONE
     }
-    return [str(one["id"]) for one in closing if one["id"] not in undone and (one["open"] or one["status"] == "failed")]
+    return [
+        str(one["id"] or one["user"])
+        for one in closing
+        if one["id"] not in undone and (one["open"] or one["status"] == "failed")
+    ]
 
 
 def failures(leavers: t.Sequence[Record], *, fail_on_open: bool) -> list[str]:

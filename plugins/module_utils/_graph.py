@@ -68,13 +68,13 @@ class User:
         identity, name = data.get("id"), data.get("userPrincipalName")
         if not isinstance(identity, str) or not isinstance(name, str):
             raise ValueError("no id or no userPrincipalName")
-        enabled = data.get("accountEnabled")
-        proxies = [str(address).partition(":")[2] for address in data.get("proxyAddresses") or ()]
+        enabled, display_name = data.get("accountEnabled"), data.get("displayName")
+        proxies = [str(address).partition(":")[2] for address in _sequence(data.get("proxyAddresses"))]
         addresses = [identity, name, str(data.get("mail") or ""), *proxies]
         return cls(
             id=identity,
             user_principal_name=name,
-            display_name=data.get("displayName"),
+            display_name=display_name if isinstance(display_name, str) else None,
             account_enabled=enabled if isinstance(enabled, bool) else None,
             password_changed=_moment(data.get("lastPasswordChangeDateTime")),
             sessions_valid_from=_moment(data.get("signInSessionsValidFromDateTime")),
@@ -85,7 +85,7 @@ class User:
             has_mail=bool(data.get("mail")),
             has_exchange_plan=any(
                 str(plan.get("service")).lower() == "exchange" and plan.get("capabilityStatus") == "Enabled"
-                for plan in data.get("assignedPlans") or ()
+                for plan in map(mapping, _sequence(data.get("assignedPlans")))
             ),
         )
 
@@ -97,9 +97,15 @@ class User:
 
 def _moment(text: t.Any) -> datetime.datetime | None:
     try:
-        return parse_moment(text) if isinstance(text, str) else None
+        moment = parse_moment(text) if isinstance(text, str) else None
     except ValueError:
         return None
+    # Nothing that Microsoft dates so is meant as a moment, and an hour later would be beyond the calendar.
+    return moment if moment and moment.year < datetime.MAXYEAR else None
+
+
+def _sequence(value: t.Any) -> list[t.Any]:
+    return value if isinstance(value, list) else []
 
 
 class Graph(Service):

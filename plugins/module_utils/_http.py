@@ -62,7 +62,7 @@ class Response:
         """The body as JSON, C(None) when it is none (a proxy's page, a truncated answer)."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     @property
@@ -79,7 +79,7 @@ def http_date(text: str | None) -> datetime.datetime | None:
     """An HTTP date as a moment in UTC, C(None) when it is none."""
     try:
         moment = email.utils.parsedate_to_datetime(text or "")
-    except (TypeError, ValueError, IndexError):
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
     return moment.replace(tzinfo=datetime.timezone.utc) if moment.tzinfo is None else moment
 
@@ -198,7 +198,8 @@ class Transport:
                 auth=_no_netrc,
                 timeout=self._timeout,
                 verify=self._verify,
-                proxies=self._proxies,
+                # Only a managed identity's endpoint is not https: it is on the machine, and no proxy can reach it.
+                proxies=self._proxies if url.startswith("https:") else {"no_proxy": "*"},
                 allow_redirects=False,  # a bearer token must not travel to another host
                 stream=True,
             ) as reply:
@@ -488,17 +489,19 @@ class Service:
         return [(outcome, arrived) for outcome in outcomes]
 
     def _converse(self, calls: t.Sequence[Call]) -> list[Outcome]:
-        writes = calls[0].writes
         token = self.token
-        while True:
-            self._wait_at_gate(writes)
-            response = self._request(calls, token)
-            if response.status != 401:
-                break
-            renewed = self._tokens.renew(self.base_url, self.name, token)
-            if renewed is None or renewed is token:
-                break
-            token = renewed
+        outcomes = self._once(calls, token)
+        refused = [i for i, outcome in enumerate(outcomes) if isinstance(outcome, Answer) and outcome.status == 401]
+        renewed = self._tokens.renew(self.base_url, self.name, token) if refused else None
+        if renewed:
+            for index, outcome in zip(refused, self._once([calls[i] for i in refused], renewed)):
+                outcomes[index] = outcome
+        return outcomes
+
+    def _once(self, calls: t.Sequence[Call], token: Token) -> list[Outcome]:
+        writes = calls[0].writes
+        self._wait_at_gate(writes)
+        response = self._request(calls, token)
         if len(calls) > 1 and self.refuses_batches(response):
             self.batch_size = 1
             return [outcome for call in calls for outcome, _arrived in self._chunk([call])]
@@ -535,7 +538,7 @@ class Service:
     def _answers(self, calls: t.Sequence[Call], response: Response) -> list[Outcome]:
         body = response.json
         if len(calls) == 1 or not 200 <= response.status < 300:
-            if 200 <= response.status < 300 and response.body and not isinstance(body, dict):
+            if 200 <= response.status < 300 and not isinstance(body, dict) and (response.body or not calls[0].writes):
                 return [self._unreadable()]
             return [Answer(response.status, response.headers, body, response.date)] * len(calls)
         if not isinstance(mapping(body).get("responses"), list):
@@ -546,7 +549,15 @@ class Service:
                 key = str(item.get("id"))
                 # Two answers for one call cannot both be true.
                 found[key] = self._lost() if key in found else self._inner(item, response)
-        return [found.get(str(index)) or self._lost() for index in range(len(calls))]
+        return [self._checked(call, found.get(str(index))) for index, call in enumerate(calls)]
+
+    def _checked(self, call: Call, outcome: Outcome | None) -> Outcome:
+        """What a batch says of one call: nothing is lost, and a reading that holds nothing is none."""
+        if outcome is None:
+            return self._lost()
+        if isinstance(outcome, Answer) and outcome.ok and not call.writes and not isinstance(outcome.body, dict):
+            return self._unreadable()
+        return outcome
 
     def _inner(self, item: t.Mapping[str, t.Any], response: Response) -> Outcome:
         body = item.get("body")

@@ -173,7 +173,8 @@ class Tenant:
         self.graph = graph
         self._exchange = exchange
         self._protected = {entry.casefold(): entry for entry in protected}
-        self.unknown_protected: list[str] = []
+        # Entries that could not be resolved, with why: they still count as text.
+        self.unknown_protected: dict[str, str] = {}
 
     @property
     def exchange(self) -> Exchange:
@@ -237,7 +238,12 @@ class Tenant:
         for it, Graph does not name the roles either.
         """
         holders = _found(self.graph.send([self.graph.global_administrators()])[0])
-        enabled = {str(one.get("id")) for one in holders if one.get("accountEnabled") is True}
+        enabled = {
+            str(one.get("id"))
+            for one in holders
+            # An application that holds the role is no person who could help out.
+            if one.get("accountEnabled") is True and str(one.get("@odata.type")).lower() == "#microsoft.graph.user"
+        }
         if enabled:
             leaving = {leaver.known.id for leaver in leavers}
             return {} if enabled - leaving else dict.fromkeys(enabled & leaving, _LAST_ADMINISTRATOR)
@@ -279,16 +285,15 @@ class Tenant:
     def _resolve_protected(self, entries: t.Iterable[str], outcomes: t.Mapping[str, Outcome]) -> set[str]:
         """Object ids of the protected; entries that mean nobody are remembered by name."""
         ids = {(self.graph.token.object_id or "").casefold()}
-        self.unknown_protected = []
+        self.unknown_protected = {}
         for entry in entries:
             outcome = outcomes.get(entry)
-            found = listed(outcome) if isinstance(outcome, Answer) else []
-            if not found and is_name(entry) and not OBJECT_ID.match(entry):
-                answer = self.graph.send([self.graph.find_by_address(entry)])[0]
-                found = listed(answer) if isinstance(answer, Answer) else []
-            if not found:
-                self.unknown_protected.append(entry)
-            ids.update(str(user.get("id")).casefold() for user in found)
+            if not _found(outcome) and is_name(entry) and not OBJECT_ID.match(entry):
+                outcome = self.graph.send([self.graph.find_by_address(entry)])[0]
+            if not _found(outcome):
+                unread = isinstance(outcome, OffboardingError) and outcome.code != "Request_ResourceNotFound"
+                self.unknown_protected[entry] = "could not be looked up" if unread else "means no user of this tenant"
+            ids.update(str(user.get("id")).casefold() for user in _found(outcome))
         return ids - {""}
 
     def _explain_unknown(self, names: t.Sequence[str]) -> t.Iterator[tuple[str, OffboardingError]]:
@@ -425,14 +430,14 @@ def _password_is_shut(user: User, left_at: datetime.datetime | None) -> bool:
     reset, revoked = user.password_changed, user.sessions_valid_from
     if reset is None or revoked is None:
         return False
-    return reset < revoked <= reset + _HOUR and (left_at is None or reset >= left_at)
+    return reset < revoked and revoked - reset <= _HOUR and (left_at is None or reset >= left_at)
 
 
 def _sessions_are_shut(user: User, left_at: datetime.datetime | None) -> bool:
     reset, revoked = user.password_changed, user.sessions_valid_from
     if reset is None or revoked is None:
         return False
-    return reset < revoked and (revoked >= left_at if left_at else revoked <= reset + _HOUR)
+    return reset < revoked and (revoked >= left_at if left_at else revoked - reset <= _HOUR)
 
 
 def _protocol_doors(leaver: Leaver, protocols: Protocols) -> dict[str, str]:

@@ -118,14 +118,15 @@ class Run:
             authority_url=addresses.authority_url,
             http=PatientTokenHttp(transport, params["retry_timeout"]),
             on_secret=self.remember_secret,
+            monotonic=transport.clock.monotonic,
         )
         graph = Graph(addresses.graph_url, transport, tokens, params["retry_timeout"])
         exchange = Exchange(addresses.exchange_url, transport, tokens, params["retry_timeout"])
         return Tenant(graph, exchange if with_exchange else None, self._protected())
 
     def warn_of_unknown_protected(self, tenant: Tenant) -> None:
-        for entry in tenant.unknown_protected:
-            warn(f"protected_users: {entry} means no user of this tenant.")
+        for entry, why in tenant.unknown_protected.items():
+            warn(f"protected_users: {entry} {why}.")
 
     def step(self, step: Step, *, force: bool = False) -> list[dict[str, t.Any]]:
         """Take the users through a step; one record per leaver."""
@@ -155,10 +156,13 @@ def run_module(work: t.Callable[[Run], list[dict[str, t.Any]]], spec: dict[str, 
     ansible-core 2.19 and later print the text of an exception that escapes a module even under C(no_log).
     """
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **constraints)
+    records: list[dict[str, t.Any]] = []
+    error = None
     try:
         records = work(Run(module))
     except Exception as exc:
         error = exc if isinstance(exc, OffboardingError) else internal_error(exc)
+    if error:  # outside of the except clause: inside, ansible-core may add the exception's text to the result
         module.fail_json(msg=str(error), changed=False, error=error.as_record(), users=[])
     result = {
         "changed": any(one["changed"] for one in records),
@@ -183,4 +187,7 @@ def _diff(records: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
 def _foretold(one: t.Mapping[str, t.Any]) -> t.Any:
     if one["status"] != "planned" or not one["after"]:
         return one["after"]
-    return {name: "(the moment of the write)" if value is None else value for name, value in one["after"].items()}
+    return {
+        name: "(the moment of the write)" if name.endswith("_date_time") else value
+        for name, value in one["after"].items()
+    }

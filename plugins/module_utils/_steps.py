@@ -83,8 +83,14 @@ class Step:
         """Whether what is read now shows that the write happened."""
         raise NotImplementedError
 
-    def effective_by(self, leaver: Leaver, written_at: datetime.datetime | None) -> datetime.datetime | None:
-        """When Microsoft says that the door is surely shut; C(written_at) is C(None) when nothing was written."""
+    def effective_by(
+        self, leaver: Leaver, written_at: datetime.datetime | None, *, seen: bool
+    ) -> datetime.datetime | None:
+        """When Microsoft says that the door is surely shut.
+
+        :param written_at: C(None) when nothing was written.
+        :param seen: whether C(leaver) shows the door as it should be, having been read so.
+        """
         return None
 
     def note(self, leaver: Leaver) -> str | None:
@@ -103,6 +109,8 @@ class _Written:
     at: datetime.datetime | None = None
     shown: bool = False
     error: OffboardingError | None = None
+    # Whether any try may have been applied without an answer that says so.
+    perhaps: bool = False
 
 
 def run_step(
@@ -166,7 +174,7 @@ def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | N
         return record(leaver, "not_applicable", note=note)
     before = step.describe(leaver)
     if step.is_done(leaver) and not force:
-        after_the_fact = step.effective_by(leaver, None)
+        after_the_fact = step.effective_by(leaver, None, seen=True)
         return record(leaver, "unchanged", before=before, after=before, effective_by=after_the_fact, note=note)
     return None
 
@@ -192,10 +200,10 @@ def _tell(step: Step, written: _Written) -> dict[str, t.Any]:
         before=before,
         after=after,
         written_at=None if written.error else written.at,
-        effective_by=None if written.error else step.effective_by(written.now, written.at),
+        effective_by=None if written.error else step.effective_by(written.now, written.at, seen=written.shown),
         note=step.note(written.now),
         error=written.error,
-        perhaps_written=bool(written.error and written.error.outcome_unknown),
+        perhaps_written=written.perhaps,
     )
 
 
@@ -221,6 +229,7 @@ class _Writer:
             fault = exc if isinstance(exc, OffboardingError) else internal_error(exc)
             fault.outcome_unknown = True
             for write in writes:
+                write.perhaps = True
                 write.error = write.error or (None if write.shown else fault)
         return writes
 
@@ -238,6 +247,7 @@ class _Writer:
             for write, outcome in zip(pending, self._service.send(calls)):
                 write.error = outcome if isinstance(outcome, OffboardingError) else None
                 write.at = outcome.at if isinstance(outcome, Answer) else self._service.now
+                write.perhaps = write.perhaps or bool(write.error and write.error.outcome_unknown)
             pending = [write for write in pending if write.error and write.error.outcome_unknown]
             # The answer is lost, perhaps after the deed: look before it is done again.
             self._look(pending)

@@ -29,8 +29,11 @@ def parse_moment(text: str) -> datetime.datetime:
     day, minutes, seconds, fraction, offset = match.groups()
     micro = f"{(fraction or '.0')[1:7]:0<6}"
     offset = "+00:00" if offset in "Zz" else f"{offset[:3]}:{offset[-2:]}"
-    moment = datetime.datetime.fromisoformat(f"{day}T{minutes}{seconds or ':00'}.{micro}{offset}")
-    return moment.astimezone(datetime.timezone.utc)
+    try:
+        moment = datetime.datetime.fromisoformat(f"{day}T{minutes}{seconds or ':00'}.{micro}{offset}")
+        return moment.astimezone(datetime.timezone.utc)
+    except OverflowError:
+        raise ValueError("a moment out of range") from None
 
 
 def format_moment(moment: datetime.datetime | None) -> str | None:

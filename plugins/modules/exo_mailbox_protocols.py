@@ -140,7 +140,9 @@ class SwitchProtocols(Step):
     def shows(self, before: Leaver, now: Leaver) -> bool:
         return self.is_done(now)
 
-    def effective_by(self, leaver: Leaver, written_at: datetime.datetime | None) -> datetime.datetime | None:
+    def effective_by(
+        self, leaver: Leaver, written_at: datetime.datetime | None, *, seen: bool
+    ) -> datetime.datetime | None:
         # "Within 30 minutes": Microsoft's page, step 7, on ending an e-mail session.
         return written_at + datetime.timedelta(minutes=30) if written_at and self.shuts else None
 

@@ -143,7 +143,9 @@ class ResetPassword(Step):
         was, changed = before.known.password_changed, now.known.password_changed
         return changed is not None and (was is None or changed > was)
 
-    def effective_by(self, leaver: Leaver, written_at: datetime.datetime | None) -> datetime.datetime | None:
+    def effective_by(
+        self, leaver: Leaver, written_at: datetime.datetime | None, *, seen: bool
+    ) -> datetime.datetime | None:
         # Surely shut an hour after the sign-out that follows; unknown until that has come.
         return surely_shut(leaver) if written_at is None else None
 

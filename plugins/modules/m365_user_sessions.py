@@ -128,8 +128,10 @@ class SignOut(Step):
             return False
         return (was is None or valid_from > was) and (changed is None or valid_from > changed)
 
-    def effective_by(self, leaver: Leaver, written_at: datetime.datetime | None) -> datetime.datetime | None:
-        return surely_shut(leaver)
+    def effective_by(
+        self, leaver: Leaver, written_at: datetime.datetime | None, *, seen: bool
+    ) -> datetime.datetime | None:
+        return surely_shut(leaver) if seen else None
 
 
 def main() -> None:

@@ -160,7 +160,9 @@ class BlockOrAllowSignIn(Step):
     def shows(self, before: Leaver, now: Leaver) -> bool:
         return self.is_done(now)
 
-    def effective_by(self, leaver: Leaver, written_at: datetime.datetime | None) -> datetime.datetime | None:
+    def effective_by(
+        self, leaver: Leaver, written_at: datetime.datetime | None, *, seen: bool
+    ) -> datetime.datetime | None:
         # "It can take up to 24 hours": Microsoft's page, step 1.
         return written_at + datetime.timedelta(hours=24) if written_at and self.shuts else None
 

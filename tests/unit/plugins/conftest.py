@@ -1,0 +1,98 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every test of a module needs: a clock, Entra, the wire, and a clean environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from ansible_collections.m365.offboarding.plugins.module_utils import _http
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import SimulatedClock
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import CLIENT_ID, CLIENT_SECRET, TENANT_ID, Entra
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.running import Told, run_module
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import Wire
+
+_OURS = ("AZURE_", "M365_", "IDENTITY_", "MSI_", "MSAL_", "REQUESTS_", "CURL_", "NETRC")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
+SECRET = {"tenant_id": TENANT_ID, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+
+
+class Lab:
+    """Everything around a module under test."""
+
+    def __init__(self, clock: SimulatedClock, entra: Entra, wire: Wire) -> None:
+        self.clock = clock
+        self.entra = entra
+        self.wire = wire
+
+    def run(
+        self,
+        module: str,
+        *,
+        check: bool = False,
+        verbosity: int = 0,
+        credential: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> Told:
+        """Run a module to its end; the wire then has to have seen all that the script says, and nothing else."""
+        chosen = SECRET if credential is None else credential
+        internal = {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_verbosity": verbosity}
+        told = run_module(module, {**chosen, **options, **internal})
+        self.wire.verify()
+        if check:
+            assert not self.wire.writes, "check mode writes"
+        for secret in (CLIENT_SECRET, *self.entra.secrets):
+            assert secret not in told.output, "a secret is told"
+        return told
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the person who runs the tests counts."""
+    for name in list(os.environ):
+        if name.upper().startswith(_OURS) or name.upper() in _PROXIES:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimulatedClock:
+    clock = SimulatedClock()
+    monkeypatch.setattr(_http, "Clock", lambda: clock)
+    return clock
+
+
+@pytest.fixture
+def entra() -> Entra:
+    return Entra()
+
+
+@pytest.fixture
+def wire(clock: SimulatedClock, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+    wire = Wire(clock, entra)
+    monkeypatch.setattr(requests.Session, "get_adapter", lambda _self, url: wire)
+    yield wire
+    wire.verify()
+
+
+@pytest.fixture
+def lab(clock: SimulatedClock, entra: Entra, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    be_a_module(monkeypatch)
+    return Lab(clock, entra, wire)
+
+
+def be_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo, for ansible-core 2.19 and later, what importing the controller's half of Ansible (for filters) does."""
+    try:
+        from ansible.module_utils import _internal
+        from ansible.module_utils._internal import _traceback
+    except ImportError:
+        return
+    monkeypatch.setattr(_internal, "is_controller", False)
+    monkeypatch.setattr(_traceback, "_is_traceback_enabled", _traceback._is_module_traceback_enabled)
+    monkeypatch.setattr(_traceback, "_module_tracebacks_enabled_events", None)

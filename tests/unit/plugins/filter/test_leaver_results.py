@@ -1,0 +1,258 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""leaver_results: one verdict per leaver, given on what was read last and never better than that."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.m365.offboarding.plugins.filter.leaver_results import FilterModule
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
+    ACCOUNT,
+    STEPS,
+    all_steps,
+    doors,
+    problem,
+    read_record,
+    run_of,
+    step_record,
+    unknown_record,
+)
+
+join = FilterModule().filters()["leaver_results"]
+JANE = "jane.doe"
+OPEN, SHUT = read_record(JANE), read_record(JANE, state="shut")
+
+
+def one(opening, **more):
+    (result,) = join([opening], **{"steps": STEPS, **more})
+    return result
+
+
+def test_who_went_through_all_steps_and_was_read_as_shut_is_contained():
+    result = one(OPEN, runs=all_steps(JANE), closing=[SHUT])
+
+    assert (result["status"], result["contained"]) == ("contained", True)
+    assert (result["open"], result["unconfirmed"], result["not_looked_at"]) == ([], [], [])
+    assert [entry["status"] for entry in result["steps"].values()] == ["verified"] * 4
+    assert list(result["steps"]) == list(STEPS)
+
+
+def test_what_the_steps_say_counts_less_than_what_was_read_last():
+    result = one(OPEN, runs=all_steps(JANE), closing=[OPEN])
+
+    assert (result["status"], result["contained"]) == ("open", False)
+    assert result["open"] == [*ACCOUNT, *SWITCHES]
+
+
+def test_without_a_closing_read_the_opening_one_counts_and_nobody_is_called_contained_for_nothing():
+    assert one(OPEN, runs=all_steps(JANE), closing=[])["contained"] is False
+
+
+def test_a_step_that_failed_keeps_its_error_and_the_later_ones_their_success():
+    runs = all_steps(JANE, sessions="failed")
+
+    result = one(OPEN, runs=runs, closing=[read_record(JANE, doors={**doors("shut"), "sessions": "open"})])
+
+    assert (result["status"], result["open"]) == ("failed", ["sessions"])
+    assert [entry["status"] for entry in result["steps"].values()] == ["verified", "failed", "verified", "verified"]
+    assert result["steps"]["sessions"]["error"]["message"] == "It did not work."
+
+
+def test_a_failed_step_whose_door_is_read_as_shut_is_no_failure():
+    result = one(OPEN, runs=all_steps(JANE, signin="failed"), closing=[SHUT])
+
+    assert (result["status"], result["contained"]) == ("contained", True)
+    assert result["steps"]["signin"]["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "result", [{"users": [], "msg": "no token"}, {"msg": "no token"}, {"users": [], "error": problem("x", "no token")}]
+)
+def test_a_module_without_records_fails_everyone_who_was_to_go_through_it(result):
+    ann, bob, done = read_record("ann"), read_record("bob"), read_record("done", state="shut")
+    run = {"step": "signin", "users": [{"user": ann["id"]}, {"user": bob["id"], "left_at": "x"}], "result": result}
+
+    results = join([ann, bob, done], steps=STEPS, runs=[run], closing=[ann, bob])
+
+    assert [entry["status"] for entry in results] == ["failed", "failed", "contained"]
+    for entry in results[:2]:
+        assert entry["steps"]["signin"]["status"] == "failed"
+        assert "no token" in entry["steps"]["signin"]["error"]["message"]
+
+
+def test_a_door_that_was_written_and_never_seen_shut_is_unconfirmed_not_open():
+    last = read_record(JANE, doors={**doors("shut"), "signin": "open"})
+
+    result = one(OPEN, runs=all_steps(JANE, signin="accepted"), closing=[last])
+
+    assert (result["status"], result["contained"]) == ("unconfirmed", False)
+    assert (result["open"], result["unconfirmed"]) == ([], ["signin"])
+
+
+def test_accepted_and_later_read_as_shut_is_contained():
+    assert one(OPEN, runs=all_steps(JANE, signin="accepted"), closing=[SHUT])["contained"] is True
+
+
+def test_a_door_that_could_not_be_read_is_unconfirmed():
+    last = read_record(JANE, doors={**doors("shut", ACCOUNT), "owa": "unknown"})
+
+    result = one(OPEN, runs=all_steps(JANE), closing=[last])
+
+    assert (result["contained"], result["unconfirmed"]) == (False, ["owa"])
+
+
+@pytest.mark.parametrize("left_out", STEPS)
+def test_who_has_a_step_left_out_is_never_contained(left_out):
+    steps = tuple(step for step in STEPS if step != left_out)
+    record = read_record(JANE, doors=doors("shut", steps))
+
+    result = one(record, steps=steps)
+
+    assert (result["status"], result["contained"]) == ("partial", False)
+    assert result["not_looked_at"] == [left_out]
+    assert left_out not in result["steps"]
+
+
+# --- audits: a first read and nothing else ---
+
+
+def test_an_audit_tells_open_doors_as_planned():
+    result = one(OPEN)
+
+    assert (result["status"], result["contained"]) == ("open", False)
+    assert [entry["status"] for entry in result["steps"].values()] == ["planned"] * 4
+
+
+def test_an_audit_of_who_is_shut_is_unchanged_and_contained():
+    record = read_record(JANE, state="shut", surely_shut_by={"password": "2026-11-20T16:00:02Z"})
+
+    result = one(record)
+
+    assert (result["status"], result["contained"]) == ("contained", True)
+    assert [entry["status"] for entry in result["steps"].values()] == ["unchanged"] * 4
+    assert result["steps"]["password"]["effective_by"] == "2026-11-20T16:00:02Z"
+
+
+def test_an_audit_of_who_has_no_such_doors_is_not_applicable_and_contained():
+    states = {**doors("not_applicable"), "signin": "shut"}
+
+    result = one(read_record(JANE, doors=states))
+
+    assert result["contained"] is True
+    assert result["steps"]["password"]["status"] == result["steps"]["protocols"]["status"] == "not_applicable"
+
+
+def test_an_audit_of_a_mailbox_that_could_not_be_read_fails_that_step():
+    error = problem("http_403", "Could not read the mailbox.")
+    states = {**doors("shut", ACCOUNT), **doors("unknown", ("protocols",))}
+
+    result = one(read_record(JANE, doors=states, status="failed", error=error))
+
+    assert (result["status"], result["contained"]) == ("failed", False)
+    assert result["steps"]["protocols"]["status"] == "failed"
+    assert result["steps"]["signin"]["status"] == "unchanged"
+
+
+# --- who did not go through ---
+
+
+def test_who_is_refused_is_read_and_reported_and_open_counts_as_open():
+    error = problem("protected", "It is protected.")
+
+    result = one(OPEN, refused={OPEN["id"]: error})
+
+    assert (result["status"], result["contained"], result["error"]) == ("refused", False, error)
+    assert result["open"] == [*ACCOUNT, *SWITCHES]
+    assert {entry["status"] for entry in result["steps"].values()} == {"refused"}
+
+
+def test_of_who_is_refused_the_doors_that_are_shut_are_unchanged():
+    record = read_record(JANE, doors={**doors("shut"), "signin": "open"})
+
+    result = one(record, refused={record["id"]: problem("administrator", "Holds a role.")})
+
+    statuses = {step: entry["status"] for step, entry in result["steps"].items()}
+    assert statuses == {"password": "unchanged", "sessions": "unchanged", "signin": "refused", "protocols": "unchanged"}
+
+
+def test_a_refusal_by_a_step_itself_is_a_refusal():
+    runs = [run_of("signin", step_record(JANE, "refused"))]
+
+    assert one(OPEN, runs=runs, closing=[OPEN])["status"] == "refused"
+
+
+def test_who_leaves_later_is_not_due_and_no_failure():
+    result = one(read_record(JANE, due=False, left_at="2026-12-01T00:00:00Z"))
+
+    assert (result["status"], result["contained"]) == ("not_due", False)
+    assert {entry["status"] for entry in result["steps"].values()} == {"not_due"}
+
+
+def test_a_name_that_means_nobody_is_failed_and_never_contained():
+    result = one(unknown_record())
+
+    assert (result["status"], result["contained"]) == ("failed", False)
+    assert {entry["status"] for entry in result["steps"].values()} == {"failed"}
+    assert result["error"]["code"] == "not_found"
+
+
+def test_who_was_found_first_and_not_again_keeps_the_doors_that_were_read():
+    gone = {**unknown_record(), "user": OPEN["id"]}
+
+    result = one(OPEN, runs=all_steps(JANE), closing=[gone])
+
+    assert (result["contained"], bool(result["open"])) == (False, True)
+
+
+# --- facts ---
+
+
+def test_facts_and_notes_of_the_steps_go_into_the_evidence():
+    record = step_record(
+        JANE,
+        "verified",
+        before={"account_enabled": True},
+        after={"account_enabled": False},
+        effective_by="2026-11-21T16:00:00Z",
+        note="A note.",
+    )
+
+    entry = one(OPEN, runs=[run_of("signin", record)], closing=[SHUT])["steps"]["signin"]
+
+    assert entry == {
+        "status": "verified",
+        "before": {"account_enabled": True},
+        "after": {"account_enabled": False},
+        "written_at": "2026-11-20T16:00:00Z",
+        "effective_by": "2026-11-21T16:00:00Z",
+        "note": "A note.",
+        "error": None,
+    }
+
+
+def test_the_password_is_surely_shut_by_the_time_that_the_closing_read_knows():
+    closing = read_record(JANE, state="shut", surely_shut_by={"password": "2026-11-20T17:00:02Z"})
+
+    result = one(OPEN, runs=all_steps(JANE), closing=[closing])
+
+    assert result["steps"]["password"]["effective_by"] == "2026-11-20T17:00:02Z"
+
+
+def test_in_check_mode_doors_stay_open_and_planned():
+    result = one(OPEN, runs=all_steps(JANE, "planned"), closing=[OPEN])
+
+    assert (result["status"], result["contained"]) == ("open", False)
+    assert {entry["status"] for entry in result["steps"].values()} == {"planned"}
+
+
+def test_everybody_has_one_result_in_the_order_asked_for():
+    names = ["cid", "ann", "bob"]
+
+    results = join(
+        [read_record(name) for name in names], steps=STEPS, closing=[read_record(name) for name in sorted(names)]
+    )
+
+    assert [result["user"] for result in results] == [f"{name}@contoso.com" for name in names]

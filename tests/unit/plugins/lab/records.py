@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Records as the modules return them, for those who join them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .people import SWITCHES, person
+
+STEPS = ("password", "sessions", "signin", "protocols")
+ACCOUNT = STEPS[:3]
+P, S = "2026-11-20T15:00:00Z", "2026-11-20T15:00:02Z"
+
+
+def doors(state: str, steps: tuple[str, ...] = STEPS, protocols: tuple[str, ...] = tuple(SWITCHES)) -> dict[str, str]:
+    """Return all doors of these steps in one state."""
+    names = [name for step in STEPS if step in steps for name in (protocols if step == "protocols" else (step,))]
+    return dict.fromkeys(names, state)
+
+
+def read_record(name: str = "jane.doe", state: str = "open", **facts: Any) -> dict[str, Any]:
+    """Return the record of m365_user_info of somebody whose doors are all in one state, or as ``doors`` says."""
+    user = person(name)
+    own = facts.pop("doors", None)
+    states = own if own is not None else doors(state)
+    before = {
+        "password": {"last_password_change_date_time": P},
+        "sessions": {"sign_in_sessions_valid_from_date_time": S},
+        "signin": {"account_enabled": state == "open"},
+        "protocols": dict.fromkeys(SWITCHES, state == "open"),
+    }
+    return {
+        "user": user["userPrincipalName"],
+        "id": user["id"],
+        "user_principal_name": user["userPrincipalName"],
+        "display_name": user["displayName"],
+        "status": "unchanged",
+        "changed": False,
+        "before": before,
+        "after": before,
+        "written_at": None,
+        "effective_by": None,
+        "note": None,
+        "error": None,
+        "left_at": None,
+        "due": True,
+        "protected": False,
+        "directory_roles": [],
+        "directory_roles_error": None,
+        "must_stay": None,
+        "doors": states,
+        "open": [name for name, one in states.items() if one == "open"],
+        "notes": {},
+        "surely_shut_by": {},
+        **facts,
+    }
+
+
+def unknown_record(name: str = "nobody@contoso.com") -> dict[str, Any]:
+    """Return the record of m365_user_info of a name that means nobody."""
+    nobody = {"id": None, "user_principal_name": None, "display_name": None, "before": None, "after": None}
+    error = problem("not_found", f"There is no user {name}.")
+    return read_record(name, doors={}, **nobody, status="failed", error=error)
+
+
+def problem(code: str, message: str, hint: str | None = None) -> dict[str, Any]:
+    return {"code": code, "message": message, "hint": hint, "request_id": None}
+
+
+def step_record(name: str, status: str, **facts: Any) -> dict[str, Any]:
+    """Return a step's record of one leaver."""
+    user = person(name)
+    return {
+        "user": user["id"],
+        "id": user["id"],
+        "user_principal_name": user["userPrincipalName"],
+        "display_name": user["displayName"],
+        "status": status,
+        "changed": status in ("planned", "verified", "accepted"),
+        "before": None,
+        "after": None,
+        "written_at": "2026-11-20T16:00:00Z" if status in ("verified", "accepted") else None,
+        "effective_by": None,
+        "note": None,
+        "error": problem("broken", "It did not work.") if status in ("failed", "refused") else None,
+        **facts,
+    }
+
+
+def run_of(step: str, *records: dict[str, Any], **result: Any) -> dict[str, Any]:
+    """Return what the role registers of a step."""
+    return {
+        "step": step,
+        "users": [{"user": one["id"]} for one in records],
+        "result": {"users": list(records), **result},
+    }
+
+
+def all_steps(name: str, status: str = "verified", **by_step: str) -> list[dict[str, Any]]:
+    """Return the runs of all four steps for one leaver, each with a status."""
+    return [run_of(step, step_record(name, by_step.get(step, status))) for step in STEPS]

@@ -1,0 +1,212 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whatever comes over the wire, the parsers end in a value or in one of our own errors."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.m365.offboarding.plugins.module_utils._credentials import Token, entra_error
+from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
+    CredentialError,
+    OffboardingError,
+    OptionError,
+)
+from ansible_collections.m365.offboarding.plugins.module_utils._exchange import Exchange, Mailbox, _mailbox
+from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph, User, listed
+from ansible_collections.m365.offboarding.plugins.module_utils._http import (
+    Answer,
+    Call,
+    Response,
+    http_date,
+    retryable,
+    told_wait,
+)
+from ansible_collections.m365.offboarding.plugins.module_utils._leavers import parse_users
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES, mailbox, person
+
+JANE = person("jane.doe")
+LIMITS = settings(
+    derandomize=True, max_examples=120, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
+anything = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+statuses = st.integers(100, 599)
+
+
+def shaped(*names: str):
+    """Return objects that have some of these keys, with anything behind them."""
+    return st.fixed_dictionaries({}, optional=dict.fromkeys(names, anything))
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return Graph.__new__(Graph)
+
+
+@pytest.fixture(scope="module")
+def exchange():
+    return Exchange.__new__(Exchange)
+
+
+errors = st.fixed_dictionaries({"error": shaped("code", "message", "innerError", "innererror", "details") | anything})
+
+
+@LIMITS
+@given(body=errors | anything, status=statuses)
+@example(body={"error": {"code": 5, "message": ["x"], "innerError": "y"}}, status=400)
+@example(body={"error": {"innererror": {"request-id": {"a": 1}}}}, status=400)
+@example(body={"error": {"message": "\n"}}, status=500)
+def test_errors_of_graph(graph, body, status):
+    answer = Answer(status, {}, body, None)
+
+    error = graph.explain(answer)
+
+    assert isinstance(error, OffboardingError)
+    assert json.dumps(error.as_record())
+    assert str(error)
+    assert retryable(answer, writes=True) in (True, False)
+
+
+@LIMITS
+@given(body=errors | anything, status=statuses)
+@example(body={"error": {"details": [None]}}, status=500)
+@example(body={"error": {"details": [{"message": "|||"}]}}, status=404)
+@example(body={"error": {"details": {"message": "a|b|c"}}}, status=404)
+@example(body={"error": {"innererror": {"internalexception": {"message": "\n"}}}}, status=404)
+def test_errors_of_exchange(exchange, body, status):
+    answer = Answer(status, {}, body, None)
+
+    error = exchange.explain(answer)
+
+    assert json.dumps(error.as_record())
+    assert exchange.is_final(answer) in (True, False)
+    assert isinstance(_mailbox(JANE["id"], error), OffboardingError | None)
+
+
+@LIMITS
+@given(shaped("id", "userPrincipalName", *[name for name in JANE if name not in ("id", "userPrincipalName")]))
+@example({**JANE, "assignedPlans": [None]})
+@example({**JANE, "assignedPlans": "exchange"})
+@example({**JANE, "proxyAddresses": 3})
+@example({**JANE, "mail": ["x"]})
+@example({**JANE, "displayName": 3})
+@example({**JANE, "lastPasswordChangeDateTime": "0001-01-01T00:00:00+01:00"})
+def test_users_of_graph(data):
+    try:
+        user = User.from_json(data)
+    except ValueError:
+        return
+    assert isinstance(user.id, str)
+    assert user.display_name is None or isinstance(user.display_name, str)
+
+
+@LIMITS
+@given(anything)
+def test_lists_of_graph(body):
+    assert all(isinstance(one, dict) for one in listed(Answer(200, {}, body, None)))
+
+
+@LIMITS
+@given(
+    body=anything
+    | st.fixed_dictionaries({"value": st.lists(shaped("ExternalDirectoryObjectId", *SWITCHES.values()), max_size=2)})
+)
+@example(body={"value": [{**mailbox(JANE), "PopEnabled": "False"}]})
+def test_mailboxes_of_exchange(body):
+    found = _mailbox(JANE["id"], Answer(200, {}, body, None))
+
+    assert isinstance(found, Mailbox | OffboardingError)
+    if isinstance(found, Mailbox):
+        assert all(value in (True, False, None) for value in found.switches.values())
+
+
+CALLS = [Call("PATCH", f"/users/{number}", {}, writes=True) for number in range(3)]
+answers = st.lists(anything | shaped("id", "status", "headers", "body"), max_size=5)
+
+
+@LIMITS
+@given(body=anything | st.fixed_dictionaries({"responses": answers | anything}), status=statuses)
+@example(body={"responses": [{"id": "1", "status": 204, "headers": "x"}]}, status=200)
+@example(body={"responses": [{"id": 1, "status": True}]}, status=200)
+def test_answers_to_a_batch(graph, exchange, body, status):
+    for service in (graph, exchange):
+        outcomes = service._answers(CALLS, Response(status, {}, json.dumps(body).encode()))
+
+        assert len(outcomes) == 3
+        assert all(isinstance(one, Answer | OffboardingError) for one in outcomes)
+
+
+@LIMITS
+@given(st.binary(max_size=40))
+@example(b"[" * 100_000)
+@example(b'{"a":' * 100_000)
+@example(b"\xff\xfe\x00")
+@example(b"9" * 5000)
+def test_bodies_are_json_or_nothing(body):
+    json.dumps(Response(200, {}, body).json)
+
+
+@LIMITS
+@given(
+    st.text(max_size=30) | st.from_regex(r"[A-Z][a-z]{2}, \d{1,3} [A-Z][a-z]{2} \d{1,6} \d\d:\d\d:\d\d [+-]\d{1,30}")
+)
+@example("Fri, 20 Nov 2026 16:00:00 +99999999999999999999")
+def test_dates_and_waits_of_headers(text):
+    assert http_date(text) is None or http_date(text).tzinfo
+    wait = told_wait({"retry-after": text}, None)
+    assert wait is None or wait > 0
+
+
+@LIMITS
+@given(anything | shaped("tid", "oid", "roles", "scp"))
+@example({"roles": 5})
+@example({"roles": [{"a": 1}], "scp": ["x"]})
+@example({"tid": 5, "oid": ["x"]})
+def test_claims_of_tokens(claims):
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode()
+
+    token = Token.read(f"header.{payload}.signature")
+
+    assert token.tenant_id is None or isinstance(token.tenant_id, str)
+    assert token.object_id is None or isinstance(token.object_id, str)
+
+
+@LIMITS
+@given(st.text(max_size=30))
+@example("a.\u00e4.b")
+@example("..")
+def test_tokens_that_are_none(text):
+    assert Token.read(text).value == text
+
+
+@LIMITS
+@given(shaped("error", "error_description", "error_codes", "correlation_id"))
+@example({"error_codes": 7})
+@example({"error_codes": ["\u00b2"]})
+@example({"error_codes": [None]})
+def test_refusals_of_entra(answer):
+    assert isinstance(entra_error(answer, "Microsoft Graph"), CredentialError)
+
+
+@LIMITS
+@given(anything | st.lists(shaped("user", "left_at") | anything, max_size=3))
+@example([{"user": "jane@contoso.com", "left_at": "0001-01-01T00:00:00+01:00"}])
+@example([{1: 2, "user": "x"}])
+def test_users_as_an_operator_may_give_them(raw):
+    try:
+        asked = parse_users(raw)
+    except OptionError:
+        return
+    assert all(one.name for one in asked)

@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The layers below the modules: each imports only what is below it, and only one knows Ansible."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
+LAYERS = (
+    ("_errors", "_times"),
+    ("_clouds",),
+    ("_credentials",),
+    ("_http",),
+    ("_graph",),
+    ("_exchange",),
+    ("_passwords", "_leavers"),
+    ("_steps",),
+    ("_module",),
+)
+HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
+HEIGHT["_evidence"] = HEIGHT["_leavers"] + 1
+_UTILS = "ansible_collections.m365.offboarding.plugins.module_utils."
+
+
+def imports(path: Path) -> set[str]:
+    """Return the modules that a file imports anywhere, ours by their plain names."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module or ''}"] if node.module else [alias.name for alias in node.names]
+            found |= {name.removeprefix(_UTILS) for name in names}
+    return found
+
+
+UTILS = sorted(path for path in (PLUGINS / "module_utils").glob("*.py") if path.name != "__init__.py")
+every_util = pytest.mark.parametrize("path", UTILS, ids=lambda path: path.stem)
+
+
+@every_util
+def test_a_layer_imports_only_what_is_below_it(path):
+    assert path.stem in HEIGHT, f"say in this test how high {path.stem} stands"
+    above = {name for name in imports(path) & set(HEIGHT) if HEIGHT[name] >= HEIGHT[path.stem]}
+
+    assert not above, f"{path.stem} imports {above}"
+
+
+@every_util
+def test_only_the_topmost_layer_knows_ansible(path):
+    knows = any(name.partition(".")[0] == "ansible" for name in imports(path))
+
+    assert knows is (path.stem == "_module")
+
+
+@every_util
+def test_every_layer_is_private(path):
+    assert path.name.startswith("_")
+    assert "PRIVATE to this collection" in path.read_text()
+
+
+@every_util
+def test_libraries_that_may_be_missing_are_imported_where_they_are_needed_only(path):
+    top = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {alias.name for node in top if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in top if isinstance(node, ast.ImportFrom)}
+
+    assert not {name.partition(".")[0] for name in names} & {"msal", "requests", "urllib3", "cryptography"}
+
+
+@pytest.mark.parametrize("path", sorted((PLUGINS / "filter").glob("*.py")), ids=lambda path: path.stem)
+def test_filters_stand_on_the_evidence_alone(path):
+    assert {name for name in imports(path) if name in HEIGHT} == {"_evidence"}
+
+
+@pytest.mark.parametrize("path", sorted((PLUGINS / "modules").glob("*.py")), ids=lambda path: path.stem)
+def test_modules_reach_ansible_through_the_topmost_layer(path):
+    found = imports(path)
+
+    assert "_module" in found
+    assert not {name for name in found if name.partition(".")[0] == "ansible"}

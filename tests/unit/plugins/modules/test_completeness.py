@@ -1,0 +1,127 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Nothing is forgotten: tests, the action group, documentation and argument specs agree with the modules there are."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.m365.offboarding.plugins.doc_fragments.m365 import ModuleDocFragment
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.running import MODULES
+
+ROOT = Path(__file__).resolve().parents[4]
+NAMES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+FILTERS = sorted(path.stem for path in (ROOT / "plugins" / "filter").glob("*.py"))
+every_module = pytest.mark.parametrize("name", NAMES)
+
+# What a documented option and an entry of an argument spec have in common.
+_FACTS = ("type", "elements", "choices", "default", "required", "aliases")
+
+
+@pytest.fixture
+def spec_of(monkeypatch):
+    """Return a function that tells with which argument spec and constraints a module runs."""
+
+    def find(name):
+        module = importlib.import_module(f"{MODULES}.{name}")
+        caught = {}
+        monkeypatch.setattr(
+            module, "run_module", lambda work, spec, **constraints: caught.update(spec=spec, constraints=constraints)
+        )
+        module.main()
+        return caught["spec"], caught["constraints"]
+
+    return find
+
+
+@functools.cache
+def documented(name: str) -> dict[str, dict]:
+    module = importlib.import_module(f"{MODULES}.{name}")
+    fragment = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
+    return {**fragment, **yaml.safe_load(module.DOCUMENTATION).get("options", {})}
+
+
+def facts(option: dict) -> dict:
+    told = {name: option[name] for name in _FACTS if option.get(name) not in (None, False, [])}
+    return {**told, **({"choices": sorted(told["choices"])} if "choices" in told else {})}
+
+
+@every_module
+def test_every_module_has_a_test_file(name):
+    assert Path(__file__).with_name(f"test_{name}.py").is_file()
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_every_filter_has_a_test_file(name):
+    assert (Path(__file__).parents[1] / "filter" / f"test_{name}.py").is_file()
+
+
+def test_the_action_group_lists_every_module():
+    runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())
+
+    assert runtime["action_groups"]["m365"] == NAMES
+
+
+@every_module
+def test_every_option_is_documented_as_it_is(name, spec_of):
+    spec, _constraints = spec_of(name)
+
+    assert {option: facts(one) for option, one in spec.items()} == {
+        option: facts(one) for option, one in documented(name).items()
+    }
+
+
+@every_module
+def test_no_module_has_constraints_that_no_test_knows(name, spec_of):
+    # Whoever adds a required_if or the like adds a test of it, then its name here.
+    assert spec_of(name)[1] == {}
+
+
+@every_module
+def test_variables_that_stand_in_for_an_option_are_documented(name, spec_of):
+    spec, _constraints = spec_of(name)
+    for option, one in spec.items():
+        variables = one["fallback"][1] if "fallback" in one else []
+        text = " ".join(documented(name)[option]["description"])
+        assert [variable for variable in variables if f"E({variable})" not in text] == []
+
+
+@every_module
+def test_secrets_are_masked(name, spec_of):
+    spec, _constraints = spec_of(name)
+    secrets = {option for option in spec if option.endswith(("password", "secret", "token"))}
+
+    assert secrets >= {"client_secret", "certificate_password", "access_token", "exchange_access_token"}
+    assert {option for option, one in spec.items() if one.get("no_log")} == secrets
+
+
+@every_module
+def test_a_module_says_who_it_is_and_shows_how_it_is_used(name):
+    module = importlib.import_module(f"{MODULES}.{name}")
+    documentation = yaml.safe_load(module.DOCUMENTATION)
+    examples = yaml.safe_load(module.EXAMPLES)
+
+    assert documentation["module"] == name
+    assert documentation["short_description"]
+    assert "m365.offboarding.m365" in documentation["extends_documentation_fragment"]
+    assert any(f"m365.offboarding.{name}" in task for task in examples)
+    for task in examples:
+        options = task.get(f"m365.offboarding.{name}", {})
+        assert set(options) <= {*documented(name), "user"}
+
+
+@every_module
+def test_what_a_module_returns_is_documented_and_the_sample_has_the_keys_of_a_record(name):
+    module = importlib.import_module(f"{MODULES}.{name}")
+    signin = yaml.safe_load(importlib.import_module(f"{MODULES}.m365_user_signin").RETURN)
+    returned = yaml.safe_load(module.RETURN)
+
+    assert set(returned) == {"msg", "users"}
+    for sample in returned["users"].get("sample", ()):
+        assert list(sample) == list(signin["users"]["contains"])

@@ -1,0 +1,744 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What holds for every module: who is meant, who is protected, what is refused before anything is sent."""
+
+from __future__ import annotations
+
+import builtins
+import dataclasses
+import importlib
+import sys
+
+import pytest
+import requests
+
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import (
+    AUTHORITY,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    OWN_OBJECT_ID,
+    TENANT_ID,
+)
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import crowd, locked, mailbox, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.running import MODULES
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+    administrators,
+    enable,
+    fault,
+    find,
+    find_by_address,
+    find_deleted,
+    forbidden,
+    get_mailbox,
+    not_found,
+    read,
+    read_deleted,
+    revoke,
+)
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import Reply
+
+# Each module with the least that it must be told.
+OWN = {
+    "m365_user_password": {},
+    "m365_user_sessions": {},
+    "m365_user_signin": {"state": "blocked"},
+    "exo_mailbox_protocols": {"state": "disabled"},
+    "m365_user_info": {"steps": ["signin"]},
+}
+WRITING = [name for name in OWN if name != "m365_user_info"]
+JANE = person("jane.doe")
+UPN = "jane.doe@contoso.com"
+
+every_module = pytest.mark.parametrize("module", OWN)
+every_writing_module = pytest.mark.parametrize("module", WRITING)
+
+
+def refuse(lab, module, **options):
+    """Run a module that has to refuse its options; nothing may be sent, not even to Entra."""
+    told = lab.run(module, **{**OWN[module], **options})
+    assert told.failed
+    assert not told.result.get("changed")
+    assert not lab.wire.outer
+    assert "fault of the collection" not in told.msg
+    return told
+
+
+# --- who is meant: bad input ---
+
+BAD_USERS = [
+    pytest.param([], ["empty"], id="no users"),
+    pytest.param("", ["empty"], id="an empty string"),
+    pytest.param(["  "], ["users[0]", "empty"], id="blanks"),
+    pytest.param(["\n"], ["users[0]", "empty"], id="a newline"),
+    pytest.param([None], ["users[0]", "empty"], id="null"),
+    pytest.param([UPN, ""], ["users[1]", "empty"], id="one empty among others"),
+    pytest.param([UPN, None, "x"], ["users[1]", "users[2]", "'x'"], id="every bad one is named"),
+    pytest.param([{}], ["users[0]", "empty"], id="a mapping without user"),
+    pytest.param([{"user": None}], ["users[0]", "empty"], id="a mapping with null"),
+    pytest.param([{"user": " "}], ["users[0]", "empty"], id="a mapping with blanks"),
+    pytest.param([{"user": UPN, "when": "now"}], ["users[0]", "when"], id="an unknown key"),
+    pytest.param([{"user": UPN, "leftat": later()}], ["leftat", "left_at"], id="a misspelt key"),
+    pytest.param([{"user": [UPN]}], ["users[0]", "list"], id="a list in a mapping"),
+    pytest.param([42], ["users[0]"], id="a number"),
+    pytest.param([True], ["users[0]"], id="a boolean"),
+    pytest.param([[UPN]], ["users[0]", "list"], id="a list in the list"),
+    pytest.param(["jane"], ["'jane'"], id="no domain"),
+    pytest.param(["jane@contoso"], ["'jane@contoso'"], id="no dot in the domain"),
+    pytest.param(["jane doe@contoso.com"], ["jane doe"], id="a blank inside"),
+    pytest.param(["jane@doe@contoso.com"], ["jane@doe"], id="two @"),
+    pytest.param(["@contoso.com"], ["@contoso.com"], id="no name"),
+    pytest.param(["*"], ["'*'"], id="a star"),
+    pytest.param(["jane%@contoso.com"], ["jane%"], id="a percent sign"),
+    pytest.param(["jane/../x@contoso.com"], ["jane/"], id="a path"),
+    pytest.param(["5c1f3f8a-3d5e-4b63-9d0a-3f5f6f0f8f1"], ["5c1f3f8a"], id="a GUID with a digit missing"),
+    pytest.param(["{5c1f3f8a-3d5e-4b63-9d0a-3f5f6f0f8f11}"], ["5c1f3f8a"], id="a GUID in braces"),
+    pytest.param(["a" * 300 + "@contoso.com"], ["aaa"], id="too long"),
+    pytest.param([{"user": UPN, "left_at": "2026-11-20"}], ["users[0]", "2026-11-20", "offset"], id="a bare date"),
+    pytest.param([{"user": UPN, "left_at": "2026-11-20T17:00:00"}], ["offset"], id="no offset"),
+    pytest.param([{"user": UPN, "left_at": "yesterday"}], ["yesterday", "offset"], id="no moment"),
+    pytest.param([{"user": UPN, "left_at": 20261120}], ["offset"], id="a number as left_at"),
+    pytest.param([{"user": UPN, "left_at": "2026-02-30T17:00:00Z"}], ["offset"], id="no such day"),
+    pytest.param(
+        [{"user": UPN, "left_at": "0001-01-01T00:00:00+01:00"}], ["users[0]", "left_at"], id="before all time"
+    ),
+    pytest.param([{"user": UPN, "left_at": "9999-12-31T23:59:59-01:00"}], ["users[0]", "left_at"], id="after all time"),
+]
+
+
+@every_module
+@pytest.mark.parametrize(("users", "named"), BAD_USERS)
+def test_users_that_cannot_be_meant_are_refused_and_each_is_named(lab, module, users, named):
+    msg = refuse(lab, module, users=users).msg
+
+    for part in named:
+        assert part in msg
+
+
+@every_module
+def test_a_hundred_bad_names_make_no_endless_message(lab, module):
+    msg = refuse(lab, module, users=[f"bad name {number}" for number in range(100)]).msg
+
+    assert "80 more" in msg
+    assert len(msg) < 4000
+
+
+@every_module
+def test_users_is_required_and_may_be_called_user(lab, module):
+    assert "users" in refuse(lab, module).msg
+    assert "'x'" in refuse(lab, module, user="x").msg
+
+
+@pytest.mark.parametrize("module", ["m365_user_password", "m365_user_sessions", "m365_user_info"])
+@pytest.mark.parametrize("left_at", ["2026-11-20", "2026-11-20T17:00", "tomorrow", "17:00+01:00"])
+def test_a_common_left_at_without_offset_is_refused_with_the_right_spelling(lab, module, left_at):
+    msg = refuse(lab, module, users=UPN, left_at=left_at).msg
+
+    assert left_at in msg
+    assert "2026-11-20T17:00:00+01:00" in msg
+
+
+@pytest.mark.parametrize(
+    ("module", "option", "value", "choices"),
+    [
+        ("m365_user_signin", "state", "locked", ["blocked", "allowed"]),
+        ("exo_mailbox_protocols", "state", "blocked", ["disabled", "enabled"]),
+        ("m365_user_info", "steps", ["licences"], ["password", "sessions", "signin", "protocols"]),
+        *[(name, "cloud", "germany", ["public", "usgov", "usgov_dod", "china"]) for name in OWN],
+    ],
+)
+def test_a_choice_that_does_not_exist_is_refused_and_the_right_ones_are_named(lab, module, option, value, choices):
+    msg = refuse(lab, module, users=UPN, **{option: value}).msg
+
+    assert all(choice in msg for choice in choices)
+
+
+@pytest.mark.parametrize("module", ["m365_user_signin", "exo_mailbox_protocols"])
+def test_state_is_required(lab, module):
+    told = lab.run(module, users=UPN)
+
+    assert told.failed
+    assert "state" in told.msg
+    assert not lab.wire.outer
+
+
+@every_module
+def test_an_option_that_does_not_exist_is_refused(lab, module):
+    assert "tenantid" in refuse(lab, module, users=UPN, tenantid="x").msg
+
+
+@pytest.mark.parametrize("option", ["timeout", "retry_timeout", "verify_timeout"])
+@pytest.mark.parametrize("value", ["-1", "inf", "nan", "soon"])
+def test_a_time_that_is_no_number_of_seconds_is_refused(lab, option, value):
+    assert option in refuse(lab, "m365_user_signin", users=UPN, **{option: value}).msg
+
+
+def test_a_timeout_of_zero_is_refused(lab):
+    assert "timeout" in refuse(lab, "m365_user_signin", users=UPN, timeout=0).msg
+
+
+# --- who is meant: spellings ---
+
+
+@pytest.mark.parametrize(
+    "users",
+    [
+        "ann@contoso.com,bob@contoso.com",
+        "ann@contoso.com, bob@contoso.com",
+        "ann@contoso.com\nbob@contoso.com\n",
+        " ann@contoso.com ,\n bob@contoso.com\n\n",
+        ["ann@contoso.com", "bob@contoso.com"],
+        ["ann@contoso.com,bob@contoso.com"],
+        ["ann@contoso.com\n\nbob@contoso.com\n"],
+        [{"user": "ann@contoso.com"}, {"user": " bob@contoso.com "}],
+    ],
+)
+def test_one_string_is_one_or_several_users(lab, users):
+    ann, bob = person("ann"), person("bob")
+    lab.wire.expect(find(ann), find(bob))
+
+    told = lab.run("m365_user_info", users=users, steps=["signin"])
+
+    assert [one["user"] for one in told.users] == ["ann@contoso.com", "bob@contoso.com"]
+
+
+@pytest.mark.parametrize("name", ["o'brien@contoso.com", "a.b-c_d!e#f^g~h@sub.contoso.com", "$dollar@contoso.com"])
+def test_names_with_unusual_signs_are_asked_for_as_they_are(lab, name):
+    lab.wire.expect(find(person(name)))
+
+    assert lab.run("m365_user_info", users=[name], steps=["signin"]).user["user_principal_name"] == name
+
+
+def test_a_guest_is_asked_for_by_the_principal_name_with_ext(lab):
+    name = "ann_fabrikam.com#EXT#@contoso.onmicrosoft.com"
+    lab.wire.expect(find(person(name)))
+
+    assert lab.run("m365_user_info", users=[name], steps=["signin"]).statuses == ["unchanged"]
+    assert "%23EXT%23" in lab.wire.outer[-1].request.url
+
+
+def test_an_object_id_is_asked_for_in_any_case(lab):
+    upper = {**JANE, "id": JANE["id"].upper()}
+    lab.wire.expect(read(upper).but(Reply(json=JANE)))
+
+    told = lab.run("m365_user_info", users=upper["id"], steps=["signin"])
+
+    assert (told.user["user"], told.user["id"]) == (upper["id"], JANE["id"])
+
+
+@pytest.mark.parametrize(
+    "left_at",
+    [
+        "2026-11-20T16:00:00+00:00",
+        "2026-11-20 16:00:00Z",
+        "2026-11-20T17:00:00+0100",
+        "2026-11-20t16:00z",
+        "2026-11-20 16:00:00.000000+00:00",
+    ],
+)
+def test_moments_as_people_and_yaml_write_them_are_understood(lab, left_at):
+    lab.wire.expect(find(JANE))
+
+    told = lab.run("m365_user_info", users=[{"user": UPN, "left_at": left_at}], steps=["signin"])
+
+    assert told.user["left_at"] == "2026-11-20T16:00:00Z"
+
+
+@pytest.mark.parametrize("left_at", [None, ""])
+def test_a_left_at_that_is_empty_is_not_given(lab, left_at):
+    lab.wire.expect(find(JANE))
+
+    told = lab.run("m365_user_info", users=[{"user": UPN, "left_at": left_at}], left_at=later(-5), steps=["signin"])
+
+    assert told.user["left_at"] == later(-5)
+
+
+# --- one record per person ---
+
+
+@every_writing_module
+def test_the_same_name_twice_in_any_case_is_one_record_and_the_latest_left_at_counts(lab, module):
+    lab.wire.expect(find(JANE))
+
+    users = [
+        {"user": UPN, "left_at": later(hours=-9)},
+        {"user": UPN.upper(), "left_at": later(hours=1)},
+        {"user": UPN, "left_at": later(hours=-3)},
+    ]
+    told = lab.run(module, users=users, **OWN[module])
+
+    assert (told.user["user"], told.user["status"]) == (UPN, "not_due")
+    assert later(hours=1) in told.user["note"]
+
+
+@every_writing_module
+def test_the_same_person_by_name_and_by_id_is_one_record_and_the_latest_left_at_counts(lab, module):
+    bob = person("bob")
+    lab.wire.expect(find(JANE), find(bob), read(JANE))
+
+    users = [
+        {"user": UPN, "left_at": later(hours=-9)},
+        {"user": bob["userPrincipalName"], "left_at": later(hours=2)},
+        {"user": JANE["id"], "left_at": later(hours=1)},
+    ]
+    told = lab.run(module, users=users, **OWN[module])
+
+    assert [(one["user"], one["status"]) for one in told.users] == [(UPN, "not_due"), ("bob@contoso.com", "not_due")]
+    assert later(hours=1) in told.users[0]["note"]
+
+
+# --- who is protected ---
+
+ALIASED = person("jane.doe", mail="jane@contoso.de", proxyAddresses=["SMTP:jane@contoso.de", "smtp:jd@contoso.com"])
+
+
+@every_writing_module
+@pytest.mark.parametrize(
+    "entry",
+    ["jane.doe@contoso.com", "Jane.Doe@CONTOSO.com", "jane@contoso.de", "JD@contoso.com"],
+    ids=["name", "other case", "mail", "alias"],
+)
+def test_the_protected_are_refused_by_whatever_name_and_nothing_is_sent(lab, module, entry):
+    elsewhere = entry.lower() != UPN
+    lab.wire.expect(find(ALIASED), find(entry) if elsewhere else find(entry, ALIASED))
+    if elsewhere:
+        lab.wire.expect(find_by_address(entry, ALIASED))
+
+    told = lab.run(module, users=UPN, protected_users=[entry], **OWN[module])
+
+    assert (told.user["status"], told.failed, told.changed) == ("refused", True, False)
+    assert told.user["error"]["code"] == "protected"
+    assert told.warnings == ""
+
+
+@every_writing_module
+@pytest.mark.parametrize("spell", [str, str.upper])
+def test_the_protected_are_refused_by_object_id(lab, module, spell):
+    entry = spell(JANE["id"])
+    lab.wire.expect(find(JANE), read({**JANE, "id": entry}).but(Reply(json=JANE)))
+
+    assert lab.run(module, users=UPN, protected_users=[entry], **OWN[module]).statuses == ["refused"]
+
+
+@every_writing_module
+def test_the_protected_are_refused_when_asked_for_by_object_id(lab, module):
+    lab.wire.expect(read(JANE), find(JANE))
+
+    assert lab.run(module, users=JANE["id"], protected_users=[UPN], **OWN[module]).statuses == ["refused"]
+
+
+@every_writing_module
+def test_the_automations_own_account_is_refused(lab, module):
+    own = person("automation", id=OWN_OBJECT_ID)
+    lab.wire.expect(find(own))
+
+    assert lab.run(module, users=own["userPrincipalName"], **OWN[module]).statuses == ["refused"]
+
+
+@pytest.mark.parametrize("state", ["blocked", "allowed"])
+def test_protection_holds_in_check_mode_and_for_giving_back(lab, state):
+    for check in (True, False):
+        lab.wire.expect(find(JANE), find(JANE))
+        told = lab.run("m365_user_signin", check=check, users=UPN, state=state, protected_users=[UPN])
+        assert told.statuses == ["refused"]
+
+
+@pytest.mark.parametrize("separator", [",", " , ", "\n", ",\n"])
+def test_option_and_environment_protect_together(lab, monkeypatch, separator):
+    ann, bob, cid = crowd(3)
+    names = [one["userPrincipalName"] for one in (ann, bob, cid)]
+    monkeypatch.setenv("M365_PROTECTED_USERS", separator.join(names[:2]))
+    lab.wire.expect(*map(find, (ann, bob, cid)), *map(find, (ann, bob, cid)))
+
+    told = lab.run("m365_user_signin", users=names, state="blocked", protected_users=[names[2]])
+
+    assert told.statuses == ["refused"] * 3
+
+
+def test_a_launcher_cannot_shorten_the_list_of_the_credential(lab, monkeypatch):
+    monkeypatch.setenv("M365_PROTECTED_USERS", UPN)
+    lab.wire.expect(find(JANE), find(JANE))
+
+    told = lab.run("m365_user_signin", users=UPN, state="blocked", protected_users=[])
+
+    assert told.statuses == ["refused"]
+
+
+def test_an_entry_that_means_nobody_is_told_by_name_and_the_run_goes_on(lab):
+    lab.wire.expect(find(JANE), find("nobody@contoso.com"))
+    lab.wire.expect(find_by_address("nobody@contoso.com"))
+    lab.wire.expect(revoke(JANE))
+    lab.wire.expect(read({**JANE, "signInSessionsValidFromDateTime": later()}))
+
+    protected = ["nobody@contoso.com", "break glass"]
+    told = lab.run("m365_user_sessions", users=UPN, protected_users=protected)
+
+    assert told.statuses == ["verified"]
+    assert "nobody@contoso.com" in told.warnings
+    assert "break glass" in told.warnings
+
+
+def test_an_entry_that_could_not_be_looked_up_is_not_said_to_mean_nobody(lab):
+    entry = find("boss@contoso.com").but(forbidden())
+    lab.wire.expect(find(JANE), entry)
+    lab.wire.expect(find_by_address("boss@contoso.com").but(forbidden()))
+    lab.wire.expect(revoke(JANE))
+    lab.wire.expect(read({**JANE, "signInSessionsValidFromDateTime": later()}))
+
+    told = lab.run("m365_user_sessions", users=UPN, protected_users=["boss@contoso.com"])
+
+    assert "boss@contoso.com" in told.warnings
+    assert "means no user" not in told.warnings
+
+
+# --- who is not found ---
+
+
+def look_for(lab, name, *turns):
+    lab.wire.expect(find(name))
+    lab.wire.expect_each(*turns)
+    told = lab.run("m365_user_signin", users=[name], state="blocked")
+    assert (told.user["status"], told.failed, told.changed) == ("failed", True, False)
+    assert told.user["id"] is told.user["user_principal_name"] is None
+    return told.user["error"]
+
+
+def test_a_name_that_nobody_has_is_not_found(lab):
+    error = look_for(lab, "jon@contoso.com", find_deleted("jon@contoso.com"), find_by_address("jon@contoso.com"))
+
+    assert error["code"] == "not_found"
+    assert "jon@contoso.com" in error["message"]
+
+
+@pytest.mark.parametrize("prefixed", [False, True])
+def test_a_deleted_user_is_called_deleted_with_the_date(lab, prefixed):
+    prefix = JANE["id"].replace("-", "") if prefixed else ""
+    gone = {"id": JANE["id"], "userPrincipalName": prefix + UPN, "deletedDateTime": "2026-11-01T09:00:00Z"}
+
+    error = look_for(lab, UPN, find_deleted(UPN, gone), find_by_address(UPN))
+
+    assert error["code"] == "deleted"
+    assert "2026-11-01T09:00:00Z" in error["message"]
+
+
+def test_a_deleted_user_whose_name_only_ends_alike_is_somebody_else(lab):
+    gone = {"id": JANE["id"], "userPrincipalName": "mary" + UPN, "deletedDateTime": "2026-11-01T09:00:00Z"}
+
+    assert look_for(lab, UPN, find_deleted(UPN, gone), find_by_address(UPN))["code"] == "not_found"
+
+
+def test_an_object_id_that_nobody_has_may_be_that_of_a_deleted_user(lab):
+    gone = {"id": JANE["id"], "userPrincipalName": UPN, "deletedDateTime": "2026-11-01T09:00:00Z"}
+    lab.wire.expect_each(read(JANE).but(not_found(JANE["id"])), read_deleted(JANE["id"], gone))
+    assert lab.run("m365_user_sessions", users=JANE["id"]).user["error"]["code"] == "deleted"
+
+    lab.wire.expect_each(read(JANE).but(not_found(JANE["id"])), read_deleted(JANE["id"]))
+    assert lab.run("m365_user_sessions", users=JANE["id"]).user["error"]["code"] == "not_found"
+
+
+def test_an_address_of_somebody_is_explained_and_never_followed(lab):
+    error = look_for(lab, "jd@contoso.com", find_deleted("jd@contoso.com"), find_by_address("jd@contoso.com", JANE))
+
+    assert error["code"] == "not_a_principal_name"
+    assert UPN in error["message"]
+
+
+def test_a_name_that_means_two_users_is_not_guessed(lab):
+    lab.wire.expect(find(UPN, JANE, person("other")))
+
+    told = lab.run("m365_user_signin", users=UPN, state="blocked")
+
+    assert (told.user["status"], told.user["error"]["code"]) == ("failed", "ambiguous")
+    assert "object id" in told.user["error"]["hint"]
+
+
+def test_a_search_for_the_reason_that_fails_does_not_hide_that_nobody_was_found(lab):
+    error = look_for(lab, UPN, find_deleted(UPN).but(forbidden()), find_by_address(UPN).but(forbidden()))
+
+    assert error["code"] == "not_found"
+
+
+def test_a_credential_that_may_not_read_users_is_told_the_permission(lab):
+    lab.wire.expect(find(JANE).but(forbidden()))
+
+    told = lab.run("m365_user_info", users=UPN, steps=["signin"])
+
+    assert told.statuses == ["failed"]
+    assert "User.Read.All" in told.user["error"]["hint"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"value": [{"id": 7, "userPrincipalName": "x@y.zz"}]},
+        {"value": [{"userPrincipalName": "x@y.zz"}]},
+        {"value": [{**JANE, "assignedPlans": ["exchange"]}]},
+        {"value": [{**JANE, "assignedPlans": 5}]},
+        {"value": [{**JANE, "proxyAddresses": 5}]},
+        {"value": [{**JANE, "displayName": {"first": "Jane"}}]},
+        {
+            "value": [
+                {
+                    **JANE,
+                    "lastPasswordChangeDateTime": "9999-12-31T23:30:00Z",
+                    "signInSessionsValidFromDateTime": "9999-12-31T23:59:59Z",
+                }
+            ]
+        },
+    ],
+    ids=[
+        "id is a number",
+        "no id",
+        "plans are names",
+        "plans are a number",
+        "proxies are a number",
+        "name is a mapping",
+        "moments at the end of time",
+    ],
+)
+def test_a_strange_user_is_no_reason_to_lose_the_others(lab, body):
+    bob = person("bob")
+    lab.wire.expect(find(UPN).but(Reply(json=body)), find(bob))
+
+    told = lab.run("m365_user_info", users=[UPN, "bob@contoso.com"], steps=["password", "sessions", "signin"])
+
+    assert [one["user"] for one in told.users] == [UPN, "bob@contoso.com"]
+    assert told.users[1]["status"] == "unchanged"
+
+
+# --- check mode ---
+
+
+@every_writing_module
+@pytest.mark.parametrize("leaver", [JANE, locked()], ids=["open", "shut"])
+def test_check_mode_reads_only_and_needs_no_permission_to_write(lab, module, leaver):
+    lab.entra.permissions["https://graph.microsoft.com"] = ("User.Read.All",)
+    shut = leaver is not JANE
+    lab.wire.expect(find(leaver))
+    if module == "exo_mailbox_protocols":
+        lab.wire.expect(get_mailbox(leaver, mailbox(leaver, on=not shut)))
+    elif module != "m365_user_sessions" and not shut:
+        lab.wire.expect(administrators())
+
+    told = lab.run(module, check=True, users=UPN, **OWN[module])
+
+    assert told.statuses == ["unchanged" if shut else "planned"]
+    assert told.changed is not shut
+
+
+# --- what comes of an unexpected fault ---
+
+
+@every_module
+@pytest.mark.parametrize("verbosity", [0, 4])
+def test_a_fault_of_ours_is_told_in_our_words_and_without_the_exceptions_text(lab, monkeypatch, module, verbosity):
+    def fall(*args, **kwargs):
+        raise KeyError("the password is hunter2")
+
+    for place in ("run_step", "observe"):
+        for name in ("_module", "_steps"):
+            target = importlib.import_module(f"{MODULES.replace('.modules', '.module_utils')}.{name}")
+            monkeypatch.setattr(target, place, fall, raising=False)
+    monkeypatch.setattr(importlib.import_module(f"{MODULES}.m365_user_info"), "observe", fall)
+
+    told = lab.run(module, users=UPN, verbosity=verbosity, _ansible_tracebacks_for=["error"], **OWN[module])
+
+    assert told.failed
+    assert (told.result["error"]["code"], told.users, told.changed) == ("internal", [], False)
+    assert "KeyError" in told.msg
+    assert "hunter2" not in told.output
+
+
+def test_a_fault_of_ours_in_the_middle_loses_no_record(lab, monkeypatch):
+    ann, bob = crowd(2)
+    lab.wire.expect(find(ann), find(bob))
+    lab.wire.expect(administrators())
+    lab.wire.expect(enable(ann, False), enable(bob, False))
+    steps = importlib.import_module(f"{MODULES.replace('.modules', '.module_utils')}._steps")
+
+    def fall(*args):
+        raise KeyError("the password is hunter2")
+
+    monkeypatch.setattr(steps._Writer, "_read_back", fall)
+    told = lab.run("m365_user_signin", users=[one["userPrincipalName"] for one in (ann, bob)], state="blocked")
+
+    assert told.statuses == ["failed", "failed"]
+    assert {(one["changed"], one["error"]["code"]) for one in told.users} == {(True, "internal")}
+    assert "hunter2" not in told.output
+
+
+# --- what has to be installed ---
+
+
+@every_module
+@pytest.mark.parametrize("library", ["msal", "requests"])
+def test_a_missing_library_is_one_sentence_that_names_the_interpreter(lab, monkeypatch, module, library):
+    real = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name.partition(".")[0] == library:
+            raise ImportError(f"No module named {name}")
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+
+    told = refuse(lab, module, users=UPN)
+
+    assert f"The Python library {library} is missing on {sys.executable}" in told.msg
+    assert "pip install" in told.msg
+
+
+# --- which addresses, and how they are reached ---
+
+
+@pytest.mark.parametrize("option", ["authority_url", "graph_url", "exchange_url"])
+@pytest.mark.parametrize("given", ["option", "environment"])
+@pytest.mark.parametrize("address", ["http://graph.microsoft.com", "graph.microsoft.com", "https://a:b@example.org"])
+def test_a_credential_is_sent_to_https_addresses_only(lab, monkeypatch, option, given, address):
+    if given == "environment":
+        monkeypatch.setenv(f"M365_{option.upper()}", address)
+    options = {option: address} if given == "option" else {}
+
+    assert option in refuse(lab, "m365_user_info", users=UPN, **options).msg
+
+
+def test_an_address_of_ones_own_replaces_that_of_the_cloud(lab):
+    lab.entra.host = "login.example.org"
+    lab.entra.permissions["https://graph.example.org"] = ("User.Read.All",)
+    lab.wire.expect(dataclasses.replace(find(JANE), host="graph.example.org"))
+
+    addresses = {"authority_url": "https://login.example.org/", "graph_url": "https://graph.example.org/"}
+    told = lab.run("m365_user_info", users=UPN, steps=["signin"], **addresses)
+
+    assert told.statuses == ["unchanged"]
+    assert {outer.host for outer in lab.wire.outer} == {"login.example.org", "graph.example.org"}
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "verify"),
+    [
+        ({}, {}, True),
+        ({"ca_path": "/etc/ca.pem"}, {}, "/etc/ca.pem"),
+        ({}, {"M365_CA_PATH": "/etc/ca.pem"}, "/etc/ca.pem"),
+        ({}, {"REQUESTS_CA_BUNDLE": "/etc/bundle.pem"}, "/etc/bundle.pem"),
+        ({"ca_path": "/etc/ca.pem"}, {"REQUESTS_CA_BUNDLE": "/etc/bundle.pem"}, "/etc/ca.pem"),
+        ({"validate_certs": False}, {"REQUESTS_CA_BUNDLE": "/etc/bundle.pem"}, False),
+        ({"validate_certs": False, "ca_path": "/etc/ca.pem"}, {}, False),
+        ({}, {"M365_VALIDATE_CERTS": "false"}, False),
+        ({}, {"M365_VALIDATE_CERTS": ""}, True),
+        ({"validate_certs": True}, {"M365_VALIDATE_CERTS": "false"}, True),
+    ],
+)
+def test_every_request_is_told_what_certificates_to_trust(lab, monkeypatch, options, variables, verify):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    lab.wire.expect(find(JANE))
+
+    told = lab.run("m365_user_info", users=UPN, steps=["signin"], **options)
+
+    assert [outer.verify for outer in lab.wire.outer] == [verify] * 3
+    assert ("validate_certs is off" in told.warnings) is (verify is False)
+
+
+def test_every_request_has_the_timeout_that_is_set(lab):
+    lab.wire.expect(find(JANE))
+
+    lab.run("m365_user_info", users=UPN, steps=["signin"], timeout=7)
+
+    assert {outer.timeout for outer in lab.wire.outer} == {7}
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "proxy"),
+    [
+        ({}, {}, None),
+        ({"proxy": "http://one:3128"}, {}, "http://one:3128"),
+        ({}, {"M365_PROXY": "http://two:3128"}, "http://two:3128"),
+        ({}, {"HTTPS_PROXY": "http://three:3128"}, "http://three:3128"),
+        ({"proxy": "http://one:3128"}, {"HTTPS_PROXY": "http://three:3128"}, "http://one:3128"),
+    ],
+)
+def test_every_request_goes_through_the_proxy_that_is_set(lab, monkeypatch, options, variables, proxy):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    lab.wire.expect(find(JANE))
+
+    lab.run("m365_user_info", users=UPN, steps=["signin"], **options)
+
+    assert [outer.proxies.get("https") for outer in lab.wire.outer] == [proxy] * 3
+
+
+def test_netrc_never_replaces_the_token(lab, monkeypatch, tmp_path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text(
+        "".join(f"machine {host} login eve password evil\n" for host in ("graph.microsoft.com", AUTHORITY))
+    )
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert requests.utils.get_netrc_auth("https://graph.microsoft.com") == ("eve", "evil")
+    lab.wire.expect(find(JANE))
+
+    lab.run("m365_user_info", users=UPN, steps=["signin"])
+
+    assert [outer.request.headers.get("Authorization", "").partition(" ")[0] for outer in lab.wire.outer] == [
+        "",
+        "",
+        "Bearer",
+    ]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_a_failure_and_the_token_travels_nowhere(lab, status):
+    lab.wire.expect(find(JANE).but(Reply(status, headers={"Location": "https://evil.example.org/"})))
+
+    told = lab.run("m365_user_info", users=UPN, steps=["signin"])
+
+    assert told.statuses == ["failed"]
+    assert str(status) in told.user["error"]["message"]
+
+
+# --- what one reading shares ---
+
+
+def test_one_token_per_audience_serves_the_whole_run(lab):
+    everybody = crowd(41)
+    lab.wire.expect(*map(find, everybody))
+    lab.wire.expect(*[get_mailbox(one, mailbox(one)) for one in everybody])
+
+    lab.run("m365_user_info", users=[one["userPrincipalName"] for one in everybody])
+
+    assert [one.form["scope"] for one in lab.entra.asked_for("token")] == [
+        "https://graph.microsoft.com/.default",
+        "https://outlook.office365.com/.default",
+    ]
+
+
+def test_a_read_that_fails_for_ever_is_that_leavers_failure_within_retry_timeout(lab):
+    bob = person("bob")
+    lab.wire.expect(find(JANE).but(fault(503)), find(bob))
+    lab.wire.expect_each(*[find(JANE).but(fault(503))] * 3)
+
+    told = lab.run("m365_user_info", users=[UPN, "bob@contoso.com"], steps=["signin"], retry_timeout=10)
+
+    assert told.statuses == ["failed", "unchanged"]
+    assert lab.clock.naps == [1.0, 2.0, 4.0]
+    assert "Gave up after 7 s" in told.users[0]["error"]["hint"]
+
+
+def test_credentials_of_the_environment_serve_when_no_option_is_given(lab, monkeypatch):
+    variables = {
+        "AZURE_TENANT": TENANT_ID,
+        "AZURE_TENANT_ID": "",
+        "AZURE_CLIENT_ID": CLIENT_ID,
+        "AZURE_SECRET": CLIENT_SECRET,
+        "AZURE_CLIENT_SECRET": " ",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    lab.wire.expect(find(JANE))
+
+    told = lab.run("m365_user_info", users=UPN, steps=["signin"], credential={})
+
+    assert told.statuses == ["unchanged"]
+    assert lab.entra.asked_for("token")[0].form["client_secret"] == CLIENT_SECRET

@@ -1,0 +1,468 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""exo_mailbox_protocols: twelve switches, mailboxes that are not there, and Exchange's own ways to say no."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import refusal
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import (
+    DOCUMENTED,
+    SWITCHES,
+    crowd,
+    guest,
+    mailbox,
+    person,
+)
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+    exchange_error,
+    find,
+    get_mailbox,
+    no_mailbox,
+    set_mailbox,
+    throttled,
+    web_page,
+)
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import EXCHANGE, Reply
+
+MODULE = "exo_mailbox_protocols"
+JANE = person("jane.doe")
+UPN = "jane.doe@contoso.com"
+ON, OFF = mailbox(JANE), mailbox(JANE, on=False)
+ALL_OFF = {name: name == "SmtpClientAuthenticationDisabled" for name in SWITCHES.values()}
+
+
+def off(*names: str) -> dict[str, bool]:
+    """Return what Set-CASMailbox is given to turn these protocols off."""
+    return {SWITCHES[name]: ALL_OFF[SWITCHES[name]] for name in names}
+
+
+def on(*names: str) -> dict[str, bool]:
+    return {wire: not value for wire, value in off(*names).items()}
+
+
+def shut(lab, before, after, sent, **options):
+    """Run against a mailbox that is ``before``, must be sent ``sent`` and then is ``after``."""
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, before), set_mailbox(JANE, **sent), get_mailbox(JANE, after))
+    return lab.run(MODULE, users=UPN, **options)
+
+
+def test_the_documented_six_are_turned_off_in_one_call_and_read_back(lab):
+    told = shut(lab, ON, {**ON, **off(*DOCUMENTED)}, off(*DOCUMENTED), state="disabled")
+
+    assert (told.user["status"], told.changed, told.failed) == ("verified", True, False)
+    assert told.user["before"] == dict.fromkeys(DOCUMENTED, True)
+    assert told.user["after"] == dict.fromkeys(DOCUMENTED, False)
+    assert told.user["written_at"] == later()
+    assert told.user["effective_by"] == later(minutes=30)
+
+
+def test_all_are_the_twelve_and_smtp_auth_is_turned_the_other_way_round(lab):
+    told = shut(lab, ON, OFF, ALL_OFF, state="disabled", protocols=["all"])
+
+    assert told.user["before"] == dict.fromkeys(SWITCHES, True)
+    assert told.user["after"] == dict.fromkeys(SWITCHES, False)
+
+
+@pytest.mark.parametrize("protocol", SWITCHES)
+def test_each_protocol_alone_is_turned_off_and_on_by_its_own_switch(lab, protocol):
+    told = shut(lab, ON, OFF, off(protocol), state="disabled", protocols=[protocol])
+    assert (told.statuses, told.user["after"]) == (["verified"], {protocol: False})
+
+    told = shut(lab, OFF, ON, on(protocol), state="enabled", protocols=[protocol])
+    assert (told.statuses, told.user["after"]) == (["verified"], {protocol: True})
+    assert told.user["effective_by"] is None
+
+
+def test_only_the_switches_that_differ_are_sent(lab):
+    before = {**ON, **off("owa", "pop")}
+
+    told = shut(lab, before, OFF, off("activesync", "mapi", "ews", "imap"), state="disabled")
+
+    assert told.statuses == ["verified"]
+    assert told.result["diff"]["before"] == {UPN: {**dict.fromkeys(DOCUMENTED, True), "owa": False, "pop": False}}
+
+
+def test_what_is_off_already_costs_no_write(lab):
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, OFF))
+
+    told = lab.run(MODULE, users=UPN, state="disabled", protocols="all")
+
+    assert (told.statuses, told.changed) == (["unchanged"], False)
+
+
+def test_turning_all_on_leaves_smtp_auth_as_it_is(lab):
+    others = [name for name in SWITCHES if name != "smtp_auth"]
+
+    told = shut(lab, OFF, {**OFF, **on(*others)}, on(*others), state="enabled", protocols=["all"])
+
+    assert told.statuses == ["verified"]
+    assert "smtp_auth" not in told.user["after"]
+
+
+@pytest.mark.parametrize("protocol", [name for name in SWITCHES if name != "smtp_auth"])
+def test_a_switch_that_is_null_counts_as_on(lab, protocol):
+    null = {SWITCHES[protocol]: None}
+
+    told = shut(lab, {**OFF, **null}, OFF, off(protocol), state="disabled", protocols=["all"])
+    assert told.user["before"][protocol] is None
+
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, {**ON, **null}))
+    assert lab.run(MODULE, users=UPN, state="enabled", protocols=[protocol]).statuses == ["unchanged"]
+
+
+def test_smtp_auth_that_inherits_is_not_shut_and_is_not_on_either(lab):
+    inherits = {"SmtpClientAuthenticationDisabled": None}
+    told = shut(lab, {**OFF, **inherits}, OFF, off("smtp_auth"), state="disabled", protocols=["smtp_auth"])
+    assert told.statuses == ["verified"]
+
+    told = shut(lab, {**OFF, **inherits}, ON, on("smtp_auth"), state="enabled", protocols=["smtp_auth"])
+    assert told.statuses == ["verified"]
+
+
+def test_a_switch_that_the_tenant_does_not_know_is_passed_over_under_all(lab):
+    known = {name: value for name, value in ON.items() if name != "OneWinNativeOutlookEnabled"}
+    sent = {name: value for name, value in ALL_OFF.items() if name != "OneWinNativeOutlookEnabled"}
+    told = shut(lab, known, {**known, **sent}, sent, state="disabled", protocols=["all"])
+
+    assert (told.statuses, told.user["note"]) == (["verified"], None)
+    assert "new_outlook" not in told.user["after"]
+
+
+def test_a_switch_that_is_named_and_not_known_is_not_applicable(lab):
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, mailbox(JANE, without=("MacOutlookEnabled",))))
+
+    told = lab.run(MODULE, users=UPN, state="disabled", protocols=["mac_outlook"])
+
+    assert (told.statuses, told.changed, told.failed) == (["not_applicable"], False, False)
+    assert "mac_outlook" in told.user["note"]
+
+
+def test_beside_a_named_switch_that_is_not_known_the_others_are_shut(lab):
+    known = mailbox(JANE, without=("MacOutlookEnabled",))
+
+    told = shut(lab, known, {**known, **off("owa")}, off("owa"), state="disabled", protocols=["owa", "mac_outlook"])
+
+    assert told.statuses == ["verified"]
+    assert "mac_outlook" in told.user["note"]
+
+
+def test_switches_are_read_whatever_their_case(lab):
+    shouted = {name.upper() if name.endswith("Enabled") else name: value for name, value in OFF.items()}
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, shouted))
+
+    assert lab.run(MODULE, users=UPN, state="disabled", protocols="all").statuses == ["unchanged"]
+
+
+@pytest.mark.parametrize("protocols", [["ews", "telnet"], ["ALL"], [""], []])
+def test_an_unknown_protocol_is_refused_before_anything_is_sent(lab, protocols):
+    told = lab.run(MODULE, users=UPN, state="disabled", protocols=protocols)
+
+    assert told.failed
+    assert "protocol" in told.msg
+    assert "activesync" in told.msg
+    assert not lab.wire.outer
+
+
+# --- no mailbox ---
+
+
+@pytest.mark.parametrize("status", [404, 500])
+@pytest.mark.parametrize(
+    ("facts", "on_premises"),
+    [
+        pytest.param({"mail": None, "assignedPlans": []}, False, id="no mail, no plan"),
+        pytest.param({}, False, id="mail and a plan"),
+        pytest.param({"assignedPlans": []}, True, id="mail without a plan"),
+        pytest.param({"onPremisesSyncEnabled": True}, True, id="synced"),
+        pytest.param({"onPremisesSyncEnabled": False, "mail": None}, False, id="synced formerly"),
+        pytest.param(
+            {"assignedPlans": [{"service": "exchange", "capabilityStatus": "Deleted"}]}, True, id="a plan that is gone"
+        ),
+        pytest.param(
+            {"assignedPlans": [{"service": "SharePoint", "capabilityStatus": "Enabled"}]}, True, id="other plan"
+        ),
+    ],
+)
+def test_no_mailbox_is_not_applicable_and_the_note_says_where_it_may_be(lab, status, facts, on_premises):
+    jane = {**JANE, **facts}
+    lab.wire.expect_each(find(jane), get_mailbox(JANE).but(no_mailbox(JANE, status)))
+
+    told = lab.run(MODULE, users=UPN, state="disabled")
+
+    assert (told.statuses, told.changed, told.failed) == (["not_applicable"], False, False)
+    assert "No Exchange Online mailbox" in told.user["note"]
+    assert ("on-premises" in told.user["note"]) is on_premises
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (
+            "Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException",
+            "The specified mailbox doesn't exist.",
+        ),
+        ("Microsoft.Exchange.Data.Directory.ADNoSuchObjectException", "Active Directory operation failed."),
+    ],
+)
+@pytest.mark.parametrize("mark", ["Ex41BAF5", ""])
+def test_other_ways_to_say_that_there_is_no_mailbox(lab, kind, text, mark):
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE).but(exchange_error(500, kind, text, mark=mark)))
+
+    assert lab.run(MODULE, users=UPN, state="disabled").statuses == ["not_applicable"]
+
+
+def test_a_guest_without_a_mailbox_is_not_applicable(lab):
+    ann = guest("ann", mail="ann@fabrikam.com")
+    lab.wire.expect_each(find(ann), get_mailbox(ann))
+
+    assert lab.run(MODULE, users=ann["userPrincipalName"], state="disabled").statuses == ["not_applicable"]
+
+
+def test_an_endpoint_that_is_not_there_is_not_taken_for_a_missing_mailbox(lab):
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE).but(Reply(404)))
+
+    assert lab.run(MODULE, users=UPN, state="disabled").statuses == ["failed"]
+
+
+# --- Exchange says no ---
+
+
+def test_an_ambiguous_name_is_told_and_nothing_is_guessed(lab):
+    kind = "Microsoft.Exchange.Configuration.Tasks.ManagementObjectAmbiguousException"
+    text = "The operation couldn't be performed because object: 'x' matches multiple entries."
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE).but(exchange_error(500, kind, text)))
+
+    told = lab.run(MODULE, users=UPN, state="disabled")
+
+    assert told.statuses == ["failed"]
+    assert told.user["error"]["code"] == "ManagementObjectAmbiguousException"
+    assert "matches multiple entries" in told.user["error"]["message"]
+
+
+def test_a_cmdlets_own_error_is_final_and_told_without_stack_trace(lab):
+    kind = "Microsoft.Exchange.SomethingException"
+    failing = set_mailbox(JANE, **off(*DOCUMENTED)).but(exchange_error(500, kind, "It does not please me."))
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON), failing)
+
+    told = lab.run(MODULE, users=UPN, state="disabled")
+
+    assert (told.user["status"], told.user["changed"]) == ("failed", False)
+    assert "It does not please me." in told.user["error"]["message"]
+    assert "Could not turn off mailbox protocols of jane.doe@contoso.com" in told.user["error"]["message"]
+    assert "Secret.Path" not in told.output
+    assert lab.clock.naps == []
+
+
+def test_401_with_an_empty_body_means_that_a_grant_is_missing(lab):
+    lab.wire.expect_each(find(JANE), *[get_mailbox(JANE).but(Reply(401))] * 2)
+
+    told = lab.run(MODULE, users=UPN, state="disabled")
+
+    assert told.statuses == ["failed"]
+    assert "Exchange.ManageAsApp" in told.user["error"]["hint"]
+    assert "an hour" in told.user["error"]["hint"]
+
+
+NUL_BYTES = Reply(403, body=bytes(64), headers={"Content-Encoding": "gzip", "Content-Type": "application/json"})
+
+
+@pytest.mark.parametrize(
+    "reply", [NUL_BYTES, Reply(403, body=bytes(64)), Reply(403)], ids=["NUL bytes as gzip", "NUL bytes", "empty"]
+)
+def test_403_that_cannot_be_decoded_still_says_which_role_is_missing(lab, reply):
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE).but(reply))
+
+    told = lab.run(MODULE, users=UPN, state="disabled")
+
+    assert told.statuses == ["failed"]
+    assert "View-Only Recipients" in told.user["error"]["hint"]
+
+
+def test_403_on_writing_names_the_permission_that_the_token_lacks(lab):
+    lab.entra.permissions["https://outlook.office365.com"] = ()
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON), set_mailbox(JANE, **off(*DOCUMENTED)).but(NUL_BYTES))
+
+    told = lab.run(MODULE, users=UPN, state="disabled")
+
+    assert "lacks the permission Exchange.ManageAsApp" in told.user["error"]["hint"]
+
+
+def test_403_on_writing_with_the_permission_names_the_role(lab):
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON), set_mailbox(JANE, **off(*DOCUMENTED)).but(NUL_BYTES))
+
+    told = lab.run(MODULE, users=UPN, state="disabled")
+
+    assert "Mail Recipients" in told.user["error"]["hint"]
+
+
+def test_a_compressed_answer_is_understood(lab):
+    body = gzip.compress(b'{"value": []}')
+    written = set_mailbox(JANE, **off(*DOCUMENTED)).but(Reply(200, body=body, headers={"Content-Encoding": "gzip"}))
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON), written, get_mailbox(JANE, OFF))
+
+    assert lab.run(MODULE, users=UPN, state="disabled").statuses == ["verified"]
+
+
+def test_a_tenant_without_exchange_is_told_to_leave_the_step_out(lab):
+    lab.wire.expect(find(JANE))
+    text = "The resource principal named https://outlook.office365.com was not found in the tenant."
+    lab.entra.unknown["https://outlook.office365.com"] = Reply(400, refusal(500011, text, "invalid_resource"))
+
+    told = lab.run(MODULE, users=UPN, state="disabled")
+
+    assert told.user["error"]["code"] == "AADSTS500011"
+    assert "Leave the protocols step out" in told.user["error"]["hint"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [[ON, ON], [mailbox(person("bob"))]],
+    ids=["two mailboxes", "somebody else's mailbox"],
+)
+def test_an_answer_that_is_not_this_one_mailbox_is_never_believed(lab, rows):
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, *rows))
+
+    told = lab.run(MODULE, users=UPN, state="disabled")
+
+    assert (told.statuses, told.changed) == (["failed"], False)
+
+
+def test_a_web_page_instead_of_a_mailbox_is_a_failure_that_names_the_proxy(lab):
+    lab.wire.expect_each(find(JANE), *[get_mailbox(JANE).but(web_page())] * 2)
+
+    told = lab.run(MODULE, users=UPN, state="disabled", retry_timeout=1)
+
+    assert told.statuses == ["failed"]
+    assert "proxy" in told.user["error"]["hint"]
+    assert "DOCTYPE" not in told.output
+
+
+# --- many ---
+
+
+def test_twelve_leavers_travel_in_batches_of_ten(lab):
+    everybody = crowd(12)
+    switches = off(*DOCUMENTED)
+    lab.wire.expect(*map(find, everybody))
+    lab.wire.expect(*[get_mailbox(one, mailbox(one)) for one in everybody])
+    lab.wire.expect(*[set_mailbox(one, **switches) for one in everybody])
+    lab.wire.expect(*[get_mailbox(one, mailbox(one, on=False)) for one in everybody])
+
+    told = lab.run(MODULE, users=[one["userPrincipalName"] for one in everybody], state="disabled")
+
+    assert set(told.statuses) == {"verified"}
+    assert len(lab.wire.to(EXCHANGE)) == 2 + 2 + 2
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["with status", "without status"])
+def test_in_a_batch_one_without_a_mailbox_does_not_hinder_the_others(lab, told):
+    lab.wire.statuses_in_batches = told
+    ann, bob = crowd(2)
+    lab.wire.expect(find(ann), find(bob))
+    lab.wire.expect(get_mailbox(ann), get_mailbox(bob, mailbox(bob)))
+    lab.wire.expect_each(set_mailbox(bob, **off("owa")), get_mailbox(bob, mailbox(bob, on=False)))
+
+    users = [ann["userPrincipalName"], bob["userPrincipalName"]]
+    told = lab.run(MODULE, users=users, state="disabled", protocols=["owa"])
+
+    assert told.statuses == ["not_applicable", "verified"]
+
+
+@pytest.mark.parametrize("status", [400, 404, 405])
+def test_where_batches_are_refused_single_calls_are_made(lab, status):
+    ann, bob = crowd(2)
+    lab.wire.expect(find(ann), find(bob))
+    lab.wire.expect(get_mailbox(ann), get_mailbox(bob), whole=Reply(status))
+    lab.wire.expect(get_mailbox(ann, mailbox(ann)), get_mailbox(bob, mailbox(bob)))
+    lab.wire.expect(set_mailbox(ann, **off("owa")), set_mailbox(bob, **off("owa")))
+    lab.wire.expect(get_mailbox(ann, mailbox(ann, on=False)), get_mailbox(bob, mailbox(bob, on=False)))
+
+    users = [ann["userPrincipalName"], bob["userPrincipalName"]]
+    told = lab.run(MODULE, users=users, state="disabled", protocols=["owa"])
+
+    assert told.statuses == ["verified", "verified"]
+    assert not any(sent.batched for sent in lab.wire.sent[4:] if sent.host == EXCHANGE)
+
+
+def test_the_mailbox_of_who_is_not_due_is_not_read(lab):
+    lab.wire.expect(find(JANE))
+
+    told = lab.run(MODULE, users=[{"user": UPN, "left_at": later(hours=1)}], state="disabled")
+
+    assert told.statuses == ["not_due"]
+    assert not lab.wire.to(EXCHANGE)
+
+
+def test_turning_on_does_not_look_at_left_at(lab):
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON))
+
+    told = lab.run(MODULE, users=[{"user": UPN, "left_at": later(hours=1)}], state="enabled")
+
+    assert told.statuses == ["unchanged"]
+
+
+# --- seen or not ---
+
+
+def test_a_write_that_is_not_seen_in_time_is_accepted(lab):
+    told = shut(lab, ON, ON, off(*DOCUMENTED), state="disabled", verify_timeout=0)
+
+    assert (told.statuses, told.failed) == (["accepted"], False)
+    assert told.user["after"] == dict.fromkeys(DOCUMENTED, True)
+
+
+def test_switches_that_are_only_partly_seen_are_not_verified(lab):
+    partly = {**ON, **off("owa", "mapi")}
+
+    assert shut(lab, ON, partly, off(*DOCUMENTED), state="disabled", verify_timeout=0).statuses == ["accepted"]
+
+
+def test_a_mailbox_that_cannot_be_read_back_is_accepted_not_verified(lab):
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON), set_mailbox(JANE, **off("owa")), get_mailbox(JANE))
+
+    told = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"], verify_timeout=0)
+
+    assert told.statuses == ["accepted"]
+
+
+def test_check_mode_foretells_switch_by_switch(lab):
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, {**ON, **off("pop")}))
+
+    told = lab.run(MODULE, check=True, users=UPN, state="disabled")
+
+    assert (told.statuses, told.changed) == (["planned"], True)
+    assert told.user["after"] == dict.fromkeys(DOCUMENTED, False)
+
+
+def test_a_switch_that_stays_null_is_not_foretold_to_be_a_moment(lab):
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, {**OFF, "EwsEnabled": None}))
+
+    told = lab.run(MODULE, check=True, users=UPN, state="enabled", protocols=["ews", "owa"])
+
+    assert told.result["diff"]["after"] == {UPN: {"ews": None, "owa": True}}
+
+
+# --- throttling ---
+
+
+def test_a_throttled_mailbox_in_a_batch_is_sent_again_alone_after_the_told_wait(lab):
+    ann, bob, cid = crowd(3)
+    lab.wire.expect(*map(find, (ann, bob, cid)))
+    lab.wire.expect(
+        get_mailbox(ann, mailbox(ann, on=False)),
+        get_mailbox(bob).but(throttled("17")),
+        get_mailbox(cid, mailbox(cid, on=False)),
+    )
+    lab.wire.expect(get_mailbox(bob, mailbox(bob, on=False)))
+
+    users = [one["userPrincipalName"] for one in (ann, bob, cid)]
+    told = lab.run(MODULE, users=users, state="disabled")
+
+    assert set(told.statuses) == {"unchanged"}
+    assert lab.clock.naps == [17.0]

@@ -1,0 +1,314 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""m365_user_info: the doors of a leaver, who they are, and what an audit has to know about them."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import (
+    SWITCHES,
+    crowd,
+    guest,
+    locked,
+    mailbox,
+    person,
+)
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+    USER_PROPERTIES,
+    administrators,
+    fault,
+    find,
+    find_by_address,
+    find_deleted,
+    forbidden,
+    get_mailbox,
+    roles,
+)
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import EXCHANGE, Reply
+
+MODULE = "m365_user_info"
+GRAPH_URL = "https://graph.microsoft.com"
+JANE = person("jane.doe")
+UPN = "jane.doe@contoso.com"
+ACCOUNT = ["password", "sessions", "signin"]
+
+
+def look(lab, leaver, row=None, **options):
+    """Read one leaver and, where a row is given, their mailbox."""
+    lab.wire.expect(find(leaver))
+    if row is not None:
+        lab.wire.expect(get_mailbox(leaver, row))
+    else:
+        options.setdefault("steps", ACCOUNT)
+    return lab.run(MODULE, users=leaver["userPrincipalName"], **options).user
+
+
+def test_a_leaver_who_is_wide_open(lab):
+    record = look(lab, JANE, mailbox(JANE))
+
+    assert record["status"] == "unchanged"
+    assert record["doors"] == dict.fromkeys([*ACCOUNT, *SWITCHES], "open")
+    assert record["open"] == [*ACCOUNT, *SWITCHES]
+    assert record["surely_shut_by"] == {}
+    assert (record["due"], record["protected"], record["left_at"]) == (True, False, None)
+    assert record["directory_roles"] is record["directory_roles_error"] is record["must_stay"] is None
+
+
+def test_a_leaver_whose_every_door_is_shut(lab):
+    jane = locked()
+    record = look(lab, jane, mailbox(jane, on=False))
+
+    assert record["doors"] == dict.fromkeys([*ACCOUNT, *SWITCHES], "shut")
+    assert record["open"] == []
+    assert record["surely_shut_by"] == {"password": later(2), "sessions": later(2)}
+
+
+def test_facts_are_told_step_by_step_and_nothing_changes(lab):
+    jane = locked()
+    lab.wire.expect_each(find(jane), get_mailbox(jane, mailbox(jane, on=False)))
+
+    told = lab.run(MODULE, users=UPN, protocols=["owa", "pop"])
+
+    assert (
+        told.user["before"]
+        == told.user["after"]
+        == {
+            "password": {"last_password_change_date_time": later(hours=-1)},
+            "sessions": {"sign_in_sessions_valid_from_date_time": later(2, hours=-1)},
+            "signin": {"account_enabled": False},
+            "protocols": {"owa": False, "pop": False},
+        }
+    )
+    assert (told.changed, told.failed, told.result["diff"]) == (False, False, {"before": {}, "after": {}})
+
+
+def test_timestamps_prove_nothing_while_sign_in_is_allowed(lab):
+    record = look(lab, locked(accountEnabled=True))
+
+    assert record["doors"] == dict.fromkeys(ACCOUNT, "open")
+
+
+@pytest.mark.parametrize(
+    ("left_at", "password", "sessions"),
+    [
+        pytest.param(None, "shut", "shut", id="not known"),
+        pytest.param(later(hours=-1), "shut", "shut", id="when the password was reset"),
+        pytest.param(later(1, hours=-1), "open", "shut", id="between reset and sign-out"),
+        pytest.param(later(2, hours=-1), "open", "shut", id="when signed out"),
+        pytest.param(later(3, hours=-1), "open", "open", id="after the sign-out"),
+    ],
+)
+def test_doors_are_judged_against_left_at(lab, left_at, password, sessions):
+    record = look(lab, locked(), left_at=left_at)
+
+    assert record["doors"] == {"password": password, "sessions": sessions, "signin": "shut"}
+    assert record["left_at"] == left_at
+
+
+def test_an_account_of_which_nobody_knows_whether_it_is_enabled_has_an_unknown_door(lab):
+    record = look(lab, {**JANE, "accountEnabled": None})
+
+    assert record["doors"]["signin"] == "unknown"
+    assert "signin" not in record["open"]
+
+
+def test_a_guest_has_neither_password_nor_sessions_here(lab):
+    record = look(lab, guest("ann"))
+
+    assert record["doors"] == {"password": "not_applicable", "sessions": "not_applicable", "signin": "open"}
+    assert set(record["notes"]) == {"password", "sessions"}
+
+
+@pytest.mark.parametrize(
+    ("switch", "door"),
+    [
+        ({"SmtpClientAuthenticationDisabled": True}, "shut"),
+        ({"SmtpClientAuthenticationDisabled": False}, "open"),
+        ({"SmtpClientAuthenticationDisabled": None}, "open"),
+        ({"SmtpClientAuthenticationDisabled": "yes"}, "open"),
+    ],
+)
+def test_smtp_auth_is_shut_only_where_it_is_disabled_for_this_mailbox(lab, switch, door):
+    record = look(lab, JANE, {**mailbox(JANE), **switch}, steps=["protocols"], protocols=["smtp_auth"])
+
+    assert record["doors"] == {"smtp_auth": door}
+
+
+def test_named_protocols_that_the_tenant_does_not_know_are_not_applicable(lab):
+    row = mailbox(JANE, without=("MacOutlookEnabled",))
+
+    record = look(lab, JANE, row, steps=["protocols"], protocols=["owa", "mac_outlook"])
+
+    assert record["doors"] == {"owa": "open", "mac_outlook": "not_applicable"}
+
+
+def test_who_has_no_mailbox_has_no_mailbox_doors(lab):
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE))
+
+    record = lab.run(MODULE, users=UPN, steps=["protocols"], protocols=["owa"]).user
+
+    assert record["doors"] == {"owa": "not_applicable"}
+    assert "No Exchange Online mailbox" in record["notes"]["protocols"]
+
+
+def test_a_mailbox_that_cannot_be_read_has_unknown_doors_and_the_rest_is_told(lab):
+    lab.wire.expect_each(find(locked()), get_mailbox(JANE).but(Reply(403)))
+
+    told = lab.run(MODULE, users=UPN, protocols=["owa"])
+
+    assert told.failed
+    assert told.user["status"] == "failed"
+    assert told.user["doors"] == {**dict.fromkeys(ACCOUNT, "shut"), "owa": "unknown"}
+    assert "Could not read the mailbox of jane.doe@contoso.com" in told.user["error"]["message"]
+
+
+def test_without_the_protocols_step_exchange_is_never_asked(lab):
+    look(lab, JANE, steps=["signin"])
+
+    assert not lab.wire.to(EXCHANGE)
+    assert [one.form["scope"] for one in lab.entra.asked_for("token")] == [f"{GRAPH_URL}/.default"]
+
+
+def test_a_step_that_does_not_exist_is_refused(lab):
+    told = lab.run(MODULE, users=UPN, steps=["passwords"])
+
+    assert told.failed
+    assert "passwords" in told.msg
+    assert not lab.wire.outer
+
+
+def test_an_unknown_protocol_is_refused_before_anything_is_sent(lab):
+    told = lab.run(MODULE, users=UPN, protocols=["telnet"])
+
+    assert told.failed
+    assert "telnet" in told.msg
+    assert not lab.wire.outer
+
+
+# --- who is read all the same ---
+
+
+def test_a_protected_account_is_read_and_called_protected(lab):
+    lab.wire.expect(find(JANE), find(JANE))
+
+    record = lab.run(MODULE, users=UPN, steps=["signin"], protected_users=[UPN]).user
+
+    assert (record["status"], record["protected"], record["open"]) == ("unchanged", True, ["signin"])
+
+
+def test_who_leaves_later_is_read_and_called_not_due(lab):
+    record = look(lab, JANE, left_at=later(hours=1), steps=["signin"])
+
+    assert (record["status"], record["due"], record["open"]) == ("unchanged", False, ["signin"])
+
+
+def test_an_unknown_user_fails_and_has_no_doors(lab):
+    lab.wire.expect_each(find(UPN), find_deleted(UPN), find_by_address(UPN))
+
+    told = lab.run(MODULE, users=UPN)
+
+    assert (told.failed, told.statuses) == (True, ["failed"])
+    assert (told.user["doors"], told.user["id"]) == ({}, None)
+
+
+# --- directory roles ---
+
+
+def read_roles(lab, turn, *, holders=None):
+    lab.wire.expect_each(find(JANE), turn)
+    if holders is not None:
+        lab.wire.expect(holders)
+    return lab.run(MODULE, users=UPN, steps=["signin"], directory_roles=True).user
+
+
+def test_roles_are_told_by_name(lab):
+    record = read_roles(lab, roles(JANE, "Helpdesk Administrator", "Reports Reader"), holders=administrators())
+
+    assert record["directory_roles"] == ["Helpdesk Administrator", "Reports Reader"]
+    assert record["must_stay"] is None
+
+
+def test_roles_whose_names_may_not_be_read_are_told_by_id(lab):
+    record = read_roles(lab, roles(JANE, "x", ids_only=True), holders=administrators())
+
+    assert record["directory_roles"] == ["role-x"]
+
+
+def test_nobody_without_a_role_costs_a_look_at_the_administrators(lab):
+    assert read_roles(lab, roles(JANE))["directory_roles"] == []
+
+
+def test_roles_that_cannot_be_read_are_null_with_the_reason_and_no_failure(lab):
+    record = read_roles(lab, roles(JANE).but(forbidden()))
+
+    assert record["directory_roles"] is None
+    assert record["directory_roles_error"]["code"] == "Authorization_RequestDenied"
+    assert record["status"] == "unchanged"
+
+
+def test_the_last_global_administrator_must_stay(lab):
+    record = read_roles(lab, roles(JANE, "Global Administrator"), holders=administrators(JANE))
+
+    assert record["must_stay"]["code"] == "last_global_administrator"
+    assert UPN in record["must_stay"]["message"]
+
+
+def test_holders_of_roles_must_stay_where_the_administrators_cannot_be_read(lab):
+    record = read_roles(lab, roles(JANE, "Reports Reader"), holders=administrators().but(forbidden()))
+
+    assert record["must_stay"]["code"] == "administrators_unread"
+
+
+# --- the leave date in the directory ---
+
+LEAVE_DATE = {"select": f"{USER_PROPERTIES},employeeLeaveDateTime"}
+
+
+@pytest.mark.parametrize(
+    ("leaves", "left_at", "told"),
+    [
+        pytest.param(later(hours=-2), None, later(hours=-2), id="past"),
+        pytest.param(later(hours=2), None, None, id="future: people are dismissed early"),
+        pytest.param(None, None, None, id="none"),
+        pytest.param("not a moment", None, None, id="garbage"),
+        pytest.param(later(hours=-2), later(hours=-5), later(hours=-5), id="the operator knows better"),
+    ],
+)
+def test_the_directorys_leave_date_counts_where_the_token_may_read_it(lab, leaves, left_at, told):
+    lab.entra.permissions[GRAPH_URL] = ("User.Read.All", "User-LifeCycleInfo.Read.All")
+    lab.wire.expect(
+        find({**JANE, "employeeLeaveDateTime": leaves}, **LEAVE_DATE).but(
+            Reply(json={"value": [{**JANE, "employeeLeaveDateTime": leaves}]})
+        )
+    )
+
+    record = lab.run(MODULE, users=UPN, left_at=left_at, steps=["signin"]).user
+
+    assert (record["left_at"], record["due"]) == (told, True)
+
+
+# --- many ---
+
+
+def test_everybody_of_a_large_list_has_one_record_and_faults_of_one_stay_with_that_one(lab):
+    everybody = crowd(23)
+    ill = everybody[7]
+    lab.wire.expect(*map(find, everybody))
+    rows = [get_mailbox(one, mailbox(one)) for one in everybody if one is not ill]
+    lab.wire.expect(*rows, get_mailbox(ill).but(Reply(403)))
+
+    told = lab.run(MODULE, users=[one["userPrincipalName"] for one in everybody])
+
+    assert [one["id"] for one in told.users] == [one["id"] for one in everybody]
+    assert [one["id"] for one in told.users if one["status"] == "failed"] == [ill["id"]]
+
+
+def test_exchange_that_is_down_leaves_the_other_doors_readable(lab):
+    lab.wire.expect_each(find(locked()), *[get_mailbox(JANE).but(fault(503))] * 2)
+
+    told = lab.run(MODULE, users=UPN, protocols=["owa"], retry_timeout=1)
+
+    assert told.user["doors"] == {**dict.fromkeys(ACCOUNT, "shut"), "owa": "unknown"}

@@ -1,0 +1,411 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""m365_user_signin: blocking and allowing, and every status that a record may have."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import crowd, guest, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+    administrators,
+    enable,
+    fault,
+    find,
+    find_by_address,
+    find_deleted,
+    forbidden,
+    mastered_on_premises,
+    read,
+    roles,
+)
+
+MODULE = "m365_user_signin"
+JANE = person("jane.doe")
+BLOCKED = {**JANE, "accountEnabled": False}
+UPN = "jane.doe@contoso.com"
+
+
+def test_a_block_is_sent_alone_read_back_and_told_whole(lab):
+    lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False), read(BLOCKED))
+
+    told = lab.run(MODULE, users=UPN, state="blocked")
+
+    assert told.user == {
+        "user": UPN,
+        "id": JANE["id"],
+        "user_principal_name": UPN,
+        "display_name": "Jane Doe",
+        "status": "verified",
+        "changed": True,
+        "before": {"account_enabled": True},
+        "after": {"account_enabled": False},
+        "written_at": later(),
+        "effective_by": later(hours=24),
+        "note": None,
+        "error": None,
+    }
+    assert (told.failed, told.changed, told.msg) == (False, True, "1 user: 1 verified.")
+    assert told.result["diff"] == {
+        "before": {UPN: {"account_enabled": True}},
+        "after": {UPN: {"account_enabled": False}},
+    }
+
+
+def test_allowing_needs_no_look_at_the_administrators_and_takes_effect_at_no_told_time(lab):
+    lab.wire.expect_each(find(BLOCKED), enable(JANE, True), read(JANE))
+
+    told = lab.run(MODULE, users=UPN, state="allowed")
+
+    assert (told.user["status"], told.user["after"]) == ("verified", {"account_enabled": True})
+    assert told.user["effective_by"] is None
+
+
+@pytest.mark.parametrize(("state", "enabled"), [("blocked", False), ("allowed", True)])
+def test_what_is_so_already_costs_one_read_and_no_write(lab, state, enabled):
+    lab.wire.expect(find({**JANE, "accountEnabled": enabled}))
+
+    told = lab.run(MODULE, users=UPN, state=state)
+
+    assert (told.user["status"], told.changed, told.failed) == ("unchanged", False, False)
+    assert told.user["before"] == told.user["after"] == {"account_enabled": enabled}
+    assert told.user["effective_by"] is told.user["written_at"] is None
+    assert told.result["diff"] == {"before": {}, "after": {}}
+
+
+@pytest.mark.parametrize(("state", "wanted"), [("blocked", False), ("allowed", True)])
+def test_an_account_of_which_nobody_knows_whether_it_is_enabled_is_written(lab, state, wanted):
+    unknown = {**JANE, "accountEnabled": None}
+    lab.wire.expect(find(unknown))
+    if state == "blocked":
+        lab.wire.expect(administrators())
+    lab.wire.expect_each(enable(JANE, wanted), read({**JANE, "accountEnabled": wanted}))
+
+    assert lab.run(MODULE, users=UPN, state=state).statuses == ["verified"]
+
+
+@pytest.mark.parametrize(("state", "enabled"), [("blocked", True), ("allowed", False)])
+def test_check_mode_foretells_and_reads_only(lab, state, enabled):
+    lab.wire.expect(find({**JANE, "accountEnabled": enabled}))
+    if state == "blocked":
+        lab.wire.expect(administrators())
+
+    told = lab.run(MODULE, check=True, users=UPN, state=state)
+
+    assert (told.user["status"], told.changed) == ("planned", True)
+    assert told.user["before"] == {"account_enabled": enabled}
+    assert told.result["diff"]["after"] == {UPN: {"account_enabled": not enabled}}
+    assert told.user["written_at"] is told.user["effective_by"] is None
+
+
+def test_check_mode_plans_nothing_for_who_is_blocked_already(lab):
+    lab.wire.expect(find(BLOCKED))
+
+    told = lab.run(MODULE, check=True, users=UPN, state="blocked")
+
+    assert (told.statuses, told.changed) == (["unchanged"], False)
+
+
+def test_a_write_that_is_not_seen_within_verify_timeout_is_accepted_not_verified_and_no_failure(lab):
+    lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False))
+    lab.wire.expect_each(*[read(JANE)] * 5)  # at once, then after 0.5, 1, 2 and 1.5 s more
+
+    told = lab.run(MODULE, users=UPN, state="blocked", verify_timeout=5)
+
+    assert (told.user["status"], told.changed, told.failed) == ("accepted", True, False)
+    assert told.user["after"] == {"account_enabled": True}
+    assert told.user["effective_by"] == later(hours=24)
+    assert (lab.clock.naps, lab.clock.passed) == ([0.5, 1.0, 2.0, 1.5], 5.0)
+
+
+def test_a_write_that_a_lagging_replica_shows_late_is_verified(lab):
+    lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False), read(JANE), read(JANE), read(BLOCKED))
+
+    told = lab.run(MODULE, users=UPN, state="blocked")
+
+    assert (told.statuses, lab.clock.passed) == (["verified"], 1.5)
+
+
+def test_a_leaver_who_is_not_found_when_read_back_is_accepted_not_failed(lab):
+    gone = read(JANE).but(forbidden())
+    lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False), gone)
+
+    told = lab.run(MODULE, users=UPN, state="blocked", verify_timeout=0)
+
+    assert (told.statuses, told.failed) == (["accepted"], False)
+
+
+def test_one_leavers_failure_never_stops_the_others_and_fails_the_module_with_all_records(lab):
+    ann, bob, cid = crowd(3)
+    lab.wire.expect(find(ann), find("nobody@contoso.com"), find(bob), find(cid))
+    lab.wire.expect(find_deleted("nobody@contoso.com"))
+    lab.wire.expect(find_by_address("nobody@contoso.com"))
+    lab.wire.expect(administrators())
+    lab.wire.expect(enable(ann, False), enable(bob, False).but(forbidden()), enable(cid, False))
+    lab.wire.expect(*[read({**one, "accountEnabled": False}) for one in (ann, cid)])
+    lab.wire.expect(roles(bob))
+
+    names = [ann["userPrincipalName"], "nobody@contoso.com", bob["userPrincipalName"], cid["userPrincipalName"]]
+    told = lab.run(MODULE, users=names, state="blocked")
+
+    assert [(one["user"], one["status"]) for one in told.users] == list(
+        zip(names, ["verified", "failed", "failed", "verified"], strict=True)
+    )
+    assert told.failed
+    assert told.changed
+    assert told.msg.startswith("4 users: 2 verified, 2 failed. ")
+    assert "nobody@contoso.com" in told.msg
+    assert names[2] in told.msg
+    assert list(told.result["diff"]["after"]) == [names[0], names[3]]
+
+
+def test_forty_five_leavers_travel_in_batches_and_each_has_one_record_in_the_order_asked_for(lab):
+    everybody = crowd(45)
+    lab.wire.expect(*map(find, everybody))
+    lab.wire.expect(administrators())
+    lab.wire.expect(*[enable(one, False) for one in everybody])
+    lab.wire.expect(*[read({**one, "accountEnabled": False}) for one in everybody])
+
+    told = lab.run(MODULE, users=[one["userPrincipalName"] for one in everybody], state="blocked")
+
+    assert [one["id"] for one in told.users] == [one["id"] for one in everybody]
+    assert set(told.statuses) == {"verified"}
+    assert len(lab.wire.to("graph.microsoft.com")) == 3 + 1 + 3 + 3
+    assert len(lab.entra.asked_for("token")) == 1
+
+
+def test_a_guest_is_blocked_like_everybody_else(lab):
+    ann = guest("ann")
+    lab.wire.expect_each(find(ann), administrators(), enable(ann, False), read({**ann, "accountEnabled": False}))
+
+    assert lab.run(MODULE, users=ann["userPrincipalName"], state="blocked").statuses == ["verified"]
+
+
+def test_a_synced_account_that_the_cloud_blocks_carries_the_note(lab):
+    synced = {**JANE, "onPremisesSyncEnabled": True}
+    lab.wire.expect_each(find(synced), administrators(), enable(JANE, False), read({**synced, "accountEnabled": False}))
+
+    told = lab.run(MODULE, users=UPN, state="blocked")
+
+    assert told.user["status"] == "verified"
+    assert "disable it in Active Directory too" in told.user["note"]
+
+
+def test_a_synced_account_that_the_cloud_refuses_fails_with_the_note_and_what_to_do(lab):
+    synced = {**JANE, "onPremisesSyncEnabled": True}
+    lab.wire.expect_each(find(synced), administrators(), enable(JANE, False).but(mastered_on_premises()))
+
+    told = lab.run(MODULE, users=UPN, state="blocked")
+
+    assert (told.user["status"], told.user["changed"]) == ("failed", False)
+    assert "disable it in Active Directory too" in told.user["note"]
+    assert told.user["error"]["code"] == "Request_BadRequest"
+    assert "Active Directory" in told.user["error"]["hint"]
+
+
+# --- left_at ---
+
+
+def test_who_leaves_later_is_not_due_and_not_written(lab):
+    lab.wire.expect(find(JANE))
+
+    told = lab.run(MODULE, users=[{"user": UPN, "left_at": later(seconds=1)}], state="blocked")
+
+    assert (told.user["status"], told.changed, told.failed) == ("not_due", False, False)
+    assert later(seconds=1) in told.user["note"]
+
+
+@pytest.mark.parametrize("left_at", [later(), later(hours=-1), "2026-11-20T17:00:00+01:00"])
+def test_who_has_left_by_microsofts_clock_is_written(lab, left_at):
+    lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False), read(BLOCKED))
+
+    assert lab.run(MODULE, users=[{"user": UPN, "left_at": left_at}], state="blocked").statuses == ["verified"]
+
+
+def test_allowing_does_not_look_at_left_at(lab):
+    lab.wire.expect_each(find(BLOCKED), enable(JANE, True), read(JANE))
+
+    told = lab.run(MODULE, users=[{"user": UPN, "left_at": later(days=9)}], state="allowed")
+
+    assert told.statuses == ["verified"]
+
+
+# --- 403 has one text for several reasons ---
+
+
+def explain_forbidden(lab, leaver, *, roles_turn):
+    lab.wire.expect_each(find(leaver), administrators(), enable(leaver, False).but(forbidden()), roles_turn)
+    told = lab.run(MODULE, users=leaver["userPrincipalName"], state="blocked")
+    error = told.user["error"]
+    assert (told.user["status"], told.user["changed"]) == ("failed", False)
+    assert (error["code"], error["request_id"]) == ("Authorization_RequestDenied", "req-0001")
+    assert "Could not block sign-in of jane.doe@contoso.com" in error["message"]
+    return error["hint"]
+
+
+def test_forbidden_since_the_token_lacks_the_permission(lab):
+    lab.entra.permissions["https://graph.microsoft.com"] = ("User.Read.All", "User.RevokeSessions.All")
+
+    hint = explain_forbidden(lab, JANE, roles_turn=roles(JANE))
+
+    assert "lacks the permission User.EnableDisableAccount.All" in hint
+
+
+@pytest.mark.parametrize("permission", ["User.ReadWrite.All", "Directory.ReadWrite.All"])
+def test_a_larger_permission_is_not_called_missing(lab, permission):
+    lab.entra.permissions["https://graph.microsoft.com"] = ("User.Read.All", permission)
+
+    assert "lacks" not in explain_forbidden(lab, JANE, roles_turn=roles(JANE))
+
+
+def test_forbidden_since_the_target_holds_a_role(lab):
+    hint = explain_forbidden(lab, JANE, roles_turn=roles(JANE, "Helpdesk Administrator"))
+
+    assert "Helpdesk Administrator" in hint
+    assert "Privileged Authentication Administrator" in hint
+
+
+def test_forbidden_since_the_target_holds_a_role_whose_name_may_not_be_read(lab):
+    hint = explain_forbidden(lab, JANE, roles_turn=roles(JANE, "x", ids_only=True))
+
+    assert "holds a directory role (role-x)" in hint
+
+
+def test_forbidden_since_the_target_is_in_a_restricted_unit(lab):
+    restricted = {**JANE, "isManagementRestricted": True}
+
+    assert "restricted management administrative unit" in explain_forbidden(lab, restricted, roles_turn=roles(JANE))
+
+
+def test_forbidden_for_no_reason_that_can_be_seen(lab):
+    hint = explain_forbidden(lab, JANE, roles_turn=roles(JANE))
+
+    assert "has the permission User.EnableDisableAccount.All" in hint
+    assert "User Administrator" in hint
+    assert "could not be read" not in hint
+
+
+def test_forbidden_and_the_roles_cannot_be_read_either(lab):
+    assert "could not be read" in explain_forbidden(lab, JANE, roles_turn=roles(JANE).but(forbidden()))
+
+
+def test_forbidden_with_a_delegated_token_that_holds_the_permission_as_scope(lab):
+    scopes = "User.Read.All User.EnableDisableAccount.All"
+    token = lab.entra.issue("https://graph.microsoft.com", roles=None, scp=scopes)
+    lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False).but(forbidden()), roles(JANE))
+
+    told = lab.run(MODULE, credential={"access_token": token}, users=UPN, state="blocked")
+
+    assert "has the permission User.EnableDisableAccount.All" in told.user["error"]["hint"]
+
+
+def test_forbidden_with_a_token_that_nobody_can_read(lab):
+    token = lab.entra.issue("https://graph.microsoft.com")
+    lab.entra._issued["https://graph.microsoft.com"].append("opaque-token")
+    lab.wire.expect_each(
+        find(JANE), administrators(), enable(JANE, False).but(forbidden()), roles(JANE, "Groups Admin")
+    )
+
+    told = lab.run(MODULE, credential={"access_token": "opaque-token"}, users=UPN, state="blocked")
+
+    assert token not in told.output
+    assert "Groups Admin" in told.user["error"]["hint"]
+
+
+# --- the last Global Administrator ---
+
+
+def test_the_last_enabled_global_administrator_is_refused(lab):
+    lab.wire.expect_each(find(JANE), administrators(JANE, person("old.boss", accountEnabled=False)))
+
+    told = lab.run(MODULE, users=UPN, state="blocked")
+
+    assert (told.user["status"], told.failed, told.changed) == ("refused", True, False)
+    assert told.user["error"]["code"] == "last_global_administrator"
+
+
+def test_both_of_the_last_two_global_administrators_are_refused_and_the_others_are_blocked(lab):
+    ann, bob, cid = crowd(3)
+    lab.wire.expect(*map(find, (ann, bob, cid)))
+    lab.wire.expect_each(administrators(ann, cid), enable(bob, False), read({**bob, "accountEnabled": False}))
+
+    told = lab.run(MODULE, users=[one["userPrincipalName"] for one in (ann, bob, cid)], state="blocked")
+
+    assert told.statuses == ["refused", "verified", "refused"]
+
+
+def test_a_global_administrator_is_blocked_while_another_one_stays(lab):
+    lab.wire.expect_each(find(JANE), administrators(JANE, person("boss")), enable(JANE, False), read(BLOCKED))
+
+    assert lab.run(MODULE, users=UPN, state="blocked").statuses == ["verified"]
+
+
+def test_an_application_that_holds_the_role_is_nobody_who_stays(lab):
+    holders = administrators(JANE)
+    application = {"@odata.type": "#microsoft.graph.servicePrincipal", "id": "5ea1", "accountEnabled": True}
+    holders.reply.json["value"].append(application)
+    lab.wire.expect_each(find(JANE), holders)
+
+    assert lab.run(MODULE, users=UPN, state="blocked").statuses == ["refused"]
+
+
+def test_where_the_administrators_cannot_be_read_every_holder_of_a_role_is_refused(lab):
+    ann, bob, cid = crowd(3)
+    lab.wire.expect(*map(find, (ann, bob, cid)))
+    lab.wire.expect(administrators().but(forbidden()))
+    lab.wire.expect(roles(ann, "Reader"), roles(bob), roles(cid).but(forbidden()))
+    lab.wire.expect_each(enable(bob, False), read({**bob, "accountEnabled": False}))
+
+    told = lab.run(MODULE, users=[one["userPrincipalName"] for one in (ann, bob, cid)], state="blocked")
+
+    assert told.statuses == ["refused", "verified", "refused"]
+    assert told.users[0]["error"]["code"] == "administrators_unread"
+    assert "RoleManagement.Read.Directory" in told.users[0]["error"]["hint"]
+
+
+def test_check_mode_refuses_the_last_global_administrator_too(lab):
+    lab.wire.expect_each(find(JANE), administrators(JANE))
+
+    assert lab.run(MODULE, check=True, users=UPN, state="blocked").statuses == ["refused"]
+
+
+# --- the outcome of a write is not known ---
+
+
+def test_a_block_whose_answer_is_lost_but_that_was_carried_out_is_not_sent_again(lab):
+    lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False).but(fault(504)), read(BLOCKED))
+
+    told = lab.run(MODULE, users=UPN, state="blocked")
+
+    assert (told.user["status"], told.user["error"]) == ("verified", None)
+    assert len(lab.wire.writes) == 1
+
+
+def test_a_block_that_a_fault_swallowed_is_looked_for_and_sent_again(lab):
+    lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False).but(fault(503)), read(JANE))
+    lab.wire.expect_each(enable(JANE, False), read(BLOCKED))
+
+    assert lab.run(MODULE, users=UPN, state="blocked").statuses == ["verified"]
+    assert lab.clock.naps == [1.0]
+
+
+def test_a_block_that_no_answer_confirms_fails_and_may_have_changed_something(lab):
+    lab.wire.expect_each(find(JANE), administrators())
+    lab.wire.expect_each(*[enable(JANE, False).but(fault(503)), read(JANE)] * 3)
+
+    told = lab.run(MODULE, users=UPN, state="blocked", retry_timeout=3)
+
+    assert (told.user["status"], told.user["changed"], told.changed) == ("failed", True, True)
+    assert "run again" in told.user["error"]["hint"]
+    assert lab.clock.naps == [1.0, 2.0]
+
+
+def test_a_refusal_after_an_unknown_outcome_does_not_prove_that_nothing_was_changed(lab):
+    lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False).but(fault(503)), read(JANE))
+    lab.wire.expect_each(enable(JANE, False).but(forbidden()), roles(JANE))
+
+    told = lab.run(MODULE, users=UPN, state="blocked")
+
+    assert (told.user["status"], told.user["changed"]) == ("failed", True)
