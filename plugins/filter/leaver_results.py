@@ -25,6 +25,11 @@ options:
     type: list
     elements: str
     required: true
+  protocols:
+    description: The mailbox protocols that were looked at. Unless it is all of them, no owner of a mailbox is called contained.
+    type: list
+    elements: str
+    default: [all]
   runs:
     description: For each step that was run C(step), C(users) who were to go through it, and C(result) as registered.
     type: list
@@ -64,11 +69,12 @@ Records = t.Sequence[t.Mapping[str, t.Any]]
 def leaver_results(
     opening: Records,
     steps: t.Sequence[str],
+    protocols: t.Sequence[str] = ("all",),
     runs: Records = (),
     closing: Records = (),
     refused: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
 ) -> list[dict[str, t.Any]]:
-    return results(opening, steps=steps, runs=runs, closing=closing, refused=refused)
+    return results(opening, steps=steps, protocols=protocols, runs=runs, closing=closing, refused=refused)
 
 
 class FilterModule:

@@ -51,6 +51,9 @@ _HINTS = {
     7000112: "The application is disabled in this tenant: enable it under Enterprise applications.",
     7000218: "The application needs a secret, a certificate or a federated token.",
     70021: "No federated credential of this application matches the issuer, subject and audience of the token.",
+    700211: "No federated credential of this application matches the issuer of the token.",
+    700212: "No federated credential of this application matches the audience of the token.",
+    700213: "No federated credential of this application matches the subject of the token.",
     500011: "The tenant does not know this service: it has no Exchange Online, or the address is wrong. "
     "Leave the protocols step out for such a tenant.",
 }

@@ -17,7 +17,8 @@ import io
 import textwrap
 import typing as t
 
-from ._leavers import NOT_APPLICABLE, OPEN, SHUT, STEPS, UNKNOWN, doors_of
+from ._exchange import PROTOCOLS
+from ._leavers import NOT_APPLICABLE, OPEN, SHUT, STEPS, UNKNOWN, Protocols, doors_of
 
 Record = t.Mapping[str, t.Any]
 
@@ -92,8 +93,7 @@ def plan(opening: t.Sequence[Record], *, allow_admins: bool, max_users: int | No
     if max_users is not None and len(write) > max_users:
         error = _error(
             "max_users",
-            f"{len(write)} leavers would be written, more than offboard_employee_max_users ({max_users}); "
-            "nothing was sent.",
+            f"Leavers to be written: {len(write)}, more than offboard_employee_max_users ({max_users}); nothing was sent.",
             "Check the list; if it is meant, raise the limit.",
         )
         refused.update({leaver["user"]: error for leaver in write})
@@ -141,6 +141,7 @@ def results(
     opening: t.Sequence[Record],
     *,
     steps: t.Sequence[str],
+    protocols: t.Sequence[str] = ("all",),
     runs: t.Sequence[Record] = (),
     closing: t.Sequence[Record] = (),
     refused: t.Mapping[str, Record] | None = None,
@@ -156,8 +157,9 @@ def results(
     for run in runs:
         for record in run["result"].get("users") or _for_everyone(run):
             told.setdefault(record["id"], {})[run["step"]] = record
+    unseen = [name for name in PROTOCOLS if name not in Protocols.parse(protocols).names]
     return [
-        _result(one, last.get(one["id"], one), told.get(one["id"], {}), (refused or {}).get(one["id"]), steps)
+        _result(one, last.get(one["id"], one), told.get(one["id"], {}), (refused or {}).get(one["id"]), steps, unseen)
         for one in opening
     ]
 
@@ -171,7 +173,12 @@ def _for_everyone(run: Record) -> list[Record]:
 
 
 def _result(
-    opening: Record, last: Record, told: t.Mapping[str, Record], refused: Record | None, steps: t.Sequence[str]
+    opening: Record,
+    last: Record,
+    told: t.Mapping[str, Record],
+    refused: Record | None,
+    steps: t.Sequence[str],
+    unseen: t.Sequence[str],
 ) -> dict[str, t.Any]:
     entries = {}
     for step in STEPS:
@@ -186,6 +193,8 @@ def _result(
             elif state == OPEN:
                 opened.append(name)
     skipped = [step for step in STEPS if step not in steps]
+    if (last["before"] or {}).get("protocols"):  # there is a mailbox, and some of its doors were not asked for
+        skipped += unseen
     status = _status(opening, entries, opened, unconfirmed, skipped)
     return {
         "user": opening["user"],
@@ -258,6 +267,9 @@ def _status(
 
 def in_doubt(closing: t.Sequence[Record], runs: t.Sequence[Record]) -> list[str]:
     """Leavers whom every step called done and whose doors a later read calls open: a replica that lags, most likely."""
+    # Password and sessions are judged by what all three steps at Graph leave together.
+    together = {"password", "sessions", "signin"} <= {run["step"] for run in runs}
+    judged = [step for step in STEPS if together or step in ("signin", "protocols")]
     undone = {
         record["id"]
         for run in runs
@@ -267,8 +279,12 @@ def in_doubt(closing: t.Sequence[Record], runs: t.Sequence[Record]) -> list[str]
     return [
         str(one["id"] or one["user"])
         for one in closing
-        if one["id"] not in undone and (one["open"] or one["status"] == "failed")
+        if one["id"] not in undone and (one["status"] == "failed" or _open_among(judged, one))
     ]
+
+
+def _open_among(steps: t.Sequence[str], one: Record) -> bool:
+    return any(OPEN in doors_of(step, one["doors"]).values() for step in steps)
 
 
 def failures(leavers: t.Sequence[Record], *, fail_on_open: bool) -> list[str]:
@@ -298,7 +314,6 @@ def _errors(one: Record) -> list[Record]:
 
 # Ansible shows a list of lines with ten more columns around each: together they fit 100.
 _WIDTH = 88
-_REASON_WIDTH = 76
 _MANY = 20
 
 
@@ -315,7 +330,13 @@ def table(leavers: t.Sequence[Record]) -> list[str]:
     lines = [f"{contained} of {len(leavers)} {'leaver is' if len(leavers) == 1 else 'leavers are'} contained"]
     for one in shown:
         lines += _rows(one)
-    return [line if len(line) <= _WIDTH else line[: _WIDTH - 3] + "..." for line in lines]
+    return [part for line in lines for part in _folded(line)]
+
+
+def _folded(line: str) -> list[str]:
+    """A line that is too long goes on below itself, a little further in."""
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(line, _WIDTH, subsequent_indent=indent) if len(line) > _WIDTH else [line]
 
 
 _VERDICTS = {
@@ -337,7 +358,7 @@ def _rows(one: Record) -> list[str]:
         lines.append(_row(one, step, entry))
     for error in _errors(one):
         reason = " ".join(filter(None, (error["message"], error["hint"])))
-        lines += textwrap.wrap(reason, _REASON_WIDTH, initial_indent="  ! ", subsequent_indent="    ")
+        lines.append(f"  ! {reason}")
     return lines
 
 

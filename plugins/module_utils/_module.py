@@ -169,6 +169,8 @@ def run_module(work: t.Callable[[Run], list[dict[str, t.Any]]], spec: dict[str, 
         "msg": summary(records),
         "users": records,
         "diff": _diff(records),
+        # A role cannot see it otherwise: ansible_check_mode knows the command line, not the keyword of a play or task.
+        "check_mode": module.check_mode,
     }
     if any(one["status"] in ("failed", "refused") for one in records):
         module.fail_json(**result)

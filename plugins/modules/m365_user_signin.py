@@ -60,6 +60,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+check_mode:
+  description: Whether this was check mode.
+  type: bool
+  returned: always
+  sample: false
 msg:
   description: What came of it, in one line.
   type: str

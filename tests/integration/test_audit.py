@@ -1,0 +1,168 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The audit: exactly the open doors, with a credential that can only read, without ever writing."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from simulator import Tenant
+from simulator.directory import User, timestamp
+
+from .support import AUDIT, SWITCHES, Player, ago, moment, open_doors, snapshot, touched
+
+WIDTH = 100
+# As long as Entra allows.
+LONG_UPN = f"{'long.name.' * 6}long@{'subdomain.' * 4}contoso.com"
+
+
+def _shut(
+    user: User, *, reset_ago: timedelta = timedelta(days=1), revoked_after: timedelta = timedelta(seconds=3)
+) -> None:
+    """As our four steps would leave somebody, some time ago."""
+    reset = user._directory.now() - reset_ago
+    user.update(
+        {
+            "accountEnabled": False,
+            "lastPasswordChangeDateTime": timestamp(reset),
+            "signInSessionsValidFromDateTime": timestamp(reset + revoked_after),
+        }
+    )
+    if user.mailbox:
+        user.mailbox.update({switch: name == "smtp_auth" for name, switch in SWITCHES.items()})
+
+
+def _stage(tenant: Tenant) -> dict[str, str]:
+    """All sorts of half-open doors. Returns C(left_at) of those who have one."""
+    user = tenant.directory.user
+    for key in ("jane", "john", "maria", "ahmed", "wei", "olga", "synced", "admin", "umlaut"):
+        _shut(user(key))
+    user("john").mailbox["ActiveSyncEnabled"] = True
+    user("maria")["accountEnabled"] = True
+    user("ahmed").mailbox["SmtpClientAuthenticationDisabled"] = None
+    # Signed out hours after the reset: by whom, and for what?
+    _shut(user("pierre"), reset_ago=timedelta(days=2), revoked_after=timedelta(hours=5))
+    # Shut, and after that the mailbox was opened again, in part.
+    user("olga").mailbox.update({"EwsEnabled": None, "OneWinNativeOutlookEnabled": True})
+    # A password changed after the sign-out.
+    _shut(user("member"), revoked_after=timedelta(seconds=-3))
+    # What is hard to fit into a table.
+    user("html")["userPrincipalName"] = LONG_UPN
+    user("sam1").mailbox["ActiveSyncEnabled"] = False
+    # Offboarded before they left, and after.
+    return {"wei": ago(hours=1), "jane": ago(days=2), "pierre": ago(days=2, hours=-2)}
+
+
+def test_audit_tells_exactly_the_open_doors(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+    left_at = _stage(tenant)
+    users = tenant.directory.everyone()
+    asked = [{"user": user.upn, "left_at": left_at[user.key]} if user.key in left_at else user.upn for user in users]
+    before = snapshot(tenant)
+    report = tmp_path / "evidence" / "doors.json"
+    report.parent.mkdir()
+    expected = {
+        user.key: open_doors(user, moment(left_at[user.key]) if user.key in left_at else None) for user in users
+    }
+    # The stage is of use only if there is everything on it.
+    assert {"jane", "synced", "umlaut", "offboarded"} == {key for key, doors in expected.items() if not doors} - {
+        "admin"
+    }
+    assert expected["john"] == ["activesync"]
+    assert expected["ahmed"] == ["smtp_auth"]
+    assert expected["olga"] == ["ews", "new_outlook"]
+    assert expected["wei"] == ["password", "sessions"]
+    assert expected["pierre"] == ["password"]
+    assert expected["member"] == ["password", "sessions"]
+
+    played = play(AUDIT, app="auditor", leavers=asked, offboard_employee_report_path=str(report))
+
+    assert tenant.journal.writes() == []
+    assert touched(before, tenant) == set()
+    assert {entry.status for entry in tenant.journal if entry.listener == "graph"} == {200}
+    found = {leaver["user"]: leaver for leaver in played.leavers()}
+    assert {user.key: found[user.upn]["open"] for user in users} == expected
+    for user in users:
+        leaver = found[user.upn]
+        assert leaver["contained"] is (expected[user.key] == []), user.key
+        assert (leaver["unconfirmed"], leaver["not_looked_at"]) == ([], [])
+    assert played.returncode == 2
+    assert played.recap()["changed"] == 0
+    _judge_failure(played.failure(), {user.upn: expected[user.key] for user in users if expected[user.key]})
+    contained = sum(not doors for doors in expected.values())
+    assert played.table()[0] == f"{contained} of {len(users)} leavers are contained"
+    _judge_width(played.stdout, played.table())
+    (line,) = [line for line in played.table() if line.startswith("long.name.")]
+    assert line.endswith("OPEN")
+    _judge_report(report, played.leavers(), check_mode=False)
+
+    # With --check it is the same, and open doors need not fail it. The earlier report is kept.
+    kept = report.read_bytes()
+    tenant.journal.clear()
+
+    checked = play(
+        AUDIT,
+        "--check",
+        app="auditor",
+        leavers=asked,
+        offboard_employee_report_path=str(report),
+        offboard_employee_fail_on_open=False,
+    )
+
+    assert checked.returncode == 0, checked.output
+    assert checked.recap()["changed"] == 0
+    assert tenant.journal.writes() == []
+    assert [leaver["open"] for leaver in checked.leavers()] == [leaver["open"] for leaver in played.leavers()]
+    assert report.read_bytes() == kept
+    (other,) = set(report.parent.iterdir()) - {report}
+    assert re.fullmatch(r"doors-20\d{6}T\d{6}Z\.json", other.name)
+    assert f"Report: {other}" in checked.stdout
+    _judge_report(other, checked.leavers(), check_mode=True)
+
+
+def _judge_failure(message: str, expected: dict[str, list[str]]) -> None:
+    told = dict(line.split(": open: ") for line in message.splitlines())
+    assert {name: doors.split(", ") for name, doors in told.items()} == expected
+
+
+def _judge_width(stdout: str, table: list[str]) -> None:
+    """What people see of the table, with all that Ansible puts around it."""
+    begin = next(i for i, line in enumerate(stdout.splitlines()) if table[0] in line)
+    shown = stdout.splitlines()[begin : begin + len(table)]
+    assert table[-1] in shown[-1]
+    assert [line for line in shown if len(line) > WIDTH] == []
+
+
+def _judge_report(path: Path, leavers: list[dict[str, Any]], *, check_mode: bool) -> None:
+    assert path.stat().st_mode & 0o777 == 0o600
+    report = json.loads(path.read_text())
+    assert report["hosts"] == {"localhost": leavers}
+    assert report["check_mode"] is check_mode
+    moment(report["written_at"])
+
+
+def test_audit_of_ten_thousand(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+    crowd = tenant.directory.add_crowd(10_000)
+    for user in crowd:
+        _shut(user)
+    crowd[4_999].mailbox["PopEnabled"] = True
+    crowd[9_999]["accountEnabled"] = True
+    table = tmp_path / "leavers.csv"
+    table.write_text("name,user\n" + "".join(f'"{user.key}, X","{user.upn}"\n' for user in crowd))
+
+    played = play(AUDIT, app="auditor", leavers_file=str(table))
+
+    assert played.returncode == 2
+    assert tenant.journal.writes() == []
+    leavers = played.leavers()
+    assert [leaver["id"] for leaver in leavers] == [user.id for user in crowd]
+    assert {leaver["user"]: leaver["open"] for leaver in leavers if not leaver["contained"]} == {
+        crowd[4_999].upn: ["pop"],
+        crowd[9_999].upn: ["password", "sessions", "signin"],
+    }
+    # Batches of 20 for Graph and of 10 for Exchange, and a token for each of them.
+    assert len(tenant.journal.singles()) <= 10_000 / 20 + 10_000 / 10 + 2 * 2

@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What cannot be shut stays open and is named, all else is shut, and the next run is the rest of it."""
+
+from __future__ import annotations
+
+from simulator import Fault, Tenant
+
+from .support import OFFBOARD, STEPS, SWITCHES, Player, open_doors, writes
+
+IMPATIENT = {"M365_RETRY_TIMEOUT": "2", "M365_VERIFY_TIMEOUT": "2"}
+# The leaver whose step meets a service that is down, and which of their doors are open then.
+# Without the other of the two, neither reset nor sign-out proves anything.
+DOWN = {
+    "jane": ("password", r"/users/[^/]+$", ["password", "sessions"]),
+    "john": ("sessions", r"/revokeSignInSessions$", ["password", "sessions"]),
+    "maria": ("protocols", r"/InvokeCommand$", list(SWITCHES)),
+}
+
+
+def test_a_step_that_fails_keeps_no_other_from_being_done(tenant: Tenant, play: Player) -> None:
+    users = {key: tenant.directory.user(key) for key in (*DOWN, "ahmed", "olga")}
+    faults = {
+        key: Fault(user=users[key].id, path=path, writes=True, nth=(1, 99), status=503)
+        for key, (_, path, _) in DOWN.items()
+    }
+    # Password and sign-in are both a PATCH: only the first of them, which is not worth another try.
+    faults["jane"] = Fault(user=users["jane"].id, method="PATCH", status=503, nth=1, headers={"Retry-After": "60"})
+    # Done, but nobody hears of it.
+    lost = Fault(user=users["ahmed"].id, method="PATCH", close="after", nth=1)
+    tenant.faults.add(*faults.values(), lost)
+
+    played = play(OFFBOARD, leavers=[user.upn for user in users.values()], environment=IMPATIENT)
+
+    assert played.returncode == 2
+    assert all(fault.struck for fault in (*faults.values(), lost))
+    leavers = dict(zip(users, played.leavers(), strict=True))
+    for key, (step, _, doors) in DOWN.items():
+        leaver = leavers[key]
+        statuses = {name: entry["status"] for name, entry in leaver["steps"].items()}
+        assert statuses == {**dict.fromkeys(STEPS, "verified"), step: "failed"}, key
+        assert leaver["open"] == open_doors(users[key]) == doors, key
+        assert (leaver["status"], leaver["contained"]) == ("failed", False)
+        assert f"{leaver['user']}: open: {', '.join(doors)}" in played.failure()
+        assert leaver["steps"][step]["error"]["code"]
+    for key in ("ahmed", "olga"):
+        assert leavers[key]["contained"], key
+        assert open_doors(users[key]) == []
+    assert len(set(users["ahmed"].passwords)) == 1
+
+    tenant.faults.clear()
+    tenant.journal.clear()
+
+    again = play(OFFBOARD, leavers=[user.upn for user in users.values()])
+
+    assert again.returncode == 0, again.output
+    assert all(leaver["contained"] for leaver in again.leavers())
+    assert {key for key, _ in writes(tenant)} == set(DOWN)
+    assert ("maria", "password") not in writes(tenant)
+
+
+def test_exchange_is_down(tenant: Tenant, play: Player) -> None:
+    jane = tenant.directory.user("jane")
+    tenant.faults.add(Fault(listener="exchange", close="before"))
+
+    played = play(OFFBOARD, leavers=jane.upn, environment=IMPATIENT)
+
+    assert played.returncode == 2
+    leaver = played.leaver()
+    assert [entry["status"] for entry in leaver["steps"].values()] == ["verified", "verified", "verified", "failed"]
+    # Not known to be open, not known to be shut.
+    assert (leaver["open"], leaver["unconfirmed"], leaver["contained"]) == ([], list(SWITCHES), False)
+    assert open_doors(jane) == list(SWITCHES)
+    assert f"{jane.upn}: unconfirmed: {', '.join(SWITCHES)}" in played.failure()
+
+    tenant.faults.clear()
+    tenant.journal.clear()
+
+    again = play(OFFBOARD, leavers=jane.upn)
+
+    assert again.leaver()["contained"], again.output
+    assert writes(tenant) == [("jane", "protocols")]
+
+
+def test_tenant_without_exchange(tenant: Tenant, play: Player) -> None:
+    tenant.directory.has_exchange = False
+    jane = tenant.directory.user("jane")
+
+    played = play(OFFBOARD, leavers=jane.upn)
+
+    assert played.returncode == 2
+    leaver = played.leaver()
+    assert [entry["status"] for entry in leaver["steps"].values()] == ["verified", "verified", "verified", "failed"]
+    assert leaver["steps"]["protocols"]["error"]["code"] == "AADSTS500011"
+    assert "Leave the protocols step out for such a tenant" in played.failure()
+    assert jane["accountEnabled"] is False
+
+    again = play(OFFBOARD, leavers=jane.upn, offboard_employee_steps=["password", "sessions", "signin"])
+
+    assert again.returncode == 0, again.output
+    assert again.recap()["changed"] == 0
+    leaver = again.leaver()
+    assert (leaver["status"], leaver["not_looked_at"], leaver["contained"]) == ("partial", ["protocols"], False)

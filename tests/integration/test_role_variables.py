@@ -1,0 +1,160 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the variables of the role do, and what is said when they cannot be meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simulator import Tenant
+
+from .support import OFFBOARD, STEPS, SWITCHES, Player, a_play, ago, open_doors, snapshot, touched, writes
+
+# Host: its variables beside those that every host has, and the sentence that has to come.
+MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown_step": ({"offboard_employee_steps": ["signin", "licence"]}, "licence"),
+    "no_step": ({"offboard_employee_steps": []}, "offboard_employee_steps must name a step"),
+    "unknown_protocol": ({"offboard_employee_protocols": ["owa", "fax"]}, "unknown protocols: fax"),
+    "no_protocol": ({"offboard_employee_protocols": []}, "no protocol is named"),
+    "no_batch": ({"offboard_employee_batch_size": 0}, "offboard_employee_batch_size must be 1 or more"),
+    "below_no_users": ({"offboard_employee_max_users": -1}, "offboard_employee_max_users 0 or more"),
+    "words_for_a_number": ({"offboard_employee_max_users": "many"}, "offboard_employee_max_users"),
+    "report_suffix": ({"offboard_employee_report_path": "a.docx"}, "a.docx"),
+    "one_report_of_two": ({"offboard_employee_report_path": ["a.json", "b"]}, "only .json is known"),
+    "date": ({"left_at": "2026-03-01"}, "Write it with its offset, as 2026-11-20T17:00:00+01:00"),
+    "no_offset": ({"left_at": "2026-03-01T17:00:00"}, "no moment with an offset"),
+    "no_time": ({"left_at": "yesterday"}, "'yesterday' is no moment with an offset"),
+    "own_left_at": ({"leavers": [{"user": "jane.doe@contoso.com", "left_at": "17:00"}]}, "users[0]: left_at '17:00'"),
+    "nobody": ({"leavers": []}, "users is empty"),
+    "nothing": ({"leavers": ""}, "users"),
+    "null": ({"leavers": ["jane.doe@contoso.com", None]}, "users[1]: empty"),
+    "empty": ({"leavers": ["", "jane.doe@contoso.com"]}, "users[0]: empty"),
+    "blank": ({"leavers": ["jane.doe@contoso.com", " \n"]}, "users[1]: empty"),
+    "number": ({"leavers": [4711]}, "users[0]: int instead of a name"),
+    "display_name": ({"leavers": ["Jane Doe"]}, "'Jane Doe' is neither a user principal name nor an object id"),
+    "two_mistakes": ({"leavers": ["Jane", "jane.doe@contoso.com", "Doe"]}, "users[2]: 'Doe' is neither"),
+    "unknown_key": ({"leavers": [{"user": "jane.doe@contoso.com", "leaves": "now"}]}, "unknown leaves"),
+    "no_user": ({"leavers": [{"left_at": "2026-03-01T17:00:00Z"}]}, "users[0]: empty"),
+}
+
+
+def test_mistakes_are_told_before_anything_is_sent(tenant: Tenant, play: Player) -> None:
+    hosts = {host: {"leavers": "jane.doe@contoso.com", **variables} for host, (variables, _) in MISTAKES.items()}
+
+    played = play(OFFBOARD, hosts=hosts)
+
+    assert {host: text for host, (_, text) in MISTAKES.items() if text not in played.failure(host)} == {}
+    assert "Traceback" not in played.output
+    assert list(tenant.journal) == []
+    assert all(played.recap(host)["changed"] == 0 for host in hosts)
+
+
+def test_parts_of_the_whole(tenant: Tenant, play: Player) -> None:
+    """Some steps, some protocols, not too many users: each host has another selection."""
+    user = tenant.directory.user
+    hosts: dict[str, dict[str, Any]] = {
+        "block": {"leavers": user("jane").upn, "offboard_employee_steps": ["protocols", "signin"]},
+        "two_protocols": {"leavers": user("john").upn, "offboard_employee_protocols": ["imap", "owa"]},
+        "too_many": {"leavers": [user(key).upn for key in ("ahmed", "wei", "olga")], "offboard_employee_max_users": 2},
+        # Who is contained already, does not count.
+        "just_enough": {
+            "leavers": [user(key).upn for key in ("offboarded", "pierre")],
+            "offboard_employee_max_users": 1,
+        },
+        "none_allowed": {"leavers": user("member").upn, "offboard_employee_max_users": 0},
+    }
+    before = snapshot(tenant)
+
+    played = play(OFFBOARD, hosts=hosts)
+
+    assert touched(before, tenant) == {"jane", "john", "pierre"}
+
+    assert [step for key, step in writes(tenant) if key == "jane"] == ["signin", "protocols"]
+    jane = played.leaver("block")
+    assert (jane["status"], jane["contained"], jane["open"]) == ("partial", False, [])
+    assert jane["not_looked_at"] == ["password", "sessions"]
+    assert list(jane["steps"]) == ["signin", "protocols"]
+    assert played.recap("block")["failed"] == 0
+
+    assert {name for name, switch in SWITCHES.items() if user("john").mailbox[switch] is False} == {"imap", "owa"}
+    john = played.leaver("two_protocols")
+    assert john["open"] == []
+    assert list(john["steps"]["protocols"]["after"]) == ["owa", "imap"]
+
+    for key, leaver in zip(("ahmed", "wei", "olga"), played.leavers("too_many"), strict=True):
+        assert leaver["status"] == "refused"
+        assert leaver["open"] == open_doors(user(key))
+        assert {entry["status"] for entry in leaver["steps"].values()} == {"refused"}
+    assert "3 leavers would be written, more than offboard_employee_max_users (2)" in played.failure("too_many")
+    assert played.failure("too_many").count("\n") == 2
+    assert played.recap("too_many")["changed"] == 0
+
+    assert [leaver["contained"] for leaver in played.leavers("just_enough")] == [True, True]
+    assert played.recap("just_enough")["failed"] == 0
+    assert "offboard_employee_max_users (0)" in played.failure("none_allowed")
+
+
+def test_nobody_is_contained_while_a_protocol_is_on(tenant: Tenant, play: Player) -> None:
+    """Contained means that every door is known to be shut, and each protocol is one."""
+    jane = tenant.directory.user("jane")
+
+    played = play(OFFBOARD, leavers=jane.upn, offboard_employee_protocols=["owa"])
+
+    assert open_doors(jane)
+    assert not played.leaver()["contained"]
+    assert played.table()[0] == "0 of 1 leaver is contained"
+
+
+def test_check_mode_is_not_limited(tenant: Tenant, play: Player) -> None:
+    crowd = tenant.directory.add_crowd(30)
+
+    played = play(OFFBOARD, "--check", leavers=[user.upn for user in crowd], offboard_employee_batch_size=20)
+
+    assert tenant.journal.writes() == []
+    assert played.recap()["changed"] == 2 * len(STEPS)
+    for leaver in played.leavers():
+        assert [entry["status"] for entry in leaver["steps"].values()] == ["planned"] * 4
+
+
+def test_protected_users_of_options_and_environment_are_added_together(tenant: Tenant, play: Player) -> None:
+    keys = ["jane", "john", "maria", "alias"]
+    users = [tenant.directory.user(key) for key in keys]
+    protected = [users[0].upn.upper(), "anna.meyer@contoso.com", "ghost@contoso.com", "Front Desk"]
+
+    played = play(
+        [
+            a_play(
+                {"name": "Offboard", "ansible.builtin.include_role": {"name": "m365.offboarding.offboard_employee"}},
+                module_defaults={"group/m365.offboarding.m365": {"protected_users": protected}},
+            )
+        ],
+        "--check",
+        offboard_employee_leavers=[user.upn for user in users],
+        offboard_employee_steps=["signin"],
+        environment={"M365_PROTECTED_USERS": f"{users[1].id.upper()}, ,"},
+        # Once by the opening read, once by the step.
+        warnings=[
+            "protected_users: ghost@contoso.com means no user of this tenant.",
+            "protected_users: Front Desk means no user of this tenant.",
+        ],
+    )
+
+    assert {key: leaver["status"] for key, leaver in zip(keys, played.leavers(), strict=True)} == {
+        "jane": "refused",
+        "john": "refused",
+        "maria": "open",
+        "alias": "refused",
+    }
+    assert tenant.journal.writes() == []
+
+
+def test_not_due_is_not_written_and_does_not_fail(tenant: Tenant, play: Player) -> None:
+    jane = tenant.directory.user("jane")
+
+    played = play(OFFBOARD, leavers=jane.upn, left_at=ago(hours=-1))
+
+    assert played.returncode == 0, played.output
+    leaver = played.leaver()
+    assert (leaver["status"], leaver["contained"], leaver["open"]) == ("not_due", False, open_doors(jane))
+    assert tenant.journal.writes() == []
