@@ -173,6 +173,7 @@ class TokenSource:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._tokens: dict[str, tuple[Token, float]] = {}
+        self._failures: dict[str, OffboardingError] = {}
         self._renewed: dict[str, float] = {}
         for name in ("client_secret", "certificate_password", "access_token", "exchange_access_token"):
             if credential.values.get(name):
@@ -186,6 +187,8 @@ class TokenSource:
         :raises OffboardingError: no token is to be had.
         """
         with self._lock:
+            if audience in self._failures:  # asked, waited for and refused: once per run is enough
+                raise self._failures[audience]
             token, ends = self._tokens.get(audience, (None, 0.0))
             if token is None or self._monotonic() > ends:
                 token = self._acquire(audience, service)
@@ -219,14 +222,21 @@ class TokenSource:
             )
 
     def _acquire(self, audience: str, service: str) -> Token:
-        if self._credential.kind == "tokens":
-            token, lifetime = self._ready_token(service), float("inf")
-        else:
-            answer = self._ask_entra(audience, service)
-            token, lifetime = Token.read(answer["access_token"]), float(answer.get("expires_in", 3600))
+        try:
+            token, lifetime = self._new_token(audience, service)
+        except OffboardingError as exc:
+            self._failures[audience] = exc
+            raise
         self._on_secret(token.value)
         self._tokens[audience] = (token, self._monotonic() + max(lifetime - self._MARGIN, lifetime / 2))
         return token
+
+    def _new_token(self, audience: str, service: str) -> tuple[Token, float]:
+        """A token, and the seconds it lives."""
+        if self._credential.kind == "tokens":
+            return self._ready_token(service), float("inf")
+        answer = self._ask_entra(audience, service)
+        return Token.read(answer["access_token"]), float(answer.get("expires_in", 3600))
 
     def _ready_token(self, service: str) -> Token:
         option = "access_token" if service == "Microsoft Graph" else "exchange_access_token"

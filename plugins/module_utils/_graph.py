@@ -147,6 +147,14 @@ class Graph(Service):
             request_id=inner.get("request-id") or answer.request_id,
         )
 
+    def digest(self, body: t.Any) -> t.Any:
+        """A user comes with dozens of service plans; only Exchange's says anything here."""
+        for user in [body, *_sequence(mapping(body).get("value"))]:
+            if "assignedPlans" in mapping(user):
+                plans = map(mapping, _sequence(user["assignedPlans"]))
+                user["assignedPlans"] = [plan for plan in plans if str(plan.get("service")).lower() == "exchange"]
+        return body
+
     @functools.cached_property
     def user_select(self) -> str:
         """The properties to ask for; the leave date only where the token may read it.

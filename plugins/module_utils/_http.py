@@ -179,6 +179,8 @@ class Transport:
         :raises NetworkError: no answer.
         """
         host = urllib.parse.urlsplit(url).hostname or url
+        if self._knocks.get(host, 0) >= _KNOCKS:
+            raise self._unreached(host, f"{host} could not be reached before.")
         began = self.clock.monotonic()
         try:
             response = self._send(method, url, host, headers=headers, params=params, data=data)
@@ -398,6 +400,7 @@ class Service:
         self._lock = threading.Lock()
         self._closed_until = {False: 0.0, True: 0.0}
         self._seen: tuple[datetime.datetime, float] | None = None
+        self._silent_since: float | None = None
 
     # --- what subclasses say ---
 
@@ -418,6 +421,10 @@ class Service:
     def explain(self, answer: Answer) -> ServiceError:
         """What an answer that is not ok says."""
         raise NotImplementedError
+
+    def digest(self, body: t.Any) -> t.Any:
+        """What to keep of an answer's body: thousands are held at once."""
+        return body
 
     def is_final(self, answer: Answer) -> bool:
         """Whether an error answer is the service's considered word whatever its status, not a passing fault."""
@@ -528,8 +535,21 @@ class Service:
             headers["Content-Type"] = "application/json"
             data = json.dumps(body).encode()
         method, url = (call.method, self.url(call, token)) if call else ("POST", self.batch_url(token))
-        response = self._transport.send(method, url, headers=headers, data=data)
+        response = self._listen(method, url, headers=headers, data=data)
         self._note_time(response.date)
+        return response
+
+    def _listen(self, method: str, url: str, **content: t.Any) -> Response:
+        """Send, unless the service has been silent for so long that it will not be heard of in this run."""
+        now, since = self.clock.monotonic(), self._silent_since
+        if since is not None and now - since > self._retry_timeout:
+            raise NetworkError(f"{self.name} has been silent for {now - since:.0f} s.", reached=False, final=True)
+        try:
+            response = self._transport.send(method, url, **content)
+        except NetworkError:
+            self._silent_since = now if since is None else since
+            raise
+        self._silent_since = None
         return response
 
     def _batch(self, calls: t.Sequence[Call], token: Token) -> dict[str, t.Any]:
@@ -540,7 +560,7 @@ class Service:
         if len(calls) == 1 or not 200 <= response.status < 300:
             if 200 <= response.status < 300 and not isinstance(body, dict) and (response.body or not calls[0].writes):
                 return [self._unreadable()]
-            return [Answer(response.status, response.headers, body, response.date)] * len(calls)
+            return [Answer(response.status, response.headers, self.digest(body), response.date)] * len(calls)
         if not isinstance(mapping(body).get("responses"), list):
             return [self._unreadable()] * len(calls)
         found: dict[str, Outcome] = {}
@@ -567,7 +587,7 @@ class Service:
         if not isinstance(status, int):
             return self._lost()
         lower = {str(name).lower(): str(value) for name, value in mapping(item.get("headers")).items()}
-        return Answer(status, lower, body, response.date)
+        return Answer(status, lower, self.digest(body), response.date)
 
     def _unreadable(self) -> NetworkError:
         return NetworkError(

@@ -86,7 +86,7 @@ def test_parts_of_the_whole(tenant: Tenant, play: Player) -> None:
         assert leaver["status"] == "refused"
         assert leaver["open"] == open_doors(user(key))
         assert {entry["status"] for entry in leaver["steps"].values()} == {"refused"}
-    assert "3 leavers would be written, more than offboard_employee_max_users (2)" in played.failure("too_many")
+    assert "Leavers to be written: 3, more than offboard_employee_max_users (2)" in played.failure("too_many")
     assert played.failure("too_many").count("\n") == 2
     assert played.recap("too_many")["changed"] == 0
 

@@ -58,7 +58,7 @@ def test_two_tenants_and_one_that_is_misconfigured(tenant: Tenant, play: Player,
     assert json.loads(report.read_text())["hosts"] == {host: played.leavers(host) for host in keys}
     assert list(tmp_path.glob("all*.json")) == [report]
     assert played.failure("contoso.com").startswith("rolf.restricted@contoso.com: open: password, sessions, signin; ")
-    told = played.told()["_run"]
+    told = played.told()["_run"]["m365_offboarding"]
     assert len(told) == 2
     assert [stats["not_contained"] for stats in told.values()].count([]) == 1
 

@@ -382,3 +382,25 @@ def test_one_leavers_fault_is_nobody_elses(w: World) -> None:
     assert contained(outcome) == [JANE, MARIA]
     assert outcome.by_name[JOHN]["status"] == "failed"
     run_again(w)
+
+
+def test_a_service_that_stays_silent_is_not_waited_for_by_every_leaver_anew(w: World) -> None:
+    people = [user.upn for user in w.tenant.directory.add_crowd(400)]
+    w.tenant.faults.add(Fault(listener="exchange", delay=30.0, close="before"))
+    began = w.clock.elapsed
+    outcome = w.offboard(people)
+    # Three module runs look at mailboxes, the closing one up to six times; one at a time, not four as in real life.
+    assert w.clock.elapsed - began < 8 * (w.retry_timeout + 2 * w.timeout)
+    assert {one["steps"]["signin"]["status"] for one in outcome.results} == {"verified"}
+    assert all(one["unconfirmed"] for one in outcome.results)
+
+
+def test_a_token_that_is_refused_is_asked_for_once_per_module_run(w: World) -> None:
+    people = [user.upn for user in w.tenant.directory.add_crowd(60)]
+    w.tenant.directory.has_exchange = False
+    outcome = w.offboard(people)
+    hints = {one["steps"]["protocols"]["error"]["hint"] for one in outcome.results}
+    assert len(hints) == 1
+    assert "Leave the protocols step out" in hints.pop()
+    refused = [e for e in sent(w, listener="entra", method="POST") if e.status == 400]
+    assert 3 <= len(refused) <= 8, "once in each run of a module that looks at mailboxes"

@@ -21,8 +21,9 @@ def find(version: str) -> str | None:
         return _real(os.path.join(sys.base_prefix, "bin", f"python{version}"), version) or sys.executable
     # A version manager puts a shim for each name on the PATH; it fails for versions that are not switched on, and
     # stands before the interpreter that would work.
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
-    places = [*os.get_exec_path(), "/usr/local/bin", "/usr/bin", *sorted(map(str, pyenv.glob("*/bin")), reverse=True)]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions").glob("*/bin")
+    neighbours = Path(sys.base_prefix).parent.glob("*/bin")
+    places = [*os.get_exec_path(), "/usr/local/bin", "/usr/bin", *sorted(map(str, (*pyenv, *neighbours)), reverse=True)]
     for place in dict.fromkeys(places):
         found = _real(os.path.join(place, f"python{version}"), version)
         if found:
