@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP := .venv/bin/python -m pip install --quiet --quiet --constraint tests/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tenant test clients docs clean
+.PHONY: help demo tenant test clients soak docs clean
 
 help: ## Tell what there is
 	@echo "make TARGET [PYTHON=/path/to/python3.11-or-newer]"
@@ -28,6 +28,9 @@ test: .venv/nox.stamp ## Run everything that has to pass
 
 clients: .venv/nox.stamp ## Let Microsoft's own clients judge (installs 500 MB)
 	@.venv/bin/python -m nox --session clients
+
+soak: .venv/simulator.stamp ## Run the role through faults, kills and thousands of generated schedules (long)
+	@PYTHONPATH=tests .venv/bin/python -m reliability $(SOAK)
 
 docs: .venv/nox.stamp ## Check the documentation
 	@.venv/bin/python -m nox --session docs-check

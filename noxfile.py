@@ -30,7 +30,7 @@ CORES = {
 OWN_CORE = "2.19" if sys.version_info < (3, 14) else "2.21"
 
 SIMULATOR = ("-r", "tests/requirements.txt")
-PYTEST = ("pytest", "pytest-xdist")
+PYTEST = ("hypothesis", "pytest", "pytest-xdist")
 
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "virtualenv"
@@ -40,12 +40,14 @@ nox.options.parallel = "auto"
 nox.options.error_on_missing_interpreters = False
 nox.options.sessions = [
     "integration",
+    "reliability",
     "molecule",
     *(f"sanity-{core}" for core in CORES),
     "importer",
     "docs-check",
     "ansible-lint",
     *(f"units-{core}" for core in CORES),
+    "simulator",
     "lint",
     "artifact",
     "changelog",
@@ -55,8 +57,17 @@ nox.options.sessions = [
 
 # Everything that pip installs on behalf of a session, those of antsibull-nox included, has the versions written there.
 os.environ["PIP_CONSTRAINT"] = str(ROOT / "tests" / "constraints.txt")
-# Nothing of what Ansible keeps for itself goes to the user's home.
-os.environ["ANSIBLE_HOME"] = tree.home("nox")["ANSIBLE_HOME"]
+# Some tools write into the user's home; they get another. What has to be known from the real one is pointed to.
+for variable, place in {
+    "GIT_CONFIG_GLOBAL": ".gitconfig",
+    "NETRC": ".netrc",
+    "PIP_CACHE_DIR": ".cache/pip",
+    "PIP_CONFIG_FILE": ".config/pip/pip.conf",
+    "PYENV_ROOT": ".pyenv",
+}.items():
+    if (Path.home() / place).exists():
+        os.environ.setdefault(variable, str(Path.home() / place))
+os.environ.update(tree.home("nox"))
 
 
 def core(series: str) -> str:
@@ -100,7 +111,7 @@ def tool(session: nox.Session, name: str, *arguments: str) -> None:
     session.run("python", "-m", f"tools.{name}", *arguments, env={"PYTHONPATH": "tests"})
 
 
-def run_pytest(session: nox.Session, folder: str) -> None:
+def run_pytest(session: nox.Session, folder: str, *arguments: str) -> None:
     """Run the tests of a folder; its counts stay behind as JUnit XML, for the summary of a whole run."""
     report = tree.WORK / "reports" / f"{session.name}.xml"
     report.unlink(missing_ok=True)
@@ -112,6 +123,7 @@ def run_pytest(session: nox.Session, folder: str) -> None:
         "pytest",
         f"--junit-xml={report}",
         f"--numprocesses={workers}",
+        *arguments,
         *(session.posargs or [folder]),
         env=tree.home(session.name),
     )
@@ -158,9 +170,9 @@ def ansible_lint(session: nox.Session) -> None:
 
 
 def units(session: nox.Session, series: str) -> None:
-    """Run the unit tests; beside the oldest ansible-core, with the oldest libraries."""
+    """Run the collection's unit tests; beside the oldest ansible-core, with the oldest libraries."""
     install(session, core(series), "-r", "requirements.txt", *PYTEST, oldest=series == min(CORES))
-    run_pytest(session, "tests/unit")
+    run_pytest(session, "tests/unit", "--ignore=tests/unit/simulator")
 
 
 def sanity(session: nox.Session, series: str) -> None:
@@ -174,10 +186,24 @@ for_each_core(sanity)
 
 
 @nox.session
+def simulator(session: nox.Session) -> None:
+    """Run the simulator's own tests."""
+    install(session, *SIMULATOR, *PYTEST)
+    run_pytest(session, "tests/unit/simulator")
+
+
+@nox.session
 def integration(session: nox.Session) -> None:
     """Run the playbooks and the role against the simulator."""
     install(session, *SIMULATOR, *PYTEST)
     run_pytest(session, "tests/integration")
+
+
+@nox.session
+def reliability(session: nox.Session) -> None:
+    """Run the role and the playbooks through faults, kills and generated schedules; "make soak" is the long version."""
+    install(session, *SIMULATOR, *PYTEST)
+    run_pytest(session, "tests/reliability")
 
 
 @nox.session

@@ -295,7 +295,7 @@ def entra_error(answer: t.Mapping[str, t.Any], service: str) -> CredentialError:
     """Entra's refusal as a sentence: the AADSTS text without the ids that follow it, and what to do."""
     codes = answer.get("error_codes")
     text = str(answer.get("error_description") or answer.get("error") or "no reason given")
-    sentence = shorten(text.split(" Trace ID")[0])
+    sentence = shorten(text.split(" Trace ID", maxsplit=1)[0])
     code = next((code for code in codes if isinstance(code, int)), None) if isinstance(codes, list) else None
     return CredentialError(
         f"Entra ID refused a token for {service}: {sentence}",

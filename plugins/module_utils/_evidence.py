@@ -57,7 +57,7 @@ def read_csv(text: str) -> list[dict[str, str]]:
             if "user" not in columns:
                 raise ValueError(f"the CSV has no column 'user'; its first line names {', '.join(cells)}")
             continue
-        named = dict(zip(columns, cells))
+        named = dict(zip(columns, cells, strict=False))
         if not named.get("user"):
             raise ValueError(f"line {rows.line_num} of the CSV names no user")
         leavers.append({key: named[key] for key in ("user", "left_at") if named.get(key)})

@@ -126,7 +126,7 @@ class Exchange(Service):
     def read_mailboxes(self, object_ids: t.Sequence[str]) -> list[Mailbox | OffboardingError | None]:
         """The mailboxes of these users: C(None) for who has none, an error for who could not be read."""
         calls = [self.get_mailbox(object_id) for object_id in object_ids]
-        return [_mailbox(object_id, outcome) for object_id, outcome in zip(object_ids, self.send(calls))]
+        return [_mailbox(object_id, outcome) for object_id, outcome in zip(object_ids, self.send(calls), strict=True)]
 
     def _tenant(self, token: Token) -> str:
         if not token.tenant_id:

@@ -222,7 +222,7 @@ class Transport:
     def _read(self, reply: t.Any, host: str) -> bytes:
         """The body, within the timeout as a whole: a body that drips would otherwise never time out."""
         deadline = self.clock.monotonic() + self._timeout
-        read = getattr(reply.raw, "read1", None) or (lambda size, decode_content: reply.raw.read(size, decode_content))
+        read = getattr(reply.raw, "read1", None) or reply.raw.read
         body = bytearray()
         try:
             while chunk := read(65536, decode_content=True):
@@ -468,7 +468,7 @@ class Service:
         pending = list(range(len(calls)))
         while pending:
             ready_at = {}
-            for index, (outcome, arrived) in zip(pending, self._round([calls[i] for i in pending])):
+            for index, (outcome, arrived) in zip(pending, self._round([calls[i] for i in pending]), strict=True):
                 wait = self._wait_before_retry(calls[index], outcome, patience[index])
                 if wait is None:
                     outcomes[index] = self._final(outcome, patience[index])
@@ -501,7 +501,7 @@ class Service:
         refused = [i for i, outcome in enumerate(outcomes) if isinstance(outcome, Answer) and outcome.status == 401]
         renewed = self._tokens.renew(self.base_url, self.name, token) if refused else None
         if renewed:
-            for index, outcome in zip(refused, self._once([calls[i] for i in refused], renewed)):
+            for index, outcome in zip(refused, self._once([calls[i] for i in refused], renewed), strict=True):
                 outcomes[index] = outcome
         return outcomes
 

@@ -188,10 +188,10 @@ class Tenant:
         entries = list(self._protected.values())
         shaped = [entry for entry in entries if is_name(entry)]
         outcomes = self.graph.send([self.graph.find_user(name) for name in [*names, *shaped]])
-        protected_ids = self._resolve_protected(entries, dict(zip(shaped, outcomes[len(names) :])))
+        protected_ids = self._resolve_protected(entries, dict(zip(shaped, outcomes[len(names) :], strict=True)))
         leavers: dict[str, Leaver] = {}
         unknown = []
-        for one, outcome in zip(asked, outcomes):
+        for one, outcome in zip(asked, outcomes, strict=True):
             leaver = self._leaver(one, outcome, protected_ids)
             if leaver.user is None:
                 leavers[one.name] = leaver
@@ -209,7 +209,7 @@ class Tenant:
     def refresh(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
         """The same leavers with the user read again; C(error) where that failed, with the user as it was."""
         outcomes = self.graph.send([self.graph.get_user(leaver.known.id) for leaver in leavers])
-        return [self._reread(leaver, outcome) for leaver, outcome in zip(leavers, outcomes)]
+        return [self._reread(leaver, outcome) for leaver, outcome in zip(leavers, outcomes, strict=True)]
 
     def read_mailboxes(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
         """The same leavers with their mailboxes read."""
@@ -218,7 +218,7 @@ class Tenant:
             dataclasses.replace(leaver, mailbox_read=True, mailbox=None, mailbox_error=found)
             if isinstance(found, OffboardingError)
             else dataclasses.replace(leaver, mailbox_read=True, mailbox=found, mailbox_error=None)
-            for leaver, found in zip(leavers, read)
+            for leaver, found in zip(leavers, read, strict=True)
         ]
 
     def read_roles(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
@@ -228,7 +228,7 @@ class Tenant:
             dataclasses.replace(leaver, roles=None, roles_error=outcome)
             if isinstance(outcome, OffboardingError)
             else dataclasses.replace(leaver, roles=_role_names(outcome), roles_error=None)
-            for leaver, outcome in zip(leavers, outcomes)
+            for leaver, outcome in zip(leavers, outcomes, strict=True)
         ]
 
     def last_administrators(self, leavers: t.Sequence[Leaver]) -> dict[str, OffboardingError]:
@@ -300,8 +300,10 @@ class Tenant:
         """Why names mean nobody: deleted, another name of somebody, or really unknown. Explained, never guessed."""
         deleted = self.graph.send([self.graph.find_deleted(name) for name in names])
         addresses = [name for name in names if not OBJECT_ID.match(name)]
-        owners = dict(zip(addresses, self.graph.send([self.graph.find_by_address(name) for name in addresses])))
-        for name, outcome in zip(names, deleted):
+        owners = dict(
+            zip(addresses, self.graph.send([self.graph.find_by_address(name) for name in addresses]), strict=True)
+        )
+        for name, outcome in zip(names, deleted, strict=True):
             yield name, _why_unknown(name, _found(outcome), _found(owners.get(name)))
 
 

@@ -143,7 +143,7 @@ def run_step(
         records.update({index: _planned(step, leavers[index]) for index in todo})
     elif todo:
         writer = _Writer(tenant, step, retry_timeout=retry_timeout, verify_timeout=verify_timeout)
-        for index, written in zip(todo, writer.write([leavers[index] for index in todo])):
+        for index, written in zip(todo, writer.write([leavers[index] for index in todo]), strict=True):
             records[index] = _tell(step, written)
     return [records[index] for index in range(len(leavers))]
 
@@ -154,7 +154,7 @@ def _untouchable(step: Step, leaver: Leaver) -> bool:
 
 def _with_mailboxes(tenant: Tenant, step: Step, leavers: t.Sequence[Leaver]) -> list[Leaver]:
     wanted = [leaver for leaver in leavers if not _untouchable(step, leaver)]
-    read = {id(leaver): fresh for leaver, fresh in zip(wanted, tenant.read_mailboxes(wanted))}
+    read = {id(leaver): fresh for leaver, fresh in zip(wanted, tenant.read_mailboxes(wanted), strict=True)}
     return [read.get(id(leaver), leaver) for leaver in leavers]
 
 
@@ -244,7 +244,7 @@ class _Writer:
         pending = list(writes)
         while pending:
             calls = [self._step.call(self._tenant, write.before) for write in pending]
-            for write, outcome in zip(pending, self._service.send(calls)):
+            for write, outcome in zip(pending, self._service.send(calls), strict=True):
                 write.error = outcome if isinstance(outcome, OffboardingError) else None
                 write.at = outcome.at if isinstance(outcome, Answer) else self._service.now
                 write.perhaps = write.perhaps or bool(write.error and write.error.outcome_unknown)
@@ -281,7 +281,7 @@ class _Writer:
             return
         leavers = [write.now for write in writes]
         read = self._tenant.read_mailboxes if self._step.reads_mailbox else self._tenant.refresh
-        for write, now in zip(writes, read(leavers)):
+        for write, now in zip(writes, read(leavers), strict=True):
             if now.error or (self._step.reads_mailbox and now.mailbox is None):
                 continue  # an unreadable or unfound user is one that does not show the write yet
             write.now = now
@@ -291,7 +291,7 @@ class _Writer:
         """Give each refusal its reason. A 403 has one text for two reasons: the token and the target tell which."""
         forbidden = [write for write in writes if isinstance(write.error, ServiceError) and write.error.status == 403]
         if forbidden and not self._step.reads_mailbox:
-            for write, now in zip(forbidden, self._tenant.read_roles([write.now for write in forbidden])):
+            for write, now in zip(forbidden, self._tenant.read_roles([write.now for write in forbidden]), strict=True):
                 write.now = now
         for write in writes:
             if write.error:
@@ -339,7 +339,7 @@ def observe(
     known = [index for index, leaver in enumerate(leavers) if leaver.user]
     for wanted, read in (("protocols" in steps, tenant.read_mailboxes), (directory_roles, tenant.read_roles)):
         if wanted and known:
-            for index, leaver in zip(known, read([leavers[index] for index in known])):
+            for index, leaver in zip(known, read([leavers[index] for index in known]), strict=True):
                 leavers[index] = leaver
     holders = [leaver for leaver in leavers if leaver.roles]
     spared = tenant.last_administrators(holders) if holders else {}

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from integration.support import AUDIT, OFFBOARD, SWITCHES, Player
 
 from clients.microsoft import lock_with_msgraph_sdk, read_with_msgraph_sdk
-from integration.support import AUDIT, OFFBOARD, SWITCHES, Player
 from simulator import Tenant
 
 JANE, MILES = "jane.doe@contoso.com", "miles.o'brien@contoso.com"

@@ -44,7 +44,9 @@ def main() -> int:
         say("Auditing, with a credential that can only read", command("audit", audit))
         play({**environment, **tenant.environment_of("auditor")}, "audit", audit)
 
-        print(f"\nChanged: {first} tasks in the first run, {second} in the second. Writes that the tenant saw:", end=" ")
+        print(
+            f"\nChanged: {first} tasks in the first run, {second} in the second. Writes that the tenant saw:", end=" "
+        )
         print(f"{writes} in the first run, {len(tenant.journal.writes()) - writes} since.\n")
         contained = show(evidence, audit)
         return 0 if contained and second == 0 and writes == len(tenant.journal.writes()) else 1
@@ -82,7 +84,7 @@ def play(environment: dict[str, str], playbook: str, report: Path | None = None)
 
 def run(command_line: list[str], environment: dict[str, str]) -> str:
     tool, *rest = command_line
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [str(Path(sys.executable).parent / tool), *rest], env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:

@@ -3,7 +3,7 @@
 
 """`make soak`: the long version of what `make test` does in minutes. Its last figures stand in docs/reliability.md.
 
-    python -m reliability [--seed N] [--schedules N] [--leavers N] [--kills N]
+python -m reliability [--seed N] [--schedules N] [--leavers N] [--kills N]
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def soak_crowd(seed: int, count: int) -> list[str]:
 
     if not count:
         return []
-    chance = random.Random(seed)  # noqa: S311 (to be repeated, not to be secret)
+    chance = random.Random(seed)
     with world() as made:
         people = made.tenant.directory.add_crowd(count - count // 20)
         for user in chance.sample(people, count // 20):

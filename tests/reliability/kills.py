@@ -25,7 +25,7 @@ def strike(tenant: Tenant, folder: Path, seed: int) -> tuple[signal.Signals, flo
     :returns: the signal, and the seconds that the play took to end after it.
     :raises AssertionError: it took more than 10 s, or left a secret, or the next run did not complete.
     """
-    chance = random.Random(seed)  # noqa: S311 (to be repeated, not to be secret)
+    chance = random.Random(seed)
     tenant.reset()
     tenant.delay = 0.1
     sign = SIGNALS[seed % len(SIGNALS)]
@@ -71,7 +71,7 @@ def _start(tenant: Tenant, folder: Path) -> subprocess.Popen[str]:
         str(Path(sys.executable).with_name("ansible-playbook")),
         *("-i", "localhost,", "m365.offboarding.offboard", "-e", f"leavers={','.join(LEAVERS)}"),
     ]
-    return subprocess.Popen(  # noqa: S603
+    return subprocess.Popen(
         command,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -9,6 +9,7 @@ import dataclasses
 import typing as t
 
 from hypothesis import strategies as st
+
 from simulator.faults import Fault
 
 from .world import Outcome, World
@@ -189,5 +190,3 @@ def _step_of(entry: t.Any) -> str:
     if "revoke" in entry.path:
         return "sessions"
     return "password" if entry.password_sha256 else "signin"
-
-

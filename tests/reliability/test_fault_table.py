@@ -14,6 +14,7 @@ from email.utils import formatdate
 import pytest
 import requests
 import urllib3
+
 from simulator.faults import Fault
 
 from .schedules import check_outcome
@@ -86,7 +87,9 @@ def test_429_is_waited_out_as_told_and_only_the_throttled_are_sent_again(
 def test_retry_after_as_a_date_is_held_against_microsofts_clock(w: World) -> None:
     w.tenant.directory.clock_offset += 3600  # the controller is an hour behind
     date = w.tenant.directory.now().timestamp() + 20
-    w.tenant.faults.add(Fault(method="PATCH", nth=1, status=429, headers={"Retry-After": formatdate(date, usegmt=True)}))
+    w.tenant.faults.add(
+        Fault(method="PATCH", nth=1, status=429, headers={"Retry-After": formatdate(date, usegmt=True)})
+    )
     assert contained(offboard(w)) == EVERYBODY
     assert max(w.clock.waits) == pytest.approx(20, abs=2)
 
@@ -116,7 +119,9 @@ def test_the_run_finishes_at_the_speed_of_microsofts_bucket(w: World) -> None:
 
 def test_nothing_is_sent_into_a_closed_window(w: World) -> None:
     people = w.tenant.directory.add_crowd(120)
-    w.tenant.faults.add(Fault(listener="graph", batch=True, writes=True, nth=30, status=429, headers={"Retry-After": "9"}))
+    w.tenant.faults.add(
+        Fault(listener="graph", batch=True, writes=True, nth=30, status=429, headers={"Retry-After": "9"})
+    )
     assert len(contained(w.offboard([user.upn for user in people]))) == 120
     assert w.tenant.faults.rules[0].struck == 1
     assert not w.tenant.journal.violations()
@@ -135,8 +140,12 @@ def test_5xx_to_a_write_is_looked_at_before_it_is_repeated(
     assert contained(offboard(w)) == EVERYBODY
     assert rule.struck == 1
     struck = next(e for e in w.tenant.journal if e.fault)
-    same = [e for e in w.tenant.journal.writes() if (e.user, e.cmdlet, e.path) == (struck.user, struck.cmdlet, struck.path)]
-    after = [e for e in same if e.sequence > struck.sequence and bool(e.password_sha256) == bool(struck.password_sha256)]
+    same = [
+        e for e in w.tenant.journal.writes() if (e.user, e.cmdlet, e.path) == (struck.user, struck.cmdlet, struck.path)
+    ]
+    after = [
+        e for e in same if e.sequence > struck.sequence and bool(e.password_sha256) == bool(struck.password_sha256)
+    ]
     assert len(after) == (0 if applied else 1)
     assert {e.password_sha256 for e in after} <= {struck.password_sha256}, "another password after an unknown outcome"
     run_again(w)
@@ -152,7 +161,9 @@ def test_5xx_to_a_read_is_read_again(w: World, status: int) -> None:
 @pytest.mark.parametrize("close", ["before", "after"])
 @pytest.mark.parametrize("listener", ["graph", "exchange"])
 def test_a_connection_that_breaks_before_or_after_the_write(w: World, close: str, listener: str) -> None:
-    rule = w.tenant.faults.add(Fault(listener=listener, batch="outer", nth=3 if listener == "graph" else 2, close=close))
+    rule = w.tenant.faults.add(
+        Fault(listener=listener, batch="outer", nth=3 if listener == "graph" else 2, close=close)
+    )
     assert contained(offboard(w)) == EVERYBODY
     assert rule.struck == 1
     run_again(w)
@@ -219,7 +230,9 @@ def test_a_network_that_is_not_there_is_told_in_one_sentence(w: World, broken: E
 # --- batches ---
 
 
-@pytest.mark.parametrize("what", [{"status": 424}, {"drop": True}, {"duplicate": True}], ids=["424", "missing", "twice"])
+@pytest.mark.parametrize(
+    "what", [{"status": 424}, {"drop": True}, {"duplicate": True}], ids=["424", "missing", "twice"]
+)
 @pytest.mark.parametrize("listener", ["graph", "exchange"])
 def test_a_batch_that_answers_for_some_only_loses_nobody(w: World, what: dict[str, t.Any], listener: str) -> None:
     rule = w.tenant.faults.add(Fault(listener=listener, batch=True, nth=(2, 5), **what))
@@ -294,13 +307,18 @@ def test_a_fault_of_the_token_endpoint_is_waited_out_below_msals_memory(w: World
     ("what", "says"),
     [
         ({"status": 503}, "503"),
-        ({"status": 400, "body": {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid."}}, "AADSTS"),
+        (
+            {"status": 400, "body": {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid."}},
+            "AADSTS",
+        ),
         ({"status": 200, "body": "<html>proxy</html>"}, "no JSON"),
         ({"delay": 40.0, "close": "before"}, "login"),
     ],
     ids=["503", "400", "html", "silence"],
 )
-def test_a_token_endpoint_that_stays_broken_is_a_bounded_clear_failure(w: World, what: dict[str, t.Any], says: str) -> None:
+def test_a_token_endpoint_that_stays_broken_is_a_bounded_clear_failure(
+    w: World, what: dict[str, t.Any], says: str
+) -> None:
     w.tenant.faults.add(Fault(listener="entra", method="POST", **what))
     began = w.clock.elapsed
     outcome = w.offboard(EVERYBODY)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from simulator.server import Tenant
 
 from .kills import strike

@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from .schedules import Schedule, check, schedules
 from .world import world
 
-
 TALLY: collections.Counter[str] = collections.Counter()
 
 

@@ -20,10 +20,11 @@ from contextlib import contextmanager
 from unittest import mock
 
 import requests
+import urllib3
+
 import simulator.directory
 import simulator.faults
 import simulator.mailbox
-import urllib3
 from ansible_collections.m365.offboarding.plugins.module_utils import _evidence
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import TokenSource, choose_credential
 from ansible_collections.m365.offboarding.plugins.module_utils._exchange import Exchange
@@ -207,9 +208,7 @@ class World:
                 if not _evidence.in_doubt(closing, runs):
                     break
                 self.clock.advance(3)
-        results = _evidence.results(
-            opening["users"], steps=STEPS, runs=runs, closing=closing, refused=plan["refused"]
-        )
+        results = _evidence.results(opening["users"], steps=STEPS, runs=runs, closing=closing, refused=plan["refused"])
         return Outcome(results, runs, opening, self.tenant.journal[before:])
 
     @staticmethod
@@ -228,7 +227,7 @@ class World:
         mail = all(
             value is (name == "SmtpClientAuthenticationDisabled")
             for name, value in switches.items()
-            if name.endswith("Enabled") and name != "ECPEnabled" or name == "SmtpClientAuthenticationDisabled"
+            if (name.endswith("Enabled") and name != "ECPEnabled") or name == "SmtpClientAuthenticationDisabled"
         )
         reset, revoked = user["lastPasswordChangeDateTime"], user["signInSessionsValidFromDateTime"]
         return mail and user["accountEnabled"] is False and reset < revoked
