@@ -191,7 +191,7 @@ class Tenant:
         protected_ids = self._resolve_protected(entries, dict(zip(shaped, outcomes[len(names) :], strict=True)))
         leavers: dict[str, Leaver] = {}
         unknown = []
-        for one, outcome in zip(asked, outcomes, strict=True):
+        for one, outcome in zip(asked, outcomes[: len(names)], strict=True):
             leaver = self._leaver(one, outcome, protected_ids)
             if leaver.user is None:
                 leavers[one.name] = leaver
