@@ -24,7 +24,7 @@ tenant: .venv/simulator.stamp ## Start a simulated tenant to try things on, and 
 	@PYTHONPATH=tests .venv/bin/python -m simulator
 
 test: .venv/nox.stamp ## Run everything that has to pass
-	@.venv/bin/python -m nox
+	@.venv/bin/python -m nox --parallel auto
 
 clients: .venv/nox.stamp ## Let Microsoft's own clients judge (installs 500 MB)
 	@.venv/bin/python -m nox --session clients

@@ -32,11 +32,10 @@ OWN_CORE = "2.19" if sys.version_info < (3, 14) else "2.21"
 SIMULATOR = ("-r", "tests/requirements.txt")
 PYTEST = ("hypothesis", "pytest", "pytest-xdist")
 
-nox.needs_version = ">=2025.5.1"
+nox.needs_version = ">=2026.10.20"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.allow_parallel = True
-nox.options.parallel = "auto"
 nox.options.error_on_missing_interpreters = False
 nox.options.sessions = [
     "integration",

@@ -135,11 +135,14 @@ class Token:
 class TokenHttp(t.Protocol):
     """What msal needs of an HTTP client (https://msal-python.readthedocs.io, C(http_client))."""
 
-    def get(self, url: str, **kwargs: t.Any) -> t.Any: ...
+    def get(self, url: str, **kwargs: t.Any) -> t.Any:
+        """An answer with C(status_code), C(text) and C(headers)."""
 
-    def post(self, url: str, **kwargs: t.Any) -> t.Any: ...
+    def post(self, url: str, **kwargs: t.Any) -> t.Any:
+        """An answer as of R(get)."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Called when msal is done."""
 
 
 class TokenSource:

@@ -97,7 +97,7 @@ def test_audit_tells_exactly_the_open_doors(tenant: Tenant, play: Player, tmp_pa
     assert played.table()[0] == f"{contained} of {len(users)} leavers are contained"
     _judge_width(played.stdout, played.table())
     (place,) = [place for place, line in enumerate(played.table()) if line.startswith("long.name.")]
-    assert " ".join(played.table()[place : place + 3]).split().count("OPEN") == 1, "a long name hides the verdict"
+    assert " ".join(played.table()[place : place + 3]).split()[:3].count("OPEN") == 1, "a long name hides the verdict"
     _judge_report(report, played.leavers(), check_mode=False)
 
     # With --check it is the same, and open doors need not fail it. The earlier report is kept.

@@ -82,7 +82,7 @@ def test_ways_to_sign_in(tenant: Tenant, play: Player, files: dict[str, str]) ->
     # The environment holds a secret that is wrong for all of them: what is given explicitly counts.
     played = play(AUDIT, hosts=hosts, app="expired-secret", offboard_employee_fail_on_open=False)
 
-    for host, (app, _) in ways.items():
+    for host, (app, _ignored) in ways.items():
         assert played.recap(host)["failed"] == 0, (host, played.failure(host))
         assert played.leaver(host)["status"] == "open"
         by_id = users[host].id
@@ -118,7 +118,7 @@ def test_ways_to_sign_in_by_the_environment(tenant: Tenant, play: Player, files:
         "two": ("certificate", {**by_token_file, **by_certificate, "AZURE_CLIENT_SECRET": "", "AZURE_TENANT_ID": ""}),
     }
     users = dict(zip(ways, tenant.directory.add_crowd(len(ways)), strict=True))
-    hosts = {host: {"own": environment, "who": users[host].upn} for host, (_, environment) in ways.items()}
+    hosts = {host: {"own": environment, "who": users[host].upn} for host, (_ignored, environment) in ways.items()}
 
     played = play(
         [a_play(a_task("Look", "m365_user_info", users="{{ who }}", steps=["signin"]), environment="{{ own }}")],
@@ -126,7 +126,7 @@ def test_ways_to_sign_in_by_the_environment(tenant: Tenant, play: Player, files:
         app=None,
     )
 
-    for host, (app, _) in ways.items():
+    for host, (app, _ignored) in ways.items():
         assert played.result("Look", host)["users"][0]["open"] == ["signin"], (host, played.failure(host))
         reads = [entry for entry in tenant.journal if users[host].upn in entry.query]
         assert {entry.app for entry in reads} == {tenant.app(app).client_id}, host
@@ -178,11 +178,11 @@ def test_refusals_are_explained(tenant: Tenant, play: Player, files: dict[str, s
         "nothing": ({}, "No credential is given, neither as an option nor in the environment"),
         "other_cloud": (app("offboarding", m365_cloud="moon"), "cloud"),
     }
-    hosts = {host: variables for host, (variables, _) in cases.items()}
+    hosts = {host: variables for host, (variables, _ignored) in cases.items()}
 
     played = play(AUDIT, hosts=hosts, app=None, leavers=JANE, offboard_employee_steps=["signin"])
 
-    assert {host: text for host, (_, text) in cases.items() if text not in played.failure(host)} == {}
+    assert {host: text for host, (_ignored, text) in cases.items() if text not in played.failure(host)} == {}
     assert "Traceback" not in played.output
     answered = [entry for entry in tenant.journal if entry.listener != "entra" and entry.status != 401]
     assert answered == []

@@ -23,7 +23,7 @@ def test_a_step_that_fails_keeps_no_other_from_being_done(tenant: Tenant, play: 
     users = {key: tenant.directory.user(key) for key in (*DOWN, "ahmed", "olga")}
     faults = {
         key: Fault(user=users[key].id, path=path, writes=True, nth=(1, 99), status=503)
-        for key, (_, path, _) in DOWN.items()
+        for key, (_ignored, path, _ignored) in DOWN.items()
     }
     # Password and sign-in are both a PATCH: only the first of them, which is not worth another try.
     faults["jane"] = Fault(user=users["jane"].id, method="PATCH", status=503, nth=1, headers={"Retry-After": "60"})
@@ -36,7 +36,7 @@ def test_a_step_that_fails_keeps_no_other_from_being_done(tenant: Tenant, play: 
     assert played.returncode == 2
     assert all(fault.struck for fault in (*faults.values(), lost))
     leavers = dict(zip(users, played.leavers(), strict=True))
-    for key, (step, _, doors) in DOWN.items():
+    for key, (step, _ignored, doors) in DOWN.items():
         leaver = leavers[key]
         statuses = {name: entry["status"] for name, entry in leaver["steps"].items()}
         assert statuses == {**dict.fromkeys(STEPS, "verified"), step: "failed"}, key
@@ -56,7 +56,7 @@ def test_a_step_that_fails_keeps_no_other_from_being_done(tenant: Tenant, play: 
 
     assert again.returncode == 0, again.output
     assert all(leaver["contained"] for leaver in again.leavers())
-    assert {key for key, _ in writes(tenant)} == set(DOWN)
+    assert {key for key, _ignored in writes(tenant)} == set(DOWN)
     assert ("maria", "password") not in writes(tenant)
 
 

@@ -40,18 +40,18 @@ BAD: dict[str, tuple[bytes, str]] = {
 
 
 def test_csv_files(tenant: Tenant, play: Player, tmp_path: Path) -> None:
-    for name, (content, _) in {**GOOD, **BAD}.items():
+    for name, (content, _ignored) in {**GOOD, **BAD}.items():
         (tmp_path / f"{name}.csv").write_bytes(content)
     hosts = {name: {"leavers_file": f"{name}.csv"} for name in (*GOOD, *BAD)}
     hosts["missing"] = {"leavers_file": "missing.csv"}
 
     played = play(AUDIT, app="auditor", hosts=hosts, offboard_employee_steps=["signin"])
 
-    for name, (_, expected) in GOOD.items():
+    for name, (_ignored, expected) in GOOD.items():
         found = [(leaver["user_principal_name"], leaver["left_at"]) for leaver in played.leavers(name)]
-        assert [user for user, _ in found] == [user for user, _ in expected], name
-        assert [at and moment(at) for _, at in found] == [at and moment(at) for _, at in expected], name
-    for name, (_, text) in BAD.items():
+        assert [user for user, _ignored in found] == [user for user, _ignored in expected], name
+        assert [at and moment(at) for _ignored, at in found] == [at and moment(at) for _ignored, at in expected], name
+    for name, (_ignored, text) in BAD.items():
         assert text in played.failure(name), name
         assert "Traceback" not in played.failure(name)
     assert "missing.csv" in played.failure("missing")

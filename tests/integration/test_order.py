@@ -29,8 +29,8 @@ def test_each_batch_is_shut_in_order_before_the_next_begins(tenant: Tenant, play
     expected = [(step, batch) for batch in BATCHES for step in STEPS]
     for step, batch in expected:
         now, sent = sent[: len(batch)], sent[len(batch) :]
-        assert {key for key, _ in now} == batch
-        assert {done for _, done in now} == {step}
+        assert {key for key, _ignored in now} == batch
+        assert {done for _ignored, done in now} == {step}
     assert sent == []
     for key in set.union(*BATCHES):
         assert [step for written, step in writes(tenant) if written == key] == STEPS

@@ -164,7 +164,7 @@ def test_every_kind_of_account(tenant: Tenant, play: Player) -> None:
 
     # The tenant agrees, and nobody else was touched.
     assert touched(before, tenant) == {key for key, kind in KINDS.items() if kind.written}
-    assert {key for key, _ in writes(tenant)} == {key for key, kind in KINDS.items() if kind.written}
+    assert {key for key, _ignored in writes(tenant)} == {key for key, kind in KINDS.items() if kind.written}
     for key, user in users.items():
         left_at = moment(DEPARTED) if key == "maria" else None
         assert sorted(open_doors(user, left_at)) == sorted(KINDS[key].open), key

@@ -59,7 +59,7 @@ def _name(app: str) -> str:
 
 
 def test_missing_permissions_are_named(tenant: Tenant, play: Player) -> None:
-    users = {app: tenant.directory.user(key) for app, (key, _, _) in LACKING.items()}
+    users = {app: tenant.directory.user(key) for app, (key, _ignored, _ignored) in LACKING.items()}
     hosts = {_name(app): as_host(tenant, app, leavers=user.upn) for app, user in users.items()}
     before = snapshot(tenant)
 
@@ -67,9 +67,9 @@ def test_missing_permissions_are_named(tenant: Tenant, play: Player) -> None:
 
     assert played.returncode == 2
     assert touched(before, tenant) == {
-        key for app, (key, _, _) in LACKING.items() if app not in ("auditor", "no-permissions")
+        key for app, (key, _ignored, _ignored) in LACKING.items() if app not in ("auditor", "no-permissions")
     }
-    for app, (_, statuses, says) in LACKING.items():
+    for app, (_ignored, statuses, says) in LACKING.items():
         if app == "no-permissions":
             continue
         host = _name(app)
@@ -99,8 +99,10 @@ def test_administrators_are_blocked_by_whom_may_do_so(tenant: Tenant, play: Play
         "nameless": ("certificate", ["admin3"]),
         "privileged": ("offboarding-privileged", ["admin2", "helpdesk", "nested", "reader"]),
     }
-    users = {host: [tenant.directory.user(key) for key in keys] for host, (_, keys) in apps.items()}
-    hosts = {host: as_host(tenant, app, leavers=[user.upn for user in users[host]]) for host, (app, _) in apps.items()}
+    users = {host: [tenant.directory.user(key) for key in keys] for host, (_ignored, keys) in apps.items()}
+    hosts = {
+        host: as_host(tenant, app, leavers=[user.upn for user in users[host]]) for host, (app, _ignored) in apps.items()
+    }
 
     played = play(OFFBOARD, hosts=hosts, app=None, offboard_employee_allow_admins=True)
 

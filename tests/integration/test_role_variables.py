@@ -40,11 +40,11 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
 
 
 def test_mistakes_are_told_before_anything_is_sent(tenant: Tenant, play: Player) -> None:
-    hosts = {host: {"leavers": "jane.doe@contoso.com", **variables} for host, (variables, _) in MISTAKES.items()}
+    hosts = {host: {"leavers": "jane.doe@contoso.com", **variables} for host, (variables, _ignored) in MISTAKES.items()}
 
     played = play(OFFBOARD, hosts=hosts)
 
-    assert {host: text for host, (_, text) in MISTAKES.items() if text not in played.failure(host)} == {}
+    assert {host: text for host, (_ignored, text) in MISTAKES.items() if text not in played.failure(host)} == {}
     assert "Traceback" not in played.output
     assert list(tenant.journal) == []
     assert all(played.recap(host)["changed"] == 0 for host in hosts)

@@ -34,14 +34,14 @@ def contained(outcome: Outcome) -> list[str]:
     return [one["user"] for one in outcome.results if one["contained"]]
 
 
-def offboard(w: World, users: t.Sequence[t.Any] = EVERYBODY) -> Outcome:
+def offboard(w: World, users: t.Sequence[t.Any] = tuple(EVERYBODY)) -> Outcome:
     """Run the role, and hold what it says against what the tenant saw."""
     outcome = w.offboard(users)
     check_outcome(w, outcome, [w.tenant.directory.user(name) for name in users])
     return outcome
 
 
-def run_again(w: World, users: t.Sequence[t.Any] = EVERYBODY) -> None:
+def run_again(w: World, users: t.Sequence[t.Any] = tuple(EVERYBODY)) -> None:
     """The fault is over: a plain second run ends with all doors shut, a third changes nothing."""
     w.tenant.faults.clear()
     w.network.broken.clear()

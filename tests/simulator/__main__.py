@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: done.set())
+        signal.signal(number, lambda *_ignored: done.set())
     ports = {name: getattr(options, f"{name}_port") for name in NAMES}
     tenant = Tenant(folder=options.directory, journal=options.journal, ports=ports)
     if options.app not in tenant.directory.apps:

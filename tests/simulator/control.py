@@ -59,7 +59,7 @@ class Control:
 
     # Journal -----------------------------------------------------------------------------------------------------
 
-    def _get_journal(self, *, query: dict[str, str], **_: Any) -> list[dict[str, Any]]:
+    def _get_journal(self, *, query: dict[str, str], **_ignored: Any) -> list[dict[str, Any]]:
         entries = list(self.tenant.journal)
         if query.get("writes") == "true":
             entries = [entry for entry in entries if entry.writes]
@@ -68,25 +68,25 @@ class Control:
                 entries = [entry for entry in entries if getattr(entry, name) == query[name]]
         return [entry.as_dict() for entry in entries]
 
-    def _delete_journal(self, **_: Any) -> None:
+    def _delete_journal(self, **_ignored: Any) -> None:
         self.tenant.journal.clear()
 
-    def _post_reset(self, **_: Any) -> None:
+    def _post_reset(self, **_ignored: Any) -> None:
         self.tenant.reset()
 
     # People ------------------------------------------------------------------------------------------------------
 
-    def _get_people(self, **_: Any) -> list[dict[str, Any]]:
+    def _get_people(self, **_ignored: Any) -> list[dict[str, Any]]:
         found = []
         for key, kind in people.PEOPLE.items():
             user = self.tenant.directory.user(key)
             found.append({"key": key, "id": user.id, "user_principal_name": user.upn, "kind": kind})
         return found
 
-    def _get_users(self, name: str, **_: Any) -> dict[str, Any]:
+    def _get_users(self, name: str, **_ignored: Any) -> dict[str, Any]:
         return _state(self.tenant.directory.user(name))
 
-    def _patch_users(self, name: str, *, body: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def _patch_users(self, name: str, *, body: dict[str, Any], **_ignored: Any) -> dict[str, Any]:
         user = self.tenant.directory.user(name)
         user.update(body.get("properties") or {})
         if body.get("mailbox"):
@@ -97,23 +97,23 @@ class Control:
         user.groups = set(body.get("groups", user.groups))
         return _state(user)
 
-    def _post_synchronise(self, **_: Any) -> None:
+    def _post_synchronise(self, **_ignored: Any) -> None:
         self.tenant.directory.synchronise()
 
-    def _post_crowd(self, *, body: dict[str, Any], **_: Any) -> list[dict[str, str]]:
+    def _post_crowd(self, *, body: dict[str, Any], **_ignored: Any) -> list[dict[str, str]]:
         crowd = self.tenant.directory.add_crowd(int(body["count"]))
         return [{"key": user.key, "id": user.id, "user_principal_name": user.upn} for user in crowd]
 
     # Switches ------------------------------------------------------------------------------------------------------
 
-    def _get_settings(self, **_: Any) -> dict[str, Any]:
+    def _get_settings(self, **_ignored: Any) -> dict[str, Any]:
         directory = self.tenant.directory
         return {
             "delay": self.tenant.delay,
             **{field.name: getattr(directory, field.name) for field in fields(Settings)},
         }
 
-    def _patch_settings(self, *, body: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def _patch_settings(self, *, body: dict[str, Any], **_ignored: Any) -> dict[str, Any]:
         known = self._get_settings()
         unknown = sorted(set(body) - set(known))
         if unknown:
@@ -122,21 +122,21 @@ class Control:
             setattr(self.tenant if name == "delay" else self.tenant.directory, name, value)
         return self._get_settings()
 
-    def _get_faults(self, **_: Any) -> list[dict[str, Any]]:
+    def _get_faults(self, **_ignored: Any) -> list[dict[str, Any]]:
         return [{"name": rule.name, "seen": rule.seen, "struck": rule.struck} for rule in self.tenant.faults.rules]
 
-    def _post_faults(self, *, body: Any, **_: Any) -> None:
+    def _post_faults(self, *, body: Any, **_ignored: Any) -> None:
         if isinstance(body, dict) and "limit_writes" in body:
             self.tenant.faults.limit_writes(body["limit_writes"], body["per"], body.get("retry_after"))
             return
         self.tenant.faults.add(*(Fault.from_dict(rule) for rule in (body if isinstance(body, list) else [body])))
 
-    def _delete_faults(self, **_: Any) -> None:
+    def _delete_faults(self, **_ignored: Any) -> None:
         self.tenant.faults.clear()
 
     # Credentials ---------------------------------------------------------------------------------------------------
 
-    def _get_apps(self, name: str, **_: Any) -> dict[str, Any]:
+    def _get_apps(self, name: str, **_ignored: Any) -> dict[str, Any]:
         app = self.tenant.app(name)
         return {
             "name": app.name,
@@ -150,7 +150,7 @@ class Control:
             "environment": self.tenant.environment_of(name),
         }
 
-    def _patch_apps(self, name: str, *, body: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def _patch_apps(self, name: str, *, body: dict[str, Any], **_ignored: Any) -> dict[str, Any]:
         app = self.tenant.app(name)
         for key, value in body.items():
             if key in ("graph", "exchange", "roles"):
@@ -161,19 +161,19 @@ class Control:
                 raise LookupError(f"{key} of an app cannot be changed")
         return self._get_apps(name)
 
-    def _get_certificates(self, name: str = "certificate", **_: Any) -> dict[str, str]:
+    def _get_certificates(self, name: str = "certificate", **_ignored: Any) -> dict[str, str]:
         return self.tenant.certificate_files(name)
 
-    def _get_federated_token(self, name: str = "federated", **_: Any) -> dict[str, str]:
+    def _get_federated_token(self, name: str = "federated", **_ignored: Any) -> dict[str, str]:
         return {"token": self.tenant.federated_token(name)}
 
-    def _get_secrets(self, **_: Any) -> list[str]:
+    def _get_secrets(self, **_ignored: Any) -> list[str]:
         return self.tenant.issued_secrets()
 
-    def _get_crashes(self, **_: Any) -> list[str]:
+    def _get_crashes(self, **_ignored: Any) -> list[str]:
         return self.tenant.crashes
 
-    def _post_expire_tokens(self, **_: Any) -> None:
+    def _post_expire_tokens(self, **_ignored: Any) -> None:
         self.tenant.tokens.expire_all()
 
 

@@ -227,10 +227,10 @@ class Entra:
         except ValueError:
             pairs = {}
         form = {name: values[0] for name, values in pairs.items()}
-        scheme, _, basic = call.headers.get("authorization", "").partition(" ")
+        scheme, _ignored, basic = call.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "basic":
             try:
-                name, _, secret = base64.b64decode(basic).decode().partition(":")
+                name, _ignored, secret = base64.b64decode(basic).decode().partition(":")
             except (binascii.Error, UnicodeDecodeError):
                 name = secret = ""
             form.setdefault("client_id", unquote_plus(name))
@@ -247,7 +247,7 @@ class Entra:
                 f"The provided request must include a 'scope' input parameter. The provided value for the input parameter "
                 f"'scope' is not valid. The scope {scope[:200]} is not valid.",
             )
-        audience, _, name = wanted[0].rpartition("/")
+        audience, _ignored, name = wanted[0].rpartition("/")
         if name != ".default":
             raise Refusal(
                 400,

@@ -215,7 +215,7 @@ def _skip(query: str) -> int:
 def _page_size(call: Call) -> int:
     """`Prefer: odata.maxpagesize=1000`; 1000 at most."""
     for part in call.headers.get("prefer", "").replace(",", ";").split(";"):
-        name, _, value = part.replace(" ", "").partition("=")
+        name, _ignored, value = part.replace(" ", "").partition("=")
         if name.lower() == "odata.maxpagesize" and value.isascii() and value.isdigit() and len(value) < 9:
             return min(max(int(value), 1), 1000)
     return 1000

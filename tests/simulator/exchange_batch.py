@@ -80,7 +80,7 @@ class ExchangeBatch:
         return requests
 
     def _inner(self, outer: Call, request: dict[str, Any], batch: str) -> Call:
-        target, _, query = (self.is_here(request["url"]) or "").partition("?")
+        target, _ignored, query = (self.is_here(request["url"]) or "").partition("?")
         headers = {name.lower(): value for name, value in (request.get("headers") or {}).items()}
         # The body of an inner request is JSON in any case.
         headers.setdefault("content-type", "application/json")

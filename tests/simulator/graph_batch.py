@@ -108,7 +108,7 @@ class Batch:
 
     def _inner(self, outer: Call, request: dict[str, Any], batch: str) -> Call:
         """One request as if it had come alone; it acts for the app of the outer one."""
-        target, _, query = request["url"].partition("?")
+        target, _ignored, query = request["url"].partition("?")
         headers = {name.lower(): value for name, value in (request.get("headers") or {}).items()}
         headers.setdefault("client-request-id", outer.client_request_id)
         headers.pop("authorization", None)

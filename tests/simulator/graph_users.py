@@ -286,7 +286,7 @@ def _search(users: list[User], text: str) -> list[User]:
 def _order(text: str | None) -> tuple[str, bool]:
     if text is None:
         return "id", False
-    name, _, direction = text.strip().partition(" ")
+    name, _ignored, direction = text.strip().partition(" ")
     proper = _ORDERED.get(name.lower())
     if proper is None or direction.strip().lower() not in ("", "asc", "desc"):
         raise unsupported("Sorting not supported for current query.")

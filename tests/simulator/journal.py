@@ -88,10 +88,12 @@ class Journal(Sequence[Entry]):
             self._file = os.fdopen(handle, "a", encoding="utf-8", buffering=1)
 
     @overload
-    def __getitem__(self, index: int) -> Entry: ...
+    def __getitem__(self, index: int) -> Entry:
+        pass
 
     @overload
-    def __getitem__(self, index: slice) -> list[Entry]: ...
+    def __getitem__(self, index: slice) -> list[Entry]:
+        pass
 
     def __getitem__(self, index: int | slice) -> Entry | list[Entry]:
         return self._entries[index]

@@ -57,7 +57,7 @@ def read(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def signed_by(token: str, key: rsa.RSAPublicKey) -> bool:
     """Is the signature this key's? Only RS256 and PS256 are signatures at all."""
-    content, _, signature = token.rpartition(".")
+    content, _ignored, signature = token.rpartition(".")
     algorithm = read(token)[0].get("alg")
     pads: dict[object, padding.AsymmetricPadding] = {
         "RS256": padding.PKCS1v15(),

@@ -110,7 +110,7 @@ def options(query: str, headers: dict[str, str], *, page_limit: int = 999) -> Op
     if not query:
         return result
     for pair in query.split("&"):
-        name, _, value = pair.partition("=")
+        name, _ignored, value = pair.partition("=")
         name = unquote_plus(name).lower()
         if not name.startswith("$"):
             continue

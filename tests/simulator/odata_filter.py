@@ -390,7 +390,7 @@ class _Parser:
         """`proxyAddresses/any(p:p eq '...')`"""
         if outer is not None:
             raise unsupported("Unsupported Query.")
-        proper, _ = self.property(name, "any", None)
+        proper, _ignored = self.property(name, "any", None)
         self.expect("(")
         kind, variable = self.take()
         if kind != "name":
@@ -401,7 +401,7 @@ class _Parser:
         test = node.test
         candidates = None
         if node.candidates is not None and proper == "proxyAddresses":
-            candidates = tuple((proper, value) for _, value in node.candidates)
+            candidates = tuple((proper, value) for _ignored, value in node.candidates)
         return _Node(lambda user: any(test({"": item}) for item in user.get(proper) or ()), node.clauses, candidates)
 
     def counted(self, name: str) -> _Node:

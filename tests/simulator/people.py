@@ -108,7 +108,7 @@ class _Settlers:
         has_mailbox = mailbox is not False
         mail = upn if has_mailbox else None
         proxies = [f"SMTP:{upn}", f"smtp:{local}@{self.directory.initial_domain}"] if has_mailbox else []
-        given, _, surname = display_name.partition(" ")
+        given, _ignored, surname = display_name.partition(" ")
         user = self.directory.add(
             key,
             {

@@ -54,9 +54,11 @@ _BY_HOST = {
 class Service(Protocol):
     """What a listener talks to."""
 
-    def describe(self, call: Call) -> None: ...
+    def describe(self, call: Call) -> None:
+        """Find out what a request is about, for the journal and the faults."""
 
-    def answer(self, call: Call) -> Answer: ...
+    def answer(self, call: Call) -> Answer:
+        """Serve it."""
 
 
 class Tenant:
@@ -330,7 +332,7 @@ class Tenant:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_ignored: object) -> None:
         self.stop()
 
     def _forget_environment(self) -> None:

@@ -94,7 +94,7 @@ class Tokens:
 
     def check(self, authorization: str | None, resource: str) -> App:
         """The app a bearer token stands for, or `TokenProblem`."""
-        scheme, _, token = (authorization or "").partition(" ")
+        scheme, _ignored, token = (authorization or "").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
             raise TokenProblem("missing")

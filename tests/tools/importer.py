@@ -75,7 +75,9 @@ def _unseen(result: Path) -> list[str]:
     told = json.loads(result.read_text(encoding="utf-8"))
     found = {(content["content_type"], content["name"]) for content in told["contents"]}
     documented = {content["content_name"] for content in told["docs_blob"]["contents"] if content["doc_strings"]}
-    wanted = {("module", path.stem) for path in (tree.ROOT / "plugins" / "modules").glob("[!_]*.py")}
+    kinds = {"modules": "module"}
+    plugins = (tree.ROOT / "plugins").glob("*/[!_]*.py")
+    wanted = {(kinds.get(path.parent.name, path.parent.name), path.stem) for path in plugins}
     wanted |= {("role", path.name) for path in (tree.ROOT / "roles").iterdir() if path.is_dir()}
     wanted |= {("playbook", path.name) for path in (tree.ROOT / "playbooks").glob("*.yml")}
     print(f"The importer found {', '.join(f'{name} ({kind})' for kind, name in sorted(found)) or 'nothing'}.")

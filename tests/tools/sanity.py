@@ -42,6 +42,8 @@ _MUST_PASS = frozenset(
         "yamllint",
     }
 )
+# Settings of pip that are meant for the session's environment, not for those of ansible-test.
+_OURS = frozenset({"config-file", "constraint", "require-virtualenv", "user"})
 _NOT_APPLICABLE = "No tests applicable."
 _NO_INTERPRETER = re.compile(r"on Python (\S+) because it could not be found")
 
@@ -83,7 +85,7 @@ def _write_pip_settings(home: Path) -> None:
     for line in told.stdout.splitlines():
         name, _equals, value = line.partition("=")
         section, _dot, key = name.rpartition(".")
-        if section in ("global", "install", ":env:") and key not in ("constraint", "require-virtualenv", "user"):
+        if section in ("global", "install", ":env:") and key not in _OURS:
             settings[key] = ast.literal_eval(value)
     settings["quiet"] = "2"
     lines = ["[global]", *(f"{key} = {' '.join(value.split())}" for key, value in settings.items())]

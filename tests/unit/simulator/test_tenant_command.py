@@ -29,13 +29,13 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 def end(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:
     process.send_signal(number)
-    output, _ = process.communicate(timeout=10)
+    output, _ignored = process.communicate(timeout=10)
     assert process.returncode == 0
     return output
 
 
 def wait_for(path: Path) -> None:
-    for _ in range(500):
+    for _ignored in range(500):
         if path.exists():
             return
         time.sleep(0.02)

@@ -84,7 +84,7 @@ def test_tokens_tell_what_real_ones_tell(client, name):
     assert answer.status_code == 200
     assert answer.headers["cache-control"].startswith("no-store")
     token = answer.json()["access_token"]
-    _, claims = jwt.read(token)
+    _ignored, claims = jwt.read(token)
     assert claims["aud"] == tenant.graph_url
     assert claims["tid"] == tenant.tenant_id
     assert (claims["appid"], claims["oid"]) == (client.app.client_id, client.app.object_id)

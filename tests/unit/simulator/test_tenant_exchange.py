@@ -105,7 +105,7 @@ def test_no_mailbox(client, tenant, status, code, text):
         for cmdlet, more in ((GET, {}), (SET, {"OWAEnabled": False})):
             answer = client.cmdlet(cmdlet, Identity=client.id(key), **more)
             assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-            identifier, kind, _ = details(answer)
+            identifier, kind, _ignored = details(answer)
             assert identifier.lower() == text
             assert kind == "Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException"
     assert client.cmdlet(GET, Identity="nobody@contoso.com").status_code == status

@@ -166,7 +166,7 @@ def test_only_that_app(as_app):
 
 def test_the_token_service_too(client, tenant):
     tenant.faults.add(Fault(listener="entra", path="/oauth2/", status=503, nth=(1, 2)))
-    assert [client.token_request().status_code for _ in range(3)] == [503, 503, 200]
+    assert [client.token_request().status_code for _ignored in range(3)] == [503, 503, 200]
 
 
 def test_inside_and_outside_of_batches(client, tenant):
@@ -204,7 +204,7 @@ def test_chance_can_be_repeated(client, tenant):
     def pattern() -> list[int]:
         tenant.faults.clear()
         tenant.faults.add(Fault(probability=0.5, seed=4, status=500))
-        return [client.get("/users?$top=1").status_code for _ in range(20)]
+        return [client.get("/users?$top=1").status_code for _ignored in range(20)]
 
     first = pattern()
     assert pattern() == first
@@ -213,7 +213,7 @@ def test_chance_can_be_repeated(client, tenant):
 
 def test_write_quota(client, tenant):
     tenant.faults.limit_writes(2, per=0.6)
-    statuses = [client.patch("jane", accountEnabled=False).status_code for _ in range(3)]
+    statuses = [client.patch("jane", accountEnabled=False).status_code for _ignored in range(3)]
     assert statuses == [204, 204, 429]
     assert client.get("/users").status_code == 200
     # Exchange counts for itself.

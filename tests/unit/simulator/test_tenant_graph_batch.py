@@ -59,7 +59,7 @@ def test_inner_answers(client, tenant):
 def test_answers_come_in_any_order(client, tenant):
     wanted = [str(number) for number in range(20)]
     orders = set()
-    for _ in range(3):
+    for _ignored in range(3):
         answer = client.batch(*(get(name, f"/users/{client.id('jane')}") for name in wanted))
         order = tuple(item["id"] for item in answer.json()["responses"])
         assert sorted(order, key=int) == wanted

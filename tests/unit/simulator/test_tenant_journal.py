@@ -152,12 +152,12 @@ def test_control_settings_and_faults(control, client, tenant):
     assert (tenant.directory.replica_lag, tenant.delay) == (3, 0.01)
     assert control("PATCH", "settings", json={"nonsense": 3}).status_code == 400
     assert control("POST", "faults", json=[{"method": "PATCH", "status": 429, "nth": [1, 1]}]).status_code == 200
-    assert [client.patch("jane", accountEnabled=False).status_code for _ in range(2)] == [429, 204]
+    assert [client.patch("jane", accountEnabled=False).status_code for _ignored in range(2)] == [429, 204]
     assert control("GET", "faults").json()[0]["struck"] == 1
     assert control("POST", "faults", json={"nonsense": 1}).status_code == 400
     control("DELETE", "faults")
     control("POST", "faults", json={"limit_writes": 1, "per": 60})
-    assert [client.patch("jane", accountEnabled=False).status_code for _ in range(2)] == [204, 429]
+    assert [client.patch("jane", accountEnabled=False).status_code for _ignored in range(2)] == [204, 429]
     control("POST", "reset")
     assert client.patch("jane", accountEnabled=False).status_code == 204
 

@@ -73,7 +73,7 @@ TYPES = (
 
 def target(chance: random.Random, name: str, tenant, client) -> str:
     ids = [client.id("jane"), "jane.doe@contoso.com", "$cash@contoso.com", tenant.tenant_id, "00000000"]
-    pieces = [chance.choice([*PIECES, *ids]) for _ in range(chance.randint(0, 5))]
+    pieces = [chance.choice([*PIECES, *ids]) for _ignored in range(chance.randint(0, 5))]
     if name == "graph" and chance.random() < 0.8:
         pieces = ["v1.0", chance.choice(PIECES[2:20]), *pieces]
     if name == "exchange" and chance.random() < 0.8:
@@ -90,8 +90,8 @@ def target(chance: random.Random, name: str, tenant, client) -> str:
     )
     if chance.random() < 0.6:
         pairs = []
-        for _ in range(chance.randint(1, 3)):
-            value = " ".join(chance.choice(WORDS) for _ in range(chance.randint(0, 8)))
+        for _ignored in range(chance.randint(1, 3)):
+            value = " ".join(chance.choice(WORDS) for _ignored in range(chance.randint(0, 8)))
             pairs.append(
                 f"{chance.choice(OPTIONS)}={quote(value, safe='$') if chance.random() < 0.9 else value.replace(' ', '')}"
             )
@@ -110,7 +110,7 @@ def test_well_formed_junk(as_app):
     }
     bearer = {"graph": client.token(tenant.graph_url), "exchange": client.token(tenant.exchange_url), "entra": "x"}
     seen = set()
-    for _ in range(300):
+    for _ignored in range(300):
         name = chance.choice(("graph", "graph", "exchange", "entra"))
         headers = {"Content-Type": chance.choice(TYPES).encode("latin-1")} if chance.random() < 0.8 else {}
         if chance.random() < 0.95:

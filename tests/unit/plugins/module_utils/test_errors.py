@@ -46,10 +46,9 @@ def test_a_missing_library_names_the_interpreter_and_how_to_install_it():
 
 
 def test_a_fault_of_ours_is_told_by_kind_and_place_without_its_text():
-    try:
+    with pytest.raises(KeyError) as caught:
         {}["the password is hunter2"]
-    except KeyError as exc:
-        error = internal_error(exc)
+    error = internal_error(caught.value)
 
     assert "KeyError at test_errors.py:" in error.message
     assert "hunter2" not in str(error)
