@@ -29,8 +29,8 @@ test: .venv/nox.stamp ## Run everything that has to pass
 clients: .venv/nox.stamp ## Let Microsoft's own clients judge (installs 500 MB)
 	@.venv/bin/python -m nox --session clients
 
-soak: .venv/simulator.stamp ## Run the role through faults, kills and thousands of generated schedules (long)
-	@PYTHONPATH=tests .venv/bin/python -m reliability $(SOAK)
+soak: .venv/nox.stamp ## Run the role through faults, kills and thousands of generated schedules (an hour)
+	@.venv/bin/python -m nox --session soak -- $(SOAK)
 
 docs: .venv/nox.stamp ## Check the documentation
 	@.venv/bin/python -m nox --session docs-check

@@ -206,6 +206,14 @@ def reliability(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """The long version of "reliability"; ``make soak SOAK="--seed 1 --kills 5"`` says how long."""
+    install(session, *SIMULATOR, "hypothesis", "ansible-runner")
+    environment = {**tree.home(session.name), "PYTHONPATH": "tests"}
+    session.run("python", "-m", "reliability", *session.posargs, env=environment)
+
+
+@nox.session
 def molecule(session: nox.Session) -> None:
     """Run the scenarios of extensions/molecule against one simulator."""
     install(session, *SIMULATOR, "molecule")

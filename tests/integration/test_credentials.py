@@ -15,7 +15,7 @@ import requests
 
 from simulator import Tenant
 
-from .support import AUDIT, Player, a_play, a_task
+from .support import AUDIT, OFFBOARD, Player, a_play, a_task
 
 JANE = "jane.doe@contoso.com"
 CREDENTIALS = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
@@ -217,3 +217,34 @@ def test_missing_libraries(tenant: Tenant, play: Player, tmp_path: Path) -> None
             assert "ansible_python_interpreter" in message
     assert "Traceback" not in played.output
     assert tenant.journal.where(lambda entry: entry.listener != "entra") == []
+
+
+def test_a_launchers_variables_can_neither_send_the_credential_elsewhere_nor_shorten_the_protected(tenant, play):
+    """Whatever is set with -e: addresses, certificate checking and the protected list come from the environment."""
+    elsewhere = {
+        f"{prefix}{name}": value
+        for prefix in ("", "m365_", "M365_", "offboard_employee_")
+        for name, value in {
+            "graph_url": "https://127.0.0.1:9",
+            "GRAPH_URL": "https://127.0.0.1:9",
+            "authority_url": "https://127.0.0.1:9",
+            "exchange_url": "https://127.0.0.1:9",
+            "proxy": "http://127.0.0.1:9",
+            "ca_path": "/dev/null",
+            "validate_certs": False,
+            "protected_users": [],
+            "PROTECTED_USERS": "",
+        }.items()
+    }
+    played = play(
+        OFFBOARD,
+        environment={"M365_PROTECTED_USERS": "jane.doe@contoso.com"},
+        leavers=["jane.doe@contoso.com", "john.roe@contoso.com"],
+        **elsewhere,
+    )
+    assert {one["user"]: one["status"] for one in played.leavers()} == {
+        "jane.doe@contoso.com": "refused",
+        "john.roe@contoso.com": "contained",
+    }
+    jane = tenant.directory.user("jane")
+    assert [entry for entry in tenant.journal.writes() if entry.user == jane.id] == []

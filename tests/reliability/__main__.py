@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import os
 import random
 import resource
 import sys
@@ -18,7 +19,11 @@ import time
 import traceback
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tools import tree
+
+COLLECTIONS = str(tree.link())
+sys.path.insert(0, COLLECTIONS)
+os.environ["ANSIBLE_COLLECTIONS_PATH"] = COLLECTIONS
 
 
 def main() -> int:
@@ -140,5 +145,4 @@ def soak_kills(seed: int, count: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT / "tests"))
     sys.exit(main())
