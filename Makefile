@@ -36,7 +36,7 @@ docs: .venv/nox.stamp ## Check the documentation
 	@.venv/bin/python -m nox --session docs-check
 
 clean: ## Remove everything that the other targets made
-	rm -rf .venv .nox .work .ansible .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .nox .work .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:

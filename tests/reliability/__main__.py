@@ -3,7 +3,7 @@
 
 """`make soak`: the long version of what `make test` does in minutes. Its last figures stand in docs/reliability.md.
 
-python -m reliability [--seed N] [--schedules N] [--leavers N] [--kills N]
+python -m reliability [--seed N] [--schedules N] [--leavers N] [--kills N] [--no-leaks]
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import collections
 import os
 import random
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +21,8 @@ import traceback
 from pathlib import Path
 
 from tools import tree
+
+from .leaks import soak_leaks
 
 COLLECTIONS = str(tree.link())
 sys.path.insert(0, COLLECTIONS)
@@ -32,6 +35,7 @@ def main() -> int:
     parser.add_argument("--schedules", type=int, default=3000)
     parser.add_argument("--leavers", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--leaks", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     began = time.monotonic()
@@ -39,6 +43,7 @@ def main() -> int:
         *soak_schedules(options.seed, options.schedules),
         *soak_crowd(options.seed, options.leavers),
         *soak_kills(options.seed, options.kills),
+        *(soak_leaks() if options.leaks else []),
     ]
     print(f"{time.monotonic() - began:.0f} s; {len(failures)} failures")
     for failure in failures:
@@ -138,7 +143,7 @@ def soak_kills(seed: int, count: int) -> list[str]:
                 try:
                     _sign, took = strike(tenant, Path(folder), seed + number)
                     slowest = max(slowest, took)
-                except (AssertionError, TimeoutError):
+                except (AssertionError, subprocess.TimeoutExpired):
                     failures.append(f"kill {seed + number}: {traceback.format_exc(limit=1)}")
     print(f"kills {count}, slowest end {slowest:.1f} s, not completed by the next run {len(failures)}", flush=True)
     return failures

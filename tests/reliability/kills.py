@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -23,7 +24,8 @@ def strike(tenant: Tenant, folder: Path, seed: int) -> tuple[signal.Signals, flo
     """Start a play, strike it after a moment that the seed decides, and run it again undisturbed.
 
     :returns: the signal, and the seconds that the play took to end after it.
-    :raises AssertionError: it took more than 10 s, or left a secret, or the next run did not complete.
+    :raises AssertionError: it left a secret, or the next run did not complete.
+    :raises subprocess.TimeoutExpired: it took more than 10 s to end.
     """
     chance = random.Random(seed)
     tenant.reset()
@@ -36,15 +38,15 @@ def strike(tenant: Tenant, folder: Path, seed: int) -> tuple[signal.Signals, flo
         os.killpg(play.pid, sign)
     else:
         play.send_signal(sign)
-    play.communicate(timeout=30)
+    # The play itself: a worker of it that lost its parent may still finish the write it had begun.
+    play.wait(timeout=10)
     took = time.monotonic() - began
-    assert took < 10, f"{sign.name} after which the play went on for {took:.1f} s"
     _no_secret_in(folder, tenant)
 
     tenant.delay = 0.0
     again = _start(tenant, folder)
-    output, _none = again.communicate(timeout=120)
-    assert again.returncode == 0, output
+    again.wait(timeout=120)
+    assert again.returncode == 0, (folder / "output").read_text()
     for name in LEAVERS:
         user = tenant.directory.user(name)
         assert user["accountEnabled"] is False
@@ -52,6 +54,9 @@ def strike(tenant: Tenant, folder: Path, seed: int) -> tuple[signal.Signals, flo
         assert user.mailbox["OWAEnabled"] is False
         assert user["signInSessionsValidFromDateTime"] > user["lastPasswordChangeDateTime"]
     _no_secret_in(folder, tenant)
+    for one in (play, again):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(one.pid, signal.SIGKILL)
     return sign, took
 
 
@@ -71,15 +76,16 @@ def _start(tenant: Tenant, folder: Path) -> subprocess.Popen[str]:
         str(Path(sys.executable).with_name("ansible-playbook")),
         *("-i", "localhost,", "m365.offboarding.offboard", "-e", f"leavers={','.join(LEAVERS)}"),
     ]
-    return subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    with (folder / "output").open("w") as output:
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
 
 
 def _no_secret_in(folder: Path, tenant: Tenant) -> None:
