@@ -159,27 +159,27 @@ def _nothing_is_claimed_that_is_not_so(world: World, outcome: Outcome, user: t.A
     result = outcome.by_name.get(user.upn)
     if result and result["contained"]:
         assert world.is_contained(user), f"{user.key} is called contained"
-    done = {step for step, record in outcome.records if record["id"] == user.id and record["status"] == "verified"}
+    done = {step for step, record in outcome.records_of.get(user.id, ()) if record["status"] == "verified"}
     applied = _applied(outcome, user)
     assert done <= applied, f"{user.key}: verified {done}, but the tenant saw {applied}"
 
 
 def _whatever_was_written_is_told(outcome: Outcome, user: t.Any) -> None:
-    told = {step for step, record in outcome.records if record["id"] == user.id and record["changed"]}
+    told = {step for step, record in outcome.records_of.get(user.id, ()) if record["changed"]}
     silent = {run["step"] for run in outcome.runs if not run["result"]["users"]}  # the module failed as a whole
     assert _applied(outcome, user) <= told | silent, f"{user.key}: {_applied(outcome, user)} was done, {told} is told"
 
 
 def _one_password_per_run(outcome: Outcome, user: t.Any) -> None:
-    digests = {e.password_sha256 for e in outcome.journal if e.user == user.id and e.password_sha256}
+    digests = {entry.password_sha256 for entry in outcome.journal_of.get(user.id, ()) if entry.password_sha256}
     assert len(digests) <= 1, f"{user.key} was sent several passwords in one run"
 
 
 def _applied(outcome: Outcome, user: t.Any) -> set[str]:
     """The steps whose write really changed this user."""
     steps = set()
-    for entry in outcome.journal:
-        if entry.user == user.id and entry.writes and entry.applied:
+    for entry in outcome.journal_of.get(user.id, ()):
+        if entry.writes and entry.applied:
             steps.add(_step_of(entry))
     return steps
 

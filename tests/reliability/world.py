@@ -9,7 +9,9 @@ other. Only the adapter between them is ours, and it can do what networks do: br
 
 from __future__ import annotations
 
+import dataclasses
 import email.utils
+import functools
 import io
 import time
 import types
@@ -233,15 +235,34 @@ class World:
         return mail and user["accountEnabled"] is False and reset < revoked
 
 
-class Outcome(t.NamedTuple):
+@dataclasses.dataclass
+class Outcome:
+    """What a run told, and what the tenant saw of it."""
+
     results: list[dict[str, t.Any]]
     runs: list[dict[str, t.Any]]
     opening: dict[str, t.Any]
     journal: list[Entry]
 
-    @property
+    @functools.cached_property
     def by_name(self) -> dict[str, dict[str, t.Any]]:
         return {one["user_principal_name"] or one["user"]: one for one in self.results}
+
+    @functools.cached_property
+    def records_of(self) -> dict[str | None, list[tuple[str, dict[str, t.Any]]]]:
+        """Every step's records by object id; ten thousand leavers must not be searched for each of them."""
+        found: dict[str | None, list[tuple[str, dict[str, t.Any]]]] = {}
+        for step, record in self.records:
+            found.setdefault(record["id"], []).append((step, record))
+        return found
+
+    @functools.cached_property
+    def journal_of(self) -> dict[str | None, list[Entry]]:
+        """What the tenant saw, by the user concerned."""
+        found: dict[str | None, list[Entry]] = {}
+        for entry in self.journal:
+            found.setdefault(entry.user, []).append(entry)
+        return found
 
     @property
     def records(self) -> Iterator[tuple[str, dict[str, t.Any]]]:
