@@ -39,6 +39,7 @@ _value:
 import typing as t
 
 from ansible.errors import AnsibleFilterError
+
 from ansible_collections.m365.offboarding.plugins.module_utils._evidence import read_csv
 
 
