@@ -171,6 +171,7 @@ def test_control_credentials(control, tenant, as_app):
     assert control("GET", "certificates/certificate").json()["pfx"].endswith(".pfx")
     assert control("GET", "federated-token/federated").json()["token"].count(".") == 2
     assert tenant.app().client_secret in control("GET", "secrets").json()
+    assert as_app().get("/users").status_code == 200  # it has a token now, whatever ran before
     control("POST", "expire-tokens")
     as_app("auditor")._tokens.clear()
     assert as_app().get("/users").status_code == 401
