@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import datetime
 import email.utils
@@ -377,7 +378,7 @@ class Answer:
 Outcome = t.Union[Answer, OffboardingError]  # noqa: UP007 (ansible-test takes the bar for an operation)
 
 
-class Service:
+class Service(abc.ABC):
     """One of Microsoft's services, called in JSON, in batches where there are several calls.
 
     Retried here, within C(retry_timeout) of waiting for each call: what was surely not carried out (throttled,
@@ -404,23 +405,25 @@ class Service:
 
     # --- what subclasses say ---
 
+    @abc.abstractmethod
     def url(self, call: Call, token: Token) -> str:
-        raise NotImplementedError
+        """The address of a single call."""
 
+    @abc.abstractmethod
     def headers(self, call: Call | None, token: Token) -> dict[str, str]:
         """Headers of a single call, or of the batch (C(None))."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def batch_url(self, token: Token) -> str:
-        raise NotImplementedError
+        """The address of a batch."""
 
+    @abc.abstractmethod
     def envelope(self, call: Call, token: Token) -> dict[str, t.Any]:
         """The call as an element of a batch's C(requests), without its id."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def explain(self, answer: Answer) -> ServiceError:
         """What an answer that is not ok says."""
-        raise NotImplementedError
 
     def digest(self, body: t.Any) -> t.Any:
         """What to keep of an answer's body: thousands are held at once."""

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import datetime
 import typing as t
@@ -37,7 +38,7 @@ from ._times import format_moment
 _LONGEST_CLOCK_WAIT = 5.0
 
 
-class Step:
+class Step(abc.ABC):
     """What one of the four steps reads, wants, and sends. Modules subclass it; it holds no state of the run.
 
     C(name) is one of C(STEPS). C(deed) completes the sentence "Could not ... jane@contoso.com". C(permission) is the
@@ -67,21 +68,21 @@ class Step:
         states = doors_of(self.name, door_states(leaver, (self.name,), self.protocols)).values()
         return bool(states) and not any(state in (OPEN, UNKNOWN) for state in states)
 
+    @abc.abstractmethod
     def expected(self, leaver: Leaver) -> dict[str, t.Any]:
         """The facts after the write, as far as they can be foretold."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def call(self, tenant: Tenant, leaver: Leaver) -> Call:
         """The write; the same one again when it is called again for the same leaver."""
-        raise NotImplementedError
 
     def not_before(self, leaver: Leaver) -> datetime.datetime | None:
         """The earliest moment, by the service's clock, at which the write can be told from what was before."""
         return None
 
+    @abc.abstractmethod
     def shows(self, before: Leaver, now: Leaver) -> bool:
         """Whether what is read now shows that the write happened."""
-        raise NotImplementedError
 
     def effective_by(
         self, leaver: Leaver, written_at: datetime.datetime | None, *, seen: bool
