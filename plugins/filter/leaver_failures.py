@@ -42,7 +42,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._evidence import failures
+from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import failures
 
 
 def leaver_failures(leavers: t.Sequence[t.Mapping[str, t.Any]], fail_on_open: bool = True) -> list[str]:

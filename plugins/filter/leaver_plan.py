@@ -46,7 +46,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._evidence import plan
+from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import plan
 
 
 def leaver_plan(

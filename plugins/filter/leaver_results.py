@@ -61,7 +61,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._evidence import results
+from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import results
 
 Records = t.Sequence[t.Mapping[str, t.Any]]
 

@@ -38,7 +38,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._evidence import table
+from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import table
 
 
 def leaver_table(leavers: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:

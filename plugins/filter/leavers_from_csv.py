@@ -40,7 +40,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.m365.offboarding.plugins.module_utils._evidence import read_csv
+from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import read_csv
 
 
 def leavers_from_csv(text: str) -> list[dict[str, str]]:

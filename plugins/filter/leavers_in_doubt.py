@@ -47,7 +47,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._evidence import in_doubt
+from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import in_doubt
 
 Records = t.Sequence[t.Mapping[str, t.Any]]
 

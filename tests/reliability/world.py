@@ -27,7 +27,6 @@ import urllib3
 import simulator.directory
 import simulator.faults
 import simulator.mailbox
-from ansible_collections.m365.offboarding.plugins.module_utils import _evidence
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import TokenSource, choose_credential
 from ansible_collections.m365.offboarding.plugins.module_utils._exchange import Exchange
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph
@@ -39,6 +38,7 @@ from ansible_collections.m365.offboarding.plugins.modules.exo_mailbox_protocols 
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_password import ResetPassword
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_sessions import SignOut
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_signin import BlockOrAllowSignIn
+from ansible_collections.m365.offboarding.plugins.plugin_utils import _evidence
 from simulator.directory import User
 from simulator.journal import Entry
 from simulator.server import Tenant

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.filter.leaver_table import FilterModule
-from ansible_collections.m365.offboarding.plugins.module_utils._evidence import results
+from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import results
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
     STEPS,

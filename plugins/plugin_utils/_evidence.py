@@ -17,8 +17,8 @@ import io
 import textwrap
 import typing as t
 
-from ._exchange import PROTOCOLS
-from ._leavers import NOT_APPLICABLE, OPEN, SHUT, STEPS, UNKNOWN, Protocols, doors_of
+from ..module_utils._exchange import PROTOCOLS
+from ..module_utils._leavers import NOT_APPLICABLE, OPEN, SHUT, STEPS, UNKNOWN, Protocols, doors_of
 
 Record = t.Mapping[str, t.Any]
 
