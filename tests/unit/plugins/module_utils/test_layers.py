@@ -25,6 +25,7 @@ LAYERS = (
     ("_module", "_report"),
 )
 HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
+_OURS = re.compile(r"^(ansible_collections\.m365\.offboarding\.plugins\.)?(module|plugin)_utils\.")
 
 
 def imports(path: Path) -> set[str]:
@@ -35,7 +36,7 @@ def imports(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names = [node.module] if node.module else [alias.name for alias in node.names]
-            found |= {re.sub(r".*_utils\.", "", name) for name in names}
+            found |= {_OURS.sub("", name) for name in names}
     return found
 
 
