@@ -115,6 +115,7 @@ class Token:
 
     value: str = dataclasses.field(repr=False)
     tenant_id: str | None = None
+    client_id: str | None = None
     object_id: str | None = None
     permissions: frozenset[str] | None = None
 
@@ -124,10 +125,12 @@ class Token:
             payload = value.split(".")[1]
             claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
             permissions = {str(role) for role in claims.get("roles") or ()} | set(str(claims.get("scp", "")).split())
-            tenant, caller = (
-                claims.get(name) if isinstance(claims.get(name), str) else None for name in ("tid", "oid")
+            # The application is "appid" in tokens of version 1, which both services give, and "azp" in version 2.
+            application = claims.get("appid") or claims.get("azp")
+            tenant, client, caller = (
+                claim if isinstance(claim, str) else None for claim in (claims.get("tid"), application, claims.get("oid"))
             )
-            return cls(value, tenant, caller, frozenset(permissions))
+            return cls(value, tenant, client, caller, frozenset(permissions))
         except (IndexError, ValueError, AttributeError, TypeError, binascii.Error):
             return cls(value)
 
@@ -196,6 +199,10 @@ class TokenSource:
             if token is None or self._monotonic() > ends:
                 token = self._acquire(audience, service)
             return token
+
+    def known(self, audience: str) -> Token | None:
+        """The token for C(audience) if there is one already; nothing is sent."""
+        return self._tokens.get(audience, (None, 0.0))[0]
 
     def renew(self, audience: str, service: str, refused: Token) -> Token | None:
         """Another token than C(refused), or C(None) when that makes no sense (any more)."""

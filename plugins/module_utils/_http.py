@@ -444,6 +444,12 @@ class Service(abc.ABC):
         return self._tokens.token(self.base_url, self.name)
 
     @property
+    def identity(self) -> dict[str, str | None]:
+        """Who asks here, by the token that was used: ids of tenant, application and its service principal (or user)."""
+        token = self._tokens.known(self.base_url)
+        return {name: getattr(token, name, None) for name in ("tenant_id", "client_id", "object_id")}
+
+    @property
     def permissions(self) -> frozenset[str] | None:
         """What the token allows, C(None) when that cannot be told."""
         try:
@@ -590,6 +596,9 @@ class Service(abc.ABC):
         if not isinstance(status, int):
             return self._lost()
         lower = {str(name).lower(): str(value) for name, value in mapping(item.get("headers")).items()}
+        # Exchange gives the answers in a batch no id of their own: Microsoft finds them by the batch's.
+        if not lower.get("request-id") and response.headers.get("request-id"):
+            lower["request-id"] = response.headers["request-id"]
         return Answer(status, lower, self.digest(body), response.date)
 
     def _unreadable(self) -> NetworkError:

@@ -507,6 +507,7 @@ def record(
     after: t.Mapping[str, t.Any] | None = None,
     written_at: datetime.datetime | None = None,
     effective_by: datetime.datetime | None = None,
+    request_id: str | None = None,
     note: str | None = None,
     error: OffboardingError | None = None,
     perhaps_written: bool = False,
@@ -524,6 +525,7 @@ def record(
         "after": after,
         "written_at": format_moment(written_at),
         "effective_by": format_moment(effective_by),
+        "request_id": request_id,
         "note": note,
         "error": error.as_record() if error else None,
     }

@@ -81,6 +81,7 @@ class Run:
         self._module = module
         self.params: dict[str, t.Any] = module.params
         self.check_mode: bool = module.check_mode
+        self._tenant: Tenant | None = None
 
     def asked(self) -> list[Asked]:
         try:
@@ -122,7 +123,13 @@ class Run:
         )
         graph = Graph(addresses.graph_url, transport, tokens, params["retry_timeout"])
         exchange = Exchange(addresses.exchange_url, transport, tokens, params["retry_timeout"])
-        return Tenant(graph, exchange if with_exchange else None, self._protected())
+        self._tenant = Tenant(graph, exchange if with_exchange else None, self._protected())
+        return self._tenant
+
+    @property
+    def automation(self) -> dict[str, str | None] | None:
+        """In whose name something was sent, C(None) when nothing was."""
+        return self._tenant.graph.identity if self._tenant else None
 
     def warn_of_unknown_protected(self, tenant: Tenant) -> None:
         for entry, why in tenant.unknown_protected.items():
@@ -156,14 +163,15 @@ def run_module(work: t.Callable[[Run], list[dict[str, t.Any]]], spec: dict[str, 
     ansible-core 2.19 and later print the text of an exception that escapes a module even under C(no_log).
     """
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **constraints)
+    run = Run(module)
     records: list[dict[str, t.Any]] = []
     error = None
     try:
-        records = work(Run(module))
+        records = work(run)
     except Exception as exc:
         error = exc if isinstance(exc, OffboardingError) else internal_error(exc)
     if error:  # outside of the except clause: inside, ansible-core may add the exception's text to the result
-        module.fail_json(msg=str(error), changed=False, error=error.as_record(), users=[])
+        module.fail_json(msg=str(error), changed=False, error=error.as_record(), users=[], automation=run.automation)
     result = {
         "changed": any(one["changed"] for one in records),
         "msg": summary(records),
@@ -171,6 +179,7 @@ def run_module(work: t.Callable[[Run], list[dict[str, t.Any]]], spec: dict[str, 
         "diff": _diff(records),
         # A role cannot see it otherwise: ansible_check_mode knows the command line, not the keyword of a play or task.
         "check_mode": module.check_mode,
+        "automation": run.automation,
     }
     if any(one["status"] in ("failed", "refused") for one in records):
         module.fail_json(**result)

@@ -108,6 +108,7 @@ class _Written:
     before: Leaver
     now: Leaver
     at: datetime.datetime | None = None
+    request_id: str | None = None
     shown: bool = False
     error: OffboardingError | None = None
     # Whether any try may have been applied without an answer that says so.
@@ -202,6 +203,7 @@ def _tell(step: Step, written: _Written) -> dict[str, t.Any]:
         after=after,
         written_at=None if written.error else written.at,
         effective_by=None if written.error else step.effective_by(written.now, written.at, seen=written.shown),
+        request_id=written.request_id,
         note=step.note(written.now),
         error=written.error,
         perhaps_written=written.perhaps,
@@ -248,6 +250,7 @@ class _Writer:
             for write, outcome in zip(pending, self._service.send(calls), strict=True):
                 write.error = outcome if isinstance(outcome, OffboardingError) else None
                 write.at = outcome.at if isinstance(outcome, Answer) else self._service.now
+                write.request_id = outcome.request_id
                 write.perhaps = write.perhaps or bool(write.error and write.error.outcome_unknown)
             pending = [write for write in pending if write.error and write.error.outcome_unknown]
             # The answer is lost, perhaps after the deed: look before it is done again.

@@ -64,6 +64,16 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+automation:
+  description:
+    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) (the application) and C(object_id) (its service
+      principal, or the user in whose name it acts). Null when nothing was sent.
+  type: dict
+  returned: always
+  sample:
+    tenant_id: 8f3e6b1c-54ad-4f0e-9d0c-0d7f2f2d1c11
+    client_id: 1b2c3d4e-5f60-4172-8394-a5b6c7d8e9f0
+    object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
 check_mode:
   description: Whether this was check mode.
   type: bool
@@ -90,6 +100,7 @@ users:
       after: {sign_in_sessions_valid_from_date_time: "2026-11-20T16:04:09Z"}
       written_at: "2026-11-20T16:04:09Z"
       effective_by: "2026-11-20T17:04:09Z"
+      request_id: 5f0b6a5e-4c0e-4a3e-8a57-0e8a54c1c7b2
       note: Outlook on the web may linger on an open page until another tile is opened or the page is refreshed.
       error: null
 """

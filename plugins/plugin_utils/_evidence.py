@@ -210,6 +210,8 @@ def _result(
         "directory_roles": opening["directory_roles"],
         "error": refused or opening["error"],
         "steps": entries,
+        "residual": opening.get("residual", {}),
+        "since": None,
     }
 
 
@@ -239,6 +241,7 @@ def _entry(step: str, record: Record, last: Record) -> dict[str, t.Any]:
         "after": record["after"],
         "written_at": record.get("written_at"),
         "effective_by": record.get("effective_by") or shut_by,
+        "request_id": record.get("request_id"),
         "note": record.get("note") or last.get("notes", {}).get(step),
         "error": record["error"],
     }

@@ -217,6 +217,7 @@ def test_facts_and_notes_of_the_steps_go_into_the_evidence():
         before={"account_enabled": True},
         after={"account_enabled": False},
         effective_by="2026-11-21T16:00:00Z",
+        request_id="5f0b6a5e-4c0e-4a3e-8a57-0e8a54c1c7b2",
         note="A note.",
     )
 
@@ -228,6 +229,7 @@ def test_facts_and_notes_of_the_steps_go_into_the_evidence():
         "after": {"account_enabled": False},
         "written_at": "2026-11-20T16:00:00Z",
         "effective_by": "2026-11-21T16:00:00Z",
+        "request_id": "5f0b6a5e-4c0e-4a3e-8a57-0e8a54c1c7b2",
         "note": "A note.",
         "error": None,
     }

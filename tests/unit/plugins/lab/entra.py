@@ -70,13 +70,17 @@ class Entra:
 
     def claims(self, audience: str) -> dict[str, Any]:
         roles = list(self.permissions.get(audience, ()))
-        return {"aud": audience, "tid": TENANT_ID, "oid": OWN_OBJECT_ID, "roles": roles}
+        return {"aud": audience, "tid": TENANT_ID, "appid": CLIENT_ID, "oid": OWN_OBJECT_ID, "roles": roles}
 
     def issue(self, audience: str, **claims: Any) -> str:
         """Return a new token for an audience; the services will take it."""
         token = jwt(**{**self.claims(audience), **claims, "jti": next(self._numbers)})
-        self._issued.setdefault(audience, []).append(token)
+        self.accept(audience, token)
         return token
+
+    def accept(self, audience: str, token: str) -> None:
+        """Let the services take a token for an audience, whatever it holds."""
+        self._issued.setdefault(audience, []).append(token)
 
     def issued(self, audience: str) -> list[str]:
         return self._issued.get(audience, [])

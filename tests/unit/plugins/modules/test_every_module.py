@@ -701,6 +701,57 @@ def test_a_redirect_is_a_failure_and_the_token_travels_nowhere(lab, status):
     assert str(status) in told.user["error"]["message"]
 
 
+# --- who did it ---
+
+
+@every_module
+def test_who_did_it_is_told_by_the_token(lab, module):
+    lab.wire.expect(find(JANE).but(forbidden()))
+
+    told = lab.run(module, **OWN[module], users=UPN)
+
+    assert told.result["automation"] == {"tenant_id": TENANT_ID, "client_id": CLIENT_ID, "object_id": OWN_OBJECT_ID}
+
+
+def test_a_token_of_the_second_version_names_the_application_otherwise(lab):
+    token = lab.entra.issue("https://graph.microsoft.com", appid=None, azp="an application")
+    lab.wire.expect(find(JANE))
+
+    told = lab.run("m365_user_info", users=UPN, steps=["signin"], credential={"access_token": token})
+
+    assert told.result["automation"]["client_id"] == "an application"
+
+
+@pytest.mark.parametrize("token", ["opaque", "a.b.c", "a.W10.c"])
+def test_who_did_it_is_not_known_from_a_token_that_cannot_be_read(lab, token):
+    lab.entra.accept("https://graph.microsoft.com", token)
+    lab.wire.expect(find(JANE))
+
+    told = lab.run("m365_user_info", users=UPN, steps=["signin"], credential={"access_token": token})
+
+    assert told.result["automation"] == {"tenant_id": None, "client_id": None, "object_id": None}
+
+
+@every_module
+def test_nobody_did_what_was_refused_before_anything_was_sent(lab, module):
+    assert refuse(lab, module, users="jane").result["automation"] is None
+
+
+def test_a_write_in_a_batch_is_told_by_its_own_request_id_or_by_that_of_the_batch(lab):
+    bob = person("bob")
+    named = Reply(204, headers={"request-id": "its own"})
+    lab.wire.expect(find(JANE), find(bob))
+    lab.wire.expect_each(administrators())
+    lab.wire.expect(enable(JANE, False).but(named), enable(bob, False))
+    lab.wire.expect(read({**JANE, "accountEnabled": False}), read({**bob, "accountEnabled": False}))
+
+    told = lab.run("m365_user_signin", users=[UPN, "bob@contoso.com"], state="blocked")
+
+    own, of_batch = [one["request_id"] for one in told.users]
+    assert own == "its own"
+    assert of_batch == "00000000-0000-0000-0000-000000000005"
+
+
 # --- what one reading shares ---
 
 

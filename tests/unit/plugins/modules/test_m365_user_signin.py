@@ -44,6 +44,8 @@ def test_a_block_is_sent_alone_read_back_and_told_whole(lab):
         "after": {"account_enabled": False},
         "written_at": later(),
         "effective_by": later(hours=24),
+        # The third answer of Graph, after two of Entra.
+        "request_id": "00000000-0000-0000-0000-000000000005",
         "note": None,
         "error": None,
     }
