@@ -46,3 +46,22 @@ attributes:
     membership:
       - m365.offboarding.m365
 """
+
+    ACTION = r"""
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and tell what would change without changing anything.
+    support: full
+    details: A report is written in check mode too, it tells what was found.
+  diff_mode:
+    description: Tells what has changed, or would change, in diff mode.
+    support: none
+    details: A report counts as no change.
+  idempotent:
+    description: A second run changes nothing.
+    support: none
+    details: A second run writes a second file.
+  action:
+    description: Runs where Ansible runs, without a connection to the host.
+    support: full
+"""

@@ -13,14 +13,18 @@ author:
   - The m365.offboarding contributors (@m365-offboarding)
 description:
   - Who, which door, shut or open, since when, and when Microsoft says that it is surely shut.
-  - Of more than 20 leavers, only those who are not contained are shown.
+  - Of more than 20 leavers, only those who are not contained or have residual access are shown.
+  - What is newly open since an earlier evidence file comes first.
 positional: _input
 options:
   _input:
-    description: Results of P(m365.offboarding.leaver_results#filter).
+    description: Results of P(m365.offboarding.leaver_results#filter), or of P(m365.offboarding.leaver_changes#filter).
     type: list
     elements: dict
     required: true
+  earlier:
+    description: The evidence that P(m365.offboarding.leaver_changes#filter) has compared with.
+    type: dict
 """
 
 EXAMPLES = r"""
@@ -38,11 +42,16 @@ _value:
 
 import typing as t
 
+from ansible.errors import AnsibleFilterError
+
 from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import table
 
 
-def leaver_table(leavers: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
-    return table(leavers)
+def leaver_table(leavers: t.Sequence[t.Mapping[str, t.Any]], earlier: t.Mapping[str, t.Any] | None = None) -> list[str]:
+    try:
+        return table(leavers, earlier)
+    except ValueError as exc:
+        raise AnsibleFilterError(f"leaver_table: {exc}") from exc
 
 
 class FilterModule:

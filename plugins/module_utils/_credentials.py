@@ -128,7 +128,8 @@ class Token:
             # The application is "appid" in tokens of version 1, which both services give, and "azp" in version 2.
             application = claims.get("appid") or claims.get("azp")
             tenant, client, caller = (
-                claim if isinstance(claim, str) else None for claim in (claims.get("tid"), application, claims.get("oid"))
+                claim if isinstance(claim, str) else None
+                for claim in (claims.get("tid"), application, claims.get("oid"))
             )
             return cls(value, tenant, client, caller, frozenset(permissions))
         except (IndexError, ValueError, AttributeError, TypeError, binascii.Error):

@@ -47,6 +47,10 @@ _INVERTED = "smtp_auth"
 _NOT_FOUND = ("ManagementObjectNotFoundException", "ADNoSuchObjectException", "Couldn't find object")
 
 
+# What a cmdlet says of one thing: Exchange's names in lower case, since it is not of one mind about them.
+Row = dict[str, t.Any]
+
+
 @dataclasses.dataclass(frozen=True)
 class Mailbox:
     """A mailbox's protocols, those that this tenant knows.
@@ -117,11 +121,49 @@ class Exchange(Service):
     def get_mailbox(self, object_id: str) -> Call:
         return _cmdlet("Get-CASMailbox", {"Identity": object_id}, writes=False)
 
-    def set_mailbox(self, object_id: str, switches: t.Mapping[str, bool]) -> Call:
+    def set_mailbox(self, object_id: str, switches: t.Mapping[str, bool | None]) -> Call:
+        """C(None) gives a switch back to the organisation; nothing says that the endpoint takes a null."""
         parameters: dict[str, t.Any] = {"Identity": object_id}
         for protocol, on in switches.items():
-            parameters[PROTOCOLS[protocol]] = (not on) if protocol == _INVERTED else on
+            parameters[PROTOCOLS[protocol]] = (not on) if protocol == _INVERTED and on is not None else on
         return _cmdlet("Set-CASMailbox", parameters, writes=True)
+
+    def read_rows(
+        self, cmdlet: str, object_ids: t.Sequence[str], *, by: str = "Identity"
+    ) -> list[list[Row] | OffboardingError | None]:
+        """What a cmdlet says of these users' mailboxes: C(None) for who has none.
+
+        :param by: the parameter that names the mailbox.
+        """
+        calls = [_cmdlet(cmdlet, {by: object_id}, writes=False, by=by) for object_id in object_ids]
+        return [_all_rows(outcome) for outcome in self.send(calls)]
+
+    def read_recipients(self, object_ids: t.Sequence[str]) -> list[list[Row] | OffboardingError | None]:
+        """What Get-Mailbox says of each of these users, one row each: C(None) for who has no mailbox.
+
+        https://learn.microsoft.com/powershell/module/exchangepowershell/get-mailbox
+        """
+        calls = [_cmdlet("Get-Mailbox", {"Identity": object_id}, writes=False) for object_id in object_ids]
+        outcomes = zip(object_ids, self.send(calls), strict=True)
+        found = [_own_row(object_id, outcome) for object_id, outcome in outcomes]
+        return [[row] if isinstance(row, dict) else row for row in found]
+
+    def accepted_domains(self) -> frozenset[str] | OffboardingError:
+        """The domains whose mail is the organisation's own, C(*.) before one that brings its subdomains.
+
+        https://learn.microsoft.com/powershell/module/exchangepowershell/get-accepteddomain
+        """
+        # Asked without an identity on purpose: all of them are meant.
+        rows = _rows(self.send([_call("Get-AcceptedDomain", {}, writes=False)])[0])
+        if isinstance(rows, OffboardingError):
+            return rows
+        domains = set()
+        for row in rows or ():
+            name = row.get("domainname")
+            if isinstance(name, str) and name:
+                domains.add(name.lower())
+                domains.update([f"*.{name.lower()}"] if row.get("matchsubdomains") is True else [])
+        return frozenset(domains) or NetworkError("Exchange Online did not name a single domain.", reached=True)
 
     def read_mailboxes(self, object_ids: t.Sequence[str]) -> list[Mailbox | OffboardingError | None]:
         """The mailboxes of these users: C(None) for who has none, an error for who could not be read."""
@@ -149,25 +191,53 @@ _HINTS = {
 }
 
 
-def _cmdlet(name: str, parameters: t.Mapping[str, t.Any], *, writes: bool) -> Call:
+def _cmdlet(name: str, parameters: t.Mapping[str, t.Any], *, writes: bool, by: str = "Identity") -> Call:
     # Get- without an identity lists the whole tenant: only an object id ever gets here.
-    if not OBJECT_ID.match(str(parameters.get("Identity") or "")):
+    if not OBJECT_ID.match(str(parameters.get(by) or "")):
         raise ValueError("an Exchange cmdlet needs an object id")
+    return _call(name, parameters, writes=writes)
+
+
+def _call(name: str, parameters: t.Mapping[str, t.Any], *, writes: bool) -> Call:
     body = {"CmdletInput": {"CmdletName": name, "Parameters": parameters}}
     return Call("POST", "/InvokeCommand", body, writes=writes, headers={"X-CmdletName": name})
 
 
-def _mailbox(object_id: str, outcome: Outcome) -> Mailbox | OffboardingError | None:
+def _rows(outcome: Outcome) -> list[Row] | OffboardingError | None:
+    """The rows that a cmdlet gave, C(None) when it says that there is no such mailbox."""
     if not isinstance(outcome, Answer):
         missing = any(mark in f"{outcome.code} {outcome}" for mark in _NOT_FOUND)
         return None if isinstance(outcome, ServiceError) and missing else outcome
     rows = mapping(outcome.body).get("value")
-    if not isinstance(rows, list) or len(rows) != 1 or not isinstance(rows[0], dict):
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return NetworkError("Exchange Online did not answer with a list.", reached=True)
+    return [{str(key).lower(): value for key, value in row.items() if "@" not in str(key)} for row in rows]
+
+
+def _all_rows(outcome: Outcome) -> list[Row] | OffboardingError | None:
+    """As R(_rows), but a first page of several is an error: nothing says how the next one is to be fetched."""
+    if isinstance(outcome, Answer) and mapping(outcome.body).get("@odata.nextLink"):
+        return NetworkError("Exchange Online has more to say than fits on one page.", reached=True)
+    return _rows(outcome)
+
+
+def _own_row(object_id: str, outcome: Outcome) -> Row | OffboardingError | None:
+    """The only row, which must be about the mailbox that was asked for."""
+    rows = _rows(outcome)
+    if not isinstance(rows, list):
+        return rows
+    if len(rows) != 1:
         return NetworkError("Exchange Online did not answer with exactly one mailbox.", reached=True)
-    row = {str(key).lower(): value for key, value in rows[0].items() if "@" not in str(key)}
-    owner = row.get("externaldirectoryobjectid")
+    owner = rows[0].get("externaldirectoryobjectid")
     if owner and str(owner).lower() != object_id.lower():
         return NetworkError("Exchange Online answered for another mailbox than the one asked for.", reached=True)
+    return rows[0]
+
+
+def _mailbox(object_id: str, outcome: Outcome) -> Mailbox | OffboardingError | None:
+    row = _own_row(object_id, outcome)
+    if not isinstance(row, dict):
+        return row
     switches = {}
     for protocol, switch in PROTOCOLS.items():
         if switch.lower() in row:

@@ -17,8 +17,8 @@ import typing as t
 import urllib.parse
 
 from ._credentials import Token
-from ._errors import ServiceError, shorten
-from ._http import Answer, Call, Service, mapping
+from ._errors import NetworkError, OffboardingError, ServiceError, shorten
+from ._http import Answer, Call, Outcome, Service, mapping
 from ._times import parse_moment
 
 OBJECT_ID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
@@ -37,10 +37,12 @@ _USER_PROPERTIES = (
     "assignedPlans",
 )
 # Selecting this without its permission fails the whole read (https://learn.microsoft.com/graph/api/user-get).
-_LEAVE_DATE_PERMISSION = "User-LifeCycleInfo.Read.All"
+LEAVE_DATE_PERMISSION = "User-LifeCycleInfo.Read.All"
 
 # https://learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference
 _GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
+# A list that goes on longer than this is none: a page holds a hundred objects.
+_MOST_PAGES = 10_000
 # https://learn.microsoft.com/graph/aad-advanced-queries; goes with $count=true
 _ADVANCED = {"ConsistencyLevel": "eventual"}
 
@@ -61,6 +63,9 @@ class User:
     addresses: frozenset[str] = frozenset()
     has_mail: bool = False
     has_exchange_plan: bool = False
+    # Whether this was found among the deleted, and since when it is there as far as known.
+    deleted: bool = False
+    deleted_at: datetime.datetime | None = None
 
     @classmethod
     def from_json(cls, data: t.Mapping[str, t.Any]) -> User:
@@ -79,6 +84,7 @@ class User:
             password_changed=_moment(data.get("lastPasswordChangeDateTime")),
             sessions_valid_from=_moment(data.get("signInSessionsValidFromDateTime")),
             leaves=_moment(data.get("employeeLeaveDateTime")),
+            deleted_at=_moment(data.get("deletedDateTime")),
             synced=data.get("onPremisesSyncEnabled") is True,
             management_restricted=data.get("isManagementRestricted") is True,
             addresses=frozenset(address.casefold() for address in addresses if address),
@@ -156,13 +162,31 @@ class Graph(Service):
         return body
 
     @functools.cached_property
+    def reads_leave_dates(self) -> bool:
+        """Whether the token shows that C(employeeLeaveDateTime) may be read.
+
+        :raises OffboardingError: there is no token.
+        """
+        return LEAVE_DATE_PERMISSION in (self.token.permissions or ())
+
+    @functools.cached_property
     def user_select(self) -> str:
         """The properties to ask for; the leave date only where the token may read it.
 
         :raises OffboardingError: there is no token.
         """
-        may_read_leave_date = _LEAVE_DATE_PERMISSION in (self.token.permissions or ())
-        return ",".join([*_USER_PROPERTIES, *(["employeeLeaveDateTime"] if may_read_leave_date else [])])
+        return ",".join([*_USER_PROPERTIES, *(["employeeLeaveDateTime"] if self.reads_leave_dates else [])])
+
+    def read_lists(self, calls: t.Sequence[Call]) -> list[list[dict[str, t.Any]] | OffboardingError]:
+        """All objects of each list, page after page (https://learn.microsoft.com/graph/paging).
+
+        A list is whole, or it is an error: a page that fails, that is none, or that leads elsewhere, spoils it.
+        """
+        lists = [_List(call) for call in calls]
+        while pending := [one for one in lists if one.next]:
+            for one, outcome in zip(pending, self.send([t.cast("Call", one.next) for one in pending]), strict=True):
+                one.take(outcome, f"{self.base_url}/v1.0")
+        return [one.error or one.found for one in lists]
 
     def get_user(self, object_id: str) -> Call:
         return Call("GET", f"/users/{_segment(object_id)}?$select={self.user_select}")
@@ -184,9 +208,9 @@ class Graph(Service):
         condition = f"mail eq {literal} or proxyAddresses/any(p:p eq {proxy})"
         return Call("GET", f"/users?$filter={_query(condition)}&$select=id,userPrincipalName")
 
-    def find_deleted(self, name: str) -> Call:
+    def find_deleted(self, name: str, properties: t.Sequence[str] = ("id", "userPrincipalName")) -> Call:
         """A deleted user. Its principal name may have its object id as a prefix, hence C(endsWith)."""
-        select = "$select=id,userPrincipalName,deletedDateTime"
+        select = f"$select={','.join(properties)},deletedDateTime"
         if OBJECT_ID.match(name):
             return Call("GET", f"/directory/deletedItems/{_segment(name)}?{select}")
         condition = f"endsWith(userPrincipalName,{_literal(name)})"
@@ -195,6 +219,63 @@ class Graph(Service):
             f"/directory/deletedItems/microsoft.graph.user?$count=true&$filter={_query(condition)}&{select}",
             headers=_ADVANCED,
         )
+
+    def list_users(self, condition: str, *, advanced: bool) -> Call:
+        """Users who meet a condition of C($filter), page by page.
+
+        An advanced query understands every condition that a plain one does, but is answered from an index that lags
+        (https://learn.microsoft.com/graph/aad-advanced-queries). The page size is left at Graph's own hundred: people
+        come with all their service plans, and a page must arrive whole within C(timeout).
+        """
+        query = f"$filter={_query(condition)}&$select={self.user_select}"
+        return Call("GET", f"/users?{'$count=true&' if advanced else ''}{query}", headers=_ADVANCED if advanced else {})
+
+    def find_group(self, name: str) -> Call:
+        """A group by object id, or groups by display name or mail address."""
+        select = "$select=id,displayName,visibility"
+        if OBJECT_ID.match(name):
+            return Call("GET", f"/groups/{_segment(name)}?{select}")
+        condition = f"displayName eq {_literal(name)} or mail eq {_literal(name)}"
+        return Call("GET", f"/groups?$filter={_query(condition)}&{select}")
+
+    def group_members(self, object_id: str) -> Call:
+        """The users in a group and in the groups in it.
+
+        https://learn.microsoft.com/graph/api/group-list-transitivemembers; a cast needs an advanced query.
+        """
+        path = f"/groups/{_segment(object_id)}/transitiveMembers/microsoft.graph.user"
+        return Call("GET", f"{path}?$count=true&$select={self.user_select}", headers=_ADVANCED)
+
+    def inbox_rules(self, object_id: str) -> Call:
+        """https://learn.microsoft.com/graph/api/mailfolder-list-messagerules"""
+        path = f"/users/{_segment(object_id)}/mailFolders/inbox/messageRules"
+        return Call("GET", f"{path}?$select=id,displayName,isEnabled,actions")
+
+    def owned_applications(self, object_id: str) -> Call:
+        """https://learn.microsoft.com/graph/api/user-list-ownedobjects
+
+        Advanced because of the cast, as in R(directory_roles). Without C($select): the answer holds what is needed, and
+        selecting C(keyCredentials) is limited to 150 requests a minute for the whole tenant
+        (https://learn.microsoft.com/graph/api/application-list).
+        """
+        path = f"/users/{_segment(object_id)}/ownedObjects/microsoft.graph.application"
+        return Call("GET", f"{path}?$count=true", headers=_ADVANCED)
+
+    def consents(self, object_id: str) -> Call:
+        """https://learn.microsoft.com/graph/api/user-list-oauth2permissiongrants"""
+        return Call("GET", f"/users/{_segment(object_id)}/oauth2PermissionGrants")
+
+    def service_principal(self, object_id: str) -> Call:
+        return Call("GET", f"/servicePrincipals/{_segment(object_id)}?$select=id,displayName")
+
+    def registered_devices(self, object_id: str) -> Call:
+        """https://learn.microsoft.com/graph/api/user-list-registereddevices"""
+        select = "$select=id,displayName,operatingSystem,accountEnabled,approximateLastSignInDateTime"
+        return Call("GET", f"/users/{_segment(object_id)}/registeredDevices?{select}")
+
+    def sign_in_methods(self, object_id: str) -> Call:
+        """https://learn.microsoft.com/graph/api/authentication-list-methods; it takes no query options."""
+        return Call("GET", f"/users/{_segment(object_id)}/authentication/methods")
 
     def directory_roles(self, object_id: str) -> Call:
         """Active directory roles, held directly or through a group. Their names need RoleManagement.Read.Directory.
@@ -226,6 +307,10 @@ class Graph(Service):
         """https://learn.microsoft.com/graph/api/user-revokesigninsessions; in a batch a POST needs a body."""
         return Call("POST", f"/users/{_segment(object_id)}/revokeSignInSessions", {}, writes=True)
 
+    def restore_user(self, object_id: str) -> Call:
+        """https://learn.microsoft.com/graph/api/directory-deleteditems-restore, under the name it had."""
+        return Call("POST", f"/directory/deletedItems/{_segment(object_id)}/restore", {}, writes=True)
+
     def enable_account(self, object_id: str, enabled: bool) -> Call:
         """https://learn.microsoft.com/graph/api/user-update, C(accountEnabled) alone: it has its own permission."""
         return Call("PATCH", f"/users/{_segment(object_id)}", {"accountEnabled": enabled}, writes=True)
@@ -248,6 +333,42 @@ def _query(text: str) -> str:
 def _literal(text: str) -> str:
     """A string of OData: the apostrophe is doubled, then everything is percent-encoded."""
     return "'" + text.replace("'", "''") + "'"
+
+
+class _List:
+    """A list that is being read, page after page."""
+
+    def __init__(self, call: Call) -> None:
+        self.next: Call | None = call
+        self.found: list[dict[str, t.Any]] = []
+        self.error: OffboardingError | None = None
+        self._seen: set[str] = set()
+
+    def take(self, outcome: Outcome, root: str) -> None:
+        """Add a page, and say in C(next) which one follows.
+
+        :param root: where a following page must be: nobody else may see the token.
+        """
+        call, self.next = t.cast("Call", self.next), None
+        if isinstance(outcome, OffboardingError):
+            self.error = outcome
+            return
+        page = mapping(outcome.body)
+        objects, link = page.get("value"), page.get("@odata.nextLink")
+        if not isinstance(objects, list) or not all(isinstance(one, dict) for one in objects):
+            self.error = NetworkError("Microsoft Graph did not answer with a list.", reached=True)
+            return
+        self.found += objects
+        if link is None:
+            return
+        if not isinstance(link, str) or link[: len(root) + 1].casefold() != f"{root}/".casefold():
+            self.error = NetworkError("Microsoft Graph names a next page that is not its own.", reached=True)
+        elif link in self._seen or len(self._seen) == _MOST_PAGES:
+            self.error = NetworkError("Microsoft Graph names next pages without end.", reached=True)
+        else:
+            self._seen.add(link)
+            # Headers are not part of the link (https://learn.microsoft.com/graph/paging).
+            self.next = dataclasses.replace(call, path=link[len(root) :])
 
 
 def listed(answer: Answer) -> list[dict[str, t.Any]]:

@@ -18,10 +18,10 @@ import datetime
 import re
 import typing as t
 
-from ._errors import OffboardingError, OptionError
+from ._errors import OffboardingError, OptionError, ServiceError
 from ._exchange import PROTOCOLS, Exchange, Mailbox
-from ._graph import OBJECT_ID, Graph, User, listed
-from ._http import Answer, Outcome
+from ._graph import LEAVE_DATE_PERMISSION, OBJECT_ID, Graph, User, listed
+from ._http import Answer, Call, Outcome
 from ._times import format_moment, parse_moment
 
 # Microsoft's order: https://learn.microsoft.com/microsoft-365/admin/add-users/remove-former-employee-step-1
@@ -30,6 +30,9 @@ STEPS = ("password", "sessions", "signin", "protocols")
 OPEN, SHUT, UNKNOWN, NOT_APPLICABLE = "open", "shut", "unknown", "not_applicable"
 
 _HOUR = datetime.timedelta(hours=1)
+_USER_TYPE = "#microsoft.graph.user"
+# Without it, a group that hides its members looks empty.
+_HIDDEN_MEMBERS_PERMISSION = "Member.Read.Hidden"
 # What Entra allows in a name (A-Z a-z 0-9 ' . - _ ! # ^ ~), and a few that older tenants still hold.
 _PRINCIPAL_NAME = re.compile(r"^[A-Za-z0-9'._!#^~$&+=-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\.[A-Za-z0-9]{2,}$")
 _LONGEST_NAME = 256
@@ -47,9 +50,10 @@ class Asked:
     left_at: datetime.datetime | None = None
 
 
-def parse_left_at(value: t.Any) -> datetime.datetime | None:
+def parse_left_at(value: t.Any, name: str = "left_at") -> datetime.datetime | None:
     """C(left_at) as people and YAML write it; null and empty mean not given.
 
+    :param name: what the moment is called where it is written.
     :raises ValueError: with the reason as text.
     """
     if value is None or value == "":
@@ -57,11 +61,11 @@ def parse_left_at(value: t.Any) -> datetime.datetime | None:
     if isinstance(value, datetime.datetime):
         value = value.isoformat()
     if not isinstance(value, str):
-        raise ValueError(f"left_at {str(value)!r} is no moment with an offset. {_MOMENT_HINT}")
+        raise ValueError(f"{name} {str(value)!r} is no moment with an offset. {_MOMENT_HINT}")
     try:
         return parse_moment(value)
     except ValueError:
-        raise ValueError(f"left_at {value!r} is no moment with an offset. {_MOMENT_HINT}") from None
+        raise ValueError(f"{name} {value!r} is no moment with an offset. {_MOMENT_HINT}") from None
 
 
 def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) -> list[Asked]:
@@ -126,6 +130,40 @@ def _later(one: Asked, other: Asked) -> Asked:
     return dataclasses.replace(one, left_at=max(moments, default=None))
 
 
+def names_nobody(raw: t.Any) -> bool:
+    """Whether O(users) is as good as not given: absent, empty, or one blank, as a form leaves it."""
+    return raw is None or raw == [] or (isinstance(raw, list) and len(raw) == 1 and str(raw[0] or "").strip() == "")
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """Whom to look for in the directory: everybody who meets any of these.
+
+    C(condition) is Graph's C($filter). C(left_at) counts for those whose own date the directory does not tell.
+    """
+
+    condition: str = ""
+    group: str = ""
+    left_before: datetime.datetime | None = None
+    blocked: bool = False
+    left_at: datetime.datetime | None = None
+
+    @classmethod
+    def parse(cls, options: t.Mapping[str, t.Any]) -> Search:
+        """:raises OptionError: a moment that is none."""
+        try:
+            left_before, left_at = (
+                parse_left_at((options[name] or "").strip(), name) for name in ("left_before", "left_at")
+            )
+        except ValueError as exc:
+            raise OptionError(str(exc)) from None
+        condition, group = ((options[name] or "").strip() for name in ("filter", "group"))
+        return cls(condition, group, left_before, bool(options["blocked"]), left_at)
+
+    def __bool__(self) -> bool:
+        return bool(self.condition or self.group or self.left_before or self.blocked)
+
+
 # --- who they are ---
 
 
@@ -182,8 +220,12 @@ class Tenant:
             raise RuntimeError("this module does not look at mailboxes")
         return self._exchange
 
-    def resolve(self, asked: t.Sequence[Asked]) -> list[Leaver]:
-        """Who the names mean: one leaver per object id, in the order asked for."""
+    def resolve(self, asked: t.Sequence[Asked], search: Search | None = None) -> list[Leaver]:
+        """Who the names mean, in the order asked for, then whom a search finds: one leaver per object id.
+
+        :raises OffboardingError: a search that could not be brought to its end.
+        """
+        found = self._find(search) if search else {}
         names = [one.name for one in asked]
         entries = list(self._protected.values())
         shaped = [entry for entry in entries if is_name(entry)]
@@ -204,7 +246,44 @@ class Tenant:
             leavers[key] = leaver
         for name, error in self._explain_unknown(unknown):
             leavers[name] = dataclasses.replace(leavers[name], error=error)
+        for key, user in found.items():
+            if key not in leavers:
+                # Nobody named them, so their own date counts, also one that lies ahead.
+                left_at = user.leaves or (search.left_at if search else None)
+                leavers[key] = self._placed(Asked(user.user_principal_name), user, left_at, protected_ids)
         return list(leavers.values())
+
+    def resolve_deleted(self, asked: t.Sequence[Asked]) -> list[Leaver]:
+        """As R(resolve), but who was deleted, and is the only one of that name, is known as well."""
+        leavers = self.resolve(asked)
+        gone = [index for index, leaver in enumerate(leavers) if leaver.error and leaver.error.code == "deleted"]
+        calls = [self.graph.find_deleted(leavers[index].asked.name, DELETED_PROPERTIES) for index in gone]
+        for index, outcome in zip(gone, self.graph.send(calls), strict=True):
+            leavers[index] = self._deleted(leavers[index], outcome)
+        unique: dict[str, Leaver] = {}
+        for leaver in leavers:
+            unique.setdefault(leaver.user.id if leaver.user else leaver.asked.name, leaver)
+        return list(unique.values())
+
+    def _deleted(self, leaver: Leaver, outcome: Outcome) -> Leaver:
+        name = leaver.asked.name
+        if isinstance(outcome, OffboardingError):
+            return dataclasses.replace(leaver, error=_about(name, outcome))
+        found = [one for one in listed(outcome) if _is_deleted_name(one, name)]
+        if len(found) != 1:
+            which = "; ".join(f"{one.get('id')}, deleted at {one.get('deletedDateTime')}" for one in found)
+            message = f"{name} means {len(found)} deleted users ({which}); nothing is guessed."
+            error = OffboardingError(message, code="ambiguous", hint="Ask by object id.")
+            return dataclasses.replace(leaver, error=error)
+        try:
+            user = User.from_json(found[0])
+        except ValueError as exc:
+            return dataclasses.replace(leaver, error=OffboardingError(f"{name}: Microsoft Graph answered with {exc}."))
+        principal = _name_before_deletion(found[0])
+        addresses = user.addresses | {principal.casefold()}
+        user = dataclasses.replace(user, user_principal_name=principal, addresses=addresses, deleted=True)
+        protected = not addresses.isdisjoint(self._protected)
+        return dataclasses.replace(leaver, user=user, error=None, protected=protected)
 
     def refresh(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
         """The same leavers with the user read again; C(error) where that failed, with the user as it was."""
@@ -223,12 +302,12 @@ class Tenant:
 
     def read_roles(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
         """The same leavers with their active directory roles read (not those that PIM could activate)."""
-        outcomes = self.graph.send([self.graph.directory_roles(leaver.known.id) for leaver in leavers])
+        lists = self.graph.read_lists([self.graph.directory_roles(leaver.known.id) for leaver in leavers])
         return [
-            dataclasses.replace(leaver, roles=None, roles_error=outcome)
-            if isinstance(outcome, OffboardingError)
-            else dataclasses.replace(leaver, roles=_role_names(outcome), roles_error=None)
-            for leaver, outcome in zip(leavers, outcomes, strict=True)
+            dataclasses.replace(leaver, roles=None, roles_error=roles)
+            if isinstance(roles, OffboardingError)
+            else dataclasses.replace(leaver, roles=_role_names(roles), roles_error=None)
+            for leaver, roles in zip(leavers, lists, strict=True)
         ]
 
     def last_administrators(self, leavers: t.Sequence[Leaver]) -> dict[str, OffboardingError]:
@@ -268,11 +347,76 @@ class Tenant:
             user = User.from_json(found[0])
         except ValueError as exc:
             return Leaver(asked, error=OffboardingError(f"{asked.name}: Microsoft Graph answered with {exc}."))
-        now = self.graph.now or datetime.datetime.now(datetime.timezone.utc)
-        leaves = user.leaves if user.leaves and user.leaves <= now else None
-        left_at = asked.left_at or leaves
+        # Somebody named them, and people are dismissed early: a date that lies ahead does not count.
+        leaves = user.leaves if user.leaves and user.leaves <= self._now else None
+        return self._placed(asked, user, asked.left_at or leaves, protected_ids)
+
+    def _placed(
+        self, asked: Asked, user: User, left_at: datetime.datetime | None, protected_ids: t.Collection[str]
+    ) -> Leaver:
         protected = user.id.casefold() in protected_ids or not user.addresses.isdisjoint(self._protected)
-        return Leaver(asked, user, left_at=left_at, due=left_at is None or left_at <= now, protected=protected)
+        return Leaver(asked, user, left_at=left_at, due=left_at is None or left_at <= self._now, protected=protected)
+
+    @property
+    def _now(self) -> datetime.datetime:
+        return self.graph.now or datetime.datetime.now(datetime.timezone.utc)
+
+    def _find(self, search: Search) -> dict[str, User]:
+        """Whom a search finds, by object id. Nobody is left out in silence: what cannot be read whole is an error."""
+        found: dict[str, User] = {}
+        for source, call in self._searches(search):
+            users = self.graph.read_lists([call])[0]
+            if isinstance(users, OffboardingError):
+                raise _not_found_out(source, users)
+            for data in users:
+                if str(data.get("@odata.type", _USER_TYPE)).lower() != _USER_TYPE:
+                    continue
+                try:
+                    user = User.from_json(data)
+                except ValueError as exc:
+                    error = OffboardingError(f"Microsoft Graph told of a user with {exc}.", code="limited_information")
+                    raise _not_found_out(source, error) from None
+                found.setdefault(user.id, user)
+        return found
+
+    def _searches(self, search: Search) -> t.Iterator[tuple[str, Call]]:
+        """Each part of a search, as an operator calls it, with the list to read."""
+        if search.condition:
+            yield "filter", self.graph.list_users(search.condition, advanced=True)
+        if search.group:
+            yield "group", self.graph.group_members(self._group_id(search.group))
+        if search.left_before:
+            if not self.graph.reads_leave_dates:
+                raise OffboardingError(
+                    f"left_before needs the permission {LEAVE_DATE_PERMISSION}, which the token does not show.",
+                    code="missing_permission",
+                    hint="Grant it to the application with an administrator's consent.",
+                )
+            condition = f"employeeLeaveDateTime le {format_moment(search.left_before)}"
+            yield "left_before", self.graph.list_users(condition, advanced=True)
+        if search.blocked:
+            yield "blocked", self.graph.list_users("accountEnabled eq false", advanced=False)
+
+    def _group_id(self, name: str) -> str:
+        """The object id of the one group of this name, whose members may all be read."""
+        outcome = self.graph.send([self.graph.find_group(name)])[0]
+        if isinstance(outcome, OffboardingError) and outcome.code != "Request_ResourceNotFound":
+            raise _not_found_out("group", outcome)
+        groups = [group for group in _found(outcome) if isinstance(group.get("id"), str)]
+        if len(groups) != 1:
+            ids = ", ".join(str(group["id"]) for group in groups)
+            raise OffboardingError(
+                f"{len(groups)} groups are called {name}: {ids}." if groups else f"There is no group {name}.",
+                code="ambiguous" if groups else "not_found",
+                hint="Name it by its object id." if groups else "Give its object id, display name or mail address.",
+            )
+        hidden = str(groups[0].get("visibility")).lower() == "hiddenmembership"
+        if hidden and _HIDDEN_MEMBERS_PERMISSION not in (self.graph.permissions or ()):
+            raise OffboardingError(
+                f"The group {name} hides its members; reading them needs the permission {_HIDDEN_MEMBERS_PERMISSION}.",
+                code="missing_permission",
+            )
+        return str(groups[0]["id"])
 
     def _reread(self, leaver: Leaver, outcome: Outcome) -> Leaver:
         if isinstance(outcome, Answer):
@@ -348,15 +492,48 @@ def _found(outcome: Outcome | None) -> list[dict[str, t.Any]]:
     return listed(outcome) if isinstance(outcome, Answer) else []
 
 
+# What says who a deleted user is, whether it is protected, and what it would be if it came back.
+DELETED_PROPERTIES = (
+    "id",
+    "userPrincipalName",
+    "displayName",
+    "mail",
+    "proxyAddresses",
+    "accountEnabled",
+    "onPremisesSyncEnabled",
+    "isManagementRestricted",
+)
+
+
 def _is_deleted_name(user: t.Mapping[str, t.Any], name: str) -> bool:
-    prefix = str(user.get("id")).replace("-", "")
-    names = (user.get("id"), user.get("userPrincipalName"))
-    return name.casefold() in [str(known).casefold().removeprefix(prefix.casefold()) for known in names]
+    return name.casefold() in (str(user.get("id")).casefold(), _name_before_deletion(user).casefold())
 
 
-def _role_names(answer: Answer) -> tuple[str, ...]:
+def _name_before_deletion(user: t.Mapping[str, t.Any]) -> str:
+    """Some tenants show the name of a deleted user with its object id as a prefix."""
+    name, prefix = str(user.get("userPrincipalName")), str(user.get("id")).replace("-", "")
+    return name[len(prefix) :] if name.casefold().startswith(prefix.casefold()) else name
+
+
+def _role_names(roles: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[str, ...]:
     """Any object in the answer is a role; without permission for its name it is told by id."""
-    return tuple(str(role.get("displayName") or role.get("id")) for role in listed(answer) if role.get("id"))
+    return tuple(str(role.get("displayName") or role.get("id")) for role in roles if role.get("id"))
+
+
+def _not_found_out(source: str, error: OffboardingError) -> OffboardingError:
+    explained = error.within(f"Could not find out who is meant by {source}")
+    status = error.status if isinstance(error, ServiceError) else None
+    if status == 400:
+        explained.hint = (
+            "The filter goes to Microsoft Graph as it is, as $filter of users." if source == "filter" else None
+        )
+    elif status == 403 and source == "group":
+        explained.hint = (
+            "Reading a group needs the permission GroupMember.Read.All, Group.Read.All or Directory.Read.All."
+        )
+    elif status == 403 or error.code == "limited_information":
+        explained.hint = "Reading users needs the permission User.Read.All, and some properties one of their own."
+    return explained
 
 
 def _about(name: str, error: OffboardingError) -> OffboardingError:
@@ -535,7 +712,7 @@ def summary(records: t.Sequence[t.Mapping[str, t.Any]]) -> str:
     """One line that a helpdesk person understands: how many of which status, and why some failed."""
     counts = collections.Counter(str(one["status"]) for one in records)
     users = "1 user" if len(records) == 1 else f"{len(records)} users"
-    line = f"{users}: " + ", ".join(f"{count} {status}" for status, count in counts.items())
+    line = ": ".join(filter(None, (users, ", ".join(f"{count} {status}" for status, count in counts.items()))))
     reasons = [one["error"] for one in records if one["error"]]
     told = [" ".join(filter(None, (error["message"], error["hint"]))) for error in reasons[:3]]
     if len(reasons) > len(told):

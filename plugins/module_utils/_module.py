@@ -131,6 +131,9 @@ class Run:
         """In whose name something was sent, C(None) when nothing was."""
         return self._tenant.graph.identity if self._tenant else None
 
+    def warn(self, text: str) -> None:
+        warn(text)
+
     def warn_of_unknown_protected(self, tenant: Tenant) -> None:
         for entry, why in tenant.unknown_protected.items():
             warn(f"protected_users: {entry} {why}.")

@@ -24,6 +24,7 @@ from ._leavers import (
     Asked,
     Leaver,
     Protocols,
+    Search,
     Tenant,
     door_states,
     doors_of,
@@ -32,6 +33,7 @@ from ._leavers import (
     record,
     surely_shut,
 )
+from ._residual import survey
 from ._times import format_moment
 
 # Microsoft's moments are cut to the second, so this wait is a second at most; more would be a fault at Microsoft.
@@ -39,9 +41,9 @@ _LONGEST_CLOCK_WAIT = 5.0
 
 
 class Step(abc.ABC):
-    """What one of the four steps reads, wants, and sends. Modules subclass it; it holds no state of the run.
+    """What a step reads, wants, and sends. Modules subclass it; of the run it holds only what another try must know.
 
-    C(name) is one of C(STEPS). C(deed) completes the sentence "Could not ... jane@contoso.com". C(permission) is the
+    C(name) is one of C(STEPS), or another for what is no door. C(deed) completes the sentence "Could not ... jane@contoso.com". C(permission) is the
     least application permission, C(sufficient) all that would do.
     """
 
@@ -59,6 +61,10 @@ class Step(abc.ABC):
     def service(self, tenant: Tenant) -> Service:
         return tenant.exchange if self.reads_mailbox else tenant.graph
 
+    def resolve(self, tenant: Tenant, asked: t.Sequence[Asked]) -> list[Leaver]:
+        """Who is meant."""
+        return tenant.resolve(asked)
+
     def not_applicable(self, leaver: Leaver) -> bool:
         """Whether there is no such door here; R(note_for) says why."""
         return False
@@ -75,6 +81,13 @@ class Step(abc.ABC):
     @abc.abstractmethod
     def call(self, tenant: Tenant, leaver: Leaver) -> Call:
         """The write; the same one again when it is called again for the same leaver."""
+
+    def gives_way(self, leaver: Leaver, error: OffboardingError) -> bool:
+        """Whether the write, surely refused, is to be sent without the part that may have been the reason.
+
+        True at most once per leaver; from then on the step wants that part no more.
+        """
+        return False
 
     def not_before(self, leaver: Leaver) -> datetime.datetime | None:
         """The earliest moment, by the service's clock, at which the write can be told from what was before."""
@@ -113,6 +126,8 @@ class _Written:
     error: OffboardingError | None = None
     # Whether any try may have been applied without an answer that says so.
     perhaps: bool = False
+    # Whether the step gave way in all it wanted: nothing was written after all.
+    void: bool = False
 
 
 def run_step(
@@ -129,7 +144,7 @@ def run_step(
 
     :returns: one record per leaver, in the order asked for.
     """
-    leavers = tenant.resolve(asked)
+    leavers = step.resolve(tenant, asked)
     if step.reads_mailbox:
         leavers = _with_mailboxes(tenant, step, leavers)
     records = {index: one for index, leaver in enumerate(leavers) if (one := _settled(step, leaver, force=force))}
@@ -195,13 +210,13 @@ def protected_error(leaver: Leaver) -> OffboardingError:
 
 def _tell(step: Step, written: _Written) -> dict[str, t.Any]:
     before, after = step.describe(written.before), step.describe(written.now)
-    status = "failed" if written.error else "verified" if written.shown else "accepted"
+    status = "failed" if written.error else "unchanged" if written.void else "verified" if written.shown else "accepted"
     return record(
         written.before,
         status,
         before=before,
         after=after,
-        written_at=None if written.error else written.at,
+        written_at=None if written.error or written.void else written.at,
         effective_by=None if written.error else step.effective_by(written.now, written.at, seen=written.shown),
         request_id=written.request_id,
         note=step.note(written.now),
@@ -226,7 +241,7 @@ class _Writer:
         try:
             self._wait_for_the_clock(leavers)
             self._send(writes)
-            self._read_back([write for write in writes if not write.error and not write.shown])
+            self._read_back([write for write in writes if not (write.error or write.shown or write.void)])
             self._explain([write for write in writes if write.error])
         except Exception as exc:  # what was done by then must not be lost with the fault
             fault = exc if isinstance(exc, OffboardingError) else internal_error(exc)
@@ -252,7 +267,9 @@ class _Writer:
                 write.at = outcome.at if isinstance(outcome, Answer) else self._service.now
                 write.request_id = outcome.request_id
                 write.perhaps = write.perhaps or bool(write.error and write.error.outcome_unknown)
+            refused = [write for write in pending if write.error and not write.error.outcome_unknown]
             pending = [write for write in pending if write.error and write.error.outcome_unknown]
+            self._give_way(refused)
             # The answer is lost, perhaps after the deed: look before it is done again.
             self._look(pending)
             for write in pending:
@@ -263,6 +280,16 @@ class _Writer:
             if wait is None:
                 return
             self._clock.sleep(wait)
+
+    def _give_way(self, refused: t.Sequence[_Written]) -> None:
+        lesser = []
+        for write in refused:
+            if write.error and self._step.gives_way(write.before, write.error):
+                write.error = None
+                write.void = self._step.is_done(write.before)
+                lesser += [] if write.void else [write]
+        if lesser:
+            self._send(lesser)
 
     def _read_back(self, pending: list[_Written]) -> None:
         """Entra and Exchange show a write late: read until it shows or verify_timeout is over.
@@ -293,7 +320,12 @@ class _Writer:
 
     def _explain(self, writes: t.Sequence[_Written]) -> None:
         """Give each refusal its reason. A 403 has one text for two reasons: the token and the target tell which."""
-        forbidden = [write for write in writes if isinstance(write.error, ServiceError) and write.error.status == 403]
+        forbidden = [
+            write
+            for write in writes
+            # A deleted user's roles cannot be read.
+            if isinstance(write.error, ServiceError) and write.error.status == 403 and not write.now.known.deleted
+        ]
         if forbidden and not self._step.reads_mailbox:
             for write, now in zip(forbidden, self._tenant.read_roles([write.now for write in forbidden]), strict=True):
                 write.now = now
@@ -336,10 +368,17 @@ class _Writer:
 
 
 def observe(
-    tenant: Tenant, asked: t.Sequence[Asked], steps: t.Sequence[str], protocols: Protocols, *, directory_roles: bool
+    tenant: Tenant,
+    asked: t.Sequence[Asked],
+    steps: t.Sequence[str],
+    protocols: Protocols,
+    *,
+    directory_roles: bool,
+    search: Search | None = None,
+    residual: t.Collection[str] = (),
 ) -> list[dict[str, t.Any]]:
     """Read every leaver's doors and facts. Reads only; protected accounts and those not yet due are read as well."""
-    leavers = tenant.resolve(asked)
+    leavers = tenant.resolve(asked, search)
     known = [index for index, leaver in enumerate(leavers) if leaver.user]
     for wanted, read in (("protocols" in steps, tenant.read_mailboxes), (directory_roles, tenant.read_roles)):
         if wanted and known:
@@ -347,7 +386,11 @@ def observe(
                 leavers[index] = leaver
     holders = [leaver for leaver in leavers if leaver.roles]
     spared = tenant.last_administrators(holders) if holders else {}
-    return [_observation(leaver, steps, protocols, spared) for leaver in leavers]
+    left = dict(zip(known, survey(tenant, [leavers[index] for index in known], residual), strict=True))
+    return [
+        {**_observation(leaver, steps, protocols, spared), "residual": left.get(index, {})}
+        for index, leaver in enumerate(leavers)
+    ]
 
 
 def _observation(

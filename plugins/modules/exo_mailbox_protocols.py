@@ -40,11 +40,18 @@ options:
         V(mac_outlook) (C(MacOutlookEnabled)), V(new_outlook) (C(OneWinNativeOutlookEnabled)).
       - A switch that is null counts as on. V(smtp_auth) is inverted at Microsoft, and null there means that the organisation's setting is
         inherited, which is not shut.
-      - V(all) with O(state=enabled) leaves V(smtp_auth) as it is, since it is off by default in most tenants.
+      - V(all) with O(state=enabled) leaves V(smtp_auth) as it is, since it is off by default in most tenants; see O(inherit_smtp_auth).
       - A protocol that the tenant does not know is passed over under V(all), and told in C(note) when named.
     type: list
     elements: str
     default: [activesync, owa, mapi, ews, pop, imap]
+  inherit_smtp_auth:
+    description:
+      - With O(state=enabled), V(smtp_auth) is given back to the organisation's setting instead of being turned on, and V(all) includes it.
+      - That is null in C(SmtpClientAuthenticationDisabled). Whether the endpoint takes a null is not documented. If it is refused, the
+        other switches are still set, V(smtp_auth) stays as it is, and C(note) says so.
+    type: bool
+    default: false
 notes:
   - Needs the application permission C(Exchange.ManageAsApp) on Office 365 Exchange Online. Reading also needs the Entra role
     C(Global Reader) or the Exchange role C(View-Only Recipients), writing C(Exchange Administrator), or C(Mail Recipients).
@@ -68,6 +75,13 @@ EXAMPLES = r"""
     users: jane.doe@contoso.com
     state: disabled
     protocols: [owa, mapi, ews, pop, imap]
+
+- name: Turn all protocols on again, SMTP AUTH as far as the organisation allows it
+  m365.offboarding.exo_mailbox_protocols:
+    users: jane.doe@contoso.com
+    state: enabled
+    protocols: [all]
+    inherit_smtp_auth: true
 """
 
 RETURN = r"""
@@ -117,6 +131,11 @@ users:
 import datetime
 import typing as t
 
+from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
+    OffboardingError,
+    OptionError,
+    ServiceError,
+)
 from ansible_collections.m365.offboarding.plugins.module_utils._exchange import DOCUMENTED_PROTOCOLS
 from ansible_collections.m365.offboarding.plugins.module_utils._http import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import (
@@ -126,7 +145,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._leavers import (
     Tenant,
     door_states,
 )
-from ansible_collections.m365.offboarding.plugins.module_utils._module import argument_spec, run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._module import Run, argument_spec, run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
 
 
@@ -136,10 +155,13 @@ class SwitchProtocols(Step):
     sufficient = frozenset({permission})
     reads_mailbox = True
 
-    def __init__(self, state: str, protocols: Protocols) -> None:
+    def __init__(self, state: str, protocols: Protocols, *, inherit_smtp_auth: bool = False) -> None:
         self.shuts = state == "disabled"
         self.deed = "turn off mailbox protocols of" if self.shuts else "turn on mailbox protocols of"
-        self.protocols = protocols if self.shuts else protocols.without_inherited()
+        self.protocols = protocols if self.shuts or inherit_smtp_auth else protocols.without_inherited()
+        self._inherits = inherit_smtp_auth
+        # By object id, why smtp_auth could not be given back.
+        self._null_refused: dict[str, str] = {}
 
     def not_applicable(self, leaver: Leaver) -> bool:
         return leaver.mailbox is None or not self.describe(leaver)
@@ -153,6 +175,14 @@ class SwitchProtocols(Step):
     def call(self, tenant: Tenant, leaver: Leaver) -> Call:
         return tenant.exchange.set_mailbox(leaver.known.id, self._differing(leaver))
 
+    def gives_way(self, leaver: Leaver, error: OffboardingError) -> bool:
+        # Nothing says that the endpoint takes a null; a 4xx about who asks, or how often, says nothing about it.
+        about_null = isinstance(error, ServiceError) and error.status not in (401, 403, 404, 429)
+        if None not in self._differing(leaver).values() or not about_null:
+            return False
+        self._null_refused[leaver.known.id] = error.message
+        return True
+
     def shows(self, before: Leaver, now: Leaver) -> bool:
         return self.is_done(now)
 
@@ -164,23 +194,40 @@ class SwitchProtocols(Step):
 
     def note(self, leaver: Leaver) -> str | None:
         absent = self.protocols.absent_from(leaver.mailbox) if leaver.mailbox else []
-        return f"Not known in this tenant: {', '.join(absent)}." if absent else super().note(leaver)
+        notes = [f"Not known in this tenant: {', '.join(absent)}." if absent else super().note(leaver)]
+        refused = self._null_refused.get(leaver.known.id)
+        if refused:
+            notes.append(f"smtp_auth was not given back to the organisation's setting and stays as it was: {refused}")
+        return " ".join(filter(None, notes)) or None
 
-    def _differing(self, leaver: Leaver) -> dict[str, bool]:
+    def _differing(self, leaver: Leaver) -> dict[str, bool | None]:
         if self.shuts:
             doors = door_states(leaver, (self.name,), self.protocols)
             return {name: False for name, state in doors.items() if state == OPEN}
         # A switch that is null is on, by Exchange's default; for smtp_auth null is whatever the organisation says.
         switches = self.describe(leaver) or {}
-        return {name: True for name, on in switches.items() if on is False or (on is None and name == "smtp_auth")}
+        on = {name: True for name, now in switches.items() if now is False and name != "smtp_auth"}
+        if "smtp_auth" not in switches or leaver.known.id in self._null_refused:
+            return {**on}
+        wanted = None if self._inherits else True
+        return {**on, **({} if switches["smtp_auth"] is wanted else {"smtp_auth": wanted})}
+
+
+def switch(run: Run) -> list[dict[str, t.Any]]:
+    state, inherits = run.params["state"], run.params["inherit_smtp_auth"]
+    if inherits and state != "enabled":
+        raise OptionError("inherit_smtp_auth goes with state=enabled: what is inherited may be on.")
+    protocols = Protocols.parse(run.params["protocols"])
+    return run.step(SwitchProtocols(state, protocols, inherit_smtp_auth=inherits))
 
 
 def main() -> None:
     run_module(
-        lambda run: run.step(SwitchProtocols(run.params["state"], Protocols.parse(run.params["protocols"]))),
+        switch,
         argument_spec(
             state={"type": "str", "choices": ["disabled", "enabled"], "required": True},
             protocols={"type": "list", "elements": "str", "default": list(DOCUMENTED_PROTOCOLS)},
+            inherit_smtp_auth={"type": "bool", "default": False},
         ),
     )
 

@@ -12,6 +12,10 @@ short_description: Tell which doors of Microsoft 365 users are open
 version_added: 0.1.0
 description:
   - Reads users, their mailboxes and their directory roles, and tells which of the doors that the other modules shut are open.
+    On request it tells what else is left of their access.
+  - Users are named, or found by O(filter), O(group), O(left_before) or O(blocked). At least one of these must be given; several add
+    up, each person once, those who are named first. An empty text or list counts as not given where another one is given.
+  - A search is whole or an error, whatever the number of pages. One that finds nobody is no error; C(users) is then empty.
   - Never writes. A leaver is contained when every door is known to be shut.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
@@ -19,10 +23,52 @@ extends_documentation_fragment:
   - m365.offboarding.attributes.read_only
   - m365.offboarding.m365
 options:
+  users:
+    description:
+      - Who is meant, each by user principal name or by object id. Names are never guessed, and nothing is ever created.
+      - An element may be a mapping with C(user) and C(left_at), the moment from which this user must be kept out. It is
+        written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00). Other keys are refused.
+      - One string may hold several users, separated by commas or newlines.
+      - A user who comes twice, by whatever name, is told once; the latest C(left_at) counts.
+      - If any element is empty, of a wrong type, or not shaped like a name, the whole call is refused before anything is sent.
+      - Corresponds to C(userPrincipalName) and C(id) of the Graph user.
+    type: list
+    elements: raw
+    required: false
+    aliases: [user]
+  filter:
+    description:
+      - Users who meet this condition, in the language of Microsoft Graph, for example V(department eq 'Sales').
+      - Sent as it is as C($filter) of C(/users), as an advanced query, which knows C(ne), C(not) and C(endsWith) too. What Graph
+        refuses is an error with its words. Some properties need a permission of their own.
+      - Graph answers from an index, where a change shows some time later than in the user itself.
+    type: str
+  group:
+    description:
+      - The users in this group and in the groups in it, by the group's object id, or by its exact C(displayName) or C(mail).
+        Members of other kinds are passed over.
+      - Several groups of one name are an error that tells their ids, and so is a group that is not there.
+      - Needs the application permission C(GroupMember.Read.All), C(Group.Read.All) or C(Directory.Read.All), and for a group that hides
+        its members C(Member.Read.Hidden).
+      - Corresponds to C(transitiveMembers) of the Graph group, answered from an index as with O(filter).
+    type: str
+  left_before:
+    description:
+      - Users whose C(employeeLeaveDateTime) is this moment or an earlier one, written as O(left_at).
+      - Needs the application permission C(User-LifeCycleInfo.Read.All). Answered from an index as with O(filter).
+    type: str
+  blocked:
+    description:
+      - All users whose sign-in is blocked, guests, shared mailboxes and rooms among them.
+      - Corresponds to C(accountEnabled) of the Graph user.
+    type: bool
+    default: false
   left_at:
     description:
       - The moment from which the users must be kept out, for those who bring none of their own.
       - Written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00). Compared with Microsoft's clock.
+      - For users whom a search found, their own C(employeeLeaveDateTime) comes before this, also one that lies ahead, where the
+        application may read it.
     type: str
   steps:
     description: Whose doors to look at. Leave V(protocols) out for a tenant without Exchange Online.
@@ -43,9 +89,33 @@ options:
       - That there is a role can be read with C(User.Read.All); its name needs C(RoleManagement.Read.Directory), otherwise its id is told.
     type: bool
     default: false
+  residual:
+    description:
+      - What else to look at that outlives a blocked account or comes back with it. It is told in C(residual), and never changed.
+      - V(forwarding) is mail that leaves the organisation. The mailbox's C(ForwardingSmtpAddress) and C(ForwardingAddress) are read by
+        C(Get-Mailbox), with C(Exchange.ManageAsApp); enabled inbox rules with C(forwardTo), C(forwardAsAttachmentTo) or
+        C(redirectTo) with C(MailboxSettings.Read). An address counts unless its domain is one of C(Get-AcceptedDomain); if those cannot
+        be read, every address counts. A C(ForwardingAddress) always counts. Hidden rules are not seen there.
+      - V(directory_roles) are the roles of O(directory_roles), with C(User.Read.All).
+      - V(applications) are owned applications with a secret (C(passwordCredentials)) or certificate (C(keyCredentials)) that has not
+        ended by Microsoft's clock, with C(Application.Read.All).
+      - V(consents) are the user's own C(oauth2PermissionGrants), with C(Directory.Read.All).
+      - V(devices) are C(registeredDevices) that are enabled, with C(Device.Read.All).
+      - V(delegates) are others who may open the mailbox (C(Get-MailboxPermission)), or send as the user
+        (C(Get-RecipientPermission)) or on the user's behalf (C(GrantSendOnBehalfTo)), with C(Exchange.ManageAsApp).
+      - V(phones) are partnerships of phones with the mailbox (C(Get-MobileDevice)), with C(Exchange.ManageAsApp).
+      - V(sign_in_methods) are C(authentication/methods) other than the password, with C(UserAuthenticationMethod.Read.All).
+      - V(all) is all of them.
+      - A topic never fails the module. What may not be read, or does not tell what decides, is told as not looked at.
+    type: list
+    elements: str
+    choices: [all, forwarding, directory_roles, applications, consents, devices, delegates, phones, sign_in_methods]
+    default: []
 notes:
   - Mailbox protocols need the application permission C(Exchange.ManageAsApp) on Office 365 Exchange Online, and the Entra role
-    C(Global Reader) or the Exchange role C(View-Only Recipients).
+    C(Global Reader) or the Exchange role C(View-Only Recipients). So does what Exchange Online tells for O(residual).
+  - Where the application may not read C(employeeLeaveDateTime), nobody whom O(filter) or O(group) finds is known to leave later. A warning
+    says so.
 seealso:
   - module: m365.offboarding.m365_user_password
   - module: m365.offboarding.m365_user_sessions
@@ -59,6 +129,17 @@ EXAMPLES = r"""
     users: jane.doe@contoso.com
     directory_roles: true
   register: doors
+
+- name: Look at everybody who left until now, and at what else is left of their access
+  m365.offboarding.m365_user_info:
+    left_before: "{{ now(utc=true).isoformat() }}Z"
+    residual: [forwarding, applications, devices]
+  register: leavers
+
+- name: Look at the members of a group
+  m365.offboarding.m365_user_info:
+    group: Leavers
+  register: members
 
 - name: Fail when one is open
   ansible.builtin.assert:
@@ -89,14 +170,15 @@ msg:
   sample: "1 user: 1 unchanged."
 users:
   description:
-    - One record per user, in the order asked for. It has the keys of M(m365.offboarding.m365_user_signin) and those below.
+    - One record per user, in the order asked for, then in the order found. It has the keys of
+      M(m365.offboarding.m365_user_signin) and those below.
     - C(before) and C(after) are the same here and hold the facts of each step.
   type: list
   elements: dict
   returned: always
   contains:
     user:
-      description: The user as asked for.
+      description: The user as asked for, or the user principal name of who was found.
       type: str
       sample: jane.doe@contoso.com
     status:
@@ -108,7 +190,9 @@ users:
       type: str
       sample: "2026-11-20T16:00:00Z"
     due:
-      description: Whether C(left_at) has passed by Microsoft's clock; true if it is not known.
+      description:
+        - Whether C(left_at) has passed by Microsoft's clock; true if it is not known.
+        - A C(employeeLeaveDateTime) that lies ahead counts only for users whom a search found. Who is named may be dismissed early.
       type: bool
       sample: true
     protected:
@@ -145,21 +229,72 @@ users:
       description: When Microsoft says that a step's door is surely shut, where that is known.
       type: dict
       sample: {password: "2026-11-20T17:04:09Z", sessions: "2026-11-20T17:04:09Z"}
+    residual:
+      description:
+        - What else is left of the user's access, by topic of O(residual). Empty for who could not be looked up.
+        - Each topic has C(state), which is V(none), V(found) or V(not_looked_at); C(found), a list with a C(text) for people and
+          the facts by themselves; C(note), such as which part was not looked at, or null; C(permission), what the topic needs; and
+          C(error), null or why something was not looked at.
+        - V(none) is told only where all of a topic was read. Topics of a mailbox are V(none) for who has none.
+      type: dict
+      sample:
+        devices:
+          state: found
+          found:
+            - text: Device LAPTOP-JANE (Windows) is enabled, last seen 2026-11-18T08:12:00Z.
+              name: LAPTOP-JANE
+              id: 6f0d6e0a-6a5b-4f0e-9c43-6c1a3f2b7d10
+              operating_system: Windows
+              last_seen: "2026-11-18T08:12:00Z"
+          note: null
+          permission: Device.Read.All
+          error: null
 """
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import STEPS, Protocols
+from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
+from ansible_collections.m365.offboarding.plugins.module_utils._leavers import (
+    STEPS,
+    Asked,
+    Protocols,
+    Search,
+    names_nobody,
+)
 from ansible_collections.m365.offboarding.plugins.module_utils._module import Run, argument_spec, run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._residual import TOPICS
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import observe
 
 
+def whom(run: Run) -> tuple[list[Asked], Search]:
+    """Who is named, and whom to look for."""
+    search, users = Search.parse(run.params), run.params["users"]
+    if search and names_nobody(users):
+        return [], search
+    if users in (None, [], [""]):
+        raise OptionError("Nobody is meant: users, filter, group, left_before and blocked are all empty or not given.")
+    return run.asked(), search
+
+
 def look(run: Run) -> list[dict[str, t.Any]]:
-    asked = run.asked()
+    asked, search = whom(run)
     protocols = Protocols.parse(run.params["protocols"])
     tenant = run.tenant(with_exchange=True)
-    records = observe(tenant, asked, run.params["steps"], protocols, directory_roles=run.params["directory_roles"])
+    records = observe(
+        tenant,
+        asked,
+        run.params["steps"],
+        protocols,
+        directory_roles=run.params["directory_roles"],
+        search=search,
+        residual=run.params["residual"],
+    )
     run.warn_of_unknown_protected(tenant)
+    if (search.condition or search.group) and not tenant.graph.reads_leave_dates:
+        run.warn(
+            "Whether anybody who was found leaves later is not known: the application may not read their leave dates "
+            "(User-LifeCycleInfo.Read.All)."
+        )
     return records
 
 
@@ -171,6 +306,12 @@ def main() -> None:
             steps={"type": "list", "elements": "str", "choices": list(STEPS), "default": list(STEPS)},
             protocols={"type": "list", "elements": "str", "default": ["all"]},
             directory_roles={"type": "bool", "default": False},
+            users={"type": "list", "elements": "raw", "aliases": ["user"]},
+            filter={"type": "str"},
+            group={"type": "str"},
+            left_before={"type": "str"},
+            blocked={"type": "bool", "default": False},
+            residual={"type": "list", "elements": "str", "choices": ["all", *TOPICS], "default": []},
         ),
     )
 

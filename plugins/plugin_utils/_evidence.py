@@ -13,12 +13,16 @@ Works on what modules return, plain data; the role calls it through filters.
 from __future__ import annotations
 
 import csv
+import datetime
 import io
+import json
+import pathlib
 import textwrap
 import typing as t
 
 from ..module_utils._exchange import PROTOCOLS
 from ..module_utils._leavers import NOT_APPLICABLE, OPEN, SHUT, STEPS, UNKNOWN, Protocols, doors_of
+from ..module_utils._times import format_moment
 
 Record = t.Mapping[str, t.Any]
 
@@ -164,6 +168,79 @@ def results(
     ]
 
 
+def tenant_entry(opening: Record, *, leavers: t.Sequence[Record], steps: t.Sequence[str]) -> dict[str, t.Any]:
+    """What the evidence holds of one tenant, which is a host of the inventory.
+
+    :param opening: what was registered of the opening read; empty before it.
+    """
+    automation = opening.get("automation") or {}
+    return {
+        **{name: automation.get(name) for name in ("tenant_id", "client_id", "object_id")},
+        "steps": [step for step in STEPS if step in steps],
+        "error": unread(opening),
+        "leavers": list(leavers),
+    }
+
+
+def unread(opening: Record) -> Record | None:
+    """Why a tenant could not be looked at at all, C(None) when it could."""
+    if opening.get("error"):
+        return opening["error"]
+    if opening and "users" not in opening:
+        return _error("no_records", str(opening.get("msg") or "The users could not be read."), None)
+    return None
+
+
+def evidence(
+    hosts: t.Mapping[str, Record],
+    *,
+    purpose: str,
+    complete: bool,
+    check_mode: bool,
+    started_at: str,
+    job: t.Mapping[str, t.Any],
+    ansible: str,
+) -> dict[str, t.Any]:
+    """The evidence of a run as of now; C(docs/evidence.schema.json) says what each key means.
+
+    :param hosts: for each host what R(tenant_entry) gave.
+    """
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "written_at": format_moment(datetime.datetime.now(datetime.timezone.utc)),
+        "complete": complete,
+        "purpose": purpose,
+        "check_mode": check_mode,
+        "run": {
+            "started_at": started_at,
+            "job_id": _text(job.get("id")),
+            "job_template": _text(job.get("template")),
+            "launched_by": _text(job.get("launched_by")),
+            "collection": _collection_version(),
+            "ansible": ansible,
+        },
+        "hosts": dict(hosts),
+    }
+
+
+def _text(value: t.Any) -> str | None:
+    return None if value in (None, "") else str(value)
+
+
+def _collection_version() -> str:
+    """The version of an installed collection is in its manifest, that of a checkout in galaxy.yml."""
+    root = pathlib.Path(__file__).resolve().parents[2]
+    manifest, checkout = root / "MANIFEST.json", root / "galaxy.yml"
+    if manifest.is_file():
+        return str(json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"])
+    return next(
+        line.partition(":")[2].strip()
+        for line in checkout.read_text(encoding="utf-8").splitlines()
+        if line.startswith("version:")
+    )
+
+
 def _for_everyone(run: Record) -> list[Record]:
     error = run["result"].get("error") or _error("no_records", str(run["result"].get("msg")), None)
     return [
@@ -302,15 +379,146 @@ def _sentence(one: Record) -> str:
         parts.append(f"open: {', '.join(one['open'])}")
     if one["unconfirmed"]:
         parts.append(f"unconfirmed: {', '.join(one['unconfirmed'])}")
-    for error in _errors(one):
-        parts.append(" ".join(filter(None, (error["message"], error["hint"]))))
+    for error in errors_of(one):
+        parts.append(reason_of(error))
     return f"{one['user_principal_name'] or one['user']}: {'; '.join(parts)}"
 
 
-def _errors(one: Record) -> list[Record]:
+def errors_of(one: Record) -> list[Record]:
     """A leaver's errors, each once: the same refusal stands in every step."""
     errors = [one["error"], *(entry["error"] for entry in one["steps"].values())]
     return list({error["message"]: error for error in errors if error}.values())
+
+
+def reason_of(error: Record) -> str:
+    return " ".join(filter(None, (error["message"], error["hint"])))
+
+
+# --- against an earlier evidence file ---
+
+FORMAT, VERSION = "m365.offboarding/evidence", 1
+
+
+class Earlier:
+    """An evidence file of an earlier run, to compare with.
+
+    :raises ValueError: no evidence, of a version that is not ours, or damaged.
+    """
+
+    def __init__(self, evidence: t.Any) -> None:
+        if not isinstance(evidence, t.Mapping) or evidence.get("format") != FORMAT:
+            raise ValueError(f"the earlier evidence is none: its format is not {FORMAT}")
+        if evidence.get("version") != VERSION:
+            raise ValueError(
+                f"the earlier evidence has version {evidence.get('version')}; only version {VERSION} can be read"
+            )
+        self.written_at = str(_must_be(evidence.get("written_at"), str, "written_at"))
+        self._by_id: dict[str, list[Record]] = {}
+        self._by_name: dict[str, list[Record]] = {}
+        for one in _earlier_leavers(evidence):
+            if one["id"]:
+                self._by_id.setdefault(one["id"].casefold(), []).append(one)
+            for name in _names(one):
+                self._by_name.setdefault(name, []).append(one)
+
+    def records(self, one: Record) -> list[Record]:
+        """What it holds of a leaver, of all hosts.
+
+        An object id decides where both have one: who was deleted and made anew under the old name is somebody else.
+        """
+        known = self._by_id.get(one["id"].casefold(), []) if one["id"] else []
+        by_name = [then for name in _names(one) for then in self._by_name.get(name, ())]
+        return known or [then for then in by_name if not (one["id"] and then["id"])]
+
+    def doors(self, one: Record) -> dict[str, str]:
+        """The doors of a leaver that were looked at then; of several records the worst counts."""
+        doors: dict[str, str] = {}
+        for then in self.records(one):
+            for door, state in _told_doors(then).items():
+                doors[door] = min(state, doors.get(door, state), key=(OPEN, UNKNOWN, SHUT).index)
+        return doors
+
+    def contained(self, one: Record) -> bool:
+        records = self.records(one)
+        return bool(records) and all(then["contained"] for then in records)
+
+
+def _compared(evidence: t.Any) -> Earlier | None:
+    # What a template gives as null, ansible-core 2.16 hands on as an empty text.
+    return None if evidence in (None, "") else Earlier(evidence)
+
+
+def _earlier_leavers(evidence: Record) -> t.Iterator[Record]:
+    for host, tenant in _must_be(evidence.get("hosts"), t.Mapping, "hosts").items():
+        where = f"hosts.{host}"
+        for number, one in enumerate(_must_be(_key(tenant, "leavers", where), list, f"{where}.leavers")):
+            place = f"{where}.leavers[{number}]"
+            for key in ("open", "unconfirmed", "not_looked_at"):
+                _must_be(_key(one, key, place), list, f"{place}.{key}")
+            for key in ("id", "user_principal_name"):
+                _must_be(_key(one, key, place) or "", str, f"{place}.{key}")
+            _must_be(_key(one, "user", place), str, f"{place}.user")
+            _key(one, "contained", place)
+            for step, entry in _must_be(_key(one, "steps", place), t.Mapping, f"{place}.steps").items():
+                for key in ("before", "after"):
+                    _must_be(_key(entry, key, f"{place}.steps.{step}") or {}, t.Mapping, f"{place}.steps.{step}.{key}")
+            yield one
+
+
+def _key(holder: t.Any, key: str, where: str) -> t.Any:
+    if key not in _must_be(holder, t.Mapping, where):
+        raise ValueError(f"the earlier evidence is damaged: {where} has no {key}")
+    return holder[key]
+
+
+def _must_be(value: t.Any, kind: t.Any, where: str) -> t.Any:
+    if not isinstance(value, kind):
+        names = {str: "text", list: "list"}
+        raise ValueError(f"the earlier evidence is damaged: {where} is no {names.get(kind, 'mapping')}")
+    return value
+
+
+def _names(one: Record) -> set[str]:
+    return {name.casefold() for name in (one["user"], one["user_principal_name"]) if name}
+
+
+def _told_doors(one: Record) -> dict[str, str]:
+    """The doors that a result tells of, with their states; one that does not exist counts as shut."""
+    doors = dict.fromkeys(one["open"], OPEN) | dict.fromkeys(one["unconfirmed"], UNKNOWN)
+    for step, entry in one["steps"].items() if one["id"] else ():
+        for name in [step] if step != "protocols" else _told_protocols(entry, doors):
+            if name not in one["not_looked_at"]:
+                doors.setdefault(name, SHUT)
+    return doors
+
+
+def _told_protocols(entry: Record, not_shut: t.Container[str]) -> t.Iterable[str]:
+    facts: Record | None = entry["before"] if entry["after"] is None else entry["after"]
+    if facts is not None:
+        return facts
+    # No facts: there is no mailbox, unless it could not be read.
+    return () if any(name in not_shut for name in PROTOCOLS) else PROTOCOLS
+
+
+def changes(leavers: t.Sequence[Record], earlier: t.Any) -> list[dict[str, t.Any]]:
+    """The same results with C(since): what changed since an earlier evidence file.
+
+    A door that one of the two did not look at, or could not tell of, has not changed.
+
+    :param earlier: the evidence, C(None) if there is none.
+    :raises ValueError: as R(Earlier).
+    """
+    compared = _compared(earlier)
+    return [{**one, "since": _change(one, compared) if compared else None} for one in leavers]
+
+
+def _change(one: Record, earlier: Earlier) -> dict[str, t.Any]:
+    now, then = _told_doors(one), earlier.doors(one)
+    return {
+        "newly_open": [door for door, state in now.items() if state == OPEN and then.get(door) == SHUT],
+        "newly_shut": [door for door, state in now.items() if state == SHUT and then.get(door) == OPEN],
+        "new": not earlier.records(one),
+    }
 
 
 # --- the table ---
@@ -320,20 +528,80 @@ _WIDTH = 88
 _MANY = 20
 
 
-def table(leavers: t.Sequence[Record]) -> list[str]:
+def table(leavers: t.Sequence[Record], earlier: t.Any = None) -> list[str]:
     """Lines of at most 88 characters: each leaver's verdict and, where there is something to see, their doors.
 
-    Of more than 20 leavers only those who are not contained are shown, the worst first.
+    What is newly open comes first, then the worst. Of more than 20 leavers only those are shown who are not contained
+    or have residual access.
+
+    :param earlier: the evidence that C(since) was told against, C(None) if there is none.
+    :raises ValueError: as R(Earlier).
     """
     order = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, PARTIAL, CONTAINED)
-    shown = sorted(leavers, key=lambda one: order.index(one["status"]))
-    if len(leavers) > _MANY:
-        shown = [one for one in shown if not one["contained"]]
+    shown = sorted(leavers, key=lambda one: (not newly_open(one), order.index(one["status"])))
+    many = len(leavers) > _MANY
+    if many:
+        shown = [one for one in shown if not one["contained"] or _residual_rows(one)]
     contained = sum(1 for one in leavers if one["contained"])
     lines = [f"{contained} of {len(leavers)} {'leaver is' if len(leavers) == 1 else 'leavers are'} contained"]
+    lines += _newly_open_rows(shown, earlier)
     for one in shown:
-        lines += _rows(one)
+        lines += _rows(one, brief=many and one["contained"])
+    lines += _residual_gaps(leavers)
     return [part for line in lines for part in _folded(line)]
+
+
+def newly_open(one: Record) -> t.Sequence[str]:
+    """The doors of a result that are open and were shut in the earlier evidence, if there is one."""
+    doors: t.Sequence[str] = (one["since"] or {}).get("newly_open", ())
+    return doors
+
+
+def _newly_open_rows(leavers: t.Sequence[Record], earlier: t.Any) -> t.Iterator[str]:
+    compared = _compared(earlier)
+    since = f" since {compared.written_at}" if compared else ""
+    reopened = [one for one in leavers if newly_open(one)]
+    for one in reopened:
+        yield f"newly open{since}: {one['user_principal_name'] or one['user']}: {', '.join(newly_open(one))}"
+        notes = dict.fromkeys(entry["note"] for entry in _reopened(one) if entry["note"])
+        then = ["Contained then."] if compared and compared.contained(one) else []
+        if then or notes:
+            yield f"  {' '.join([*then, *notes])}"
+    if compared and not reopened:
+        yield f"newly open{since}: nothing"
+
+
+def _reopened(one: Record) -> list[Record]:
+    """The entries of steps with a door that is newly open, if their note may say why.
+
+    That of the sessions step is about pages that are open already, and sessions are open whenever sign-in is.
+    """
+    doors = dict.fromkeys(newly_open(one), OPEN)
+    return [entry for step, entry in one["steps"].items() if step != "sessions" and doors_of(step, doors)]
+
+
+def _residual_rows(one: Record) -> list[str]:
+    return [
+        f"  + {topic}  {'; '.join(' '.join(item['text'].split()) for item in entry['found'])}"
+        for topic, entry in one["residual"].items()
+        if entry["state"] == "found"
+    ]
+
+
+def _residual_gaps(leavers: t.Sequence[Record]) -> list[str]:
+    """One line for all: a permission that is missing is missing for everyone."""
+    looked_for = [one["residual"] for one in leavers if one["residual"]]
+    gaps: dict[tuple[str, str], int] = {}
+    for residual in looked_for:
+        for topic, entry in residual.items():
+            if entry["state"] == "not_looked_at" or entry["error"]:
+                key = (topic, entry["permission"])
+                gaps[key] = gaps.get(key, 0) + 1
+    told = [
+        f"{topic}{'' if count == len(looked_for) else f' of {count}'} (needs {permission})"
+        for (topic, permission), count in gaps.items()
+    ]
+    return [f"residual access not wholly looked at: {', '.join(told)}"] if told else []
 
 
 def _folded(line: str) -> list[str]:
@@ -353,15 +621,15 @@ _VERDICTS = {
 }
 
 
-def _rows(one: Record) -> list[str]:
+def _rows(one: Record, *, brief: bool = False) -> list[str]:
     name = one["user_principal_name"] or one["user"]
     until = f" (leaves at {one['left_at']})" if one["status"] == NOT_DUE else ""
     lines = [f"{name}  {_VERDICTS[one['status']]}{until}"]
-    for step, entry in one["steps"].items() if one["id"] else ():
+    for step, entry in one["steps"].items() if one["id"] and not brief else ():
         lines.append(_row(one, step, entry))
-    for error in _errors(one):
-        reason = " ".join(filter(None, (error["message"], error["hint"])))
-        lines.append(f"  ! {reason}")
+    lines += _residual_rows(one)
+    for error in errors_of(one):
+        lines.append(f"  ! {reason_of(error)}")
     return lines
 
 

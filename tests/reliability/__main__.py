@@ -77,6 +77,7 @@ def soak_schedules(seed: int, count: int) -> list[str]:
                 tally.update(check(made, schedule))
             except AssertionError as exc:
                 failures.append(f"{schedule}: {exc}")
+                print(failures[-1], flush=True)
 
     if count:
         run()

@@ -143,7 +143,7 @@ def check_outcome(world: World, outcome: Outcome, people: t.Sequence[t.Any]) -> 
         _one_password_per_run(outcome, user)
     # Whoever lost the answer that closed a window cannot know of it.
     if all(rule.status == 429 for rule in world.tenant.faults.rules):
-        early = world.tenant.journal.violations(0.5)
+        early = world.sent_too_early()
         assert not early, f"sent into a closed window: {early[0]}"
     assert not world.tenant.crashes, world.tenant.crashes[0]
 

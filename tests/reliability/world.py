@@ -26,6 +26,7 @@ import urllib3
 
 import simulator.directory
 import simulator.faults
+import simulator.journal
 import simulator.mailbox
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import TokenSource, choose_credential
 from ansible_collections.m365.offboarding.plugins.module_utils._exchange import Exchange
@@ -153,6 +154,8 @@ class World:
         self.timeout = timeout
         self.protected: tuple[str, ...] = ()
         self.secrets: set[str] = set()
+        # When each module run began, in simulated time.
+        self._starts = [0.0]
 
     def readings(self, app: str = "offboarding") -> Readings:
         """What a module starts with: a session, no token, the environment's credential."""
@@ -213,11 +216,19 @@ class World:
         results = _evidence.results(opening["users"], steps=STEPS, runs=runs, closing=closing, refused=plan["refused"])
         return Outcome(results, runs, opening, self.tenant.journal[before:])
 
-    @staticmethod
-    def _module(work: t.Callable[[], list[dict[str, t.Any]]]) -> dict[str, t.Any]:
+    def sent_too_early(self, tolerance: float = 0.5) -> list[Entry]:
+        """Requests into a window that the same module run had been told is closed; another run cannot know of it."""
+        return [
+            entry
+            for entry in self.tenant.journal.violations(tolerance)
+            if entry.time - (entry.closed_since or 0) >= max(start for start in self._starts if start <= entry.time)
+        ]
+
+    def _module(self, work: t.Callable[[], list[dict[str, t.Any]]]) -> dict[str, t.Any]:
         """A module never raises: what it cannot tell as records it tells as an error."""
         from ansible_collections.m365.offboarding.plugins.module_utils._errors import OffboardingError
 
+        self._starts.append(self.clock.elapsed)
         try:
             return {"users": work()}
         except OffboardingError as exc:
@@ -283,6 +294,7 @@ def world(**options: t.Any) -> Iterator[World]:
         mock.patch.object(simulator.directory, "time", faked),
         mock.patch.object(simulator.mailbox, "time", faked),
         mock.patch.object(simulator.faults, "time", faked),
+        mock.patch.object(simulator.journal, "time", types.SimpleNamespace(time=made.clock.monotonic)),
     ):
         made.tenant.reset()
         yield made

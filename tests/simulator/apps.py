@@ -24,6 +24,20 @@ ROLES = "RoleManagement.Read.Directory"
 MANAGE_AS_APP = "Exchange.ManageAsApp"
 
 _WRITE = frozenset({READ, BLOCK, PASSWORD, REVOKE})
+RESTORE = "User.DeleteRestore.All"
+MEMBERS = "GroupMember.Read.All"
+# What reading all topics of residual access takes (Graph permissions reference).
+RESIDUAL = frozenset(
+    {
+        READ,
+        "Application.Read.All",
+        "Device.Read.All",
+        "Directory.Read.All",
+        "MailboxSettings.Read",
+        ROLES,
+        "UserAuthenticationMethod.Read.All",
+    }
+)
 
 
 @dataclass(slots=True)
@@ -43,6 +57,8 @@ class App:
     graph: frozenset[str] = frozenset()
     exchange: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
+    # Exchange's own management roles, given to the service principal by a role group (Exchange docs, app-only access).
+    exchange_roles: frozenset[str] = frozenset()
     client_id: str = ""
     object_id: str = ""
     client_secret: str = field(default="", repr=False)
@@ -78,6 +94,9 @@ def registered(issuer: str) -> dict[str, App]:
         App("auditor", frozenset({READ}), manage, frozenset({roles.GLOBAL_READER})),
         App("auditor-with-leave-dates", frozenset({READ, LEAVE}), manage, frozenset({roles.GLOBAL_READER})),
         App("offboarding-with-leave-dates", _WRITE | {LEAVE}, manage, usual),
+        App("auditor-residual", RESIDUAL | {MEMBERS, LEAVE}, manage, frozenset({roles.GLOBAL_READER})),
+        App("auditor-groups", frozenset({READ, MEMBERS, LEAVE}), manage, frozenset({roles.GLOBAL_READER})),
+        App("restorer", _WRITE | {RESTORE, MEMBERS}, manage, usual),
         App("no-permissions"),
         App("without-read", _WRITE - {READ}, manage, usual),
         App("basic-read", frozenset({"User.ReadBasic.All"}), manage, frozenset({roles.GLOBAL_READER})),

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .directory import timestamp
-from .exchange_errors import SERVER, ambiguous, bad_value, missing_identity, not_found, unknown_parameter
+from .exchange_errors import SERVER, ambiguous, bad_value, missing_identity, not_found, null_value, unknown_parameter
 from .mailbox import OTHER, SWITCHES
 from .wire import Call
 
@@ -66,6 +67,10 @@ _SET_PARAMETERS: dict[str, str] = {
     "ShowGalAsDefaultView": "bool",
 }
 _SET_BY_LOWER = {name.lower(): name for name in _SET_PARAMETERS}
+_TYPES = {
+    "bool": "System.Nullable`1[System.Boolean]",
+    "list": "Microsoft.Exchange.Data.MultiValuedProperty`1[System.String]",
+}
 _COMMON = {
     "confirm": "bool",
     "whatif": "switch",
@@ -74,6 +79,8 @@ _COMMON = {
     "erroraction": "text",
     "warningaction": "text",
 }
+
+Item = TypeVar("Item")
 
 NO_CHANGE = "The command completed successfully but no settings of '{}' have been modified."
 MORE = (
@@ -104,20 +111,24 @@ class CasMailbox:
         text = identity.strip()
         owner = self.directory.users.get(text.lower())
         if owner is not None:
-            return [owner] if owner.mailbox else []
+            return [owner] if owner.reachable_mailbox else []
         if _GUID.fullmatch(text):
-            return [user for user in self.directory.everyone() if user.mailbox and user.mailbox.guid == text.lower()]
-        found = [user for user in self.directory.named(text.removeprefix("smtp:")) if user.mailbox]
+            return [user for user in self.owners() if user.mailbox and user.mailbox.guid == text.lower()]
+        found = [user for user in self.directory.named(text.removeprefix("smtp:")) if user.reachable_mailbox]
         if found or "@" in text:
             return found
         wanted = text.lower()
         return [
             user
-            for user in self.directory.everyone()
-            if user.mailbox and wanted in (str(user.get("displayName")).lower(), self._distinguished_name(user).lower())
+            for user in self.owners()
+            if wanted in (str(user.get("displayName")).lower(), self.distinguished_name(user).lower())
         ]
 
-    def _one(self, identity: Any, name: str) -> User:
+    def owners(self) -> list[User]:
+        """Everybody with a mailbox."""
+        return [user for user in self.directory.everyone() if user.reachable_mailbox]
+
+    def one(self, identity: Any, name: str) -> User:
         if not isinstance(identity, str):
             raise bad_value(name, "Microsoft.Exchange.Configuration.Tasks.MailboxIdParameter")
         found = self.matches(identity)
@@ -130,39 +141,14 @@ class CasMailbox:
     # Get-CASMailbox ------------------------------------------------------------------------------------------------
 
     def get(self, parameters: dict[str, Any], select: frozenset[str] | None, page_size: int, skip: int) -> Result:
-        given = {name.lower(): value for name, value in parameters.items()}
-        for name, value in given.items():
-            kind = _GET_PARAMETERS.get(name) or _COMMON.get(name)
-            if kind is None:
-                raise unknown_parameter(name)
-            if kind in ("switch", "bool") and not isinstance(value, bool):
-                raise bad_value(name, "System.Management.Automation.SwitchParameter")
-            if kind == "text" and value is not None and not isinstance(value, str):
-                raise bad_value(name, "System.String")
+        given = checked(parameters, _GET_PARAMETERS)
         identity = given.get("identity")
         if identity is not None and identity != "":
-            return Result([self._shown(self._one(identity, "Identity"), select)])
+            return Result([self._shown(self.one(identity, "Identity"), select)])
         # Exchange docs, Get-EXOCasMailbox: a missing, null or empty identity is every mailbox there is.
-        owners = [user for user in self.directory.everyone() if user.mailbox]
-        limit, warnings = self._size(given.get("resultsize"), len(owners))
-        owners = owners[:limit]
-        result = Result([self._shown(user, select) for user in owners[skip : skip + page_size]], warnings)
-        if skip + page_size < len(owners):
-            result.next_skip = skip + page_size
-        return result
+        return page(self.owners(), given, page_size, skip, lambda user: self._shown(user, select))
 
-    def _size(self, wanted: Any, there: int) -> tuple[int, list[str]]:
-        if wanted is None:
-            return 1000, [MORE] if there > 1000 else []
-        if isinstance(wanted, str) and wanted.lower() == "unlimited":
-            return there, []
-        if isinstance(wanted, str) and wanted.isascii() and wanted.isdigit() and len(wanted) < 9:
-            wanted = int(wanted)
-        if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 0:
-            raise bad_value("ResultSize", "Microsoft.Exchange.Data.Unlimited")
-        return wanted, []
-
-    def _distinguished_name(self, user: User) -> str:
+    def distinguished_name(self, user: User) -> str:
         initial = self.directory.initial_domain
         return (
             f"CN={user.get('displayName')},OU={initial},OU=Microsoft Exchange Hosted Organizations,"
@@ -192,7 +178,7 @@ class CasMailbox:
             "ExternalPopSettings": None,
             "InternalPopSettings": None,
             "Name": user.id,
-            "DistinguishedName": self._distinguished_name(user),
+            "DistinguishedName": self.distinguished_name(user),
             "Identity": user.id,
             "ExternalDirectoryObjectId": user.id,
             "Guid": user.mailbox.guid,
@@ -202,20 +188,7 @@ class CasMailbox:
             "ObjectState": "Unchanged",
             "IsValid": True,
         }
-        if select is not None:
-            values = {name: value for name, value in values.items() if name.lower() in select}
-        shown: dict[str, Any] = {}
-        for name, value in values.items():
-            if name == "Guid":
-                shown |= {"Guid@data.type": "System.Guid", "Guid@odata.type": "#Guid"}
-            elif isinstance(value, bool):
-                shown[f"{name}@data.type"] = "System.Boolean"
-            elif isinstance(value, list):
-                shown[f"{name}@odata.type"] = "#Collection(String)"
-            elif name.startswith("When"):
-                shown |= {f"{name}@data.type": "System.DateTime", f"{name}@odata.type": "#DateTimeOffset"}
-            shown[name] = value
-        return shown
+        return annotated(values, select)
 
     # Set-CASMailbox ------------------------------------------------------------------------------------------------
 
@@ -233,12 +206,14 @@ class CasMailbox:
                 dry = dry or (low == "whatif" and value is True)
             elif low in _SET_BY_LOWER:
                 proper = _SET_BY_LOWER[low]
+                if value is None and self.directory.null_parameters == "refused":
+                    raise null_value(proper, _TYPES.get(_SET_PARAMETERS[proper].split()[0], "System.String"))
                 changes[proper] = _fitting(proper, value)
             else:
                 raise unknown_parameter(name)
         if identity is None or identity == "":
             raise missing_identity()
-        owner = self._one(identity, "Identity")
+        owner = self.one(identity, "Identity")
         mailbox = owner.mailbox
         assert mailbox is not None  # noqa: S101 (only owners are found)
         for name in changes:
@@ -253,6 +228,66 @@ class CasMailbox:
             mailbox.changed = timestamp(self.directory.now())
             call.applied = True
         return Result()
+
+
+def checked(parameters: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
+    """The parameters by lower-case name, if the cmdlet has them all and each value is of its type."""
+    given = {name.lower(): value for name, value in parameters.items()}
+    for name, value in given.items():
+        kind = known.get(name) or _COMMON.get(name)
+        if kind is None:
+            raise unknown_parameter(name)
+        if kind in ("switch", "bool") and not isinstance(value, bool):
+            raise bad_value(name, "System.Management.Automation.SwitchParameter")
+        if kind == "text" and value is not None and not isinstance(value, str):
+            raise bad_value(name, "System.String")
+    return given
+
+
+def page(
+    items: Sequence[Item],
+    given: dict[str, Any],
+    page_size: int,
+    skip: int,
+    show: Callable[[Item], dict[str, Any]],
+) -> Result:
+    """One page of what a cmdlet finds; 1000 things at most where no ResultSize is given."""
+    limit, warnings = _size(given.get("resultsize"), len(items))
+    items = items[:limit]
+    result = Result([show(item) for item in items[skip : skip + page_size]], warnings)
+    if skip + page_size < len(items):
+        result.next_skip = skip + page_size
+    return result
+
+
+def _size(wanted: Any, there: int) -> tuple[int, list[str]]:
+    if wanted is None:
+        return 1000, [MORE] if there > 1000 else []
+    if isinstance(wanted, str) and wanted.lower() == "unlimited":
+        return there, []
+    if isinstance(wanted, str) and wanted.isascii() and wanted.isdigit() and len(wanted) < 9:
+        wanted = int(wanted)
+    if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 0:
+        raise bad_value("ResultSize", "Microsoft.Exchange.Data.Unlimited")
+    return wanted, []
+
+
+def annotated(values: dict[str, Any], select: frozenset[str] | None) -> dict[str, Any]:
+    """The row as it travels: what was selected, each property with the annotations of its type."""
+    if select is not None:
+        values = {name: value for name, value in values.items() if name.lower() in select}
+    shown: dict[str, Any] = {}
+    for name, value in values.items():
+        if name == "Guid":
+            shown |= {"Guid@data.type": "System.Guid", "Guid@odata.type": "#Guid"}
+        elif isinstance(value, bool):
+            shown[f"{name}@data.type"] = "System.Boolean"
+        elif isinstance(value, list):
+            shown[f"{name}@odata.type"] = "#Collection(String)"
+        elif name.startswith("When"):
+            shown |= {f"{name}@data.type": "System.DateTime", f"{name}@odata.type": "#DateTimeOffset"}
+        shown[name] = value
+    return shown
 
 
 def _fitting(name: str, value: Any) -> Any:

@@ -19,6 +19,7 @@ from typing import Any
 from . import people
 from .apps import NAMESPACE, App
 from .mailbox import Mailbox, as_of
+from .residual import Residual
 from .roles import TEMPLATES
 
 # Properties by which users are found without looking at everyone.
@@ -35,13 +36,16 @@ class User:
 
     __slots__ = (
         "_directory",
+        "back",
         "groups",
         "history",
         "id",
         "key",
         "mailbox",
+        "mailbox_back",
         "passwords",
         "properties",
+        "residual",
         "roles",
         "sessions_alive",
     )
@@ -52,6 +56,9 @@ class User:
         self.id = identifier
         self.properties = properties
         self.mailbox: Mailbox | None = None
+        # After a restoration: when Graph, and when Exchange knows of it (by time.monotonic).
+        self.back = self.mailbox_back = 0.0
+        self.residual = Residual()
         self.roles: set[str] = set()
         self.groups: set[str] = set()
         # SHA-256 of every password it was given, oldest first.
@@ -91,6 +98,16 @@ class User:
         if reindex:
             self._directory.index(self)
 
+    @property
+    def there(self) -> bool:
+        """Does Graph show it already?"""
+        return self.back <= time.monotonic()
+
+    @property
+    def reachable_mailbox(self) -> Mailbox | None:
+        """The mailbox, where Exchange knows it (again)."""
+        return self.mailbox if self.mailbox_back <= time.monotonic() else None
+
     def as_of(self, lag: float) -> dict[str, Any]:
         return as_of(self.history, self.properties, lag)
 
@@ -106,7 +123,17 @@ class Group:
     id: str
     display_name: str
     roles: set[str] = field(default_factory=set)
+    # The groups it is a member of itself.
     groups: set[str] = field(default_factory=set)
+    # Ids of devices and service principals that are members.
+    things: list[str] = field(default_factory=list)
+    mail: str | None = None
+    visibility: str = "Private"
+    group_types: list[str] = field(default_factory=list)
+
+    @property
+    def hidden(self) -> bool:
+        return self.visibility == "HiddenMembership"
 
     @property
     def role_assignable(self) -> bool:
@@ -154,6 +181,28 @@ class Settings:
     batch_seed: int = 365
     # Users on a page, where the client does not say.
     page_size: int = 100
+    # Seconds after which a page token is refused; 0 is never. Microsoft gives no number, and reports show that it happens.
+    page_token_life: float = 0.0
+    # Is filtering by employeeLeaveDateTime an advanced query? The user resource says nothing, the table of filters lists its
+    # sister employeeHireDate as advanced, and scripts that use it send the advanced parameters.
+    leave_date_is_advanced: bool = True
+    # Members of a group with hidden membership, without Member.Read.Hidden: "empty" or "denied". The docs say "required".
+    hidden_members: str = "empty"
+    # Collections of an object that the app may not read: "empty" (seen of users) or "null" (the docs' wording).
+    hidden_collections: str = "empty"
+    # May DelegatedPermissionGrant.Read.All read grants? It exists; the permissions of the path do not list it.
+    grants_read_all: bool = False
+    # Code of the answer to inbox rules of somebody without a mailbox: this or "ResourceNotFound", both seen, even in turn.
+    rules_no_mailbox: str = "MailboxNotEnabledForRESTAPI"
+    rules_page_size: int = 10
+    # What Exchange calls another recipient in ForwardingAddress and GrantSendOnBehalfTo: its name, which is the "id" of the
+    # user in newer tenants (seen live), or the "display_name".
+    recipient_names: str = "id"
+    # Null as the value of a cmdlet's parameter: "refused" or "accepted". Nobody has published an answer.
+    null_parameters: str = "refused"
+    # Seconds after a restoration in which Graph still answers 404 (Graph docs, errors: replication), and Exchange too.
+    restore_lag: float = 0.5
+    restored_mailbox_delay: float = 1.0
 
 
 class Directory(Settings):
@@ -165,6 +214,7 @@ class Directory(Settings):
         self.tenant_id = tenant_id
         self.domain = domain
         self.initial_domain = f"{domain.partition('.')[0]}.onmicrosoft.com"
+        self.accepted_domains: dict[str, str] = {}
         self.reset()
 
     def reset(self) -> None:
@@ -174,6 +224,15 @@ class Directory(Settings):
         self.users: dict[str, User] = {}
         self.deleted: dict[str, User] = {}
         self.groups: dict[str, Group] = {}
+        # By id: devices that belong to nobody, and service principals of other people's applications; the latter by key too.
+        self.accepted_domains = {
+            self.domain: "Authoritative",
+            self.initial_domain: "Authoritative",
+            f"{self.domain.partition('.')[0]}.net": "InternalRelay",
+        }
+        self.devices: dict[str, dict[str, Any]] = {}
+        self.service_principals: dict[str, dict[str, Any]] = {}
+        self._service_principal_keys: dict[str, str] = {}
         self.crowd_size = 0
         self._keys: dict[str, str] = {}
         self._index: dict[str, set[str]] = {}
@@ -199,9 +258,14 @@ class Directory(Settings):
         self.index(user)
         return user
 
-    def add_crowd(self, count: int) -> list[User]:
-        """Add that many ordinary people, `user00000@...` and on; cheap enough for tens of thousands."""
-        return people.crowd(self, count)
+    def add_crowd(self, count: int, group: str | None = None) -> list[User]:
+        """Add that many ordinary people, `user00000@...` and on, as members of a group; cheap enough for tens of thousands."""
+        crowd = people.crowd(self, count)
+        if group is not None:
+            identifier = self.group(group).id
+            for user in crowd:
+                user.groups.add(identifier)
+        return crowd
 
     def user(self, name: str) -> User:
         """By key, object id, UPN or address; deleted ones too."""
@@ -257,10 +321,19 @@ class Directory(Settings):
             if user.synced and not user["accountEnabled"]:
                 user["accountEnabled"] = True
 
+    def in_bin(self, identifier: str) -> User | None:
+        """A deleted user, for 30 days (Graph docs, directory-deleteditems-restore)."""
+        user = self.deleted.get(identifier)
+        if user is None or datetime.fromisoformat(user["deletedDateTime"]) < self.now() - timedelta(days=30):
+            return None
+        return user
+
     def restore(self, user: User) -> None:
-        """Back from the bin, under its old name."""
+        """Back from the bin; the mailbox comes a little later."""
         del self.deleted[user.id]
         user.properties["deletedDateTime"] = None
+        user.back = time.monotonic() + self.restore_lag
+        user.mailbox_back = time.monotonic() + self.restored_mailbox_delay
         self.users[user.id] = user
         self.index(user)
 
@@ -274,10 +347,35 @@ class Directory(Settings):
 
     # Groups and roles --------------------------------------------------------------------------------------------
 
-    def add_group(self, key: str, display_name: str, roles: Iterable[str] = (), groups: Iterable[str] = ()) -> Group:
-        group = Group(key, str(uuid.uuid5(NAMESPACE, f"group {key}")), display_name, set(roles), set(groups))
+    def add_group(
+        self, key: str, display_name: str, roles: Iterable[str] = (), groups: Iterable[str] = (), **more: Any
+    ) -> Group:
+        """`groups`: ids of the groups it is a member of."""
+        group = Group(key, str(uuid.uuid5(NAMESPACE, f"group {key}")), display_name, set(roles), set(groups), **more)
         self.groups[group.id] = group
         return group
+
+    def group(self, name: str) -> Group:
+        """By key, object id or display name."""
+        found = [group for group in self.groups.values() if name in (group.key, group.id, group.display_name)]
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} groups are called {name!r}")
+        return found[0]
+
+    def within(self, group: Group, *, transitive: bool) -> list[Group]:
+        """The group itself, and the groups in it."""
+        found = [group]
+        for outer in found if transitive else ():
+            found += [inner for inner in self.groups.values() if outer.id in inner.groups and inner not in found]
+        return found
+
+    def members_of(self, group: Group, *, transitive: bool) -> tuple[list[User], list[Group], list[str]]:
+        """Users, groups, and ids of devices and service principals."""
+        places = self.within(group, transitive=transitive)
+        ids = {place.id for place in places}
+        users = [user for user in self.users.values() if not ids.isdisjoint(user.groups)]
+        groups = [other for other in self.groups.values() if not ids.isdisjoint(other.groups)]
+        return users, groups, list(dict.fromkeys(thing for place in places for thing in place.things))
 
     def groups_of(self, user: User, *, transitive: bool) -> Iterator[Group]:
         seen: set[str] = set()
@@ -321,15 +419,58 @@ class Directory(Settings):
             "createdDateTime": "2024-01-15T08:00:00Z",
             "description": group.display_name,
             "displayName": group.display_name,
-            "groupTypes": [],
+            "groupTypes": list(group.group_types),
             "isAssignableToRole": group.role_assignable or None,
-            "mailEnabled": False,
+            "mail": group.mail,
+            "mailEnabled": group.mail is not None,
             "mailNickname": group.key,
-            "securityEnabled": True,
-            "visibility": "Private",
+            "securityEnabled": "Unified" not in group.group_types,
+            "visibility": group.visibility,
         }
 
     # Apps --------------------------------------------------------------------------------------------------------
+
+    def add_service_principal(self, key: str, display_name: str, app_id: str | None = None) -> str:
+        """Somebody else's application, as it stands in this tenant; returns its object id."""
+        identifier = str(uuid.uuid5(NAMESPACE, f"foreign service principal {key}"))
+        self._service_principal_keys[key] = identifier
+        self.service_principals[identifier] = {
+            "id": identifier,
+            "deletedDateTime": None,
+            "accountEnabled": True,
+            "appDisplayName": display_name,
+            "appId": app_id or str(uuid.uuid5(NAMESPACE, f"foreign application {key}")),
+            "displayName": display_name,
+            "servicePrincipalType": "Application",
+            "signInAudience": "AzureADMultipleOrgs",
+        }
+        return identifier
+
+    def service_principal_id(self, name: str) -> str:
+        """By key or id; a name that nobody has gets an id that nobody has."""
+        known = self._service_principal_keys.get(name)
+        return known or (name if name.count("-") == 4 and len(name) == 36 else str(uuid.uuid5(NAMESPACE, f"gone {name}")))
+
+    def service_principal(self, identifier: str) -> dict[str, Any] | None:
+        for app in self.apps.values():
+            if app.object_id == identifier:
+                return {
+                    "id": app.object_id,
+                    "deletedDateTime": None,
+                    "accountEnabled": app.enabled,
+                    "appDisplayName": app.display_name,
+                    "appId": app.client_id,
+                    "displayName": app.display_name,
+                    "servicePrincipalType": "Application",
+                    "signInAudience": "AzureADMyOrg",
+                }
+        return self.service_principals.get(identifier)
+
+    def add_device(self, key: str, display_name: str) -> str:
+        """A device that belongs to nobody here; returns its object id."""
+        identifier = str(uuid.uuid5(NAMESPACE, f"device {key}"))
+        self.devices[identifier] = {"id": identifier, "displayName": display_name, "accountEnabled": True}
+        return identifier
 
     def app_by_client_id(self, client_id: str) -> App | None:
         for app in self.apps.values():

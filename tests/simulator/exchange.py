@@ -18,6 +18,7 @@ from .apps import MANAGE_AS_APP
 from .cas_mailbox import CasMailbox
 from .exchange_batch import ExchangeBatch
 from .exchange_errors import NO_WARNINGS, BareRefusal, ExchangeError, bad_request
+from .exchange_recipients import Recipients
 from .tokens import RESOURCES, TokenProblem
 from .wire import Answer, Call, UnreadableBody
 
@@ -39,6 +40,7 @@ class Exchange:
         self.directory = directory
         self.tokens = tokens
         self.cas = CasMailbox(directory)
+        self.recipients = Recipients(directory, self.cas)
         self.batch = ExchangeBatch(directory, serve, self.is_here)
         self.remaining = _LIMIT
 
@@ -58,7 +60,8 @@ class Exchange:
             return
         call.cmdlet = name
         call.writes = not name.lower().startswith(("get-", "test-"))
-        identity = next((value for key, value in parameters.items() if key.lower() == "identity"), None)
+        wanted = "mailbox" if name.lower() == "get-mobiledevice" else "identity"
+        identity = next((value for key, value in parameters.items() if key.lower() == wanted), None)
         if isinstance(identity, str) and identity:
             call.identity = identity
             found = self.cas.matches(identity)
@@ -140,11 +143,12 @@ class Exchange:
             if self.directory.is_tenant(tenant):
                 raise bad_request("The tenant identifier in the request is not valid: a GUID is expected.")
             raise BareRefusal(401)
-        if not roles.EXCHANGE_READERS.intersection(call.app.roles):
+        if not self._allowed(call):
             raise BareRefusal(403, nul=True)
 
-    def _may_write(self, call: Call) -> bool:
-        return call.app is not None and bool(roles.EXCHANGE_WRITERS.intersection(call.app.roles))
+    def _allowed(self, call: Call) -> frozenset[str]:
+        """The cmdlets that this caller may run."""
+        return roles.cmdlets(call.app.roles, call.app.exchange_roles) if call.app else frozenset()
 
     # EXOModuleFile -------------------------------------------------------------------------------------------------
 
@@ -155,7 +159,7 @@ class Exchange:
         version = parse_qs(call.query).get("Version") or parse_qs(call.query).get("version")
         if not version or not call.headers.get("commandname"):
             raise bad_request("The query option 'Version' and the header 'CommandName' are required.")
-        names = ["Get-AcceptedDomain", _READ, "Get-Mailbox", *([_WRITE] if self._may_write(call) else [])]
+        names = sorted(self._allowed(call))
         context = f"{call.origin}/adminapi/v1.0/{self.directory.tenant_id}/$metadata#EXOModuleFile"
         return Answer(200, {"@odata.context": context, "value": [{"exportedCmdlets": ",".join(names)}]})
 
@@ -169,14 +173,14 @@ class Exchange:
             name, parameters = _command(call.json())
         except UnreadableBody:
             raise bad_request("The request body is not valid JSON.") from None
-        if name.lower() == _READ.lower():
-            result = self.cas.get(parameters, _select(call.query), _page_size(call), _skip(call.query))
-        elif name.lower() == _WRITE.lower():
-            if not self._may_write(call):
-                raise BareRefusal(403, nul=True)
+        if name.lower() not in {allowed.lower() for allowed in self._allowed(call)}:
+            # One and the same answer for what there is not, and what this caller may not run.
+            raise BareRefusal(403, nul=True)
+        if name.lower() == _WRITE.lower():
             result = self.cas.set(call, parameters)
         else:
-            raise BareRefusal(403, nul=True)
+            read = self.cas.get if name.lower() == _READ.lower() else self.recipients.reader(name)
+            result = read(parameters, _select(call.query), _page_size(call), _skip(call.query))
         base = f"{call.origin}/adminapi/beta/{self.directory.tenant_id}"
         body: dict[str, Any] = {"@odata.context": f"{base}/$metadata#Collection(Exchange.GenericHashTable)"}
         body |= {**NO_WARNINGS, "@adminapi.warnings": result.warnings}

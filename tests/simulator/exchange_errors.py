@@ -96,6 +96,15 @@ def bad_value(name: str, wanted: str) -> ExchangeError:
     return ExchangeError(400, "BadRequest", "", kind, message)
 
 
+def null_value(name: str, wanted: str) -> ExchangeError:
+    """Null for a parameter that may be null: what PowerShell would say of a value it cannot bind."""
+    kind = (
+        "System.Management.Automation.ParameterBindingArgumentTransformationException.ParameterTransformationException"
+    )
+    message = f"Cannot process argument transformation on parameter '{name}'. Cannot convert null to type \"{wanted}\"."
+    return ExchangeError(400, "BadRequest", "", kind, message)
+
+
 def missing_identity() -> ExchangeError:
     kind = "System.Management.Automation.ParameterBindingException"
     message = "Cannot bind argument to parameter 'Identity' because it is null or an empty string."

@@ -181,7 +181,72 @@ GROUP = (
     "securityEnabled",
     "visibility",
 )
+APPLICATION = (
+    "id",
+    "deletedDateTime",
+    "appId",
+    "createdDateTime",
+    "description",
+    "displayName",
+    "identifierUris",
+    "keyCredentials",
+    "passwordCredentials",
+    "publisherDomain",
+    "signInAudience",
+    "tags",
+)
+SERVICE_PRINCIPAL = (
+    "id",
+    "deletedDateTime",
+    "accountEnabled",
+    "appDisplayName",
+    "appId",
+    "displayName",
+    "servicePrincipalType",
+    "signInAudience",
+)
+DEVICE = (
+    "id",
+    "deletedDateTime",
+    "accountEnabled",
+    "alternativeSecurityIds",
+    "approximateLastSignInDateTime",
+    "deviceId",
+    "displayName",
+    "isCompliant",
+    "isManaged",
+    "manufacturer",
+    "model",
+    "onPremisesSyncEnabled",
+    "operatingSystem",
+    "operatingSystemVersion",
+    "physicalIds",
+    "profileType",
+    "registrationDateTime",
+    "trustType",
+)
+# Kind of object -> what reading it takes, and its properties.
+KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "application": ("application.read", APPLICATION),
+    "device": ("device.read", DEVICE),
+    "directoryRole": ("role.read", ROLE),
+    "group": ("group.read", GROUP),
+    "servicePrincipal": ("servicePrincipal.read", SERVICE_PRINCIPAL),
+}
+COLLECTIONS = LISTS | {
+    "alternativeSecurityIds",
+    "groupTypes",
+    "identifierUris",
+    "keyCredentials",
+    "passwordCredentials",
+    "physicalIds",
+    "tags",
+}
 
 
 def lowered(names: tuple[str, ...]) -> dict[str, str]:
     return {name.lower(): name for name in names}
+
+
+# Every property that any kind of directory object has.
+ANY = {**{name.lower(): name for _ignored, names in KINDS.values() for name in names}, **USER_BY_LOWER}

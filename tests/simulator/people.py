@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from . import roles
 from .apps import NAMESPACE
 from .mailbox import NEW_SWITCHES, SWITCHES, Mailbox
+from .residual import recipient
 
 if TYPE_CHECKING:
     from .directory import Directory, User
@@ -65,6 +66,16 @@ PEOPLE = {
     "html": "display name holds HTML",
     "formula": "display name begins like a spreadsheet formula",
     "umlaut": "display name beyond ASCII",
+    "residual": "offboarded properly, and everything that outlives it is still there",
+    "forwarder": "mail is forwarded to outside, with a copy in the mailbox",
+    "inside": "mail is forwarded to a colleague only",
+    "ruler": "a dozen inbox rules, some of which lead outside",
+    "appowner": "owns applications, with live and with expired credentials",
+    "consenter": "gave applications access to the own data",
+    "devices": "registered devices, one enabled and one not",
+    "delegated": "others may open the mailbox and send from it",
+    "phone": "phones with a partnership",
+    "passkey": "sign-in methods of every kind, and one that is new",
 }
 
 
@@ -149,6 +160,9 @@ class _Settlers:
         self._odd_accounts()
         self._odd_mailboxes()
         self._odd_names()
+        self._foreigners()
+        self._residual()
+        self._leavers()
 
     def _ordinary(self) -> None:
         for key, local, name in (
@@ -272,3 +286,130 @@ class _Settlers:
         self.add("html", "hugo.html", "<b>HTML</b>")
         self.add("formula", "fred.formula", '=HYPERLINK("https://example.org","Fred")')
         self.add("umlaut", "joerg.mueller", "Jörg Müller 王伟")
+
+    # What outlives a blocked account ---------------------------------------------------------------------------------
+
+    def _foreigners(self) -> None:
+        """Applications of others that people gave access to."""
+        self.directory.add_service_principal("graph", "Microsoft Graph", "00000003-0000-0000-c000-000000000000")
+        self.directory.add_service_principal("survey-tool", "Survey Tool")
+        self.directory.add_service_principal("mail-sync", "Mail Sync <Pro>")
+
+    def _residual(self) -> None:
+        ago, domain = self.directory.ago, self.directory.domain
+        past, soon = ago(days=200), ago(days=-200)
+        outside = "collector@example.net"
+        colleague = recipient(f"jane.doe@{domain}", "Jane Doe")
+        self.add("forwarder", "flora.forwarder", "Flora Forwarder").residual.forwarding = {
+            "ForwardingSmtpAddress": f"smtp:{outside}",
+            "DeliverToMailboxAndForward": True,
+        }
+        inside = self.add("inside", "ida.inside", "Ida Inside").residual
+        inside.forwarding = {"ForwardingAddress": "jane"}
+        inside.rules = [{"displayName": "To Jane", "actions": {"forwardTo": [colleague]}}]
+        rules = self.add("ruler", "rudi.ruler", "Rudi Ruler").residual.rules
+        rules += [{"displayName": f"Sort {number}", "actions": {"moveToFolder": "AQMk="}} for number in range(8)]
+        # The last two are on the second page.
+        rules += [
+            {"displayName": "Colleague", "actions": {"redirectTo": [colleague]}},
+            {"displayName": "Out, switched off", "isEnabled": False, "actions": {"redirectTo": [recipient(outside)]}},
+            {"displayName": "Out", "actions": {"forwardTo": [colleague, recipient(outside)]}},
+            {"displayName": "", "actions": {"forwardAsAttachmentTo": [recipient("second@example.org", "")]}},
+        ]
+        owner = self.add("appowner", "aaron.appowner", "Aaron Appowner").residual
+        owner.applications = [
+            {"displayName": "Payroll bridge", "passwordCredentials": [{"endDateTime": soon}, {"endDateTime": past}]},
+            # Seven digits behind the second, as on the page of addPassword.
+            {"displayName": "Old report", "passwordCredentials": [{"endDateTime": "2021-09-09T19:50:29.3086381Z"}]},
+            {"displayName": "Robot", "keyCredentials": [{"endDateTime": "2099-09-09T19:50:29.3086381Z"}]},
+            {"displayName": "Empty shell"},
+        ]
+        owner.owned_groups = ["staff"]
+        owner.owned_service_principals = ["survey-tool"]
+        self.add("consenter", "carla.consenter", "Carla Consenter").residual.grants = [
+            {"client": "survey-tool", "scope": " User.Read openid profile"},
+            {"client": "mail-sync", "scope": "Mail.ReadWrite offline_access"},
+            {"client": "an application that is gone", "scope": "Files.Read.All"},
+        ]
+        self.add("devices", "dieter.devices", "Dieter Devices").residual.devices = [
+            {"displayName": "LAPTOP-DIETER", "accountEnabled": True, "trustType": "AzureAd"},
+            {"displayName": "Old phone", "accountEnabled": False, "operatingSystem": "iOS"},
+        ]
+        delegated = self.add("delegated", "della.delegated", "Della Delegated").residual
+        delegated.full_access = [
+            {"user": "john"},
+            {"user": "All staff", "rights": "FullAccess, ReadPermission"},
+            {"user": "maria", "deny": True},
+            {"user": "wei", "inherited": True},
+            {"user": "S-1-5-21-1111111111-2222222222-3333333333-4444"},
+            {"user": "ahmed", "rights": "ReadPermission"},
+        ]
+        delegated.send_as = [{"trustee": "john"}, {"trustee": "maria", "deny": True}]
+        delegated.send_on_behalf = ["olga"]
+        self.add("phone", "phil.phone", "Phil Phone").residual.phones = [
+            {"FriendlyName": "Phil's iPhone"},
+            {"DeviceAccessState": "Blocked", "DeviceType": "Android", "DeviceModel": "Pixel 8", "DeviceOS": "Android 14"},
+            {"ClientType": "Outlook", "DeviceType": "Outlook", "DeviceModel": "Outlook for iOS and Android"},
+        ]
+        self.add("passkey", "paula.passkey", "Paula Passkey").residual.methods = [
+            {"kind": "fido2"},
+            {"kind": "microsoftAuthenticator"},
+            {"kind": "phone"},
+            {"kind": "email"},
+            {"kind": "softwareOath"},
+            {"kind": "windowsHelloForBusiness"},
+            {"kind": "temporaryAccessPass"},
+            # A kind that came later than anybody who reads it.
+            {"kind": "palmVeinAuthenticationMethod", "displayName": "Left hand"},
+        ]
+        everything = self.add(
+            "residual",
+            "rosa.residual",
+            "Rosa Residual",
+            mailbox=dict(SHUT),
+            accountEnabled=False,
+            lastPasswordChangeDateTime=ago(days=7),
+            signInSessionsValidFromDateTime=ago(days=7, seconds=-5),
+            employeeLeaveDateTime=ago(days=7, hours=2),
+        )
+        everything.roles.add(roles.REPORTS)
+        everything.residual.change(
+            {
+                "applications": [{"displayName": "<i>Invoices</i>", "passwordCredentials": [{"endDateTime": soon}]}],
+                "grants": [{"client": "mail-sync", "scope": "Mail.ReadWrite"}],
+                "devices": [{"displayName": "=cmd|' /C calc'!A0", "accountEnabled": True}],
+                "rules": [{"displayName": "Out & away", "actions": {"redirectTo": [recipient(outside)]}}],
+                "forwarding": {"ForwardingSmtpAddress": f"smtp:{outside}"},
+                "full_access": [{"user": "john"}],
+                "send_as": [{"trustee": "john"}],
+                "send_on_behalf": ["maria"],
+                "phones": [{"FriendlyName": "Rosa's phone"}],
+                "methods": [{"kind": "microsoftAuthenticator"}, {"kind": "fido2"}],
+            }
+        )
+
+    # Groups of leavers -------------------------------------------------------------------------------------------------
+
+    def _leavers(self) -> None:
+        directory = self.directory
+        things = [directory.add_device("kiosk", "KIOSK-01"), directory.service_principal_id("survey-tool")]
+        leavers = directory.add_group("leavers", "Leavers", things=things)
+        berlin = directory.add_group("leavers-berlin", "Leavers in Berlin", groups=[leavers.id])
+        mail = directory.add_group("leavers-mail", "Leavers by mail", mail=f"leavers@{directory.domain}")
+        hidden = directory.add_group(
+            "leavers-hidden",
+            "Hidden leavers",
+            mail=f"hidden.leavers@{directory.domain}",
+            visibility="HiddenMembership",
+            group_types=["Unified"],
+        )
+        directory.add_group("leavers-empty", "Empty leavers")
+        directory.add_group("leavers-twin1", "Twin leavers")
+        directory.add_group("leavers-twin2", "Twin leavers")
+        directory.add_group("leavers-quote", "Owner's leavers")
+        for key in ("left", "leaving", "offboarded", "synced", "admin2", "guest", "residual"):
+            directory.user(key).groups.add(leavers.id)
+        for key in ("blocked", "pierre", "left"):
+            directory.user(key).groups.add(berlin.id)
+        directory.user("left").groups.add(mail.id)
+        directory.user("left").groups.add(hidden.id)

@@ -17,6 +17,9 @@ _READ_USER = ({"User.Read.All"}, {"User.ReadWrite.All"}, *_READ_DIRECTORY)
 _READ_ROLES = ({"RoleManagement.Read.Directory"}, {"RoleManagement.ReadWrite.Directory"}, {"RoleManagement.Read.All"})
 _READ_GROUPS = ({"GroupMember.Read.All"}, {"Group.Read.All"}, {"Group.ReadWrite.All"}, *_READ_DIRECTORY)
 
+_READ_GROUP = (*_READ_GROUPS, {"Group.ReadBasic.All"})
+_READ_APPLICATIONS = ({"Application.Read.All"}, {"Application.ReadWrite.All"}, *_READ_DIRECTORY)
+
 TABLE: dict[str, tuple[set[str], ...]] = {
     "user.basic": ({"User.ReadBasic.All"}, *_READ_USER),
     "user.read": _READ_USER,
@@ -34,11 +37,28 @@ TABLE: dict[str, tuple[set[str], ...]] = {
     "user.create": ({"User.ReadWrite.All"}, {"Directory.ReadWrite.All"}),
     "user.delete": ({"User.DeleteRestore.All"}, {"User.ReadWrite.All"}),
     "role.read": (*_READ_ROLES, *_READ_DIRECTORY),
-    "group.read": _READ_GROUPS,
+    # The rows of the reference differ: what reads a group's members need not read the group, and the other way round.
+    "group.read": _READ_GROUP,
+    "group.members": (
+        {"GroupMember.Read.All"},
+        {"GroupMember.ReadBasic.All"},
+        {"GroupMember.ReadWrite.All"},
+        {"Group.Read.All"},
+        {"Group.ReadBasic.All"},
+        {"Group.ReadWrite.All"},
+        {"Directory.Read.All"},
+    ),
+    "group.hidden": ({"Member.Read.Hidden"},),
+    "user.owned": _READ_USER,
+    "user.grants": ({"Directory.Read.All"}, {"DelegatedPermissionGrant.ReadWrite.All"}),
+    "user.rules": ({"MailboxSettings.Read"}, {"MailboxSettings.ReadWrite"}),
+    "user.methods": ({"UserAuthenticationMethod.Read.All"}, {"UserAuthenticationMethod.ReadWrite.All"}),
+    "application.read": _READ_APPLICATIONS,
+    "device.read": ({"Device.Read.All"}, {"Device.ReadWrite.All"}, *_READ_DIRECTORY),
     "directoryObject.read": _READ_DIRECTORY,
     "deleted.read": _READ_USER,
     "organization.read": ({"Organization.Read.All"}, *_READ_DIRECTORY),
-    "servicePrincipal.read": ({"Application.Read.All"}, {"Application.ReadWrite.All"}, *_READ_DIRECTORY),
+    "servicePrincipal.read": _READ_APPLICATIONS,
 }
 
 

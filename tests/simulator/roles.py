@@ -63,9 +63,35 @@ _SENSITIVE: dict[str, set[str]] = {
     USER: _HARMLESS | _REPORTING | {HELPDESK, GROUPS, USER},
 }
 
-# Who may use Exchange cmdlets: Exchange docs, app-only-auth-powershell-v2 (supported Entra roles).
-EXCHANGE_WRITERS = frozenset({GLOBAL, EXCHANGE, "Exchange Recipient Administrator"})
-EXCHANGE_READERS = EXCHANGE_WRITERS | {GLOBAL_READER, SECURITY_READER, HELPDESK}
+_RECIPIENTS = frozenset(
+    {"Get-CASMailbox", "Get-Mailbox", "Get-MailboxPermission", "Get-MobileDevice", "Get-RecipientPermission"}
+)
+# Exchange's management roles and the cmdlets of ours in each: Microsoft365DSC, settings.json of the resources that use a
+# cmdlet. For Get-MobileDevice nobody says; reading what a mailbox has is taken for "recipients".
+MANAGEMENT: dict[str, frozenset[str]] = {
+    "Mail Recipients": _RECIPIENTS | {"Set-CASMailbox", "Get-AcceptedDomain"},
+    "View-Only Recipients": _RECIPIENTS,
+    "View-Only Configuration": frozenset({"Get-AcceptedDomain"}),
+    "User Options": frozenset({"Get-CASMailbox", "Get-Mailbox", "Get-RecipientPermission"}),
+    "Organization Client Access": frozenset({"Get-CASMailbox", "Set-CASMailbox"}),
+    # Of a reader of security settings we only know that it gets in.
+    "Security Reader": frozenset({"Get-CASMailbox"}),
+}
+# Which of them an Entra role brings along: Exchange docs, app-only-auth-powershell-v2 (supported Entra roles).
+_MANAGEMENT_OF: dict[str, tuple[str, ...]] = {
+    GLOBAL: ("Mail Recipients",),
+    EXCHANGE: ("Mail Recipients",),
+    "Exchange Recipient Administrator": ("Mail Recipients",),
+    GLOBAL_READER: ("View-Only Recipients", "View-Only Configuration"),
+    HELPDESK: ("View-Only Recipients",),
+    SECURITY_READER: ("Security Reader",),
+}
+
+
+def cmdlets(entra: Collection[str], management: Collection[str]) -> frozenset[str]:
+    """What an app with these Entra roles, and these management roles of Exchange, may run."""
+    names = {name for role in entra for name in _MANAGEMENT_OF.get(role, ())} | set(management)
+    return frozenset(cmdlet for name in names for cmdlet in MANAGEMENT.get(name, ()))
 
 
 def _may(table: dict[str, set[str]], actor: Collection[str], target: Collection[str], special: bool) -> bool:

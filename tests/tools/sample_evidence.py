@@ -41,8 +41,8 @@ TOPICS = {
     "sign_in_methods": "UserAuthenticationMethod.Read.All",
 }
 
-_START = datetime.datetime(2026, 11, 20, 16, 4, tzinfo=datetime.timezone.utc)
-_LEFT = datetime.datetime(2026, 11, 20, 16, 0, tzinfo=datetime.timezone.utc)
+_START = datetime.datetime(2026, 11, 20, 16, 4, tzinfo=datetime.UTC)
+_LEFT = datetime.datetime(2026, 11, 20, 16, 0, tzinfo=datetime.UTC)
 _FIRST = ("Jane", "Miles", "Zoë", "Ahmed", "Ingrid", "Kwame", "Lucía", "Mei", "Nikolai", "Oluwaseun", "Priya", "Tomás")
 _LAST = (
     "Doe",
@@ -135,7 +135,7 @@ def _untouched(step: str, number: int, status: str, open_: bool, **facts: Any) -
 
 
 def _leaver(number: int, **facts: Any) -> Result:
-    first, last = _FIRST[number % len(_FIRST)], _LAST[number // len(_FIRST) % len(_LAST)]
+    first, last = _FIRST[number % len(_FIRST)], _LAST[number % len(_LAST)]
     series = number // (len(_FIRST) * len(_LAST))
     plain = str.maketrans({"ë": "e", "ö": "o", "í": "i", "á": "a", " ": "", "'": "'"})
     name = f"{first}.{last}{series or ''}@contoso.com".translate(plain).lower()
@@ -384,8 +384,8 @@ def residual(number: int = 0) -> dict[str, Result]:
 def since(one: Result) -> Result:
     """Return a leaver's changes against an earlier file: half of what is open now was shut then."""
     opened = [*one["open"], *one["unconfirmed"]]
-    shut = [door for door in DOORS if door not in opened] if one["status"] == "contained" else []
-    return {"newly_open": opened[::2], "newly_shut": shut[:3], "new": one["status"] == "not_due"}
+    shut = ["signin"] if one["status"] == "contained" else []
+    return {"newly_open": opened[::2], "newly_shut": shut, "new": one["status"] == "not_due"}
 
 
 # --- a whole file ---

@@ -59,18 +59,22 @@ def find_by_address(address: str, *owners: Person) -> Turn:
     return Turn("GET", GRAPH, "/v1.0/users", query, reply=Reply(json={"value": found}))
 
 
-def find_deleted(name: str, *gone: dict[str, Any]) -> Turn:
-    query = {
-        "$count": "true",
-        "$filter": f"endsWith(userPrincipalName,'{name}')",
-        "$select": "id,userPrincipalName,deletedDateTime",
-    }
+def find_deleted(name: str, *gone: dict[str, Any], select: str = "id,userPrincipalName,deletedDateTime") -> Turn:
+    query = {"$count": "true", "$filter": f"endsWith(userPrincipalName,'{name}')", "$select": select}
     path = "/v1.0/directory/deletedItems/microsoft.graph.user"
     return Turn("GET", GRAPH, path, query, headers=_ADVANCED, reply=Reply(json={"value": list(gone)}))
 
 
-def read_deleted(identity: str, gone: dict[str, Any] | None = None) -> Turn:
-    query = {"$select": "id,userPrincipalName,deletedDateTime"}
+DELETED_PROPERTIES = (
+    "id,userPrincipalName,displayName,mail,proxyAddresses,accountEnabled,onPremisesSyncEnabled,isManagementRestricted,"
+    "deletedDateTime"
+)
+
+
+def read_deleted(
+    identity: str, gone: dict[str, Any] | None = None, select: str = "id,userPrincipalName,deletedDateTime"
+) -> Turn:
+    query = {"$select": select}
     reply = Reply(json=gone) if gone else not_found(identity)
     return Turn("GET", GRAPH, f"/v1.0/directory/deletedItems/{identity}", query, reply=reply)
 
@@ -113,6 +117,10 @@ def revoke(user: Person) -> Turn:
     return Turn("POST", GRAPH, path, body={}, reply=Reply(200, {"value": True}))
 
 
+def restore(user: Person) -> Turn:
+    return Turn("POST", GRAPH, f"/v1.0/directory/deletedItems/{user['id']}/restore", body={}, reply=Reply(200, user))
+
+
 def enable(user: Person, enabled: bool) -> Turn:
     path = f"/v1.0/users/{user['id']}"
     return Turn("PATCH", GRAPH, path, body={"accountEnabled": enabled}, reply=Reply(204))
@@ -142,7 +150,7 @@ def get_mailbox(owner: Person, *rows: dict[str, Any]) -> Turn:
     return turn if rows else turn.but(no_mailbox(owner))
 
 
-def set_mailbox(owner: Person, **switches: bool) -> Turn:
+def set_mailbox(owner: Person, **switches: bool | None) -> Turn:
     """Set switches, by Exchange's names."""
     return _cmdlet("Set-CASMailbox", {"Identity": owner["id"], **switches}, [])
 

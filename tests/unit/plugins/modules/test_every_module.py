@@ -46,9 +46,11 @@ OWN = {
     "m365_user_sessions": {},
     "m365_user_signin": {"state": "blocked"},
     "exo_mailbox_protocols": {"state": "disabled"},
+    "m365_deleted_user": {"state": "restored"},
     "m365_user_info": {"steps": ["signin"]},
 }
-WRITING = [name for name in OWN if name != "m365_user_info"]
+# Those that shut something.
+WRITING = [name for name in OWN if name not in ("m365_deleted_user", "m365_user_info")]
 JANE = person("jane.doe")
 UPN = "jane.doe@contoso.com"
 

@@ -466,3 +466,181 @@ def test_a_throttled_mailbox_in_a_batch_is_sent_again_alone_after_the_told_wait(
 
     assert set(told.statuses) == {"unchanged"}
     assert lab.clock.naps == [17.0]
+
+
+# --- SMTP AUTH given back to the organisation ---
+
+NULL = {"SmtpClientAuthenticationDisabled": None}
+BAD_VALUE = exchange_error(
+    400, "Microsoft.Exchange.Configuration.Core.ParameterTransformationException", "Invalid Operation", "BadRequest"
+)
+INHERIT = {"state": "enabled", "inherit_smtp_auth": True}
+
+
+def test_smtp_auth_is_given_back_as_null_together_with_the_other_switches(lab):
+    told = shut(lab, OFF, {**ON, **NULL}, {**on("owa"), **NULL}, protocols=["owa", "smtp_auth"], **INHERIT)
+
+    assert told.statuses == ["verified"]
+    assert told.user["before"] == {"owa": False, "smtp_auth": False}
+    assert told.user["after"] == {"owa": True, "smtp_auth": None}
+    assert told.user["note"] is None
+
+
+def test_all_includes_smtp_auth_where_it_is_given_back(lab):
+    others = on(*[name for name in SWITCHES if name != "smtp_auth"])
+
+    told = shut(lab, OFF, {**ON, **NULL}, {**others, **NULL}, protocols=["all"], **INHERIT)
+
+    assert told.user["after"] == {**dict.fromkeys(SWITCHES, True), "smtp_auth": None}
+
+
+def test_what_inherits_already_is_left(lab):
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, {**ON, **NULL}))
+
+    told = lab.run(MODULE, users=UPN, protocols=["all"], **INHERIT)
+
+    assert (told.statuses, told.changed) == (["unchanged"], False)
+
+
+def test_smtp_auth_that_is_not_named_is_left(lab):
+    told = shut(lab, OFF, {**OFF, **on("owa")}, on("owa"), protocols=["owa"], **INHERIT)
+
+    assert told.user["after"] == {"owa": True}
+
+
+@pytest.mark.parametrize("protocol", ["smtp_auth", "all"])
+def test_smtp_auth_that_was_allowed_by_hand_is_given_back_too(lab, protocol):
+    told = shut(lab, ON, {**ON, **NULL}, NULL, protocols=[protocol], **INHERIT)
+
+    assert told.user["after"]["smtp_auth"] is None
+
+
+def test_check_mode_foretells_null(lab):
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, OFF))
+
+    told = lab.run(MODULE, check=True, users=UPN, protocols=["owa", "smtp_auth"], **INHERIT)
+
+    assert told.result["diff"]["after"] == {UPN: {"owa": True, "smtp_auth": None}}
+
+
+@pytest.mark.parametrize("reply", [BAD_VALUE, Reply(400), exchange_error(500, "x.NullException", "No null.")])
+def test_where_null_is_refused_the_others_are_set_and_smtp_auth_stays_off(lab, reply):
+    lab.wire.expect_each(
+        find(JANE),
+        get_mailbox(JANE, OFF),
+        set_mailbox(JANE, **on("owa"), **NULL).but(reply),
+        set_mailbox(JANE, **on("owa")),
+        get_mailbox(JANE, {**OFF, **on("owa")}),
+    )
+
+    told = lab.run(MODULE, users=UPN, protocols=["owa", "smtp_auth"], **INHERIT)
+
+    assert (told.statuses, told.changed, told.failed) == (["verified"], True, False)
+    assert told.user["after"] == {"owa": True, "smtp_auth": False}
+    assert "smtp_auth was not given back" in told.user["note"]
+    assert lab.clock.naps == []
+
+
+def test_where_null_is_refused_and_was_all_there_was_nothing_is_changed(lab):
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, OFF), set_mailbox(JANE, **NULL).but(BAD_VALUE))
+
+    told = lab.run(MODULE, users=UPN, protocols=["smtp_auth"], **INHERIT)
+
+    assert (told.statuses, told.changed, told.failed) == (["unchanged"], False, False)
+    assert told.user["before"] == told.user["after"] == {"smtp_auth": False}
+    assert told.user["written_at"] is None
+    assert "Invalid Operation" in told.user["note"]
+
+
+@pytest.mark.parametrize("reply", [NUL_BYTES, Reply(401)], ids=["403", "401"])
+def test_who_may_not_write_at_all_is_not_asked_to_without_null(lab, reply):
+    tries = 2 if reply.status == 401 else 1
+    refused = set_mailbox(JANE, **on("owa"), **NULL).but(reply)
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, OFF), *[refused] * tries)
+
+    told = lab.run(MODULE, users=UPN, protocols=["owa", "smtp_auth"], **INHERIT)
+
+    assert (told.statuses, told.changed, told.user["note"]) == (["failed"], False, None)
+
+
+def test_a_refusal_that_null_was_not_the_reason_of_is_told(lab):
+    reply = exchange_error(400, "x.ScopeException", "It isn't within your current write scopes.")
+    lab.wire.expect_each(
+        find(JANE),
+        get_mailbox(JANE, OFF),
+        set_mailbox(JANE, **on("owa"), **NULL).but(reply),
+        set_mailbox(JANE, **on("owa")).but(reply),
+    )
+
+    told = lab.run(MODULE, users=UPN, protocols=["owa", "smtp_auth"], **INHERIT)
+
+    assert (told.statuses, told.changed) == (["failed"], False)
+    assert "write scopes" in told.user["error"]["message"]
+
+
+def test_without_null_a_refusal_is_not_followed_by_another_try(lab):
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, {**OFF, **NULL}), set_mailbox(JANE, **on("owa")).but(Reply(400)))
+
+    assert lab.run(MODULE, users=UPN, protocols=["owa", "smtp_auth"], **INHERIT).statuses == ["failed"]
+
+
+def test_a_lost_answer_is_looked_after_and_null_is_tried_again(lab):
+    lost = set_mailbox(JANE, **on("owa"), **NULL)
+    lab.wire.expect_each(
+        find(JANE),
+        get_mailbox(JANE, OFF),
+        lost.but(Reply(503)),
+        get_mailbox(JANE, OFF),
+        lost.but(BAD_VALUE),
+        set_mailbox(JANE, **on("owa")),
+        get_mailbox(JANE, {**OFF, **on("owa")}),
+    )
+
+    told = lab.run(MODULE, users=UPN, protocols=["owa", "smtp_auth"], **INHERIT)
+
+    assert told.statuses == ["verified"]
+
+
+@pytest.mark.parametrize("smtp_auth", [True, False], ids=["read as disabled", "read as allowed"])
+def test_a_null_that_is_taken_and_does_not_show_is_accepted_not_verified(lab, smtp_auth):
+    after = {**ON, "SmtpClientAuthenticationDisabled": smtp_auth}
+
+    told = shut(lab, OFF, after, {**on("owa"), **NULL}, protocols=["owa", "smtp_auth"], verify_timeout=0, **INHERIT)
+
+    assert told.statuses == ["accepted"]
+    assert told.user["after"] == {"owa": True, "smtp_auth": not smtp_auth}
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["with status", "without status"])
+def test_in_a_batch_only_those_whose_null_was_refused_are_sent_again(lab, told):
+    lab.wire.statuses_in_batches = told
+    ann, bob, cid = crowd(3)
+    rows = {one["id"]: mailbox(one, on=False) for one in (ann, bob, cid)}
+    rows[cid["id"]] |= NULL
+    lab.wire.expect(*map(find, (ann, bob, cid)))
+    lab.wire.expect(*[get_mailbox(one, rows[one["id"]]) for one in (ann, bob, cid)])
+    lab.wire.expect(
+        set_mailbox(ann, **on("owa"), **NULL).but(BAD_VALUE),
+        set_mailbox(bob, **on("owa"), **NULL),
+        set_mailbox(cid, **on("owa")),
+    )
+    lab.wire.expect(set_mailbox(ann, **on("owa")))
+    lab.wire.expect(
+        get_mailbox(ann, {**rows[ann["id"]], **on("owa")}),
+        *[get_mailbox(one, {**rows[one["id"]], **on("owa"), **NULL}) for one in (bob, cid)],
+    )
+
+    users = [one["userPrincipalName"] for one in (ann, bob, cid)]
+    ran = lab.run(MODULE, users=users, protocols=["owa", "smtp_auth"], **INHERIT)
+
+    assert ran.statuses == ["verified"] * 3
+    assert [bool(one["note"]) for one in ran.users] == [True, False, False]
+    assert [one["after"]["smtp_auth"] for one in ran.users] == [False, None, None]
+
+
+def test_giving_back_goes_with_turning_on_only(lab):
+    told = lab.run(MODULE, users=UPN, state="disabled", protocols=["smtp_auth"], inherit_smtp_auth=True)
+
+    assert told.failed
+    assert "state=enabled" in told.msg
+    assert not lab.wire.outer

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ..plugin_utils._evidence import evidence
+from ..plugin_utils._files import write
+from ..plugin_utils._report import format_of, render
+
+
+class ActionModule(ActionBase):
+    """Writes where Ansible runs, in check mode too. No module is run and no connection is made."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        _validated, asked = self.validate_argument_spec(
+            argument_spec={
+                "hosts": {"type": "dict", "required": True},
+                "purpose": {"type": "str", "required": True, "choices": ["offboard", "audit"]},
+                "complete": {"type": "bool", "required": True},
+                "check_mode": {"type": "bool", "required": True},
+                "started_at": {"type": "str", "required": True},
+                "job": {"type": "dict", "default": {}},
+                "files": {"type": "dict", "default": {}},
+            }
+        )
+        try:
+            files = {**asked["files"], **self._write(asked, (task_vars or {})["ansible_version"]["full"])}
+        except (OSError, ValueError) as exc:
+            raise AnsibleActionFail(str(exc)) from None
+        return {
+            **result,
+            "changed": False,
+            "files": files,
+            "msg": ", ".join(files.values()) or "No report was asked for.",
+        }
+
+    def _write(self, asked: dict[str, t.Any], ansible: str) -> dict[str, str]:
+        """Hosts that name the same path share a file."""
+        told = {name: asked[name] for name in ("purpose", "complete", "check_mode", "started_at", "job")}
+        written = {}
+        for path in dict.fromkeys(path for host in asked["hosts"].values() for path in host["paths"]):
+            sharing = {name: host["entry"] for name, host in asked["hosts"].items() if path in host["paths"]}
+            text = render(evidence(sharing, ansible=ansible, **told), format_of(path))
+            written[path] = write(text, path, instead_of=asked["files"].get(path))
+        return written

@@ -1,0 +1,542 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""Residual access: what outlives a blocked account, or opens again with it. Reads only.
+
+A topic is made of questions. A question is asked about all leavers at once, and judges each object of an answer: what is
+found in it, nothing, or, with C(ValueError), that the object does not say. "None" is told only where every question of
+the topic was answered and every object was judged.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import typing as t
+
+from ._errors import OffboardingError, ServiceError, internal_error, shorten
+from ._http import Call, Service, mapping
+from ._leavers import Leaver, Tenant
+from ._times import format_moment, parse_moment
+
+NONE, FOUND, NOT_LOOKED_AT = "none", "found", "not_looked_at"
+
+Item = dict[str, t.Any]
+# Per leaver: the objects, an error, or None for who has no mailbox.
+Answers = list[t.Union[list[Item], OffboardingError, None]]  # noqa: UP007 (ansible-test takes the bar for an operation)
+
+_EXCHANGE = "Exchange.ManageAsApp"
+_NO_MAILBOX = "No Exchange Online mailbox."
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """What a judgement needs beside the object.
+
+    :param now: Microsoft's time.
+    :param domains: the organisation's own mail domains, C(None) when they could not be read.
+    """
+
+    now: datetime.datetime
+    domains: frozenset[str] | None = None
+
+    def is_inside(self, address: str) -> bool:
+        """Whether an address surely belongs to the organisation."""
+        domain = address.rpartition("@")[2].lower() if "@" in address else ""
+        parents = ("*." + domain.split(".", depth)[-1] for depth in range(1, domain.count(".") + 1))
+        return bool(domain and self.domains) and not (self.domains or frozenset()).isdisjoint((domain, *parents))
+
+    def whereabouts(self) -> str:
+        return "" if self.domains else " (whether outside is not known: the accepted domains could not be read)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """One thing to ask about everybody.
+
+    :param what: completes "Could not look at ... of jane@contoso.com".
+    :param permission: the least that is needed.
+    :param sufficient: permissions of a token any of which would do; empty where only the answer can tell.
+    """
+
+    what: str
+    permission: str
+    read: t.Callable[[Tenant, t.Sequence[Leaver]], Answers]
+    judge: t.Callable[[Item, Scene], t.Iterator[Item]]
+    sufficient: frozenset[str] = frozenset()
+    of_mailbox: bool = False
+
+    def explain(self, error: OffboardingError, name: str) -> OffboardingError:
+        explained = error.within(f"Could not look at {self.what} of {name}")
+        if isinstance(error, ServiceError) and error.status == 403 and self.permission != _EXCHANGE:
+            explained.hint = f"It needs the permission {self.permission}, with an administrator's consent."
+        return explained
+
+
+# --- how each question is asked ---
+
+
+def _listed(call: str) -> t.Callable[[Tenant, t.Sequence[Leaver]], Answers]:
+    """Ask Graph for a list of each user, by the name of the method that makes the call."""
+
+    def read(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
+        make: t.Callable[[str], Call] = getattr(tenant.graph, call)
+        return list(tenant.graph.read_lists([make(leaver.known.id) for leaver in leavers]))
+
+    return read
+
+
+def _rows(cmdlet: str, by: str = "Identity") -> t.Callable[[Tenant, t.Sequence[Leaver]], Answers]:
+    """Ask Exchange for what a cmdlet says of each mailbox."""
+
+    def read(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
+        return tenant.exchange.read_rows(cmdlet, [leaver.known.id for leaver in leavers], by=by)
+
+    return read
+
+
+def _recipients(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
+    return tenant.exchange.read_recipients([leaver.known.id for leaver in leavers])
+
+
+def _held_roles(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
+    """Directory roles; who was asked about them already is not asked about again."""
+    unread = [leaver for leaver in leavers if leaver.roles is None and leaver.roles_error is None]
+    read = {leaver.known.id: leaver for leaver in [*leavers, *tenant.read_roles(unread)]}
+    held = [read[leaver.known.id] for leaver in leavers]
+    return [leaver.roles_error or [{"name": role} for role in leaver.roles or ()] for leaver in held]
+
+
+def _named_consents(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
+    """Consents, and the names of those they were given to, each asked for once; where that fails, its id must do."""
+    answers = _listed("consents")(tenant, leavers)
+    grants = [grant for answer in answers if isinstance(answer, list) for grant in answer]
+    clients = list(dict.fromkeys(str(grant["clientId"]) for grant in grants if grant.get("clientId")))
+    outcomes = tenant.graph.send([tenant.graph.service_principal(client) for client in clients])
+    names = {
+        client: mapping(outcome.body).get("displayName")
+        for client, outcome in zip(clients, outcomes, strict=True)
+        if not isinstance(outcome, OffboardingError)
+    }
+    for grant in grants:
+        grant["clientName"] = names.get(str(grant.get("clientId")))
+    return answers
+
+
+# --- what an object says ---
+
+
+def _text(value: t.Any, otherwise: str = "") -> str:
+    """A foreign value in one of our sentences."""
+    return shorten(" ".join(str(value).split())) if value not in (None, "", [], {}) else otherwise
+
+
+def _flag(value: t.Any) -> bool:
+    """Whether a switch is on; PowerShell's come as C(true), as text, or as an object."""
+    if isinstance(value, dict):
+        value = value.get("IsPresent")
+    return value is True or str(value).lower() == "true"
+
+
+def _texts(value: t.Any) -> list[str]:
+    """A list that comes as one, or alone."""
+    values = value if isinstance(value, list) else [value]
+    return [text for text in map(_text, values) if text]
+
+
+def _moment(value: t.Any) -> datetime.datetime | None:
+    try:
+        return parse_moment(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _mailbox_forwards(row: Item, scene: Scene) -> t.Iterator[Item]:
+    """https://learn.microsoft.com/exchange/recipients-in-exchange-online/manage-user-mailboxes/configure-email-forwarding"""
+    kept = " and keeps a copy" if _flag(row.get("delivertomailboxandforward")) else ""
+    address = _text(row.get("forwardingsmtpaddress"))
+    address = address.partition(":")[2] if address.lower().startswith("smtp:") else address
+    if address and not scene.is_inside(address):
+        text = f"The mailbox forwards to {address}{kept}{scene.whereabouts()}."
+        yield {"text": text, "kind": "mailbox", "name": None, "to": [address]}
+    # An object of the directory, perhaps a contact outside: what it leads to is not looked up.
+    recipient = _text(row.get("forwardingaddress"))
+    if recipient:
+        yield {
+            "text": f"The mailbox forwards to the recipient {recipient}{kept}.",
+            "kind": "mailbox",
+            "name": None,
+            "to": [recipient],
+        }
+    for name in ("ForwardingSmtpAddress", "ForwardingAddress"):
+        if name.lower() not in row:
+            raise ValueError(name)
+
+
+_RULE_ACTIONS = ("forwardTo", "forwardAsAttachmentTo", "redirectTo")
+
+
+def _rule_forwards(rule: Item, scene: Scene) -> t.Iterator[Item]:
+    if rule.get("isEnabled") is False:
+        return
+    actions = rule.get("actions")
+    if not isinstance(actions, dict) and (actions is not None or "actions" not in rule):
+        raise ValueError("what an inbox rule does")
+    targets = []
+    for name in _RULE_ACTIONS:
+        recipients = mapping(actions).get(name)
+        if not isinstance(recipients, list) and recipients is not None:
+            raise ValueError(f"whom an inbox rule means by {name}")
+        for recipient in recipients or ():
+            address = _text(mapping(mapping(recipient).get("emailAddress")).get("address"), "an unknown address")
+            # An address without a domain is Exchange's own, and may lead to a contact outside.
+            targets += [] if scene.is_inside(address) else [address]
+    if targets:
+        name = _text(rule.get("displayName"), "without a name")
+        text = f"Inbox rule {name} forwards to {', '.join(targets)}{scene.whereabouts()}."
+        yield {"text": text, "kind": "inbox_rule", "name": name, "to": targets}
+
+
+def _held_role(role: Item, _scene: Scene) -> t.Iterator[Item]:
+    yield {"text": f"Holds the directory role {role['name']}.", "name": role["name"]}
+
+
+def _live_application(application: Item, scene: Scene) -> t.Iterator[Item]:
+    """https://learn.microsoft.com/graph/api/resources/application; of one that may not be read, C(appId) is null too."""
+    secrets, certificates = application.get("passwordCredentials"), application.get("keyCredentials")
+    if not application.get("appId") or not isinstance(secrets, list) or not isinstance(certificates, list):
+        raise ValueError("which credentials an owned application has")
+    ends = {name: _live(credentials, scene) for name, credentials in (("s", secrets), ("c", certificates))}
+    if ends["s"] or ends["c"]:
+        name = _text(application.get("displayName"), "without a name")
+        known = [end for end in [*ends["s"], *ends["c"]] if end]
+        until = format_moment(max(known)) if len(known) == len(ends["s"]) + len(ends["c"]) else None
+        counts = " and ".join(
+            f"{len(ends[key])} live {what}{'s' if len(ends[key]) > 1 else ''}"
+            for key, what in (("s", "secret"), ("c", "certificate"))
+            if ends[key]
+        )
+        yield {
+            "text": f"Owns the application {name} with {counts}, {f'valid until {until}' if until else 'of unknown end'}.",
+            "name": name,
+            "id": _text(application.get("id")) or None,
+            "app_id": _text(application.get("appId")),
+            "secrets": len(ends["s"]),
+            "certificates": len(ends["c"]),
+            "until": until,
+        }
+
+
+def _live(credentials: t.Sequence[t.Any], scene: Scene) -> list[datetime.datetime | None]:
+    """When those credentials end that have not ended by Microsoft's clock; C(None) for an end that is not known."""
+    ends = [_moment(mapping(credential).get("endDateTime")) for credential in credentials]
+    return [end for end in ends if end is None or end > scene.now]
+
+
+def _consent(grant: Item, _scene: Scene) -> t.Iterator[Item]:
+    client = _text(grant.get("clientId"), "an unknown application")
+    name = _text(grant.get("clientName"))
+    scopes = _text(grant.get("scope")).split()
+    yield {
+        "text": f"{name or client} may act in the user's name: {' '.join(scopes) or 'scopes unknown'}.",
+        "name": name or None,
+        "client_id": client,
+        "scopes": scopes,
+    }
+
+
+def _enabled_device(device: Item, _scene: Scene) -> t.Iterator[Item]:
+    enabled = device.get("accountEnabled")
+    if not isinstance(enabled, bool):
+        raise ValueError("whether a registered device is enabled")
+    if enabled:
+        name, system = _text(device.get("displayName"), "without a name"), _text(device.get("operatingSystem"))
+        seen = format_moment(_moment(device.get("approximateLastSignInDateTime")))
+        yield {
+            "text": f"Device {name}{f' ({system})' if system else ''} is enabled{f', last seen {seen}' if seen else ''}.",
+            "name": name,
+            "id": _text(device.get("id")) or None,
+            "operating_system": system or None,
+            "last_seen": seen,
+        }
+
+
+_SELF = ("nt authority\\self", "s-1-5-10")
+
+
+def _is_own(row: Item, *names: str) -> bool:
+    """Whether an entry speaks of the mailbox's owner, was inherited from the organisation, or denies."""
+    who = [_text(row.get(name)).lower() for name in names]
+    denies = _flag(row.get("deny")) or _text(row.get("accesscontroltype")).lower() == "deny"
+    return denies or _flag(row.get("isinherited")) or any(name in _SELF for name in who)
+
+
+def _may_open(row: Item, _scene: Scene) -> t.Iterator[Item]:
+    """https://learn.microsoft.com/powershell/module/exchangepowershell/get-mailboxpermission"""
+    if not _text(row.get("user")):
+        raise ValueError("who may open the mailbox")
+    if not _is_own(row, "user", "usersid"):
+        yield _delegate("mailbox", _text(row.get("user")), _texts(row.get("accessrights")), "has access to the mailbox")
+
+
+def _may_send_as(row: Item, _scene: Scene) -> t.Iterator[Item]:
+    """https://learn.microsoft.com/powershell/module/exchangepowershell/get-recipientpermission"""
+    if not _text(row.get("trustee")):
+        raise ValueError("who may send as the user")
+    if not _is_own(row, "trustee", "trusteesidstring"):
+        yield _delegate("send_as", _text(row.get("trustee")), _texts(row.get("accessrights")), "may send as the user")
+
+
+def _may_send_for(row: Item, _scene: Scene) -> t.Iterator[Item]:
+    if "grantsendonbehalfto" not in row:
+        raise ValueError("GrantSendOnBehalfTo")
+    for who in _texts(row["grantsendonbehalfto"]):
+        yield _delegate("send_on_behalf", who, [], "may send on behalf of the user")
+
+
+def _delegate(kind: str, who: str, rights: list[str], may: str) -> Item:
+    listed = f" ({', '.join(rights)})" if kind == "mailbox" and rights else ""
+    return {"text": f"{who} {may}{listed}.", "kind": kind, "name": who, "rights": rights}
+
+
+def _phone(row: Item, _scene: Scene) -> t.Iterator[Item]:
+    """https://learn.microsoft.com/powershell/module/exchangepowershell/get-mobiledevice"""
+    known = [_text(row.get(name)) for name in ("friendlyname", "devicemodel", "devicetype", "deviceid")]
+    name = next(filter(None, known), "without a name")
+    system, state = _text(row.get("deviceos")), _text(row.get("deviceaccessstate"))
+    facts = ", ".join(filter(None, (system, _text(row.get("clienttype")), state)))
+    yield {
+        "text": f"Phone {name}{f' ({facts})' if facts else ''} has a partnership with the mailbox.",
+        "name": name,
+        "id": _text(row.get("deviceid")) or None,
+        "operating_system": system or None,
+        "client": _text(row.get("clienttype")) or None,
+        "access_state": state or None,
+    }
+
+
+# https://learn.microsoft.com/graph/api/resources/passwordauthenticationmethod: its id is the same everywhere.
+_PASSWORD_METHOD = "28c10230-6103-485e-b985-444c60001490"  # noqa: S105 (names the kind, holds none)
+_METHODS = {
+    "fido2": "passkey",
+    "microsoftAuthenticator": "Microsoft Authenticator",
+    "windowsHelloForBusiness": "Windows Hello for Business",
+    "softwareOath": "software token",
+    "temporaryAccessPass": "Temporary Access Pass",
+    "platformCredential": "platform credential",
+    "email": "e-mail address",
+}
+
+
+def _method(method: Item, _scene: Scene) -> t.Iterator[Item]:
+    kind = _text(method.get("@odata.type")).rpartition(".")[2].removesuffix("AuthenticationMethod")
+    if kind == "password" or method.get("id") == _PASSWORD_METHOD:
+        return
+    name = _text(method.get("displayName"))
+    label = _METHODS.get(kind, kind) or "unknown kind"
+    yield {
+        "text": f"A sign-in method is registered: {label}{f' ({name})' if name else ''}.",
+        "kind": kind or None,
+        "name": name or None,
+        "id": _text(method.get("id")) or None,
+    }
+
+
+# --- the table of topics ---
+
+_MAY_READ_DIRECTORY = {"Directory.Read.All", "Directory.ReadWrite.All"}
+
+TOPICS: dict[str, tuple[Question, ...]] = {
+    "forwarding": (
+        Question("forwarding", _EXCHANGE, _recipients, _mailbox_forwards, of_mailbox=True),
+        # Exchange may have granted it for some mailboxes, which no token shows
+        # (https://learn.microsoft.com/exchange/permissions-exo/application-rbac): only the answer can tell.
+        Question("inbox rules", "MailboxSettings.Read", _listed("inbox_rules"), _rule_forwards, of_mailbox=True),
+    ),
+    "directory_roles": (Question("directory roles", "User.Read.All", _held_roles, _held_role),),
+    "applications": (
+        Question(
+            "owned applications",
+            "Application.Read.All",
+            _listed("owned_applications"),
+            _live_application,
+            frozenset({"Application.Read.All", "Application.ReadWrite.All", *_MAY_READ_DIRECTORY}),
+        ),
+    ),
+    "consents": (
+        Question(
+            "consents",
+            "Directory.Read.All",
+            _named_consents,
+            _consent,
+            frozenset(
+                {"DelegatedPermissionGrant.Read.All", "DelegatedPermissionGrant.ReadWrite.All", *_MAY_READ_DIRECTORY}
+            ),
+        ),
+    ),
+    # With User.Read.All alone, devices come without the property that decides: only the answer can tell.
+    "devices": (Question("registered devices", "Device.Read.All", _listed("registered_devices"), _enabled_device),),
+    "delegates": (
+        Question("mailbox permissions", _EXCHANGE, _rows("Get-MailboxPermission"), _may_open, of_mailbox=True),
+        Question("send-as permissions", _EXCHANGE, _rows("Get-RecipientPermission"), _may_send_as, of_mailbox=True),
+        Question("send-on-behalf permissions", _EXCHANGE, _recipients, _may_send_for, of_mailbox=True),
+    ),
+    "phones": (Question("phones", _EXCHANGE, _rows("Get-MobileDevice", "Mailbox"), _phone, of_mailbox=True),),
+    "sign_in_methods": (
+        Question(
+            "sign-in methods",
+            "UserAuthenticationMethod.Read.All",
+            _listed("sign_in_methods"),
+            _method,
+            frozenset({"UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"}),
+        ),
+    ),
+}
+
+
+def chosen_topics(names: t.Collection[str]) -> tuple[str, ...]:
+    """The topics that are meant, in their order."""
+    return tuple(name for name in TOPICS if name in names or "all" in names)
+
+
+# --- how it goes ---
+
+
+def survey(tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str]) -> list[dict[str, Item]]:
+    """What is left of each leaver's access, by topic. A topic never fails: it is then told as not looked at.
+
+    :param leavers: those who are known to exist.
+    """
+    told: list[dict[str, Item]] = [{} for _leaver in leavers]
+    if not leavers:
+        return told
+    asking = _Asking(tenant, leavers)
+    for topic in chosen_topics(topics):
+        answers = [(question, asking.answers(question)) for question in TOPICS[topic]]
+        scene = asking.scene(topic)
+        for index, leaver in enumerate(leavers):
+            told[index][topic] = _tell(leaver, [(question, answer[index]) for question, answer in answers], scene)
+    return told
+
+
+class _Asking:
+    """Asks each question once, about those whom it concerns."""
+
+    def __init__(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> None:
+        self._tenant = tenant
+        self._leavers = leavers
+        self._answers: dict[t.Callable[..., Answers], Answers] = {}
+        self._with_mailbox = {index for index, leaver in enumerate(leavers) if leaver.mailbox}
+        self._without_mailbox = {
+            index
+            for index, leaver in enumerate(leavers)
+            if leaver.mailbox_read and leaver.mailbox is None and not leaver.mailbox_error
+        }
+
+    def answers(self, question: Question) -> Answers:
+        """One per leaver. Two questions that read the same are asked once."""
+        if question.read not in self._answers:
+            self._answers[question.read] = self._ask(question)
+        return self._answers[question.read]
+
+    def scene(self, topic: str) -> Scene:
+        now = self._tenant.graph.now or datetime.datetime.now(datetime.timezone.utc)
+        if topic != "forwarding" or len(self._without_mailbox) == len(self._leavers):
+            return Scene(now)
+        if self._missing(TOPICS[topic][0]):
+            return Scene(now)
+        domains = _safely(self._tenant.exchange.accepted_domains)
+        return Scene(now, None if isinstance(domains, OffboardingError) else domains)
+
+    def _ask(self, question: Question) -> Answers:
+        answers: Answers = [None] * len(self._leavers)
+        passed_over = self._without_mailbox if question.of_mailbox else ()
+        concerned = [index for index in range(len(self._leavers)) if index not in passed_over]
+        if concerned:
+            read = self._read(question, [self._leavers[index] for index in concerned])
+            for index, answer in zip(concerned, read, strict=True):
+                answers[index] = self._agreed(index, answer) if question.of_mailbox else answer
+        return answers
+
+    def _read(self, question: Question, leavers: t.Sequence[Leaver]) -> Answers:
+        error = self._missing(question)
+        if error is None:
+            read = _safely(lambda: question.read(self._tenant, leavers))
+            if not isinstance(read, OffboardingError):
+                return read
+            error = read
+        return [error for _leaver in leavers]
+
+    def _agreed(self, index: int, answer: list[Item] | OffboardingError | None) -> list[Item] | OffboardingError | None:
+        """An answer about a mailbox, which cannot be there for one cmdlet and missing for the next."""
+        if answer is None and index in self._with_mailbox:
+            return OffboardingError("Exchange Online says that there is no such mailbox, and has told of it before.")
+        if not isinstance(answer, OffboardingError):
+            (self._without_mailbox if answer is None else self._with_mailbox).add(index)
+        return answer
+
+    def _missing(self, question: Question) -> OffboardingError | None:
+        """What the token shows to be refused is not even asked."""
+        service: Service = self._tenant.exchange if question.permission == _EXCHANGE else self._tenant.graph
+        granted = service.permissions
+        if granted is None or (granted and not question.sufficient) or not granted.isdisjoint(question.sufficient):
+            return None
+        return OffboardingError(
+            f"The application lacks the permission {question.permission}.",
+            code="missing_permission",
+            hint="Grant it with an administrator's consent, or leave this topic out.",
+        )
+
+
+Result = t.TypeVar("Result")
+
+
+def _safely(work: t.Callable[[], Result]) -> Result | OffboardingError:
+    """Whatever goes wrong with a topic, the doors are told."""
+    try:
+        return work()
+    except Exception as exc:
+        return exc if isinstance(exc, OffboardingError) else internal_error(exc)
+
+
+def _tell(
+    leaver: Leaver, answers: t.Sequence[tuple[Question, list[Item] | OffboardingError | None]], scene: Scene
+) -> Item:
+    found: list[Item] = []
+    errors: dict[Question, OffboardingError] = {}
+    notes = [_NO_MAILBOX] if any(answer is None for _question, answer in answers) else []
+    for question, answer in answers:
+        if isinstance(answer, OffboardingError):
+            errors[question] = answer
+        for item in answer if isinstance(answer, list) else ():
+            error = _safely(lambda: _judge(question, item, scene, found))  # noqa: B023 (called at once)
+            if error:
+                errors.setdefault(question, error)
+    if errors and (found or len(errors) < len(answers)):
+        notes.append(f"Not looked at: {', '.join(question.what for question in errors)}.")
+    explained = [question.explain(error, leaver.name) for question, error in errors.items()]
+    return {
+        "state": FOUND if found else NOT_LOOKED_AT if errors else NONE,
+        "found": found,
+        "note": " ".join(notes) or None,
+        "permission": " and ".join(dict.fromkeys(question.permission for question, _answer in answers)),
+        "error": explained[0].as_record() if explained else None,
+    }
+
+
+def _judge(question: Question, item: Item, scene: Scene, found: list[Item]) -> OffboardingError | None:
+    """Add to C(found) what is found in an object, as far as it says."""
+    try:
+        for one in question.judge(item, scene):
+            found.append(one)  # one by one: what was found before a gap counts
+    except ValueError as exc:
+        return OffboardingError(
+            f"Microsoft's answer does not tell {exc}.",
+            code="limited_information",
+            hint=f"It needs the permission {question.permission}.",
+        )
+    return None

@@ -1,0 +1,145 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: m365_deleted_user
+short_description: Restore deleted Microsoft 365 users
+version_added: 0.1.0
+description:
+  - Restores users who were deleted within the last 30 days, under the name they had. Later Microsoft has no trace of them.
+  - Only a user of exactly this name or object id is restored. If several deleted users had the name, none is, and the error names them.
+  - A restored account may be one that can sign in at once, if it could when it was deleted; C(account_enabled) tells.
+  - Users who are not deleted are left as they are, and nobody is ever created.
+author:
+  - The m365.offboarding contributors (@m365-offboarding)
+extends_documentation_fragment:
+  - m365.offboarding.attributes
+  - m365.offboarding.m365
+options:
+  state:
+    description: The user is to be restored.
+    type: str
+    choices: [restored]
+    required: true
+notes:
+  - Writing needs the application permission C(User.DeleteRestore.All). Microsoft also asks for a directory role on the application's
+    service principal, C(User Administrator) for ordinary users, C(Privileged Authentication Administrator) for administrators.
+  - If another account has taken the name or an address meanwhile, Microsoft refuses to restore the deleted one.
+seealso:
+  - module: m365.offboarding.m365_user_signin
+  - name: Restore deleted item
+    description: The Graph request behind this module.
+    link: https://learn.microsoft.com/graph/api/directory-deleteditems-restore
+"""
+
+EXAMPLES = r"""
+- name: Bring back an account that was deleted by mistake
+  m365.offboarding.m365_deleted_user:
+    users: jane.doe@contoso.com
+    state: restored
+"""
+
+RETURN = r"""
+automation:
+  description:
+    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) (the application) and C(object_id) (its service
+      principal, or the user in whose name it acts). Null when nothing was sent.
+  type: dict
+  returned: always
+  sample:
+    tenant_id: 8f3e6b1c-54ad-4f0e-9d0c-0d7f2f2d1c11
+    client_id: 1b2c3d4e-5f60-4172-8394-a5b6c7d8e9f0
+    object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
+check_mode:
+  description: Whether this was check mode.
+  type: bool
+  returned: always
+  sample: false
+msg:
+  description: What came of it, in one line.
+  type: str
+  returned: always
+  sample: "1 user: 1 verified."
+users:
+  description:
+    - One record per user, in the order asked for. The keys are those of M(m365.offboarding.m365_user_signin).
+    - C(before) and C(after) tell whether the user is deleted, since when, and whether sign-in is allowed.
+  type: list
+  elements: dict
+  returned: always
+  sample:
+    - user: jane.doe@contoso.com
+      id: 5c1f3f8a-3d5e-4b63-9d0a-3f5f6f0f8f11
+      user_principal_name: jane.doe@contoso.com
+      display_name: Jane Doe
+      status: verified
+      changed: true
+      before: {deleted: true, deleted_at: "2026-11-18T09:00:00Z", account_enabled: false}
+      after: {deleted: false, deleted_at: null, account_enabled: false}
+      written_at: "2026-11-20T16:04:12Z"
+      effective_by: null
+      request_id: 5f0b6a5e-4c0e-4a3e-8a57-0e8a54c1c7b2
+      note: null
+      error: null
+"""
+
+import typing as t
+
+from ansible_collections.m365.offboarding.plugins.module_utils._http import Call
+from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Asked, Leaver, Tenant
+from ansible_collections.m365.offboarding.plugins.module_utils._module import argument_spec, run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
+from ansible_collections.m365.offboarding.plugins.module_utils._times import format_moment
+
+
+class RestoreUser(Step):
+    name = "account"
+    deed = "restore"
+    permission = "User.DeleteRestore.All"
+    sufficient = frozenset({permission, "User.ReadWrite.All"})
+    shuts = False
+
+    def resolve(self, tenant: Tenant, asked: t.Sequence[Asked]) -> list[Leaver]:
+        return tenant.resolve_deleted(asked)
+
+    def is_done(self, leaver: Leaver) -> bool:
+        return not leaver.known.deleted
+
+    def describe(self, leaver: Leaver) -> dict[str, t.Any]:
+        user = leaver.known
+        return {
+            "deleted": user.deleted,
+            "deleted_at": format_moment(user.deleted_at) if user.deleted else None,
+            "account_enabled": user.account_enabled,
+        }
+
+    def expected(self, leaver: Leaver) -> dict[str, t.Any]:
+        return {**self.describe(leaver), "deleted": False, "deleted_at": None}
+
+    def call(self, tenant: Tenant, leaver: Leaver) -> Call:
+        return tenant.graph.restore_user(leaver.known.id)
+
+    def shows(self, before: Leaver, now: Leaver) -> bool:
+        # A user who is read at all, by the address of those who are not deleted, is restored.
+        return self.is_done(now)
+
+    def note(self, leaver: Leaver) -> str | None:
+        if leaver.known.deleted and leaver.known.synced:
+            return "Synced from Active Directory: restore it there too, otherwise the next sync may delete it again."
+        return None
+
+
+def main() -> None:
+    run_module(
+        lambda run: run.step(RestoreUser()),
+        argument_spec(state={"type": "str", "choices": ["restored"], "required": True}),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,363 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""Evidence as files: for people, spreadsheets, programs, and dashboards of tests.
+
+The one place that knows which formats there are: R(FORMATS).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import typing as t
+import xml.etree.ElementTree as ET
+
+from ..module_utils._leavers import NOT_APPLICABLE, OPEN, STEPS, UNKNOWN, doors_of
+from ..module_utils._residual import FOUND, NOT_LOOKED_AT, TOPICS
+from ..module_utils._times import parse_moment
+from ._evidence import FAILED, NOT_DUE, errors_of, newly_open, reason_of
+from ._report_html import html
+
+Record = t.Mapping[str, t.Any]
+
+
+def render(evidence: Record, format: str) -> str:  # noqa: A002 (what the filter's users call it)
+    """The evidence as the text of a file.
+
+    :raises ValueError: no such format.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"{format!r} is no format of a report; known are {_either(FORMATS)}")
+    return FORMATS[format](evidence)
+
+
+def format_of(path: str) -> str:
+    """The format of a file, as its suffix tells, in any case.
+
+    :raises ValueError: the suffix is none of ours.
+    """
+    return formats_of([path])[0]
+
+
+def formats_of(paths: t.Sequence[str]) -> list[str]:
+    """The format of each file, as R(format_of).
+
+    :raises ValueError: naming every path whose suffix is none of ours.
+    """
+    formats = [os.path.splitext(path)[1].lower().removeprefix(".") for path in paths]
+    unknown = [path for path, name in zip(paths, formats, strict=True) if name not in FORMATS]
+    if unknown:
+        known = _either([f".{name}" for name in FORMATS])
+        raise ValueError(f"a report's suffix tells its format, {known}; this cannot be written: {', '.join(unknown)}")
+    return formats
+
+
+def _either(names: t.Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} or {last}"
+
+
+# --- JSON ---
+
+
+def _json(evidence: Record) -> str:
+    """The evidence itself, keys in their order, all characters beyond ASCII escaped.
+
+    Escaped, it reads the same whatever encoding a tool expects, and even a name that is no valid Unicode survives.
+    """
+    return json.dumps(evidence, indent=2, allow_nan=False) + "\n"
+
+
+# --- CSV ---
+
+# Excel takes a file without a byte order mark for one in the encoding of its Windows and garbles names.
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+def _csv(evidence: Record) -> str:
+    """One row per leaver, and one per tenant that could not be looked at; RFC 4180, UTF-8 with a byte order mark."""
+    text = io.StringIO(newline="")
+    text.write(_BYTE_ORDER_MARK)
+    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\r\n")
+    writer.writeheader()
+    for host, tenant in evidence["hosts"].items():
+        where = {"host": host, "tenant_id": tenant["tenant_id"]}
+        if tenant["error"]:
+            writer.writerow(_cells({**where, "status": FAILED, "contained": False, **_told([tenant["error"]])}))
+        for one in tenant["leavers"]:
+            writer.writerow(_cells({**where, **_columns(one)}))
+    return text.getvalue()
+
+
+_FACTS = ("user", "user_principal_name", "display_name", "id", "left_at", "status", "contained")
+_DOORS = ("open", "unconfirmed", "not_looked_at")
+_OF_STEP = ("status", "written_at", "effective_by")
+_COLUMNS = (
+    "host",
+    "tenant_id",
+    *_FACTS,
+    *_DOORS,
+    *(f"{step}_{fact}" for step in STEPS for fact in _OF_STEP),
+    "notes",
+    "error",
+    "request_ids",
+    *(f"residual_{topic}" for topic in TOPICS),
+    "newly_open",
+)
+
+
+def _columns(one: Record) -> dict[str, t.Any]:
+    written = [f"{step} {entry['request_id']}" for step, entry in one["steps"].items() if entry["request_id"]]
+    return {
+        **{fact: one[fact] for fact in _FACTS},
+        **{fact: ", ".join(one[fact]) for fact in _DOORS},
+        **{f"{step}_{fact}": entry[fact] for step, entry in one["steps"].items() for fact in _OF_STEP},
+        "notes": " ".join(_notes(one)),
+        **_told(errors_of(one), written),
+        **{f"residual_{topic}": _residual_cell(entry) for topic, entry in one["residual"].items()},
+        "newly_open": ", ".join(newly_open(one)),
+    }
+
+
+def _told(errors: t.Sequence[Record], request_ids: t.Sequence[str] = ()) -> dict[str, str]:
+    """What errors say, and Microsoft's ids of requests: of the writes by step, of errors by code."""
+    of_errors = [f"{error['code']} {error['request_id']}" for error in errors if error["request_id"]]
+    return {"error": " ".join(map(reason_of, errors)), "request_ids": ", ".join([*request_ids, *of_errors])}
+
+
+def _residual_cell(entry: Record) -> str:
+    if entry["state"] == FOUND:
+        return f"found: {'; '.join(_found(entry))}"
+    return _not_looked_at(entry) if entry["state"] == NOT_LOOKED_AT else str(entry["state"])
+
+
+def _cells(row: Record) -> dict[str, str]:
+    return {column: _cell(value) for column, value in row.items()}
+
+
+def _cell(value: t.Any) -> str:
+    """A value as the text of a cell, on one line, that no spreadsheet takes for a formula.
+
+    Spreadsheets calculate a cell that begins with C(=), C(+), C(-) or C(@), blanks before it or not, and names come
+    from whoever may edit them. Such a cell gets an apostrophe before that character: then it is text. So does what
+    follows a semicolon, where a spreadsheet that separates cells by semicolons would begin one. Control characters,
+    tabs and line breaks among them, become blanks.
+    https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    if value is None:
+        return ""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return _FORMULA.sub(r"\1'\2", _CONTROL.sub(" ", _SURROGATE.sub("\ufffd", text)))
+
+
+# Half of a surrogate pair has no encoding.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# The four in every width and size that Unicode has, and the real minus.
+_TRIGGERS = "=\u207c\u208c\ufe66\uff1d+\u207a\u208a\ufb29\ufe62\uff0b@\ufe6b\uff20\u207b\u208b\u2212\ufe63\uff0d-"
+# Blanks, quotes and all that does not show: whatever is no letter or digit may be passed over before a formula.
+_FORMULA = re.compile(rf"((?:^|;)[^\w;]*?)([{_TRIGGERS}])")
+
+
+# --- JUnit XML ---
+
+
+class _Case(t.NamedTuple):
+    """One test: what was looked at and, unless it passed, C(failure), C(error) or C(skipped) with type and message."""
+
+    name: str
+    outcome: str | None = None
+    type: str | None = None
+    message: str | None = None
+    details: t.Sequence[str] = ()
+
+
+def _xml(evidence: Record) -> str:
+    """JUnit XML, as Jenkins, GitLab, Azure DevOps and others read it: a suite per host, a test per leaver and step.
+
+    A door that is open is a failure, whatever the reason: refused, failed, or only looked at. What nobody could tell,
+    be it a door, a leaver or a whole tenant, is an error. Who is not due yet, who has no such door, and what was not
+    looked at is skipped. Residual access is a test per topic.
+    """
+    suites = [(host, tenant, list(_cases(evidence, tenant))) for host, tenant in evidence["hosts"].items()]
+    everything = [case for _host, _tenant, cases in suites for case in cases]
+    started, written = (parse_moment(text) for text in (evidence["run"]["started_at"], evidence["written_at"]))
+    took = max(0, int((written - started).total_seconds()))
+    root = ET.Element("testsuites", {"name": f"m365.offboarding {evidence['purpose']}", **_counts(everything, took)})
+    for number, (host, tenant, cases) in enumerate(suites):
+        suite = ET.SubElement(
+            root,
+            "testsuite",
+            _attributes(
+                name=host,
+                id=number,
+                package="m365.offboarding",
+                hostname=host,
+                # UTC: the format has no place for a zone.
+                timestamp=started.strftime("%Y-%m-%dT%H:%M:%S"),
+                **_counts(cases),
+            ),
+        )
+        properties = ET.SubElement(suite, "properties")
+        for name, value in _properties(evidence, tenant).items():
+            ET.SubElement(properties, "property", _attributes(name=name, value=value))
+        for case in cases:
+            _add_case(suite, host, case)
+    ET.indent(root)
+    text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return text.decode() + "\n"
+
+
+def _counts(cases: t.Sequence[_Case], seconds: int = 0) -> dict[str, str]:
+    outcomes = [case.outcome for case in cases]
+    return _attributes(
+        tests=len(cases),
+        failures=outcomes.count("failure"),
+        errors=outcomes.count("error"),
+        skipped=outcomes.count("skipped"),
+        time=seconds,
+    )
+
+
+def _properties(evidence: Record, tenant: Record) -> dict[str, t.Any]:
+    facts = {
+        "tenant_id": tenant["tenant_id"],
+        "client_id": tenant["client_id"],
+        "object_id": tenant["object_id"],
+        "purpose": evidence["purpose"],
+        "check_mode": evidence["check_mode"],
+        "complete": evidence["complete"],
+        **evidence["run"],
+        "written_at": evidence["written_at"],
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _add_case(suite: ET.Element, host: str, case: _Case) -> None:
+    # Some dashboards show a test's name alone, so it says who.
+    element = ET.SubElement(suite, "testcase", _attributes(classname=host, name=case.name, time=0))
+    text = _legal("\n".join(case.details))
+    if case.outcome == "skipped":  # nothing but a message is allowed here by some
+        ET.SubElement(element, "skipped", _attributes(message=case.message))
+    elif case.outcome:
+        ET.SubElement(element, case.outcome, _attributes(type=case.type, message=case.message)).text = text
+    elif text:
+        ET.SubElement(element, "system-out").text = text
+
+
+def _attributes(**values: t.Any) -> dict[str, str]:
+    return {
+        name: _legal(str(value).lower() if isinstance(value, bool) else str(value)) for name, value in values.items()
+    }
+
+
+# https://www.w3.org/TR/xml/#charsets
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _legal(text: str) -> str:
+    """The text with U+FFFD for each character that no XML document may hold, escaped or not."""
+    return _ILLEGAL.sub("\ufffd", text)
+
+
+def _cases(evidence: Record, tenant: Record) -> t.Iterator[_Case]:
+    if not evidence["complete"]:
+        yield _Case("the run", "error", "incomplete", "The run had not come to its end when this was written.")
+    if tenant["error"]:
+        yield _Case("the tenant", "error", tenant["error"]["code"], reason_of(tenant["error"]), _ids(tenant["error"]))
+    for one in tenant["leavers"]:
+        name = one["user_principal_name"] or one["user"]
+        for step in STEPS:
+            yield _of_step(f"{name}: {step}", one, step)
+        unseen = [door for door in one["not_looked_at"] if door not in STEPS]
+        if unseen:
+            yield _skipped(f"{name}: other protocols", f"Not looked at: {', '.join(unseen)}")
+        for topic, entry in one["residual"].items():
+            yield _of_topic(f"{name}: residual {topic}", one, entry)
+
+
+def _skipped(name: str, message: str) -> _Case:
+    return _Case(name, "skipped", None, message)
+
+
+def _of_step(name: str, one: Record, step: str) -> _Case:
+    entry = one["steps"].get(step)
+    if not entry:
+        return _skipped(name, "Not looked at")
+    if one["status"] == NOT_DUE:
+        return _skipped(name, f"Not due: leaves at {one['left_at']}")
+    states = dict.fromkeys(one["open"], OPEN) | dict.fromkeys(one["unconfirmed"], UNKNOWN)
+    doors = doors_of(step, states)
+    opened = [door for door, state in doors.items() if state == OPEN]
+    error = entry["error"] or (one["error"] if doors or not one["id"] else None)
+    reason = f". {reason_of(error)}" if error else ""
+    details = list(_details(one, entry, error))
+    if opened:
+        newly = [door for door in opened if door in newly_open(one)]
+        since = f" (newly: {', '.join(newly)})" if newly else ""
+        return _Case(name, "failure", "open", f"Open: {', '.join(opened)}{since}{reason}", details)
+    if doors:
+        return _Case(name, "error", "unconfirmed", f"Not known to be shut: {', '.join(doors)}{reason}", details)
+    if not one["id"]:
+        return _Case(name, "error", error["code"] if error else FAILED, reason_of(error) if error else FAILED, details)
+    if entry["status"] == NOT_APPLICABLE:
+        return _skipped(name, entry["note"] or "No such door here")
+    return _Case(name, details=details)
+
+
+def _of_topic(name: str, one: Record, entry: Record) -> _Case:
+    if entry["state"] == NOT_LOOKED_AT:
+        return _skipped(name, _not_looked_at(entry))
+    if entry["state"] != FOUND:
+        return _Case(name)
+    found = _found(entry)
+    if one["status"] == NOT_DUE:
+        return _skipped(name, f"Not due: leaves at {one['left_at']}. Found: {'; '.join(found)}")
+    return _Case(name, "failure", "residual", f"Found: {'; '.join(found)}", found)
+
+
+def _details(one: Record, entry: Record, error: Record | None) -> t.Iterator[str]:
+    facts = {
+        "status": entry["status"],
+        "object id": one["id"],
+        "left at": one["left_at"],
+        "written at": entry["written_at"],
+        "surely shut by": entry["effective_by"],
+        "request id": entry["request_id"],
+        "note": entry["note"],
+        "error": reason_of(entry["error"]) if entry["error"] else None,
+    }
+    yield from (f"{name}: {value}" for name, value in facts.items() if value)
+    yield from _ids(error)
+
+
+def _ids(error: Record | None) -> list[str]:
+    return [f"request id of the error: {error['request_id']}"] if error and error["request_id"] else []
+
+
+# --- what they share ---
+
+
+def _not_looked_at(entry: Record) -> str:
+    reason = f": {entry['error']['message']}" if entry["error"] else ""
+    return f"not looked at, needs {entry['permission']}{reason}"
+
+
+def _found(entry: Record) -> list[str]:
+    """What was found in a topic, and the note, which says what was not looked at."""
+    return [*(one["text"] for one in entry["found"]), *filter(None, [entry["note"]])]
+
+
+def _notes(one: Record) -> list[str]:
+    return list(dict.fromkeys(entry["note"] for entry in one["steps"].values() if entry["note"]))
+
+
+FORMATS: t.Mapping[str, t.Callable[[Record], str]] = {"html": html, "csv": _csv, "json": _json, "xml": _xml}

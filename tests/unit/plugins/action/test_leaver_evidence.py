@@ -1,0 +1,96 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Evidence of several hosts goes into as many files as they name, each in the format of its suffix."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.task import Task
+
+from ansible_collections.m365.offboarding.plugins.action.leaver_evidence import ActionModule
+from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import tenant_entry
+
+EMPTY = tenant_entry({}, leavers=[], steps=["signin"])
+
+
+def act(check_mode=False, **arguments):
+    """Run the action with these arguments."""
+    task = mock.MagicMock(Task, async_val=0, check_mode=check_mode, diff=False, environment=[])
+    task.action = "m365.offboarding.leaver_evidence"
+    task.args = {
+        "purpose": "audit",
+        "complete": True,
+        "check_mode": check_mode,
+        "started_at": "2026-11-20T16:00:00Z",
+        **arguments,
+    }
+    action = ActionModule(task, mock.MagicMock(), mock.MagicMock(), DataLoader(), mock.MagicMock(), None)
+    return action.run(task_vars={"ansible_version": {"full": "2.19.1"}})
+
+
+def host(*paths, entry=EMPTY):
+    return {"paths": [str(path) for path in paths], "entry": entry}
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_hosts_that_name_the_same_path_share_a_file(tmp_path, check_mode):
+    both, own = tmp_path / "both.json", tmp_path / "own.JSON"
+
+    result = act(check_mode, hosts={"a": host(both), "b": host(both, own)}, job={"id": "7"})
+
+    assert list(json.loads(both.read_text())["hosts"]) == ["a", "b"]
+    assert json.loads(own.read_text())["hosts"] == {"b": EMPTY}
+    assert json.loads(own.read_text())["run"]["job_id"] == "7"
+    assert json.loads(own.read_text())["check_mode"] is check_mode
+    assert result["changed"] is False
+    assert result["files"] == {str(both): str(both), str(own): str(own)}
+
+
+def test_files_of_the_same_run_are_replaced_and_those_of_another_are_kept(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("an earlier run")
+
+    first = act(hosts={"a": host(path)}, complete=False)["files"]
+    second = act(hosts={"a": host(path)}, files=first)["files"]
+
+    assert first == second
+    assert path.read_text() == "an earlier run"
+    assert json.loads(Path(second[str(path)]).read_text())["complete"] is True
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("suffix", ["html", "csv", "json", "xml"])
+def test_each_suffix_is_a_format(tmp_path, suffix):
+    act(hosts={"a": host(tmp_path / f"a.{suffix}")})
+
+    assert (tmp_path / f"a.{suffix}").stat().st_size > 0
+
+
+def test_no_path_is_no_file(tmp_path):
+    result = act(hosts={"a": host()})
+
+    assert (result["files"], result["changed"], result["msg"]) == ({}, False, "No report was asked for.")
+
+
+@pytest.mark.parametrize(
+    ("path", "named"), [("a.pdf", "a.pdf"), ("folder/a.json", "cannot be written")], ids=["suffix", "folder"]
+)
+def test_what_cannot_be_written_is_told_in_a_sentence(tmp_path, path, named):
+    (tmp_path / "folder").write_text("a file")
+
+    with pytest.raises(AnsibleError, match=named) as raised:
+        act(hosts={"a": host(tmp_path / path)})
+
+    assert "Traceback" not in str(raised.value)
+
+
+def test_an_argument_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(AnsibleError, match="unknown"):
+        act(hosts={}, unknown=1)
