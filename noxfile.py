@@ -31,6 +31,8 @@ OWN_CORE = "2.19" if sys.version_info < (3, 14) else "2.21"
 
 SIMULATOR = ("-r", "tests/requirements.txt")
 PYTEST = ("hypothesis", "pytest", "pytest-xdist")
+# They read what the reports hold; none of them is ours.
+READERS = ("jsonschema", "junitparser", "rfc3339-validator")
 
 nox.needs_version = ">=2026.10.20"
 nox.options.default_venv_backend = "virtualenv"
@@ -170,7 +172,7 @@ def ansible_lint(session: nox.Session) -> None:
 
 def units(session: nox.Session, series: str) -> None:
     """Run the collection's unit tests; beside the oldest ansible-core, with the oldest libraries."""
-    install(session, core(series), "-r", "requirements.txt", *PYTEST, oldest=series == min(CORES))
+    install(session, core(series), "-r", "requirements.txt", *PYTEST, *READERS, oldest=series == min(CORES))
     run_pytest(session, "tests/unit", "--ignore=tests/unit/simulator")
 
 
@@ -194,7 +196,7 @@ def simulator(session: nox.Session) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run the playbooks and the role against the simulator."""
-    install(session, *SIMULATOR, *PYTEST)
+    install(session, *SIMULATOR, *PYTEST, "jsonschema[format]")
     run_pytest(session, "tests/integration")
 
 

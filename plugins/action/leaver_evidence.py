@@ -26,6 +26,7 @@ class ActionModule(ActionBase):
         _validated, asked = self.validate_argument_spec(
             argument_spec={
                 "hosts": {"type": "dict", "required": True},
+                "leavers": {"type": "dict", "default": {}},
                 "purpose": {"type": "str", "required": True, "choices": ["offboard", "audit"]},
                 "complete": {"type": "bool", "required": True},
                 "check_mode": {"type": "bool", "required": True},
@@ -51,6 +52,6 @@ class ActionModule(ActionBase):
         written = {}
         for path in dict.fromkeys(path for host in asked["hosts"].values() for path in host["paths"]):
             sharing = {name: host["entry"] for name, host in asked["hosts"].items() if path in host["paths"]}
-            text = render(evidence(sharing, ansible=ansible, **told), format_of(path))
+            text = render(evidence(sharing, asked["leavers"], ansible=ansible, **told), format_of(path))
             written[path] = write(text, path, instead_of=asked["files"].get(path))
         return written

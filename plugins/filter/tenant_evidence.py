@@ -12,17 +12,12 @@ version_added: 0.1.0
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 description:
-  - Joins who looked, at which tenant, which doors and what came of each leaver, for M(m365.offboarding.leaver_evidence).
+  - Tells who looked, at which tenant, at which doors, or why that was not possible, for M(m365.offboarding.leaver_evidence).
 positional: _input
 options:
   _input:
     description: What was registered of M(m365.offboarding.m365_user_info), also when it failed. Empty before it has run.
     type: dict
-    required: true
-  leavers:
-    description: Results of P(m365.offboarding.leaver_results#filter).
-    type: list
-    elements: dict
     required: true
   steps:
     description: The steps that were looked at.
@@ -34,12 +29,12 @@ options:
 EXAMPLES = r"""
 - name: Tell what was found in this tenant
   ansible.builtin.set_fact:
-    entry: "{{ doors | m365.offboarding.tenant_evidence(leavers=results, steps=['signin']) }}"
+    entry: "{{ doors | m365.offboarding.tenant_evidence(steps=['signin']) }}"
 """
 
 RETURN = r"""
 _value:
-  description: The entry of a host in the evidence.
+  description: The entry of a host in the evidence, without its leavers.
   type: dict
 """
 

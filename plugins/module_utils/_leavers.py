@@ -132,7 +132,8 @@ def _later(one: Asked, other: Asked) -> Asked:
 
 def names_nobody(raw: t.Any) -> bool:
     """Whether O(users) is as good as not given: absent, empty, or one blank, as a form leaves it."""
-    return raw is None or raw == [] or (isinstance(raw, list) and len(raw) == 1 and str(raw[0] or "").strip() == "")
+    elements = raw if isinstance(raw, list) else [raw]
+    return len(elements) <= 1 and all(one is None or (isinstance(one, str) and not one.strip()) for one in elements)
 
 
 @dataclasses.dataclass(frozen=True)

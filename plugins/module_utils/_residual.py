@@ -31,6 +31,7 @@ Answers = list[t.Union[list[Item], OffboardingError, None]]  # noqa: UP007 (ansi
 
 _EXCHANGE = "Exchange.ManageAsApp"
 _NO_MAILBOX = "No Exchange Online mailbox."
+_NAMELESS = "without a name"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,9 +197,9 @@ def _rule_forwards(rule: Item, scene: Scene) -> t.Iterator[Item]:
             # An address without a domain is Exchange's own, and may lead to a contact outside.
             targets += [] if scene.is_inside(address) else [address]
     if targets:
-        name = _text(rule.get("displayName"), "without a name")
-        text = f"Inbox rule {name} forwards to {', '.join(targets)}{scene.whereabouts()}."
-        yield {"text": text, "kind": "inbox_rule", "name": name, "to": targets}
+        name = _text(rule.get("displayName"))
+        text = f"Inbox rule {name or _NAMELESS} forwards to {', '.join(targets)}{scene.whereabouts()}."
+        yield {"text": text, "kind": "inbox_rule", "name": name or None, "to": targets}
 
 
 def _held_role(role: Item, _scene: Scene) -> t.Iterator[Item]:
@@ -212,7 +213,7 @@ def _live_application(application: Item, scene: Scene) -> t.Iterator[Item]:
         raise ValueError("which credentials an owned application has")
     ends = {name: _live(credentials, scene) for name, credentials in (("s", secrets), ("c", certificates))}
     if ends["s"] or ends["c"]:
-        name = _text(application.get("displayName"), "without a name")
+        name = _text(application.get("displayName"))
         known = [end for end in [*ends["s"], *ends["c"]] if end]
         until = format_moment(max(known)) if len(known) == len(ends["s"]) + len(ends["c"]) else None
         counts = " and ".join(
@@ -221,8 +222,9 @@ def _live_application(application: Item, scene: Scene) -> t.Iterator[Item]:
             if ends[key]
         )
         yield {
-            "text": f"Owns the application {name} with {counts}, {f'valid until {until}' if until else 'of unknown end'}.",
-            "name": name,
+            "text": f"Owns the application {name or _NAMELESS} with {counts}, "
+            + (f"valid until {until}." if until else "of unknown end."),
+            "name": name or None,
             "id": _text(application.get("id")) or None,
             "app_id": _text(application.get("appId")),
             "secrets": len(ends["s"]),
@@ -254,11 +256,12 @@ def _enabled_device(device: Item, _scene: Scene) -> t.Iterator[Item]:
     if not isinstance(enabled, bool):
         raise ValueError("whether a registered device is enabled")
     if enabled:
-        name, system = _text(device.get("displayName"), "without a name"), _text(device.get("operatingSystem"))
+        name, system = _text(device.get("displayName")), _text(device.get("operatingSystem"))
         seen = format_moment(_moment(device.get("approximateLastSignInDateTime")))
         yield {
-            "text": f"Device {name}{f' ({system})' if system else ''} is enabled{f', last seen {seen}' if seen else ''}.",
-            "name": name,
+            "text": f"Device {name or _NAMELESS}{f' ({system})' if system else ''} is enabled"
+            + (f", last seen {seen}." if seen else "."),
+            "name": name or None,
             "id": _text(device.get("id")) or None,
             "operating_system": system or None,
             "last_seen": seen,
@@ -306,11 +309,11 @@ def _delegate(kind: str, who: str, rights: list[str], may: str) -> Item:
 def _phone(row: Item, _scene: Scene) -> t.Iterator[Item]:
     """https://learn.microsoft.com/powershell/module/exchangepowershell/get-mobiledevice"""
     known = [_text(row.get(name)) for name in ("friendlyname", "devicemodel", "devicetype", "deviceid")]
-    name = next(filter(None, known), "without a name")
+    name = next(filter(None, known), None)
     system, state = _text(row.get("deviceos")), _text(row.get("deviceaccessstate"))
     facts = ", ".join(filter(None, (system, _text(row.get("clienttype")), state)))
     yield {
-        "text": f"Phone {name}{f' ({facts})' if facts else ''} has a partnership with the mailbox.",
+        "text": f"Phone {name or _NAMELESS}{f' ({facts})' if facts else ''} has a partnership with the mailbox.",
         "name": name,
         "id": _text(row.get("deviceid")) or None,
         "operating_system": system or None,

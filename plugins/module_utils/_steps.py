@@ -39,12 +39,15 @@ from ._times import format_moment
 # Microsoft's moments are cut to the second, so this wait is a second at most; more would be a fault at Microsoft.
 _LONGEST_CLOCK_WAIT = 5.0
 
+# The hint of a failure that may have been a success. Evidence is read by it, too.
+OUTCOME_UNKNOWN = "Whether it was done is not known: run again, the next run reads first."
+
 
 class Step(abc.ABC):
     """What a step reads, wants, and sends. Modules subclass it; of the run it holds only what another try must know.
 
-    C(name) is one of C(STEPS), or another for what is no door. C(deed) completes the sentence "Could not ... jane@contoso.com". C(permission) is the
-    least application permission, C(sufficient) all that would do.
+    C(name) is one of C(STEPS), or another for what is no door. C(deed) completes the sentence "Could not ...
+    jane@contoso.com". C(permission) is the least application permission, C(sufficient) all that would do.
     """
 
     name = ""
@@ -336,7 +339,7 @@ class _Writer:
     def _reason(self, write: _Written, error: OffboardingError) -> OffboardingError:
         explained = error.within(f"Could not {self._step.deed} {write.before.name}")
         if error.outcome_unknown:
-            explained.hint = "Whether it was done is not known: run again, the next run reads first."
+            explained.hint = OUTCOME_UNKNOWN
         elif isinstance(error, ServiceError) and error.status == 403:
             explained.hint = self._forbidden(write.now) or explained.hint
         elif isinstance(error, ServiceError) and error.status == 400 and write.now.known.synced:

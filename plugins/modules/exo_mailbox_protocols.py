@@ -197,7 +197,8 @@ class SwitchProtocols(Step):
         notes = [f"Not known in this tenant: {', '.join(absent)}." if absent else super().note(leaver)]
         refused = self._null_refused.get(leaver.known.id)
         if refused:
-            notes.append(f"smtp_auth was not given back to the organisation's setting and stays as it was: {refused}")
+            state = "on" if leaver.mailbox and leaver.mailbox.switches["smtp_auth"] else "off"
+            notes.append(f"smtp_auth stays {state}: the organisation's setting could not be given back. {refused}")
         return " ".join(filter(None, notes)) or None
 
     def _differing(self, leaver: Leaver) -> dict[str, bool | None]:

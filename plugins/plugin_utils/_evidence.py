@@ -168,8 +168,8 @@ def results(
     ]
 
 
-def tenant_entry(opening: Record, *, leavers: t.Sequence[Record], steps: t.Sequence[str]) -> dict[str, t.Any]:
-    """What the evidence holds of one tenant, which is a host of the inventory.
+def tenant_entry(opening: Record, *, steps: t.Sequence[str]) -> dict[str, t.Any]:
+    """What the evidence holds of one tenant, which is a host of the inventory, beside its leavers.
 
     :param opening: what was registered of the opening read; empty before it.
     """
@@ -178,7 +178,6 @@ def tenant_entry(opening: Record, *, leavers: t.Sequence[Record], steps: t.Seque
         **{name: automation.get(name) for name in ("tenant_id", "client_id", "object_id")},
         "steps": [step for step in STEPS if step in steps],
         "error": unread(opening),
-        "leavers": list(leavers),
     }
 
 
@@ -193,6 +192,7 @@ def unread(opening: Record) -> Record | None:
 
 def evidence(
     hosts: t.Mapping[str, Record],
+    leavers: t.Mapping[str, t.Sequence[Record]],
     *,
     purpose: str,
     complete: bool,
@@ -204,6 +204,7 @@ def evidence(
     """The evidence of a run as of now; C(docs/evidence.schema.json) says what each key means.
 
     :param hosts: for each host what R(tenant_entry) gave.
+    :param leavers: for each host its results.
     """
     return {
         "format": FORMAT,
@@ -220,7 +221,7 @@ def evidence(
             "collection": _collection_version(),
             "ansible": ansible,
         },
-        "hosts": dict(hosts),
+        "hosts": {host: {**entry, "leavers": list(leavers.get(host, ()))} for host, entry in hosts.items()},
     }
 
 
@@ -407,7 +408,7 @@ class Earlier:
 
     def __init__(self, evidence: t.Any) -> None:
         if not isinstance(evidence, t.Mapping) or evidence.get("format") != FORMAT:
-            raise ValueError(f"the earlier evidence is none: its format is not {FORMAT}")
+            raise ValueError(f"the earlier file is no evidence: its format is not {FORMAT}")
         if evidence.get("version") != VERSION:
             raise ValueError(
                 f"the earlier evidence has version {evidence.get('version')}; only version {VERSION} can be read"

@@ -6,7 +6,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
 (function () {
   const root = document.documentElement;
   const list = document.getElementById("list");
-  if (!list) return;
+  if (!list || list.children.length < 2) return;
   root.classList.add("js");
 
   const form = document.getElementById("tools");

@@ -191,7 +191,9 @@ def _xml(evidence: Record) -> str:
     everything = [case for _host, _tenant, cases in suites for case in cases]
     started, written = (parse_moment(text) for text in (evidence["run"]["started_at"], evidence["written_at"]))
     took = max(0, int((written - started).total_seconds()))
-    root = ET.Element("testsuites", {"name": f"m365.offboarding {evidence['purpose']}", **_counts(everything, took)})
+    totals = _counts(everything, took)
+    del totals["skipped"]  # not known here to the schema by which Jenkins' plugin xunit judges a file
+    root = ET.Element("testsuites", {"name": f"m365.offboarding {evidence['purpose']}", **totals})
     for number, (host, tenant, cases) in enumerate(suites):
         suite = ET.SubElement(
             root,

@@ -17,6 +17,7 @@ import base64
 import collections
 import dataclasses
 import datetime
+import functools
 import hashlib
 import pathlib
 import typing as t
@@ -559,6 +560,7 @@ def _row(report: _Report, one: _Leaver, index: int) -> Markup:
     )
 
 
+@functools.lru_cache(maxsize=64)
 def _status(status: str) -> Markup:
     known = status if status in _STATUSES else FAILED
     return e("span", _icon(known), _STATUSES.get(status, status), class_=f"pill c-{known}")
@@ -578,14 +580,25 @@ def _moment_line(label: str, moment: t.Any) -> Markup | None:
 
 
 def _doors_in_words(one: _Leaver) -> str:
-    """For those who hear the picture: what is wrong by name, what is right by number."""
+    """The picture for those who hear it, or see it far from its head: what is wrong by name, what is right by number."""
     told = [
-        f"{_DOOR_STATES[state]}: {', '.join(_DOOR_NAMES[door] for door in doors)}"
+        f"{_DOOR_STATES[state].capitalize()}: {_doors_in_short(doors)}."
         for state in (OPEN, UNSURE, UNSEEN)
         if (doors := one.having(state))
     ]
-    shut = len(one.having(SHUT))
-    return "; ".join([*told, f"{shut} of {len(DOORS) - len(one.having(ABSENT))} doors shut"])
+    shut, there = len(one.having(SHUT)), len(DOORS) - len(one.having(ABSENT))
+    if shut:
+        told.append(f"{shut} of {_number(there, 'door')} shut." if shut < there else f"Shut: {_number(there, 'door')}.")
+    return " ".join(told)
+
+
+def _doors_in_short(doors: t.Sequence[str]) -> str:
+    """Names of doors; all protocols of a mailbox go by one name."""
+    if len(doors) == len(DOORS):
+        return f"all {len(DOORS)} doors"
+    if set(PROTOCOLS) <= set(doors):
+        doors = [*(door for door in doors if door not in PROTOCOLS), "protocols"]
+    return _doors_named(doors)
 
 
 # --- everything of one leaver ---
@@ -596,6 +609,7 @@ def _details(report: _Report, one: _Leaver) -> Markup:
         "div",
         _errors(one),
         _since(one),
+        e("p", _doors_in_words(one), class_="words"),
         _timeline(one),
         e("div", *(_step(name, one) for name in STEPS if name in one.steps), class_="steps"),
         _residual(one),
@@ -824,7 +838,7 @@ def _identity(report: _Report, one: _Leaver) -> Markup:
         ("Object id", e("code", told["id"]) if told.get("id") else "nobody was found"),
         ("Directory roles", "not read" if roles is None else ", ".join(map(str, roles)) or "none"),
         ("Shut out by" if report.writes else "Looked at by", _automation(one.place, one.tenant)),
-        ("In", ", ".join(filter(None, job)) or None),
+        ("Run", ", ".join(filter(None, job)) or None),
     ]
     return _pairs(pairs, "identity")
 
@@ -919,6 +933,7 @@ def _listed(parts: t.Sequence[str]) -> str:
 # --- drawings ---
 
 
+@functools.lru_cache(maxsize=64)
 def _icon(name: str, class_: str = "icon") -> Markup:
     return _use(f"i-{name}", "0 0 24 24", class_)
 

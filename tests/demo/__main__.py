@@ -94,8 +94,8 @@ def run(command_line: list[str], environment: dict[str, str]) -> str:
 
 def show(evidence: Path, audit: Path) -> bool:
     """Who, which door, shut or open, since when, and when Microsoft says that it is surely shut."""
-    done = json.loads(evidence.read_text())["hosts"]["localhost"][0]
-    seen = json.loads(audit.read_text())["hosts"]["localhost"][0]
+    done = json.loads(evidence.read_text())["hosts"]["localhost"]["leavers"][0]
+    seen = json.loads(audit.read_text())["hosts"]["localhost"]["leavers"][0]
     print(f"{seen['display_name']} <{seen['user_principal_name']}>")
     print(f"  {'door':<24}{'now':<8}{'since':<24}surely shut by")
     labels = {"password": "password", "sessions": "open sessions", "signin": "sign-in", "protocols": "mailbox"}

@@ -17,12 +17,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+
 from simulator import Tenant
 from simulator.directory import User
 from simulator.journal import Entry
 
 OFFBOARD = "m365.offboarding.offboard"
 AUDIT = "m365.offboarding.audit"
+RESTORE = "m365.offboarding.restore"
 STEPS = ["password", "sessions", "signin", "protocols"]
 # The design's names and Microsoft's. All but one are off when false.
 SWITCHES = {
@@ -41,6 +44,7 @@ SWITCHES = {
 }
 DOCUMENTED = ("activesync", "owa", "mapi", "ews", "pop", "imap")
 _WARNINGS = re.compile(r"\[(?:WARNING|DEPRECATION[^\]]*)\]:? ?(.*)")
+_SCHEMA = Path(__file__).parents[2] / "docs" / "evidence.schema.json"
 _CALLBACKS = Path(__file__).parent / "callback_plugins"
 
 
@@ -92,8 +96,9 @@ class Played:
 
     def leavers(self, host: str = "localhost") -> list[dict[str, Any]]:
         """The role's joined result."""
-        facts: dict[str, Any] = self.result("Join what was read and done", host)["ansible_facts"]
-        leavers: list[dict[str, Any]] = facts["offboard_employee_result"]
+        joined = self.results("Join what was read and done", host)
+        assert joined, f"no results of {host} in:\n{self.output}"
+        leavers: list[dict[str, Any]] = joined[-1]["ansible_facts"]["offboard_employee_result"]
         return leavers
 
     def leaver(self, host: str = "localhost") -> dict[str, Any]:
@@ -189,6 +194,22 @@ class Player:
             "RECORD_PATH": str(folder / "record.jsonl"),
             **{name: value for name, value in known.items() if app or name not in credentials},
         }
+
+
+def evidence(path: Path) -> dict[str, Any]:
+    """An evidence file, after a validator that we did not write has held it against the published schema."""
+    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    schema = json.loads(_SCHEMA.read_text(encoding="utf-8"))
+    validator = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+    complaints = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(told)]
+    assert not complaints, complaints
+    assert path.stat().st_mode & 0o777 == 0o600
+    return told
+
+
+def evident_leavers(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """The leavers of an evidence file by host."""
+    return {host: tenant["leavers"] for host, tenant in evidence(path)["hosts"].items()}
 
 
 def _write(path: Path, content: Any) -> str:
@@ -290,5 +311,7 @@ def step_of(entry: Entry) -> str:
         return {"Set-CASMailbox": "protocols"}[str(entry.cmdlet)]
     if entry.method == "POST" and entry.path.endswith("/revokeSignInSessions"):
         return "sessions"
+    if entry.method == "POST" and re.fullmatch(r".*/directory/deletedItems/[0-9a-f-]{36}/restore", entry.path):
+        return "account"
     assert entry.method == "PATCH", entry
     return {("passwordProfile",): "password", ("accountEnabled",): "signin"}[tuple(entry.body)]

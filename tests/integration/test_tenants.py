@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from simulator import Tenant
 
-from .support import OFFBOARD, Player, a_play, open_doors, snapshot, touched
+from .support import OFFBOARD, Player, a_play, evidence, evident_leavers, open_doors, snapshot, touched
 
 
 def test_two_tenants_and_one_that_is_misconfigured(tenant: Tenant, play: Player, tmp_path: Path) -> None:
@@ -55,12 +54,17 @@ def test_two_tenants_and_one_that_is_misconfigured(tenant: Tenant, play: Player,
     assert played.recap("fabrikam-prod")["failed"] == 0, played.failure("fabrikam-prod")
     assert played.leaver("fabrikam-prod")["contained"]
     # The report is there although a host failed before it and another one after it.
-    assert json.loads(report.read_text())["hosts"] == {host: played.leavers(host) for host in keys}
-    assert list(tmp_path.glob("all*.json")) == [report]
+    assert evident_leavers(report) == {**{host: played.leavers(host) for host in keys}, "broken": []}
+    assert "AADSTS7000215" in evidence(report)["hosts"]["broken"]["error"]["message"]
+    assert evidence(report)["hosts"]["contoso.com"]["tenant_id"] == tenant.tenant_id
+    assert list(tmp_path.glob("*all*")) == [report]
     assert played.failure("contoso.com").startswith("rolf.restricted@contoso.com: open: password, sessions, signin; ")
     told = played.told()["_run"]["m365_offboarding"]
-    assert len(told) == 2
-    assert [stats["not_contained"] for stats in told.values()].count([]) == 1
+    assert {host: (len(stats["not_contained"]), stats["error"]) for host, stats in told.items()} == {
+        "contoso.com": (1, None),
+        "fabrikam-prod": (0, None),
+        "broken": (0, "AADSTS7000215"),
+    }
 
 
 def test_hosts_with_reports_of_their_own(tenant: Tenant, play: Player, tmp_path: Path) -> None:
@@ -79,5 +83,4 @@ def test_hosts_with_reports_of_their_own(tenant: Tenant, play: Player, tmp_path:
 
     for key in hosts:
         for name in (f"{key}.json", f"{key}-copy.json"):
-            assert json.loads((tmp_path / name).read_text())["hosts"] == {key: played.leavers(key)}
-            assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+            assert evident_leavers(tmp_path / name) == {key: played.leavers(key)}

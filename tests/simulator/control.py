@@ -9,17 +9,22 @@
 | DELETE /_tenant/journal | empties it |
 | POST /_tenant/reset | everything as on the first day |
 | GET /_tenant/people | who lives here: key, id, UPN, kind |
-| GET, PATCH /_tenant/users/{key, id, UPN} | one user's whole state: `properties`, `mailbox`, `roles`, `groups` |
-| POST /_tenant/crowd `{"count": 100}` | adds ordinary people |
+| GET, PATCH /_tenant/users/{key, id, UPN} | one user's whole state: `properties`, `mailbox`, `roles`, `groups`, `residual` |
+| DELETE /_tenant/users/{key, id, UPN} | into the bin |
+| POST /_tenant/crowd `{"count": 100, "group": "leavers"}` | adds ordinary people, to a group where one is named |
+| GET /_tenant/groups, PATCH /_tenant/groups/{key, id, name} | the groups; `display_name`, `mail`, `visibility`, `groups` of one |
 | POST /_tenant/synchronise | Active Directory wins, as at the next cycle of Entra Connect |
 | GET, PATCH /_tenant/settings | the switches of the directory, and `delay` |
 | GET, POST, DELETE /_tenant/faults | fault rules (a list of objects), `{"limit_writes": 10, "per": 2}` |
-| GET /_tenant/apps/{name}, PATCH | credentials of an app; its permissions and roles |
+| GET /_tenant/apps/{name}, PATCH, PUT | credentials of an app; its permissions and roles; PUT makes one with exactly these |
 | GET /_tenant/certificates/{name} | writes the app's certificate files, answers with their paths |
 | GET /_tenant/federated-token/{name} | a token for a federated app |
 | GET /_tenant/secrets | everything that must not leak |
 | GET /_tenant/crashes | tracebacks of the simulator itself |
 | POST /_tenant/expire-tokens | makes all tokens issued so far too old |
+| GET, POST /_tenant/tenants `{"domain": "fabrikam.com"}` | the tenants behind these ports; adds one |
+
+`/_tenant/of/{tenant id or domain}/...` is the same for another tenant behind these ports.
 """
 
 from __future__ import annotations
@@ -34,7 +39,7 @@ from .faults import Fault
 from .wire import Answer, Call, UnreadableBody
 
 if TYPE_CHECKING:
-    from .directory import User
+    from .directory import Group, User
     from .server import Tenant
 
 
@@ -46,6 +51,15 @@ class Control:
 
     async def answer(self, call: Call) -> Answer:
         parts = [unquote(part) for part in call.target.split("/") if part][1:]
+        if len(parts) > 1 and parts[0] == "of":
+            other = self.tenant.of(parts[1])
+            if other is None:
+                return Answer(404, {"error": f"no tenant {parts[1]!r}"})
+            return await Control(other).perform(call, parts[2:])
+        return await self.perform(call, parts)
+
+    async def perform(self, call: Call, parts: list[str]) -> Answer:
+        """What the path behind `/_tenant/` says."""
         name, rest = (parts[0].replace("-", "_"), parts[1:]) if parts else ("", [])
         action = getattr(self, f"_{call.method.lower()}_{name}", None)
         if action is None:
@@ -94,14 +108,33 @@ class Control:
                 raise LookupError(f"{name} has no mailbox")
             user.mailbox.update(body["mailbox"])
         user.roles = set(body.get("roles", user.roles))
-        user.groups = set(body.get("groups", user.groups))
+        if "groups" in body:
+            user.groups = {self.tenant.directory.group(group).id for group in body["groups"]}
+        user.residual.change(body.get("residual") or {})
         return _state(user)
+
+    def _delete_users(self, name: str, **_ignored: Any) -> None:
+        self.tenant.directory.delete(self.tenant.directory.user(name))
+
+    def _get_groups(self, **_ignored: Any) -> list[dict[str, Any]]:
+        return [_group(group) for group in self.tenant.directory.groups.values()]
+
+    def _patch_groups(self, name: str, *, body: dict[str, Any], **_ignored: Any) -> dict[str, Any]:
+        group = self.tenant.directory.group(name)
+        unknown = sorted(set(body) - {"display_name", "mail", "visibility", "groups"})
+        if unknown:
+            raise LookupError(f"{', '.join(unknown)} of a group cannot be changed")
+        inside = {self.tenant.directory.group(other).id for other in body.get("groups", group.groups)}
+        group.display_name = body.get("display_name", group.display_name)
+        group.mail, group.visibility = body.get("mail", group.mail), body.get("visibility", group.visibility)
+        group.groups = inside
+        return _group(group)
 
     def _post_synchronise(self, **_ignored: Any) -> None:
         self.tenant.directory.synchronise()
 
     def _post_crowd(self, *, body: dict[str, Any], **_ignored: Any) -> list[dict[str, str]]:
-        crowd = self.tenant.directory.add_crowd(int(body["count"]))
+        crowd = self.tenant.directory.add_crowd(int(body["count"]), body.get("group"))
         return [{"key": user.key, "id": user.id, "user_principal_name": user.upn} for user in crowd]
 
     # Switches ------------------------------------------------------------------------------------------------------
@@ -146,6 +179,7 @@ class Control:
             "graph": sorted(app.graph),
             "exchange": sorted(app.exchange),
             "roles": sorted(app.roles),
+            "exchange_roles": sorted(app.exchange_roles),
             "enabled": app.enabled,
             "environment": self.tenant.environment_of(name),
         }
@@ -153,12 +187,16 @@ class Control:
     def _patch_apps(self, name: str, *, body: dict[str, Any], **_ignored: Any) -> dict[str, Any]:
         app = self.tenant.app(name)
         for key, value in body.items():
-            if key in ("graph", "exchange", "roles"):
+            if key in ("graph", "exchange", "roles", "exchange_roles"):
                 setattr(app, key, frozenset(value))
             elif key in ("enabled", "secret_expired"):
                 setattr(app, key, bool(value))
             else:
                 raise LookupError(f"{key} of an app cannot be changed")
+        return self._get_apps(name)
+
+    def _put_apps(self, name: str, *, body: dict[str, Any], **_ignored: Any) -> dict[str, Any]:
+        self.tenant.add_app(name, **body)
         return self._get_apps(name)
 
     def _get_certificates(self, name: str = "certificate", **_ignored: Any) -> dict[str, str]:
@@ -176,6 +214,33 @@ class Control:
     def _post_expire_tokens(self, **_ignored: Any) -> None:
         self.tenant.tokens.expire_all()
 
+    # Tenants -------------------------------------------------------------------------------------------------------
+
+    def _get_tenants(self, **_ignored: Any) -> list[dict[str, Any]]:
+        return [_tenant(tenant) for tenant in self.tenant.all_tenants]
+
+    def _post_tenants(self, *, body: dict[str, Any], **_ignored: Any) -> dict[str, Any]:
+        return _tenant(self.tenant.neighbour(str(body["domain"])))
+
+
+def _tenant(tenant: Tenant) -> dict[str, Any]:
+    return {
+        "tenant_id": tenant.tenant_id,
+        "domain": tenant.directory.domain,
+        "environment": tenant.environment_of("offboarding"),
+    }
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {
+        "key": group.key,
+        "id": group.id,
+        "display_name": group.display_name,
+        "mail": group.mail,
+        "visibility": group.visibility,
+        "groups": sorted(group.groups),
+    }
+
 
 def _state(user: User) -> dict[str, Any]:
     return {
@@ -186,5 +251,6 @@ def _state(user: User) -> dict[str, Any]:
         "passwords": user.passwords,
         "roles": sorted(user.roles),
         "groups": sorted(user.groups),
+        "residual": user.residual.as_dict(),
         "sessions_alive": user.sessions_alive,
     }

@@ -208,10 +208,16 @@ class Settings:
 class Directory(Settings):
     """All that is in the tenant."""
 
-    def __init__(self, apps: dict[str, App], tenant_id: str, domain: str = "contoso.com") -> None:
+    def __init__(
+        self, apps: dict[str, App], tenant_id: str, domain: str = "contoso.com", *, numbered: bool = False
+    ) -> None:
+        """`numbered`: object ids of its own, for a tenant that stands beside another one."""
         super().__init__()
         self.apps = apps
         self.tenant_id = tenant_id
+        self._namespace = uuid.uuid5(NAMESPACE, domain) if numbered else NAMESPACE
+        for app in apps.values() if numbered else ():
+            app.object_id = self._id(f"service principal {app.name}")
         self.domain = domain
         self.initial_domain = f"{domain.partition('.')[0]}.onmicrosoft.com"
         self.accepted_domains: dict[str, str] = {}
@@ -238,6 +244,10 @@ class Directory(Settings):
         self._index: dict[str, set[str]] = {}
         people.populate(self)
 
+    def _id(self, text: str) -> str:
+        """An object id that follows from a text."""
+        return str(uuid.uuid5(self._namespace, text))
+
     # Time ------------------------------------------------------------------------------------------------------
 
     def now(self) -> datetime:
@@ -251,7 +261,7 @@ class Directory(Settings):
 
     def add(self, key: str, properties: dict[str, Any]) -> User:
         """Add a user with these Graph properties; `id` is derived from the key."""
-        identifier = str(uuid.uuid5(NAMESPACE, key))
+        identifier = self._id(key)
         user = User(self, key, identifier, {"id": identifier, **properties})
         self.users[identifier] = user
         self._keys[key] = identifier
@@ -351,7 +361,7 @@ class Directory(Settings):
         self, key: str, display_name: str, roles: Iterable[str] = (), groups: Iterable[str] = (), **more: Any
     ) -> Group:
         """`groups`: ids of the groups it is a member of."""
-        group = Group(key, str(uuid.uuid5(NAMESPACE, f"group {key}")), display_name, set(roles), set(groups), **more)
+        group = Group(key, self._id(f"group {key}"), display_name, set(roles), set(groups), **more)
         self.groups[group.id] = group
         return group
 
@@ -432,7 +442,7 @@ class Directory(Settings):
 
     def add_service_principal(self, key: str, display_name: str, app_id: str | None = None) -> str:
         """Somebody else's application, as it stands in this tenant; returns its object id."""
-        identifier = str(uuid.uuid5(NAMESPACE, f"foreign service principal {key}"))
+        identifier = self._id(f"foreign service principal {key}")
         self._service_principal_keys[key] = identifier
         self.service_principals[identifier] = {
             "id": identifier,
@@ -449,7 +459,7 @@ class Directory(Settings):
     def service_principal_id(self, name: str) -> str:
         """By key or id; a name that nobody has gets an id that nobody has."""
         known = self._service_principal_keys.get(name)
-        return known or (name if name.count("-") == 4 and len(name) == 36 else str(uuid.uuid5(NAMESPACE, f"gone {name}")))
+        return known or (name if name.count("-") == 4 and len(name) == 36 else self._id(f"gone {name}"))
 
     def service_principal(self, identifier: str) -> dict[str, Any] | None:
         for app in self.apps.values():
@@ -468,7 +478,7 @@ class Directory(Settings):
 
     def add_device(self, key: str, display_name: str) -> str:
         """A device that belongs to nobody here; returns its object id."""
-        identifier = str(uuid.uuid5(NAMESPACE, f"device {key}"))
+        identifier = self._id(f"device {key}")
         self.devices[identifier] = {"id": identifier, "displayName": display_name, "accountEnabled": True}
         return identifier
 

@@ -25,6 +25,8 @@ from .certificates import base64url, new_key
 from .wire import Answer, Call
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
     from .directory import Directory
     from .tokens import Tokens
 
@@ -45,10 +47,10 @@ class Refusal(Exception):
 class Entra:
     """The Entra listener."""
 
-    def __init__(self, directory: Directory, tokens: Tokens) -> None:
+    def __init__(self, directory: Directory, tokens: Tokens, issuer_key: RSAPrivateKey | None = None) -> None:
         self.directory = directory
         self.tokens = tokens
-        self.issuer_key = new_key()
+        self.issuer_key = issuer_key or new_key()
         # Everything secret that clients presented or got, for leak scans.
         self.assertions: list[str] = []
 

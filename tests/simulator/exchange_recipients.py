@@ -105,7 +105,9 @@ class Recipients:
         if kinds is not None:
             wanted = [kinds] if isinstance(kinds, str) else kinds
             if not isinstance(wanted, list) or not all(isinstance(kind, str) for kind in wanted):
-                raise bad_value("RecipientTypeDetails", "Microsoft.Exchange.Data.Directory.Recipient.RecipientTypeDetails")
+                raise bad_value(
+                    "RecipientTypeDetails", "Microsoft.Exchange.Data.Directory.Recipient.RecipientTypeDetails"
+                )
             lowered = {kind.lower() for kind in wanted}
             owners = [user for user in owners if _kind(user).lower() in lowered]
         return page(owners, given, size, skip, lambda user: annotated(self._mailbox(user), select))
@@ -165,7 +167,7 @@ class Recipients:
         """By default a mailbox opens for its owner; administrators inherit that it does not for them (page of the cmdlet)."""
         rows = [self._right(user, SELF, "FullAccess, ReadPermission", _SELF_SID)]
         for facts in user.residual.full_access:
-            name, known = self._principal(str(facts["user"]))
+            name, known = self._principal(str(facts.get("user", SELF)))
             rows.append(
                 self._right(
                     user,
@@ -209,11 +211,18 @@ class Recipients:
 
     def _recipients(self) -> list[User]:
         """Mailboxes, and mail users: whose mailbox is elsewhere."""
-        return [user for user in self.directory.everyone() if user.get("mail") and (not user.mailbox or user.reachable_mailbox)]
+        return [
+            user
+            for user in self.directory.everyone()
+            if user.get("mail") and (not user.mailbox or user.reachable_mailbox)
+        ]
 
     def _senders(self, user: User) -> list[dict[str, Any]]:
         rows = [(SELF, _SELF_SID, False)]
-        rows += [(*self._principal(str(facts["trustee"])), bool(facts.get("deny"))) for facts in user.residual.send_as]
+        rows += [
+            (*self._principal(str(facts.get("trustee", SELF))), bool(facts.get("deny")))
+            for facts in user.residual.send_as
+        ]
         return [
             {
                 "Identity": user.id,
@@ -291,7 +300,9 @@ class Recipients:
             return everybody()
         if everybody == self._recipients and not self.cas.matches(identity):
             low = identity.strip().lower()
-            found = [user for user in self._recipients() if low in (user.id, user.upn.lower(), str(user.get("mail")).lower())]
+            found = [
+                user for user in self._recipients() if low in (user.id, user.upn.lower(), str(user.get("mail")).lower())
+            ]
             if found:
                 return found
         return [self.cas.one(identity, "Mailbox" if name == "mailbox" else "Identity")]
@@ -299,7 +310,9 @@ class Recipients:
 
 def _kind(user: User) -> str:
     """Here an account that is disabled and has no licence is a shared mailbox."""
-    return "SharedMailbox" if not user.get("assignedLicenses") and user.get("accountEnabled") is False else "UserMailbox"
+    return (
+        "SharedMailbox" if not user.get("assignedLicenses") and user.get("accountEnabled") is False else "UserMailbox"
+    )
 
 
 def _only(rows: list[dict[str, Any]], name: str, wanted: str | None) -> list[dict[str, Any]]:

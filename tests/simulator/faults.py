@@ -114,7 +114,7 @@ class Fault:
 
     def answer(self, call: Call, serve: Callable[[Call], Answer]) -> Answer:
         """The answer this request gets."""
-        own = self._own_answer()
+        own = self._own_answer(call)
         if not self.replaces or self.apply_first or self.close == "after":
             true = serve(call)
             if not self.replaces:
@@ -127,7 +127,7 @@ class Fault:
         call.note["duplicate"] = self.duplicate
         return own
 
-    def _own_answer(self) -> Answer:
+    def _own_answer(self, call: Call) -> Answer:
         answer = Answer(self.status or 503, headers={"Content-Type": "application/json", **self.headers})
         if self.nul_gzip:
             answer.status = self.status or 403
@@ -141,7 +141,7 @@ class Fault:
         elif self.body is not None:
             answer.body = self.body
         elif answer.status >= 400:
-            answer.body = _usual(answer.status)
+            answer.body = _usual(answer.status, call)
         return answer
 
 
@@ -149,8 +149,16 @@ def _is_batch(call: Call) -> bool:
     return call.batch is None and call.target.lower().endswith("/$batch")
 
 
-def _usual(status: int) -> dict[str, Any]:
+# Outlook's own words (reports of throttled mailboxes); what is behind a mailbox's folders is Outlook.
+_OUTLOOK = {
+    403: ("ErrorAccessDenied", "Access is denied. Check credentials and try again."),
+    429: ("ApplicationThrottled", "Application is over its MailboxConcurrency limit."),
+}
+
+
+def _usual(status: int, call: Call) -> dict[str, Any]:
     """Microsoft's usual words for this status (Graph docs, errors and throttling)."""
+    outlook = call.listener == "graph" and "/mailfolders" in call.target.lower()
     code, message = {
         401: ("InvalidAuthenticationToken", "Access token has expired or is not yet valid."),
         403: ("Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
@@ -162,6 +170,7 @@ def _usual(status: int) -> dict[str, Any]:
         429: ("TooManyRequests", "Please retry again later."),
         503: ("serviceNotAvailable", "The service is temporarily unavailable. Please try again later."),
         504: ("GatewayTimeout", ""),
+        **(_OUTLOOK if outlook else {}),
     }.get(status, ("UnknownError", ""))
     inner = {"date": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())}
     return {"error": {"code": code, "message": message, "innerError": inner}}
@@ -184,7 +193,7 @@ class _Bucket:
             times.append(now)
             return None
         wait = self.retry_after if self.retry_after is not None else str(int(times[0] + self.per - now) + 1)
-        return Answer(429, _usual(429), {"Content-Type": "application/json", "Retry-After": wait})
+        return Answer(429, _usual(429, call), {"Content-Type": "application/json", "Retry-After": wait})
 
 
 class Faults:

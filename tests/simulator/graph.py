@@ -11,6 +11,7 @@ from .graph_batch import Batch
 from .graph_errors import GraphError, bad, no_segment, not_allowed
 from .graph_objects import Objects
 from .graph_request import Request, single_user
+from .graph_residual import ResidualAccess
 from .graph_users import Users
 from .graph_writes import Writes
 from .odata import Segment, segments
@@ -57,6 +58,7 @@ class Graph:
         self.users = Users(directory)
         self.writes = Writes(directory, self.users)
         self.objects = Objects(directory, self.users)
+        self.residual = ResidualAccess(directory, self.users)
         self.batch = Batch(directory, serve)
 
     # What the server asks of a service ---------------------------------------------------------------------------
@@ -132,7 +134,7 @@ class Graph:
         if call.method not in _METHODS:
             raise not_allowed(", ".join(_METHODS))
         assert call.app is not None  # noqa: S101 (authorised above)
-        request = Request.of(call, path[1:], call.app)
+        request = Request.of(call, path[1:], call.app, self.directory.page_token_life)
         return self._resource(request, path[1])
 
     def _resource(self, request: Request, first: Segment) -> Answer:
@@ -184,11 +186,17 @@ class Graph:
             return self.writes.revoke(request, key)
         if name in ("memberof", "transitivememberof"):
             return self._reading(request, lambda: self.users.memberships(request, key, rest, transitive=name[0] == "t"))
-        if name in ("registereddevices", "owneddevices"):
-            return self._reading(request, lambda: self.users.devices(request, key, rest))
+        topics = {
+            "mailfolders": self.residual.rules,
+            "oauth2permissiongrants": self.residual.grants,
+            "ownedobjects": self.residual.owned_objects,
+            "owneddevices": self.residual.devices,
+            "registereddevices": self.residual.devices,
+        }
+        if name in topics:
+            return self._reading(request, lambda: topics[name](request, key, rest))
         if name == "authentication":
-            # Graph docs, authenticationmethod-resetpassword: application permissions are not supported.
-            raise GraphError(403, "accessDenied", "Request Authorization failed")
+            return self.residual.methods(request, key, rest)
         if method == "GET" and len(rest) == 1:
             return self.users.property(request, key, rest[0].name)
         raise no_segment(rest[0].name)

@@ -16,10 +16,12 @@ class GraphError(Exception):
     def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.headers = status, code, message, headers or {}
+        self.details: list[dict[str, str]] = []
 
     def envelope(self, date: str, request_id: str, client_request_id: str) -> dict[str, Any]:
         inner = {"date": date, "request-id": request_id, "client-request-id": client_request_id}
-        return {"error": {"code": self.code, "message": self.message, "innerError": inner}}
+        details = {"details": self.details} if self.details else {}
+        return {"error": {"code": self.code, "message": self.message, **details, "innerError": inner}}
 
 
 def bad(message: str, code: str = "Request_BadRequest") -> GraphError:
@@ -32,6 +34,13 @@ def unsupported(message: str) -> GraphError:
 
 def denied() -> GraphError:
     return GraphError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+
+
+def conflict(name: str) -> GraphError:
+    """Somebody else has this value (microsoft-graph-docs issues 1508 and 8421)."""
+    error = bad(f"Another object with the same value for property {name} already exists.")
+    error.details = [{"code": "ObjectConflict", "message": error.message, "target": name}]
+    return error
 
 
 def absent(name: str) -> GraphError:

@@ -5,23 +5,25 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import odata_filter
-from .graph_errors import GraphError, absent, bad, no_segment, not_allowed, unsupported
-from .graph_properties import DEFAULT, GROUP, ROLE, USER_BY_LOWER, lowered
-from .graph_request import Request
-from .graph_users import _ADVANCED, Users
-from .odata import selected
+from . import odata_filter, roles
+from .graph_errors import GraphError, absent, bad, conflict, denied, no_segment, not_allowed, unsupported
+from .graph_properties import ANY, BASIC, DEFAULT, GROUP, SERVICE_PRINCIPAL, USER_BY_LOWER, lowered
+from .graph_request import Request, number
+from .graph_users import Related, Users
+from .odata import Segment, selected
+from .permissions import allowed
 from .roles import TEMPLATES
 from .wire import Answer
 
 if TYPE_CHECKING:
-    from .apps import App
-    from .directory import Directory, User
+    from .directory import Directory, Group, User
 
 _DELETED = (*DEFAULT, "deletedDateTime")
-_APP = ("id", "appId", "displayName", "accountEnabled", "appDisplayName", "servicePrincipalType", "signInAudience")
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Objects:
@@ -85,23 +87,66 @@ class Objects:
     # Groups ------------------------------------------------------------------------------------------------------
 
     def groups(self, request: Request) -> Answer:
+        """Graph docs, group-list, group-get, group-list-members, group-list-transitivemembers."""
         _get_only(request)
-        request.require("group.read")
-        request.refuse("$search", "$orderby", "$filter")
         key, rest = request.keyed()
-        if key is None:
-            value = [self.users.group(request, group) for group in self.directory.groups.values()]
-            return request.page("groups", _plain(value), 100)
+        if key is None or (key.lower() == "$count" and not rest):
+            return self._groups(request, counting=key is not None)
+        related = bool(rest) and rest[0].lower in ("members", "transitivemembers")
+        if rest and not related:
+            raise no_segment(rest[0].name)
+        request.require("group.members" if related else "group.read")
         group = self.directory.groups.get(key.lower())
         if group is None:
-            raise absent(key)
-        if not rest:
-            return request.entity("groups/$entity", _plain([self.users.group(request, group)])[0])
-        if rest[0].lower != "members" or len(rest) > 1:
-            raise no_segment(rest[-1].name)
-        members = [self._user(request, user) for user in self.directory.everyone() if group.id in user.groups]
-        members += [self.users.group(request, g) for g in self.directory.groups.values() if group.id in g.groups]
-        return request.page("directoryObjects", members, 100)
+            raise absent(key) if _GUID.fullmatch(key) else bad(f"Invalid object identifier '{key[:80]}'.")
+        if not related:
+            request.refuse("$search", "$orderby", "$filter", "$top", "$count", "$skiptoken", "$expand")
+            return request.entity("groups/$entity", self._group(request, group))
+        return self._members(request, group, rest)
+
+    def _group(self, request: Request, group: Group) -> dict[str, Any]:
+        return {name: value for name, value in self.users.group(request, group).items() if name != "@odata.type"}
+
+    def _groups(self, request: Request, *, counting: bool) -> Answer:
+        request.require("group.read")
+        request.refuse("$search", "$orderby", "$expand")
+        options = request.options
+        if options.select:
+            selected(options.select, lowered(GROUP), "group")
+        if (counting or options.count) and not options.advanced:
+            raise bad("$count is not currently supported.")
+        options.count = options.count or counting
+        groups = sorted(self.directory.groups.values(), key=lambda group: group.id)
+        if options.filter is not None:
+            parsed = odata_filter.parse(options.filter, "group")
+            self.users.advanced_filter(request, parsed)
+            groups = [group for group in groups if parsed.test(self.directory.group_properties(group))]
+        if counting:
+            return number(len(groups))
+        return request.pages("groups", groups, 100, lambda group: self._group(request, group))
+
+    def _members(self, request: Request, group: Group, rest: tuple[Segment, ...]) -> Answer:
+        directory, transitive = self.directory, rest[0].lower == "transitivemembers"
+        places = directory.within(group, transitive=transitive)
+        visible = allowed(request.app.graph, "group.hidden") or not any(place.hidden for place in places)
+        if not visible and directory.hidden_members == "denied":
+            raise denied()
+
+        def find() -> list[Related]:
+            if not visible:
+                return []
+            users, groups, things = directory.members_of(group, transitive=transitive)
+            users = sorted((user for user in users if user.there), key=lambda user: user.id)
+            found: list[Related] = [("user", partial(self.users.person, request, user)) for user in users]
+            found += [("group", partial(self.users.group, request, inner)) for inner in groups]
+            for thing in things:
+                kind = "device" if thing in directory.devices else "servicePrincipal"
+                values = directory.devices.get(thing) or directory.service_principal(thing)
+                if values is not None:
+                    found.append((kind, partial(self.users.object, request, kind, values)))
+            return found
+
+        return self.users.relation(request, rest, find, strict=True)
 
     # Directory objects -------------------------------------------------------------------------------------------
 
@@ -152,8 +197,7 @@ class Objects:
     def _user(self, request: Request, user: User) -> dict[str, Any]:
         names: tuple[str, ...] = DEFAULT
         if request.options.select:
-            known = {**lowered(GROUP), **lowered(ROLE), **USER_BY_LOWER}
-            wanted = selected(request.options.select, known, "directoryObject")
+            wanted = selected(request.options.select, ANY, "directoryObject")
             names = tuple(name for name in wanted if name.lower() in USER_BY_LOWER)
             self.users.may_read(request, names)
         state = user.as_of(self.directory.replica_lag)
@@ -166,7 +210,7 @@ class Objects:
         names = [segment.lower for segment in request.path]
         if len(names) < 2 or names[1] != "deleteditems" or len(names) > 4:
             raise no_segment(request.path[-1].name)
-        if len(names) == 4 and names[3] == "restore":
+        if len(names) == 4 and names[3].removeprefix("microsoft.graph.") == "restore":
             if request.call.method != "POST":
                 raise not_allowed("POST")
             return self._restore(request, names[2])
@@ -177,7 +221,7 @@ class Objects:
         if names[2] == "microsoft.graph.user" and len(names) == 3:
             return self._deleted_users(request)
         key = request.path[-1].name
-        user = self.directory.deleted.get(key.lower())
+        user = self.directory.in_bin(key.lower())
         if user is None:
             raise absent(key)
         chosen = selected(request.options.select, USER_BY_LOWER, "user") if request.options.select else _DELETED
@@ -189,12 +233,9 @@ class Objects:
         chosen = selected(request.options.select, USER_BY_LOWER, "user") if request.options.select else _DELETED
         self.users.may_read(request, chosen)
         self.users.advanced_where_needed(request)
-        users = list(self.directory.deleted.values())
+        users = [user for user in self.directory.deleted.values() if self.directory.in_bin(user.id)]
         if request.options.filter is not None:
-            parsed = odata_filter.parse(request.options.filter)
-            self.users.may_read(request, parsed.properties)
-            if parsed.advanced and not request.options.consistent:
-                raise unsupported(_ADVANCED.format(parsed.advanced[0]))
+            parsed = self.users.filter(request)
             users = [user for user in users if parsed.test(self.directory.deleted_state(user))]
         if len(users) == 1:
             request.call.user = users[0].id
@@ -202,14 +243,43 @@ class Objects:
         return request.page("directoryObjects", value, 100)
 
     def _restore(self, request: Request, identifier: str) -> Answer:
-        request.body(optional=True)
+        """Graph docs, directory-deleteditems-restore: the optional body, administrators, 30 days."""
+        body = request.body(optional=True)
+        for name, kind in (("autoReconcileProxyConflict", bool), ("newUserPrincipalName", str)):
+            if body.get(name) is not None and not isinstance(body[name], kind):
+                raise bad(f"Cannot convert a value to the expected type for parameter '{name}'.", "BadRequest")
+        unknown = [name for name in body if name not in ("autoReconcileProxyConflict", "newUserPrincipalName")]
+        if unknown:
+            raise bad(
+                f"The parameter '{unknown[0][:80]}' in the request payload is not a valid parameter.", "BadRequest"
+            )
         request.require("user.delete")
-        user = self.directory.deleted.get(identifier)
+        user = self.directory.in_bin(identifier)
         if user is None:
             raise absent(identifier)
+        target = self.directory.roles_of(user)
+        special = self.directory.in_role_assignable_group(user)
+        if (target or special) and not roles.may_disable(request.app.roles, target, special=special):
+            raise denied()
+        self._make_room(user, body)
         self.directory.restore(user)
         request.call.user, request.call.applied = user.id, True
-        return request.entity("directoryObjects/$entity", self._user(request, user))
+        names = tuple(name for name in DEFAULT if allowed(request.app.graph, "user.read") or name in BASIC)
+        value = {"@odata.type": "#microsoft.graph.user", **self.users.shown(user.properties, names)}
+        return request.entity("directoryObjects/$entity", value)
+
+    def _make_room(self, user: User, body: dict[str, Any]) -> None:
+        """Names that somebody else has by now: refused, or changed where the request says so."""
+        upn = body.get("newUserPrincipalName") or user.upn
+        if upn.count("@") != 1:
+            raise bad("Property userPrincipalName is invalid.")
+        if self.directory.by_upn(upn):
+            raise conflict("userPrincipalName")
+        addresses = list(user.get("proxyAddresses") or ())
+        free = [address for address in addresses if not self.directory.indexed("proxyAddresses", address)]
+        if free != addresses and not body.get("autoReconcileProxyConflict"):
+            raise conflict("proxyAddresses")
+        user.properties |= {"userPrincipalName": upn, "proxyAddresses": free}
 
     # Organisation and apps -----------------------------------------------------------------------------------------
 
@@ -247,29 +317,22 @@ class Objects:
         key, rest = request.keyed()
         if rest:
             raise no_segment(rest[0].name)
-        apps = list(self.directory.apps.values())
+        request.refuse("$search", "$orderby", "$expand")
+        directory = self.directory
+        ids = [*(app.object_id for app in directory.apps.values()), *directory.service_principals]
+        there = [values for identifier in ids if (values := directory.service_principal(identifier))]
+        chosen: tuple[str, ...] = SERVICE_PRINCIPAL
+        if request.options.select:
+            chosen = selected(request.options.select, lowered(SERVICE_PRINCIPAL), "servicePrincipal")
         if key is not None:
-            ids = [app.client_id if request.alternate else app.object_id for app in apps]
-            found = next((app for app, one in zip(apps, ids, strict=True) if one == key.lower()), None)
+            name = "appId" if request.alternate else "id"
+            found = next((values for values in there if values[name] == key.lower()), None)
             if found is None:
                 raise absent(key)
-            return request.entity("servicePrincipals/$entity", _service_principal(found))
+            return request.entity("servicePrincipals/$entity", {name: found[name] for name in chosen})
         wanted = _equal(request, "appId") if request.options.filter is not None else None
-        value = [_service_principal(app) for app in apps if wanted in (None, app.client_id)]
+        value = [{name: item[name] for name in chosen} for item in there if wanted in (None, item["appId"])]
         return request.page("servicePrincipals", value, 100)
-
-
-def _service_principal(app: App) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "id": app.object_id,
-        "appId": app.client_id,
-        "displayName": app.display_name,
-        "appDisplayName": app.display_name,
-        "accountEnabled": app.enabled,
-        "servicePrincipalType": "Application",
-        "signInAudience": "AzureADMyOrg",
-    }
-    return {name: values[name] for name in _APP}
 
 
 def _equal(request: Request, name: str) -> str | None:

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import odata_filter
 from .apps import App
@@ -19,6 +19,8 @@ from .wire import Answer, Call, UnreadableBody
 if TYPE_CHECKING:
     from .directory import Directory, User
 
+Item = TypeVar("Item")
+
 
 @dataclass(slots=True)
 class Request:
@@ -29,9 +31,15 @@ class Request:
     options: Options
     app: App
 
+    # Is it a request for Outlook, which has rules of its own?
+    outlook: bool = False
+
     @classmethod
-    def of(cls, call: Call, path: tuple[Segment, ...], app: App) -> Request:
-        return cls(call, path, options(call.query, dict(call.headers)), app)
+    def of(cls, call: Call, path: tuple[Segment, ...], app: App, token_life: float = 0.0) -> Request:
+        outlook = any(segment.lower == "mailfolders" for segment in path)
+        given = options(call.query, dict(call.headers), skips=outlook)
+        given.check_token(call.target, token_life)
+        return cls(call, path, given, app, outlook)
 
     @property
     def base(self) -> str:
@@ -103,17 +111,21 @@ class Request:
     def entity(self, context: str, value: dict[str, Any], status: int = 200) -> Answer:
         return Answer(status, {"@odata.context": f"{self.base}/$metadata#{context}", **value})
 
-    def page(self, context: str, items: list[dict[str, Any]], page_size: int, total: int | None = None) -> Answer:
+    def page(self, context: str, items: list[dict[str, Any]], page_size: int) -> Answer:
         """One page of a collection; `items` is everything."""
+        return self.pages(context, items, page_size, lambda item: item)
+
+    def pages(self, context: str, items: list[Item], page_size: int, show: Callable[[Item], dict[str, Any]]) -> Answer:
+        """The same, where only the page that is asked for is worth showing."""
         size = self.options.top or page_size
         start = self.options.offset
-        part = items[start : start + size]
         body: dict[str, Any] = {"@odata.context": f"{self.base}/$metadata#{context}"}
         if self.options.consistent:
-            body["@odata.count"] = len(items) if total is None else total
+            body["@odata.count"] = len(items)
         if start + size < len(items):
-            body["@odata.nextLink"] = f"{self.call.origin}{self.call.target}?{self.options.next_query(start + size)}"
-        body["value"] = part
+            rest = self.options.next_query(start + size, self.call.target, skip=self.outlook)
+            body["@odata.nextLink"] = f"{self.call.origin}{self.call.target}?{rest}"
+        body["value"] = [show(item) for item in items[start : start + size]]
         return Answer(200, body)
 
     def refuse(self, *names: str) -> None:

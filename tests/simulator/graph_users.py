@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from . import odata_filter
 from .graph_errors import absent, bad, denied, no_segment, unsupported
-from .graph_properties import BASIC, DEFAULT, EXTRA_READ, GROUP, ROLE, UNSET, USER_BY_LOWER, lowered
+from .graph_properties import ANY, BASIC, COLLECTIONS, DEFAULT, EXTRA_READ, KINDS, UNSET, USER_BY_LOWER
 from .graph_request import Request, candidates, number
 from .odata import Segment, selected
 from .permissions import allowed
@@ -19,11 +21,13 @@ from .wire import Answer
 if TYPE_CHECKING:
     from .directory import Directory, Group, User
 
+# Kinds of directory objects that a path may be cast to. Nothing here is an administrative unit.
 _CASTS = {
-    "microsoft.graph.directoryrole": "#microsoft.graph.directoryRole",
-    "microsoft.graph.group": "#microsoft.graph.group",
-    "microsoft.graph.administrativeunit": "#microsoft.graph.administrativeUnit",
+    f"microsoft.graph.{kind.lower()}": f"#microsoft.graph.{kind}" for kind in (*KINDS, "administrativeUnit", "user")
 }
+# One object of a relation: its kind, and how it is shown.
+Related = tuple[str, Callable[[], dict[str, Any]]]
+
 _ORDERED = {
     name.lower(): name for name in ("displayName", "userPrincipalName", "id", "mail", "surname", "createdDateTime")
 }
@@ -51,7 +55,7 @@ class Users:
 
     def found(self, request: Request, key: str) -> User:
         user = self.find(key, parenthesised=request.parenthesised)
-        if user is None:
+        if user is None or not user.there:
             raise absent(key)
         request.call.user = user.id
         return user
@@ -113,17 +117,13 @@ class Users:
         self.advanced_where_needed(request)
         users = self.matching(request)
         lag = self.lag(request)
-        shown = []
-        size = request.options.top or self.directory.page_size
-        start = request.options.offset
-        for place, user in enumerate(users):
-            # Only the page that is asked for gets its properties.
-            inside = start <= place < start + size
-            value = self.shown(user.as_of(lag), names) if inside else {}
-            if inside:
-                self.expand(request, user, value)
-            shown.append(value)
-        return request.page(self.context(request, one=False), shown, self.directory.page_size)
+
+        def show(user: User) -> dict[str, Any]:
+            value = self.shown(user.as_of(lag), names)
+            self.expand(request, user, value)
+            return value
+
+        return request.pages(self.context(request, one=False), users, self.directory.page_size, show)
 
     def count(self, request: Request) -> Answer:
         self.may_read(request, ())
@@ -157,28 +157,52 @@ class Users:
         users: list[User] | None = None
         lag = self.lag(request)
         if options.filter is not None:
-            parsed = odata_filter.parse(options.filter)
-            self.may_read(request, parsed.properties)
-            if parsed.advanced and not options.consistent:
-                raise unsupported(_ADVANCED.format(parsed.advanced[0]))
+            parsed = self.filter(request)
             pool = self.directory.everyone()
             # Lagging replicas may still know a user by an old name, so the index is of no use then.
             if parsed.candidates is not None and lag == 0:
                 pool = candidates(self.directory, parsed.candidates)
-            users = [user for user in pool if parsed.test(user.as_of(lag))]
+            users = [user for user in pool if user.there and parsed.test(user.as_of(lag))]
             if len(users) == 1:
                 request.call.user = users[0].id
         if users is None:
-            users = self.directory.everyone()
+            users = [user for user in self.directory.everyone() if user.there]
         if options.search is not None:
             users = _search(users, options.search)
         name, descending = _order(options.orderby)
         return sorted(users, key=lambda user: str(user.get(name) or "").lower(), reverse=descending)
 
-    # Memberships ---------------------------------------------------------------------------------------------------
+    def filter(self, request: Request) -> odata_filter.Filter:
+        """The `$filter` on users, once it is clear that the app may use it, and uses it rightly."""
+        parsed = odata_filter.parse(request.options.filter or "")
+        self.may_read(request, parsed.properties)
+        simple = set() if self.directory.leave_date_is_advanced else {"employeeLeaveDateTime"}
+        self.advanced_filter(request, parsed, [name for name in parsed.advanced_properties if name not in simple])
+        return parsed
+
+    def advanced_filter(self, request: Request, parsed: odata_filter.Filter, names: Iterable[str] = ()) -> None:
+        if request.options.consistent:
+            return
+        for operator in parsed.advanced:
+            raise unsupported(_ADVANCED.format(operator))
+        for name in names:
+            raise odata_filter.invalid_for(name, "user")
+
+    # Relations -----------------------------------------------------------------------------------------------------
 
     def memberships(self, request: Request, key: str, rest: tuple[Segment, ...], *, transitive: bool) -> Answer:
         request.require("user.memberships")
+        return self.relation(
+            request, rest, lambda: self._holdings(request, self.found(request, key), transitive=transitive)
+        )
+
+    def relation(
+        self, request: Request, rest: tuple[Segment, ...], find: Callable[[], list[Related]], *, strict: bool = False
+    ) -> Answer:
+        """A collection of directory objects of several kinds: all, or those of one kind, or how many.
+
+        `rest` begins with the name of the relation. `strict`: its page says that a cast is an advanced query.
+        """
         request.refuse("$search", "$expand")
         options = request.options
         cast = None
@@ -188,29 +212,30 @@ class Users:
             cast = _CASTS.get(tail[0].lower)
             if cast is None or len(tail) > 1:
                 raise no_segment(tail[-1].name)
-        self._cast_needs(request, cast)
+        self._cast_needs(request, cast, strict=strict)
         if (counting or options.count) and not options.advanced:
             raise bad("$count is not currently supported.")
         if options.filter is not None or options.orderby is not None:
             raise unsupported("Unsupported Query.")
-        user = self.found(request, key)
-        items = [
-            item for item in self.holdings(request, user, transitive=transitive) if cast in (None, item["@odata.type"])
-        ]
+        found = [(kind, show) for kind, show in find() if cast in (None, f"#microsoft.graph.{kind}")]
         if counting:
-            return number(len(items))
-        if cast and not self.directory.cast_shows_type:
-            # All of one type, so minimal metadata need not repeat it (OData JSON format, odata.type).
-            items = [{name: value for name, value in item.items() if name != "@odata.type"} for item in items]
-        return request.page(
-            "directoryObjects" if cast is None else cast.removeprefix("#microsoft.graph.") + "s", items, 100
-        )
+            return number(len(found))
+        # Where all are of one type, minimal metadata need not repeat it (OData JSON format, odata.type).
+        typed = cast is None or self.directory.cast_shows_type
 
-    def _cast_needs(self, request: Request, cast: str | None) -> None:
+        def shown(item: Related) -> dict[str, Any]:
+            return {name: value for name, value in item[1]().items() if typed or name != "@odata.type"}
+
+        context = "directoryObjects" if cast is None else cast.removeprefix("#microsoft.graph.") + "s"
+        return request.pages(context, found, 100, shown)
+
+    def _cast_needs(self, request: Request, cast: str | None, *, strict: bool) -> None:
         """Graph docs, aad-advanced-queries, "Use of OData cast ...": both readings of two versions of that page."""
         if cast is None or request.options.consistent:
             return
         mode = self.directory.cast_is_advanced
+        if strict and mode != "never":
+            mode = "always"
         others = [name for name in request.options.given if name not in ("$count", "$skiptoken")]
         if mode == "always" or (mode == "with_parameters" and others):
             raise unsupported(
@@ -222,30 +247,61 @@ class Users:
 
         Graph docs, permissions-overview, "Limited information returned for inaccessible member objects".
         """
+        return [show() for _kind, show in self._holdings(request, user, transitive=transitive)]
+
+    def _holdings(self, request: Request, user: User, *, transitive: bool) -> list[Related]:
         directory = self.directory
-        result = [self.role(request, name) for name in directory.roles_of(user, transitive=transitive)]
-        result += [self.group(request, group) for group in directory.groups_of(user, transitive=transitive)]
-        return result
+        found: list[Related] = [
+            ("directoryRole", partial(self.role, request, name))
+            for name in directory.roles_of(user, transitive=transitive)
+        ]
+        found += [
+            ("group", partial(self.group, request, group)) for group in directory.groups_of(user, transitive=transitive)
+        ]
+        return found
 
     def role(self, request: Request, name: str) -> dict[str, Any]:
-        return self._reduced(request, "role.read", ROLE, "directoryRole", self.directory.role_properties(name))
+        return self.object(request, "directoryRole", self.directory.role_properties(name))
 
     def group(self, request: Request, group: Group) -> dict[str, Any]:
-        return self._reduced(request, "group.read", GROUP, "group", self.directory.group_properties(group))
+        return self.object(request, "group", self.directory.group_properties(group))
 
-    def _reduced(
-        self, request: Request, operation: str, names: tuple[str, ...], kind: str, values: dict[str, Any]
-    ) -> dict[str, Any]:
+    def object(self, request: Request, kind: str, values: dict[str, Any]) -> dict[str, Any]:
+        """An object of a relation: all of it, or what is left of it where the app may not read this kind."""
+        operation, names = KINDS[kind]
         readable = allowed(request.app.graph, operation)
         chosen = names
         if request.options.select:
-            known = {**lowered(GROUP), **lowered(ROLE), **USER_BY_LOWER}
-            wanted = selected(request.options.select, known, "directoryObject")
+            wanted = selected(request.options.select, ANY, "directoryObject")
             chosen = tuple(name for name in wanted if name in names)
-        result: dict[str, Any] = {"@odata.type": f"#microsoft.graph.{kind}"}
-        hidden = {"id": values["id"], "groupTypes": []}
-        result |= {name: values.get(name) if readable else hidden.get(name) for name in chosen}
-        return result
+        return {
+            "@odata.type": f"#microsoft.graph.{kind}",
+            **{name: values.get(name) if readable else self._hidden(name, values) for name in chosen},
+        }
+
+    def person(self, request: Request, user: User) -> dict[str, Any]:
+        """A user in a relation, likewise."""
+        names: tuple[str, ...] = DEFAULT
+        if request.options.select:
+            wanted = selected(request.options.select, ANY, "directoryObject")
+            names = tuple(name for name in wanted if name.lower() in USER_BY_LOWER)
+        held = request.app.graph
+        state = user.as_of(self.lag(request))
+        values = self.shown(state, names)
+        readable: frozenset[str] = frozenset({"id"})
+        if allowed(held, "user.read"):
+            self.may_read(request, names)
+            readable = frozenset(names)
+        elif allowed(held, "user.basic"):
+            readable = BASIC
+        hidden = {name: self._hidden(name, values) for name in names if name not in readable}
+        return {"@odata.type": "#microsoft.graph.user", **values, **hidden}
+
+    def _hidden(self, name: str, values: dict[str, Any]) -> Any:
+        """Seen of users: lists are empty, as if there were nothing; the docs say null."""
+        if name == "id":
+            return values["id"]
+        return [] if name in COLLECTIONS and self.directory.hidden_collections == "empty" else None
 
     def expand(self, request: Request, user: User, value: dict[str, Any]) -> None:
         """`$expand=memberOf` and the like; 20 at most (Graph docs, query-parameters)."""
@@ -259,14 +315,6 @@ class Users:
             select, request.options.select = request.options.select, ()
             value[proper] = self.holdings(request, user, transitive=proper[0] == "t")[:20]
             request.options.select = select
-
-    def devices(self, request: Request, key: str, rest: tuple[Segment, ...]) -> Answer:
-        """Nobody here has a device."""
-        request.require("user.devices")
-        if len(rest) > 1:
-            raise no_segment(rest[1].name)
-        self.found(request, key)
-        return request.page("directoryObjects", [], 100)
 
 
 def _search(users: list[User], text: str) -> list[User]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
+import time
 from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import quote, unquote, unquote_plus
@@ -68,6 +70,9 @@ class Options:
     orderby: str | None = None
     expand: tuple[str, ...] = ()
     offset: int = 0
+    # What the page token was issued for, and when.
+    bound: str = ""
+    issued: float = 0.0
     advanced: bool = False
     given: dict[str, str] = field(default_factory=dict)
 
@@ -76,35 +81,53 @@ class Options:
         """Are the two advanced query parameters there? (Graph docs, aad-advanced-queries)"""
         return self.advanced and self.count
 
-    def next_query(self, offset: int) -> str:
-        """The query of the next page."""
+    def binding(self, target: str) -> str:
+        """The query that a page token belongs to: only with it, it is good."""
+        others = sorted((name, value) for name, value in self.given.items() if name not in ("$skiptoken", "$skip"))
+        path = "/".join(part for part in unquote(target).lower().split("/") if part)
+        return hashlib.sha256(repr((path, others)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    def check_token(self, target: str, life: float) -> None:
+        """Refuse a page token of another query, or one too old (reports of Directory_ExpiredPageToken)."""
+        if self.bound and (self.bound != self.binding(target) or (life and time.time() > self.issued + life)):
+            raise expired()
+
+    def next_query(self, offset: int, target: str, *, skip: bool = False) -> str:
+        """The query of the next page; Outlook counts with `$skip` where others have a token."""
         pairs = [
             f"{name}={quote(value, safe=chr(36) + '(),:')}"
             for name, value in self.given.items()
-            if name != "$skiptoken"
+            if name not in ("$skiptoken", "$skip")
         ]
-        return "&".join([*pairs, f"$skiptoken={_token(offset)}"])
+        last = f"$skip={offset}" if skip else f"$skiptoken={_token(offset, self.binding(target))}"
+        return "&".join([*pairs, last])
 
 
-def _token(offset: int) -> str:
-    return "RFNwdAIAAQ" + base64.urlsafe_b64encode(f"page:{offset}".encode()).decode().rstrip("=")
+def expired() -> GraphError:
+    return GraphError(
+        400,
+        "Directory_ExpiredPageToken",
+        "The specified page token value has expired and can no longer be included in your request.",
+    )
 
 
-def _offset(token: str) -> int:
+def _token(offset: int, binding: str) -> str:
+    text = f"page:{offset}:{time.time():.3f}:{binding}"
+    return "RFNwdAIAAQ" + base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _page(token: str) -> tuple[int, float, str]:
     try:
         text = base64.urlsafe_b64decode(token.removeprefix("RFNwdAIAAQ") + "==").decode()
     except (binascii.Error, ValueError):
         text = ""
-    if not re.fullmatch(r"page:[0-9]{1,9}", text):
-        raise GraphError(
-            400,
-            "Directory_ExpiredPageToken",
-            "The specified page token value has expired and can no longer be included in your request.",
-        )
-    return int(text[5:])
+    match = re.fullmatch(r"page:([0-9]{1,9}):([0-9]{1,12}\.[0-9]{3}):([0-9a-f]{16})", text)
+    if match is None:
+        raise expired()
+    return int(match[1]), float(match[2]), match[3]
 
 
-def options(query: str, headers: dict[str, str], *, page_limit: int = 999) -> Options:
+def options(query: str, headers: dict[str, str], *, page_limit: int = 999, skips: bool = False) -> Options:
     """Read the query string; names without a dollar sign are somebody's own and ignored."""
     result = Options(advanced=headers.get("consistencylevel", "").strip().lower() == "eventual")
     if not query:
@@ -124,7 +147,11 @@ def options(query: str, headers: dict[str, str], *, page_limit: int = 999) -> Op
         result.given[name] = unquote_plus(value, errors="replace")
     given = result.given
     if "$skip" in given:
-        raise bad("'$skip' is not supported by the service.")
+        if not skips:
+            raise bad("'$skip' is not supported by the service.")
+        if not re.fullmatch(r"[0-9]{1,9}", given["$skip"]):
+            raise bad(f"Invalid value '{given['$skip']}' for $skip query option found.", "BadRequest")
+        result.offset = int(given["$skip"])
     result.select = _names(given.get("$select"))
     result.expand = _names(given.get("$expand"))
     result.filter = given.get("$filter")
@@ -143,7 +170,7 @@ def options(query: str, headers: dict[str, str], *, page_limit: int = 999) -> Op
                 f"Invalid page size specified: '{result.top}'. Must be between 1 and {page_limit} inclusive."
             )
     if "$skiptoken" in given:
-        result.offset = _offset(given["$skiptoken"])
+        result.offset, result.issued, result.bound = _page(given["$skiptoken"])
     return result
 
 

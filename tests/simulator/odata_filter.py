@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`$filter` on users: a small parser for what Graph supports on directory objects.
+"""`$filter` on users and groups: a small parser for what Graph supports on directory objects.
 
 Sources: Graph docs, filter-query-parameter (operators, lambda, escaping) and aad-advanced-queries (what needs
 `ConsistencyLevel: eventual` and `$count=true`); the limit of 15 clauses as reported from the field.
@@ -58,9 +58,38 @@ FILTERABLE: dict[str, tuple[str, frozenset[str]]] = {
     "userType": ("str", frozenset({"eq", "ne", "in"})),
     "deletedDateTime": ("time", frozenset({"eq", "ne", "ge", "le", "gt", "lt"})),
 }
-_BY_LOWER = {name.lower(): name for name in FILTERABLE}
-# Among those that may be compared with startsWith, these need the index store.
-_ADVANCED_STARTS = frozenset({"mobilePhone", "officeLocation", "employeeId"})
+_GROUP: dict[str, tuple[str, frozenset[str]]] = {
+    "createdDateTime": ("time", frozenset({"eq", "ne", "ge", "le", "in"})),
+    "description": ("str", _TEXT),
+    "displayName": ("str", _TEXT),
+    "groupTypes": ("list", frozenset({"any"})),
+    "id": ("guid", frozenset({"eq", "ne", "in"})),
+    "isAssignableToRole": ("bool", frozenset({"eq", "ne"})),
+    "mail": ("str", _TEXT),
+    "mailEnabled": ("bool", frozenset({"eq", "ne"})),
+    "mailNickname": ("str", _TEXT),
+    "securityEnabled": ("bool", frozenset({"eq", "ne", "in"})),
+}
+_KINDS = {"user": FILTERABLE, "group": _GROUP}
+# Of these, every comparison needs the index store (Graph docs, filter-directory-objects: "advanced" in every column).
+_ADVANCED = frozenset(
+    {
+        "companyName",
+        "employeeHireDate",
+        "employeeLeaveDateTime",
+        "employeeType",
+        "mobilePhone",
+        "officeLocation",
+        "onPremisesImmutableId",
+        "onPremisesSamAccountName",
+    }
+)
+# And of these, comparing with null (the same table, last column).
+_ADVANCED_NULL = frozenset(
+    {"city", "country", "department", "displayName", "givenName", "jobTitle", "mailNickname", "state", "surname"}
+)
+# Compared with startsWith, this one needs it too.
+_ADVANCED_STARTS = frozenset({"employeeId"})
 _INDEXED = frozenset({"id", "userPrincipalName", "mail", "mailNickname"})
 _EDM = {
     "bool": "Boolean",
@@ -96,8 +125,9 @@ class Filter:
 
     test: Test
     properties: frozenset[str] = frozenset()
-    # Operators that need the advanced query parameters.
+    # Operators that need the advanced query parameters, and properties that do with any operator.
     advanced: tuple[str, ...] = ()
+    advanced_properties: tuple[str, ...] = ()
     # (property, value) pairs of which a match must have one, where that is known; saves looking at everybody.
     candidates: tuple[tuple[str, str], ...] | None = None
 
@@ -115,15 +145,22 @@ class _Literal:
     value: Any
 
 
+def invalid_for(name: str, kind: str) -> GraphError:
+    """As reported of employeeType without the advanced parameters (microsoft-graph-docs issue 12591)."""
+    return unsupported(
+        f"Unsupported or invalid query filter clause specified for property '{name}' of resource '{kind.capitalize()}'."
+    )
+
+
 def clause_error(text: str) -> GraphError:
     return bad(f"Invalid filter clause: {text}", "BadRequest")
 
 
 @lru_cache(maxsize=2048)
-def parse(text: str) -> Filter:
+def parse(text: str, kind: str = "user") -> Filter:
     """The filter, or the error Graph would answer with."""
     try:
-        return _Parser(text).filter()
+        return _Parser(text, kind).filter()
     except RecursionError:
         raise clause_error("the recursion limit has been exceeded.") from None
 
@@ -131,13 +168,17 @@ def parse(text: str) -> Filter:
 @dataclass
 class _Parser:
     text: str
+    kind: str = "user"
     position: int = 0
     tokens: list[tuple[str, str, int]] = field(default_factory=list)
     properties: set[str] = field(default_factory=set)
     advanced: list[str] = field(default_factory=list)
+    advanced_properties: list[str] = field(default_factory=list)
     depth: int = 0
 
     def __post_init__(self) -> None:
+        self.known = _KINDS[self.kind]
+        self.by_lower = {name.lower(): name for name in self.known}
         position, text = 0, self.text.rstrip()
         while position < len(text):
             match = _TOKEN.match(text, position)
@@ -181,7 +222,13 @@ class _Parser:
             self.take()
             raise self.fail()
         self.limit(node)
-        return Filter(node.test, frozenset(self.properties), tuple(self.advanced), node.candidates)
+        return Filter(
+            node.test,
+            frozenset(self.properties),
+            tuple(self.advanced),
+            tuple(self.advanced_properties),
+            node.candidates if self.kind == "user" else None,
+        )
 
     def limit(self, node: _Node) -> None:
         if node.clauses > MAX_CLAUSES:
@@ -259,22 +306,20 @@ class _Parser:
             if name != variable:
                 raise clause_error(f"Could not find a property named '{name}' on type 'Edm.String'.")
             return "", "str"
-        proper = _BY_LOWER.get(name.lower())
+        proper = self.by_lower.get(name.lower())
         if proper is None:
-            from .graph_properties import USER_BY_LOWER
+            from .graph_properties import GROUP, USER_BY_LOWER, lowered
 
-            if name.lower() in USER_BY_LOWER:
-                raise unsupported(
-                    f"Unsupported or invalid query filter clause specified for property '{USER_BY_LOWER[name.lower()]}' of "
-                    "resource 'User'."
-                )
-            raise clause_error(f"Could not find a property named '{name}' on type 'microsoft.graph.user'.")
-        kind, operators = FILTERABLE[proper]
+            there = USER_BY_LOWER if self.kind == "user" else lowered(GROUP)
+            if name.lower() in there:
+                raise invalid_for(there[name.lower()], self.kind)
+            raise clause_error(f"Could not find a property named '{name}' on type 'microsoft.graph.{self.kind}'.")
+        kind, operators = self.known[proper]
         if operator not in operators:
-            raise unsupported(
-                f"Unsupported or invalid query filter clause specified for property '{proper}' of resource 'User'."
-            )
+            raise invalid_for(proper, self.kind)
         self.properties.add(proper)
+        if self.kind == "user" and proper in _ADVANCED:
+            self.advanced_properties.append(proper)
         return proper, kind
 
     def literal(self) -> _Literal:
@@ -332,6 +377,8 @@ class _Parser:
         wanted = self.fitting(kind, literal, operator)
         if operator == "ne":
             self.advanced.append("ne")
+        if wanted is None and proper in _ADVANCED_NULL:
+            self.advanced.append(f"{operator} null")
         get = _getter(proper, kind)
         if wanted is None and operator not in ("eq", "ne"):
             raise unsupported("Unsupported Query.")
@@ -406,9 +453,9 @@ class _Parser:
 
     def counted(self, name: str) -> _Node:
         """`assignedLicenses/$count ne 0`"""
-        proper = _BY_LOWER.get(name.lower())
-        if proper is None or FILTERABLE[proper][0] != "list":
-            raise clause_error(f"Could not find a collection named '{name}' on type 'microsoft.graph.user'.")
+        proper = self.by_lower.get(name.lower())
+        if proper is None or self.known[proper][0] != "list":
+            raise clause_error(f"Could not find a collection named '{name}' on type 'microsoft.graph.{self.kind}'.")
         self.properties.add(proper)
         self.advanced.append("$count")
         operator = self.word("eq", "ne", "ge", "le", "gt", "lt")

@@ -348,7 +348,12 @@ class _Settlers:
         delegated.send_on_behalf = ["olga"]
         self.add("phone", "phil.phone", "Phil Phone").residual.phones = [
             {"FriendlyName": "Phil's iPhone"},
-            {"DeviceAccessState": "Blocked", "DeviceType": "Android", "DeviceModel": "Pixel 8", "DeviceOS": "Android 14"},
+            {
+                "DeviceAccessState": "Blocked",
+                "DeviceType": "Android",
+                "DeviceModel": "Pixel 8",
+                "DeviceOS": "Android 14",
+            },
             {"ClientType": "Outlook", "DeviceType": "Outlook", "DeviceModel": "Outlook for iOS and Android"},
         ]
         self.add("passkey", "paula.passkey", "Paula Passkey").residual.methods = [

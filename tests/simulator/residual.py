@@ -22,6 +22,8 @@ Facts = dict[str, Any]
 
 PASSWORD_METHOD = "28c10230-6103-485e-b985-444c60001490"  # noqa: S105 (the same id in every tenant)
 _SINCE = "2024-01-15T08:00:00Z"
+# Fields that are lists of names; the others are lists of facts.
+_NAMES = ("owned_groups", "owned_service_principals", "send_on_behalf")
 
 
 @dataclass(slots=True)
@@ -41,18 +43,21 @@ class Residual:
     phones: list[Facts] = field(default_factory=list)
     # ForwardingSmtpAddress, ForwardingAddress, DeliverToMailboxAndForward of Get-Mailbox.
     forwarding: Facts = field(default_factory=dict)
-    # {"user": ..., "rights": "FullAccess", "deny": False, "inherited": False}
+    # Who may open the mailbox: `user`, and where it is not the usual: `rights`, `deny`, `inherited`.
     full_access: list[Facts] = field(default_factory=list)
-    # {"trustee": ..., "deny": False}
+    # Who may send as its owner: `trustee`, and perhaps `deny`.
     send_as: list[Facts] = field(default_factory=list)
     send_on_behalf: list[str] = field(default_factory=list)
 
     def change(self, values: dict[str, Any]) -> None:
         """Replace whole fields by name."""
-        known = {f.name: type(getattr(self, f.name)) for f in fields(self)}
+        known = [f.name for f in fields(self)]
         for name, value in values.items():
-            if name not in known or not isinstance(value, known[name]):
-                raise LookupError(f"residual access has no {name} of this type; it has {', '.join(sorted(known))}")
+            if name not in known or not isinstance(value, type(getattr(self, name))):
+                raise LookupError(f"residual access has no {name} of this type; it has {', '.join(known)}")
+            kind = str if name in _NAMES else dict
+            if not all(isinstance(item, kind) for item in (value if isinstance(value, list) else ())):
+                raise LookupError(f"each of {name} is a {kind.__name__}")
             setattr(self, name, copy.deepcopy(value))
 
     def as_dict(self) -> dict[str, Any]:
@@ -66,7 +71,9 @@ def _id(user: User, kind: str, number: int) -> str:
 def sid(text: str) -> str:
     """A security identifier that follows from a text."""
     number = uuid.uuid5(NAMESPACE, f"sid {text}").int
-    return f"S-1-5-21-{number % 10**10}-{number // 10**10 % 10**10}-{number // 10**20 % 10**10}-{number // 10**30 % 10**7}"
+    return (
+        f"S-1-5-21-{number % 10**10}-{number // 10**10 % 10**10}-{number // 10**20 % 10**10}-{number // 10**30 % 10**7}"
+    )
 
 
 # Graph -------------------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -26,7 +26,7 @@ import uvicorn
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from .apps import App, registered
+from .apps import MANAGE_AS_APP, App, registered
 from .certificates import REAL_NAMES, Authority
 from .control import Control
 from .directory import Directory
@@ -77,27 +77,37 @@ class Tenant:
         journal: Path | None = None,
         ports: dict[str, int] | None = None,
         domain: str = "contoso.com",
+        latency: float = 0.0,
+        host: Tenant | None = None,
     ) -> None:
+        """`latency`: seconds added to every answer, of which any number may be on its way at once.
+
+        `host`: the tenant whose listeners serve this one too; see `neighbour`.
+        """
         self._own_folder = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="m365-simulator-"))
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.authority = Authority()
-        self.ca_path = self.folder / "ca.pem"
-        self.directory = Directory(registered(ISSUER), str(uuid.uuid4()), domain)
+        self._host = host
+        self.authority: Authority = host.authority if host else Authority()
+        self.ca_path: Path = host.ca_path if host else self.folder / "ca.pem"
+        self.directory = Directory(registered(ISSUER), str(uuid.uuid4()), domain, numbered=host is not None)
         self.journal = Journal(journal)
         self.faults = Faults()
-        self.tokens = Tokens(self.directory)
+        self.tokens: Tokens = Tokens(self.directory, host.tokens if host else None)
+        self._latency = latency
         # Seconds added to every answer.
-        self.delay = 0.0
+        self.delay = latency
         # Tracebacks of our own mistakes; a test may assert that there are none.
-        self.crashes: list[str] = []
-        self.entra = Entra(self.directory, self.tokens)
+        self.crashes: list[str] = host.crashes if host else []
+        self.entra: Entra = Entra(self.directory, self.tokens, host.entra.issuer_key if host else None)
         self.graph = Graph(self.directory, self.tokens, lambda call: self.serve("graph", call))
         self.exchange = Exchange(self.directory, self.tokens, lambda call: self.serve("exchange", call))
         self._services: dict[str, Service] = {"entra": self.entra, "graph": self.graph, "exchange": self.exchange}
         self._control = Control(self)
         self._wanted_ports = ports or {}
-        self.ports: dict[str, int] = {}
+        self.ports: dict[str, int] = host.ports if host else {}
+        # By tenant id: those behind the same listeners.
+        self.neighbours: dict[str, Tenant] = {}
         self._servers: list[uvicorn.Server] = []
         self._thread: threading.Thread | None = None
 
@@ -140,6 +150,57 @@ class Tenant:
             "SSL_CERT_FILE": str(self.ca_path),
         }
 
+    def add_app(
+        self,
+        name: str,
+        *,
+        graph: Iterable[str] = (),
+        exchange: Iterable[str] | bool = (),
+        roles: Iterable[str] = (),
+        exchange_roles: Iterable[str] = (),
+    ) -> App:
+        """Register an application with exactly these permissions and roles; `exchange=True` is Exchange.ManageAsApp."""
+        granted = ({MANAGE_AS_APP} if exchange else set()) if isinstance(exchange, bool) else exchange
+        app = App(name, frozenset(graph), frozenset(granted), frozenset(roles), frozenset(exchange_roles))
+        known = self.directory.apps.get(name)
+        if known is not None:
+            app.client_id, app.client_secret = known.client_id, known.client_secret
+        self.directory.apps[name] = app
+        return app
+
+    # Neighbours --------------------------------------------------------------------------------------------------
+
+    def neighbour(self, domain: str, *, same_credentials: bool = False) -> Tenant:
+        """One more tenant behind the same listeners, with people, apps, journal, faults and switches of its own.
+
+        Entra knows it by the path; Graph and Exchange, as Microsoft does, by the token. `same_credentials`: its apps are
+        those of this tenant, consented to there as well, as those of a service provider are.
+        """
+        if self.of(domain) is not None:
+            raise ValueError(f"there is a tenant {domain} already")
+        other = Tenant(folder=self.folder / "tenants" / domain, domain=domain, latency=self._latency, host=self)
+        for name, app in other.directory.apps.items():
+            if same_credentials:
+                own = self.directory.apps[name]
+                app.client_id, app.client_secret, app.certificate = own.client_id, own.client_secret, own.certificate
+        self.neighbours[other.tenant_id] = other
+        return other
+
+    @property
+    def all_tenants(self) -> list[Tenant]:
+        return [self, *self.neighbours.values()]
+
+    def of(self, name: str) -> Tenant | None:
+        """The tenant of this id or domain."""
+        return next((tenant for tenant in self.all_tenants if tenant.directory.is_tenant(name)), None)
+
+    def _meant(self, name: str, call: Call) -> Tenant:
+        """Whose request it is; nobody's is ours, and refused as such."""
+        if name == "entra":
+            return self.of(call.target.strip("/").partition("/")[0]) or self
+        token = call.headers.get("authorization", "").partition(" ")[2].strip()
+        return next((tenant for tenant in self.neighbours.values() if token in tenant.tokens.issued), self)
+
     @property
     def environment(self) -> dict[str, str]:
         return self.environment_of("offboarding")
@@ -159,13 +220,17 @@ class Tenant:
         return self.app(name).write_certificate(self.folder / "certificates")
 
     def reset(self) -> None:
-        """Fresh people, default switches, no faults, an empty journal. Apps, tokens and collected secrets stay."""
+        """Fresh people, default switches, no faults, an empty journal. Apps, tokens and collected secrets stay.
+
+        Only this tenant; neighbours are reset by themselves.
+        """
         self.faults.clear()
-        self.delay = 0.0
+        self.delay = self._latency
         self.directory.reset()
         for app in registered(ISSUER).values():
             own = self.directory.apps[app.name]
             own.graph, own.exchange, own.roles = app.graph, app.exchange, app.roles
+            own.exchange_roles = app.exchange_roles
             own.secret_expired, own.enabled = app.secret_expired, app.enabled
         self.journal.clear()
 
@@ -215,8 +280,9 @@ class Tenant:
         if name == "entra" and call.target.startswith("/_tenant/"):
             answer = await self._control.answer(call)
         else:
-            answer = self.serve(name, call)
-            answer.delay += self.delay
+            tenant = self._meant(name, call) if self.neighbours else self
+            answer = tenant.serve(name, call)
+            answer.delay += tenant.delay
         await self._send(answer, scope, receive, send)
 
     async def _send(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
@@ -253,7 +319,8 @@ class Tenant:
         chain = self.folder / "server.pem"
         self.authority.write_chain(chain)
         sockets = {name: _listen(self._wanted_ports.get(name, 0)) for name in NAMES}
-        self.ports = {name: sock.getsockname()[1] for name, sock in sockets.items()}
+        # In place: neighbours look at the same.
+        self.ports.update({name: sock.getsockname()[1] for name, sock in sockets.items()})
         for name in ("graph", "exchange"):
             for host in ("127.0.0.1", "localhost"):
                 self.tokens.bases[f"https://{host}:{self.ports[name]}"] = name
@@ -319,6 +386,9 @@ class Tenant:
         )
 
     def stop(self) -> None:
+        for other in self.neighbours.values():
+            other.journal.end()
+            other._forget_environment()
         for server in self._servers:
             server.should_exit = server.force_exit = True
         if self._thread is not None:

@@ -13,6 +13,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
 from . import jwt
 from .apps import App
 from .certificates import base64url, new_key
@@ -44,12 +46,13 @@ class TokenProblem(Exception):
 class Tokens:
     """All access tokens ever issued; only these are good."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, host: Tokens | None = None) -> None:
+        """`host`: of the tenant behind whose listeners this one is; Microsoft signs for all with the same key."""
         self.directory = directory
-        self.key = new_key()
+        self.key: RSAPrivateKey = host.key if host else new_key()
         self.issued: dict[str, Grant] = {}
         # Base address of each resource here -> its name; filled in when the listeners know their ports.
-        self.bases: dict[str, str] = {}
+        self.bases: dict[str, str] = host.bases if host else {}
 
     def resource_of(self, audience: str) -> str | None:
         """Which resource an audience names: by address (with or without slash) or by application id."""

@@ -97,6 +97,42 @@ def test_a_life(tmp_path, number):
     assert len(journal.read_text(encoding="utf-8").splitlines()) == 2
 
 
+def test_many_tenants_that_take_their_time(tmp_path):
+    process = start("--directory", str(tmp_path), "--tenants=3", "--latency-ms=200", "--crowd=2")
+    try:
+        wait_for(tmp_path / "environment.json")
+        others = sorted(tmp_path.glob("tenants/*/environment.json"))
+        assert [path.parent.name for path in others] == ["tenant002.example", "tenant003.example"]
+        environments = [
+            json.loads(path.read_text(encoding="utf-8")) for path in [tmp_path / "environment.json", *others]
+        ]
+        assert len({environment["AZURE_TENANT_ID"] for environment in environments}) == 3
+        assert len({environment["M365_GRAPH_URL"] for environment in environments}) == 1
+        with requests.Session() as http:
+            http.trust_env = False
+            http.verify = environments[0]["REQUESTS_CA_BUNDLE"]
+            for place, environment in enumerate(environments):
+                form = {
+                    "grant_type": "client_credentials",
+                    "client_id": environment["AZURE_CLIENT_ID"],
+                    "client_secret": environment["AZURE_CLIENT_SECRET"],
+                    "scope": f"{environment['M365_GRAPH_URL']}/.default",
+                }
+                url = f"{environment['M365_AUTHORITY_URL']}/{environment['AZURE_TENANT_ID']}/oauth2/v2.0/token"
+                token = http.post(url, data=form).json()["access_token"]
+                domain = "contoso.com" if place == 0 else f"tenant{place + 1:03d}.example"
+                started = time.monotonic()
+                answer = http.get(
+                    f"{environment['M365_GRAPH_URL']}/v1.0/users/user00001@{domain}",
+                    headers={"Authorization": f"Bearer {token}"},
+                )
+                assert answer.status_code == 200
+                assert time.monotonic() - started >= 0.2
+    finally:
+        end(process)
+    assert list(tmp_path.glob("**/environment.*")) == []
+
+
 def test_its_own_folder_goes_with_it():
     process = start("--app", "auditor")
     lines = []

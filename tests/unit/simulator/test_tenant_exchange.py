@@ -133,6 +133,7 @@ def test_shutting_every_door(client, tenant):
 
 
 def test_opening_again(client, tenant):
+    tenant.directory.null_parameters = "accepted"
     assert client.cmdlet(
         SET, Identity=client.id("offboarded"), OWAEnabled=True, SmtpClientAuthenticationDisabled=None
     ).ok

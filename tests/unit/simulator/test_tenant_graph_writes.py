@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 
 import pytest
 
@@ -324,4 +325,7 @@ def test_creating_and_deleting(client, tenant):
         client.graph("POST", f"/directory/deletedItems/{identifier}/restore").json()["userPrincipalName"]
         == "new@contoso.com"
     )
+    # Replication takes its time (Graph docs, errors).
+    assert client.get("/users/new@contoso.com").status_code == 404
+    time.sleep(tenant.directory.restore_lag)
     assert client.get("/users/new@contoso.com").status_code == 200

@@ -22,6 +22,8 @@ PIECES = (
     "roleManagement", "roleAssignments", "directoryObjects", "getByIds", "authentication", "methods", "organization",
     "servicePrincipals", "registeredDevices", "adminapi", "InvokeCommand", "EXOModuleFile", "oauth2", "v2.0", "token",
     ".well-known", "openid-configuration", "common", "discovery", "instance", "..", ".", "%", "%zz", "%00", "%ff",
+    "transitiveMembers", "members", "microsoft.graph.device", "ownedObjects", "oauth2PermissionGrants", "mailFolders",
+    "mailFolders('inbox')", "inbox", "messageRules",
     "%2f", "%F0%9F%98%80", "'", "''", "(", ")", "()", "a" * 300, "accountEnabled", "[", "]", "{", "}", "|", "^", "~",
 )  # fmt: skip
 WORDS = (
@@ -60,6 +62,12 @@ BODIES = (
     {"CmdletInput": {"CmdletName": "Set-CASMailbox", "Parameters": {"Identity": "x", "": None}}},
     {"CmdletInput": {"CmdletName": "Set-CASMailbox", "Parameters": {"Identity": {}, "OWAEnabled": {}}}},
     {"CmdletInput": {"CmdletName": {}, "Parameters": {}}},
+    {"CmdletInput": {"CmdletName": "Get-Mailbox", "Parameters": {"RecipientTypeDetails": [{}]}}},
+    {"CmdletInput": {"CmdletName": "get-mailboxpermission", "Parameters": {"Identity": "x", "User": []}}},
+    {"CmdletInput": {"CmdletName": "Get-MobileDevice", "Parameters": {"Mailbox": None, "Identity": "\u0000"}}},
+    {"CmdletInput": {"CmdletName": "Get-RecipientPermission", "Parameters": {"AccessRights": [[]]}}},
+    {"CmdletInput": {"CmdletName": "Get-AcceptedDomain", "Parameters": {"Identity": {}}}},
+    {"autoReconcileProxyConflict": [], "newUserPrincipalName": {}},
 )  # fmt: skip
 TYPES = (
     "application/json",
@@ -76,6 +84,8 @@ def target(chance: random.Random, name: str, tenant, client) -> str:
     pieces = [chance.choice([*PIECES, *ids]) for _ignored in range(chance.randint(0, 5))]
     if name == "graph" and chance.random() < 0.8:
         pieces = ["v1.0", chance.choice(PIECES[2:20]), *pieces]
+    if name == "graph" and chance.random() < 0.2:
+        pieces = ["v1.0", "users", client.id("residual"), *pieces[-2:]]
     if name == "exchange" and chance.random() < 0.8:
         pieces = [
             "adminapi",
@@ -107,6 +117,8 @@ def test_well_formed_junk(as_app):
         "Directory.ReadWrite.All",
         "Application.Read.All",
         "User.ReadWrite.All",
+        "MailboxSettings.Read",
+        "UserAuthenticationMethod.Read.All",
     }
     bearer = {"graph": client.token(tenant.graph_url), "exchange": client.token(tenant.exchange_url), "entra": "x"}
     seen = set()

@@ -108,6 +108,34 @@ def test_collections(as_app, schemas):
         assert entity_problems(schemas, item, item["@odata.type"].removeprefix("#"), "item") == []
 
 
+def test_residual_access(as_app, schemas):
+    client = as_app("auditor-residual")
+    for key, path in (
+        ("devices", "registeredDevices"),
+        ("residual", "registeredDevices"),
+        ("appowner", "ownedObjects"),
+    ):
+        for item in client.get(f"/users/{client.id(key)}/{path}").json()["value"]:
+            kind = item["@odata.type"].removeprefix("#")
+            if kind in schemas:
+                assert entity_problems(schemas, item, kind, key) == []
+    for item in client.get("/groups").json()["value"]:
+        assert entity_problems(schemas, item, "microsoft.graph.group", "group") == []
+    for permissions in (None, {"GroupMember.Read.All"}):
+        client.tenant.app("auditor-residual").graph = permissions or client.tenant.app("auditor-residual").graph
+        group = client.tenant.directory.group("leavers")
+        for item in client.get(f"/groups/{group.id}/transitiveMembers").json()["value"]:
+            kind = item["@odata.type"].removeprefix("#")
+            if kind in schemas:
+                assert entity_problems(schemas, item, kind, kind) == []
+
+
+def test_a_restored_user(as_app, schemas):
+    client = as_app("restorer")
+    body = client.graph("POST", f"/directory/deletedItems/{client.id('deleted')}/restore").json()
+    assert entity_problems(schemas, body, "microsoft.graph.user", "restored") == []
+
+
 def test_errors(client, schemas):
     for answer in (
         client.get("/users/nobody"),

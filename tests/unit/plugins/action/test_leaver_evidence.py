@@ -17,7 +17,7 @@ from ansible.playbook.task import Task
 from ansible_collections.m365.offboarding.plugins.action.leaver_evidence import ActionModule
 from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import tenant_entry
 
-EMPTY = tenant_entry({}, leavers=[], steps=["signin"])
+EMPTY = tenant_entry({}, steps=["signin"])
 
 
 def act(check_mode=False, **arguments):
@@ -32,6 +32,7 @@ def act(check_mode=False, **arguments):
         **arguments,
     }
     action = ActionModule(task, mock.MagicMock(), mock.MagicMock(), DataLoader(), mock.MagicMock(), None)
+    action._load_name = task.action
     return action.run(task_vars={"ansible_version": {"full": "2.19.1"}})
 
 
@@ -46,7 +47,7 @@ def test_hosts_that_name_the_same_path_share_a_file(tmp_path, check_mode):
     result = act(check_mode, hosts={"a": host(both), "b": host(both, own)}, job={"id": "7"})
 
     assert list(json.loads(both.read_text())["hosts"]) == ["a", "b"]
-    assert json.loads(own.read_text())["hosts"] == {"b": EMPTY}
+    assert json.loads(own.read_text())["hosts"] == {"b": {**EMPTY, "leavers": []}}
     assert json.loads(own.read_text())["run"]["job_id"] == "7"
     assert json.loads(own.read_text())["check_mode"] is check_mode
     assert result["changed"] is False

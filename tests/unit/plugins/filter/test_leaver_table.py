@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import pytest
+from ansible.errors import AnsibleFilterError
 
 from ansible_collections.m365.offboarding.plugins.filter.leaver_table import FilterModule
-from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import results
+from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import changes, results
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
     STEPS,
@@ -20,6 +21,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import 
     read_record,
     unknown_record,
 )
+from tools import sample_evidence
 
 table = FilterModule().filters()["leaver_table"]
 WIDTH = 92
@@ -149,3 +151,131 @@ def test_of_more_than_twenty_leavers_only_those_who_are_not_contained_are_shown(
 
 def test_the_table_of_nobody_is_one_line():
     assert table([]) == ["0 of 0 leavers are contained"]
+
+
+# --- since an earlier evidence file ---
+
+SYNCED = "Synced from Active Directory: disable it in Active Directory too, otherwise the next sync may undo this."
+MOMENT = sample_evidence.file({})["written_at"]
+
+
+def compared(now, then, **more):
+    earlier = sample_evidence.file({"localhost": sample_evidence.host(results(then, steps=STEPS))})
+    lines = table(changes(results(now, steps=STEPS), earlier), earlier, **more)
+    assert max(map(len, lines)) <= WIDTH
+    return lines
+
+
+def test_who_is_newly_open_comes_first_with_the_door_and_since_when():
+    now = [read_record("ann"), read_record("bob"), read_record("cid", doors={**doors("shut"), "owa": "open"})]
+    then = [read_record("ann"), read_record("bob"), read_record("cid", state="shut")]
+
+    lines = compared(now, then)
+
+    assert lines[:3] == [
+        "0 of 3 leavers are contained",
+        f"newly open since {MOMENT}: cid@contoso.com: owa",
+        "  Contained then.",
+    ]
+    assert [line.split("@")[0] for line in lines[3:] if "@" in line] == ["cid", "ann", "bob"]
+
+
+def test_why_somebody_is_newly_open_is_told_where_a_note_says_so_and_once():
+    notes = {"password": SYNCED, "signin": SYNCED, "sessions": "Outlook on the web may linger."}
+    then = read_record("jane.doe", state="shut", notes=notes)
+
+    lines = compared([read_record("jane.doe", notes=notes)], [then])
+
+    text = " ".join(line.strip() for line in lines)
+    assert f"Contained then. {SYNCED}" in text
+    assert text.count("Synced") == 1
+    assert "linger" not in text
+
+
+def test_who_was_not_contained_then_is_not_said_to_have_been():
+    then = read_record("jane.doe", doors={**doors("shut"), "owa": "open"})
+
+    lines = compared([read_record("jane.doe", doors={**doors("shut"), "owa": "open", "pop": "open"})], [then])
+
+    assert lines[1] == f"newly open since {MOMENT}: jane.doe@contoso.com: pop"
+    assert "Contained then" not in " ".join(lines)
+
+
+def test_that_nothing_is_newly_open_is_told():
+    assert compared([read_record("jane.doe")], [read_record("jane.doe")])[1] == f"newly open since {MOMENT}: nothing"
+
+
+@pytest.mark.parametrize("earlier", [None, ""])
+def test_without_an_earlier_file_nothing_is_said_of_it(earlier):
+    assert "newly" not in " ".join(table(results([read_record("jane.doe")], steps=STEPS), earlier))
+
+
+def test_what_is_no_evidence_is_refused():
+    with pytest.raises(AnsibleFilterError, match="leaver_table: the earlier file is no evidence"):
+        table([], {"format": "something"})
+
+
+def test_all_doors_of_a_long_name_newly_open_stay_within_the_width():
+    compared([read_record(LONG)], [read_record(LONG, state="shut")])
+
+
+# --- residual access ---
+
+
+def topic(state, *texts, permission="X.Read", error=None):
+    return {
+        "state": state,
+        "found": [{"text": text} for text in texts],
+        "note": None,
+        "permission": permission,
+        "error": error,
+    }
+
+
+def test_residual_access_is_told_by_topic_and_what_is_not_there_is_not():
+    residual = {
+        "forwarding": topic("found", "Forwards to x@gmail.example", "A rule\nforwards"),
+        "devices": topic("none"),
+        "phones": topic("found", "An iPhone " * 12),
+    }
+
+    lines = shown(read_record("jane.doe", state="shut", residual=residual))
+
+    assert lines[6] == "  + forwarding  Forwards to x@gmail.example; A rule forwards"
+    assert lines[7].startswith("  + phones  An iPhone")
+    assert "devices" not in " ".join(lines)
+
+
+def test_topics_that_were_not_looked_at_are_told_once_with_the_permission():
+    gap = topic("not_looked_at", permission="Device.Read.All")
+    people = [
+        read_record("ann", residual={"devices": gap, "phones": topic("none")}),
+        read_record("bob", residual={"devices": gap, "phones": topic("not_looked_at", permission="Exchange")}),
+        read_record("cid"),
+    ]
+
+    lines = shown(*people)
+
+    text = " ".join(line.strip() for line in lines)
+    assert text.endswith(
+        "residual access not wholly looked at: devices (needs Device.Read.All), phones of 1 (needs Exchange)"
+    )
+
+
+def test_a_topic_in_which_something_was_found_may_have_been_looked_at_in_part():
+    error = problem("forbidden", "No.")
+    residual = {"forwarding": topic("found", "Forwards.", permission="MailboxSettings.Read", error=error)}
+
+    lines = shown(read_record("jane.doe", residual=residual))
+
+    assert lines[-1] == "residual access not wholly looked at: forwarding (needs MailboxSettings.Read)"
+
+
+def test_of_many_leavers_who_is_contained_and_has_residual_access_is_shown_without_the_doors():
+    forwards = {"forwarding": topic("found", "Forwards.")}
+    people = [*crowd(19, 1), read_record("jane.doe", state="shut", residual=forwards)]
+
+    lines = shown(*people)
+
+    assert [line.split("@")[0] for line in lines if "@" in line] == ["open0", "jane.doe"]
+    assert lines[-2:] == ["jane.doe@contoso.com  contained", "  + forwarding  Forwards."]

@@ -9,7 +9,7 @@ from ansible_collections.m365.offboarding.plugins.filter.tenant_evidence import 
 
 
 def test_the_entry_of_a_tenant():
-    entry = FilterModule().filters()["tenant_evidence"]({"users": []}, leavers=[], steps=["signin"])
+    entry = FilterModule().filters()["tenant_evidence"]({"users": []}, steps=["signin"])
 
     assert entry == {
         "tenant_id": None,
@@ -17,5 +17,4 @@ def test_the_entry_of_a_tenant():
         "object_id": None,
         "steps": ["signin"],
         "error": None,
-        "leavers": [],
     }

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from .entra import TENANT_ID
@@ -92,6 +93,46 @@ def roles(user: Person, *names: str, ids_only: bool = False) -> Turn:
     path = f"/v1.0/users/{user['id']}/transitiveMemberOf/microsoft.graph.directoryRole"
     query = {"$count": "true", "$select": "id,displayName"}
     return Turn("GET", GRAPH, path, query, headers=_ADVANCED, reply=Reply(json={"value": held}))
+
+
+# --- Graph: searching ---
+
+
+def search(condition: str, *users: Person, advanced: bool = True, select: str = USER_PROPERTIES) -> Turn:
+    """Ask for the users who meet a condition; the only page."""
+    query = {"$filter": condition, "$select": select, **({"$count": "true"} if advanced else {})}
+    headers = _ADVANCED if advanced else {}
+    return Turn("GET", GRAPH, "/v1.0/users", query, headers=headers, reply=Reply(json={"value": list(users)}))
+
+
+def find_group(name: str, *groups: dict[str, Any]) -> Turn:
+    quoted = name.replace("'", "''")
+    query = {"$filter": f"displayName eq '{quoted}' or mail eq '{quoted}'", "$select": "id,displayName,visibility"}
+    return Turn("GET", GRAPH, "/v1.0/groups", query, reply=Reply(json={"value": list(groups)}))
+
+
+def read_group(identity: str, group: dict[str, Any] | None = None) -> Turn:
+    query = {"$select": "id,displayName,visibility"}
+    reply = Reply(json=group) if group else not_found(identity)
+    return Turn("GET", GRAPH, f"/v1.0/groups/{identity}", query, reply=reply)
+
+
+def members(group: dict[str, Any], *users: dict[str, Any], select: str = USER_PROPERTIES) -> Turn:
+    path = f"/v1.0/groups/{group['id']}/transitiveMembers/microsoft.graph.user"
+    query = {"$count": "true", "$select": select}
+    return Turn("GET", GRAPH, path, query, headers=_ADVANCED, reply=Reply(json={"value": list(users)}))
+
+
+def pages(turn: Turn, *parts: list[dict[str, Any]]) -> list[Turn]:
+    """Return the calls for a list that comes in these pages, each a link away from the one before."""
+    turns = []
+    for number, part in enumerate(parts):
+        query = {"$skiptoken": f"page{number}"} if number else turn.query
+        body: dict[str, Any] = {"value": part}
+        if number + 1 < len(parts):
+            body["@odata.nextLink"] = f"https://{GRAPH}{turn.path}?$skiptoken=page{number + 1}"
+        turns.append(dataclasses.replace(turn, query=query, reply=Reply(json=body)))
+    return turns
 
 
 def administrators(*holders: Person, enabled: bool = True) -> Turn:

@@ -18,8 +18,14 @@ from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
     OffboardingError,
     OptionError,
 )
-from ansible_collections.m365.offboarding.plugins.module_utils._exchange import Exchange, Mailbox, _mailbox
-from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph, User, listed
+from ansible_collections.m365.offboarding.plugins.module_utils._exchange import (
+    Exchange,
+    Mailbox,
+    _all_rows,
+    _mailbox,
+    _own_row,
+)
+from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph, User, _List, listed
 from ansible_collections.m365.offboarding.plugins.module_utils._http import (
     Answer,
     Call,
@@ -28,7 +34,10 @@ from ansible_collections.m365.offboarding.plugins.module_utils._http import (
     retryable,
     told_wait,
 )
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import parse_users
+from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Asked, Leaver, names_nobody, parse_users
+from ansible_collections.m365.offboarding.plugins.module_utils._residual import TOPICS, Scene, _tell
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab import residual
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import NOW
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES, mailbox, person
 
 JANE = person("jane.doe")
@@ -130,6 +139,117 @@ def test_mailboxes_of_exchange(body):
     assert isinstance(found, Mailbox | OffboardingError)
     if isinstance(found, Mailbox):
         assert all(value in (True, False, None) for value in found.switches.values())
+
+
+ROOT = "https://graph.microsoft.com/v1.0"
+links = anything | st.sampled_from([f"{ROOT}/users?x", f"{ROOT.upper()}/x", ROOT, "https://graph.microsoft.com/v1.01/"])
+
+
+@LIMITS
+@given(st.lists(anything | st.fixed_dictionaries({"value": anything}, optional={"@odata.nextLink": links}), max_size=5))
+@example([{"value": [], "@odata.nextLink": f"{ROOT}/users?x"}, {"value": [{}], "@odata.nextLink": f"{ROOT}/users?x"}])
+def test_pages_of_graph(bodies):
+    reading = _List(Call("GET", "/users", headers={"ConsistencyLevel": "eventual"}))
+    for body in bodies:
+        if reading.next:
+            reading.take(Answer(200, {}, body, None), ROOT)
+            assert not (reading.next and reading.error)
+
+    assert all(isinstance(one, dict) for one in reading.found)
+    if reading.next:
+        assert reading.next.path.startswith("/")
+        assert reading.next.headers == {"ConsistencyLevel": "eventual"}
+
+
+@LIMITS
+@given(
+    body=anything
+    | st.fixed_dictionaries({"value": st.lists(anything, max_size=2)}, optional={"@odata.nextLink": links})
+)
+def test_rows_of_exchange(body):
+    answer = Answer(200, {}, body, None)
+
+    assert isinstance(_own_row(JANE["id"], answer), dict | OffboardingError)
+    rows = _all_rows(answer)
+    assert isinstance(rows, list | OffboardingError)
+    assert isinstance(rows, OffboardingError) or all(isinstance(row, dict) for row in rows)
+
+
+@LIMITS
+@given(anything | st.lists(shaped("DomainName", "MatchSubDomains"), max_size=3).map(lambda rows: {"value": rows}))
+@example({"value": [{"DomainName": {"Domain": "contoso.com"}}]})
+def test_domains_of_exchange(body):
+    exchange = Exchange.__new__(Exchange)
+    exchange.send = lambda _calls: [Answer(200, {}, body, None)]
+
+    domains = exchange.accepted_domains()
+
+    assert isinstance(domains, OffboardingError) or all(isinstance(one, str) for one in domains)
+    assert domains
+
+
+def row(**facts):
+    """Return a row as the parsers see it."""
+    return {name.lower(): value for name, value in facts.items() if "@" not in name}
+
+
+# By topic and question, an object in which something is found.
+TELLING = {
+    ("forwarding", 0): row(**residual.mailbox_of(JANE, ForwardingSmtpAddress="x@y.de")),
+    ("forwarding", 1): residual.rule(forwardTo=("x@y.de",)),
+    ("directory_roles", 0): {"name": "Reader"},
+    ("applications", 0): residual.application(secrets=("2099-01-01T00:00:00Z",)),
+    ("consents", 0): residual.consent(),
+    ("devices", 0): residual.device(),
+    ("delegates", 0): row(**residual.access("x")),
+    ("delegates", 1): row(**residual.trustee("x")),
+    ("delegates", 2): row(**residual.mailbox_of(JANE, GrantSendOnBehalfTo=["x"])),
+    ("phones", 0): row(**residual.phone()),
+    ("sign_in_methods", 0): residual.method("fido2"),
+}
+
+
+def is_blank(value):
+    inner = value if isinstance(value, list) else [value]
+    return all(one in (None, "", [], {}) or (isinstance(one, str) and not one.strip()) for one in inner)
+
+
+def is_on(value):
+    return str(value.get("IsPresent") if isinstance(value, dict) else value).lower() == "true"
+
+
+# Properties and what they must be for an object to be of no account.
+HARMLESS = {
+    "forwardingsmtpaddress": is_blank,
+    "grantsendonbehalfto": is_blank,
+    "isEnabled": lambda value: value is False,
+    "actions": lambda value: value is None or isinstance(value, dict),
+    "passwordCredentials": lambda value: value == [],
+    "accountEnabled": lambda value: value is False,
+    "isinherited": is_on,
+    "deny": is_on,
+}
+
+
+@LIMITS
+@given(place=st.sampled_from(sorted(TELLING)), data=st.data(), value=anything)
+def test_whatever_shape_an_object_takes_it_is_not_taken_for_none(place, data, value):
+    topic, number = place
+    item = TELLING[place]
+    name = data.draw(st.sampled_from([*sorted(item), "isinherited"]))
+    leaver = Leaver(Asked("jane.doe@contoso.com"))
+
+    told = _tell(leaver, [(TOPICS[topic][number], [{**item, name: value}])], Scene(NOW, frozenset({"contoso.com"})))
+
+    assert json.dumps(told)
+    assert (told["error"] or {}).get("code") in (None, "limited_information")
+    assert told["state"] in ("found", "not_looked_at") or HARMLESS[name](value)
+
+
+@LIMITS
+@given(anything)
+def test_users_that_name_nobody(raw):
+    assert names_nobody(raw) in (True, False)
 
 
 CALLS = [Call("PATCH", f"/users/{number}", {}, writes=True) for number in range(3)]

@@ -22,7 +22,7 @@ LAYERS = (
     ("_passwords", "_leavers"),
     ("_residual", "_evidence"),
     ("_steps", "_report_html"),
-    ("_module", "_report"),
+    ("_module", "_report", "_restoration"),
 )
 HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
 _OURS = re.compile(r"^(ansible_collections\.m365\.offboarding\.plugins\.)?(module|plugin)_utils\.")

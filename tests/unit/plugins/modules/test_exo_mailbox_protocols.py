@@ -537,7 +537,7 @@ def test_where_null_is_refused_the_others_are_set_and_smtp_auth_stays_off(lab, r
 
     assert (told.statuses, told.changed, told.failed) == (["verified"], True, False)
     assert told.user["after"] == {"owa": True, "smtp_auth": False}
-    assert "smtp_auth was not given back" in told.user["note"]
+    assert "smtp_auth stays off" in told.user["note"]
     assert lab.clock.naps == []
 
 

@@ -21,13 +21,13 @@ RUN = {"purpose": "audit", "complete": True, "check_mode": False, "started_at": 
 
 
 def test_a_tenant_is_told_with_who_looked_and_what_was_found():
-    entry = tenant_entry({"users": [{}], "automation": IDENTITY}, leavers=[{"user": "jane"}], steps=["signin", "password"])
+    entry = tenant_entry({"users": [{}], "automation": IDENTITY}, steps=["signin", "password"])
 
-    assert entry == {**IDENTITY, "steps": ["password", "signin"], "error": None, "leavers": [{"user": "jane"}]}
+    assert entry == {**IDENTITY, "steps": ["password", "signin"], "error": None}
 
 
 def test_before_anything_was_read_nobody_looked_and_nothing_failed():
-    assert tenant_entry({}, leavers=[], steps=["signin"]) == {**NOBODY, "steps": ["signin"], "error": None, "leavers": []}
+    assert tenant_entry({}, steps=["signin"]) == {**NOBODY, "steps": ["signin"], "error": None}
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ def test_before_anything_was_read_nobody_looked_and_nothing_failed():
     ids=["a failed module", "a module that broke", "a module that was skipped", "failed leavers", "no leavers"],
 )
 def test_a_tenant_that_could_not_be_looked_at_says_why(opening, error):
-    assert tenant_entry(opening, leavers=[], steps=["signin"])["error"] == error
+    assert tenant_entry(opening, steps=["signin"])["error"] == error
 
 
 def test_a_run_says_what_it_was_for_and_who_launched_it():
-    told = evidence({"localhost": {}}, job={"id": 4711, "template": "Offboard", "launched_by": ""}, **RUN)
+    told = evidence({"localhost": {"steps": []}}, {"localhost": [{"user": "jane"}]}, job={"id": 4711, "template": "Offboard", "launched_by": ""}, **RUN)
 
     version = yaml.safe_load((Path(__file__).parents[4] / "galaxy.yml").read_text())["version"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", told.pop("written_at"))
@@ -71,7 +71,7 @@ def test_a_run_says_what_it_was_for_and_who_launched_it():
             "collection": version,
             "ansible": "2.19.1",
         },
-        "hosts": {"localhost": {}},
+        "hosts": {"localhost": {"steps": [], "leavers": [{"user": "jane"}]}},
     }
 
 
@@ -80,4 +80,4 @@ def test_an_installed_collection_tells_the_version_of_its_manifest(tmp_path, mon
     (tmp_path / "galaxy.yml").write_text("version: 0.0.1\n")
     monkeypatch.setattr(_evidence, "__file__", str(tmp_path / "plugins" / "plugin_utils" / "_evidence.py"))
 
-    assert evidence({}, job={}, **RUN)["run"]["collection"] == "9.8.7"
+    assert evidence({}, {}, job={}, **RUN)["run"]["collection"] == "9.8.7"

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: restore_evidence
+short_description: Read the evidence of an offboarding and see whether it can be undone
+version_added: 0.1.0
+author:
+  - The m365.offboarding contributors (@m365-offboarding)
+description:
+  - Takes the leavers who are to be restored, reads the evidence from its file, and tells whom to look at.
+  - The evidence is the C(.json) report of the role P(m365.offboarding.offboard_employee#role). It is checked before it is believed.
+positional: _input
+options:
+  _input:
+    description: The leavers, as O(m365.offboarding.m365_user_info#module:users).
+    type: list
+    elements: raw
+    required: true
+  path:
+    description: The evidence, on the machine that runs Ansible. Empty for none.
+    type: str
+    default: ""
+  host:
+    description: The host of the inventory, which is a tenant; its entry in the evidence is the one that counts.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: See whether this can be undone
+  ansible.builtin.assert:
+    that: request.error is none
+    fail_msg: "{{ request.error }}"
+  vars:
+    request: "{{ ['jane.doe@contoso.com'] | m365.offboarding.restore_evidence('jane.json', inventory_hostname) }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(error), a sentence that says why nothing can be done, or null; C(names), the leavers; C(read), names and object ids to be looked
+      at; C(evidence), what is in the file.
+  type: dict
+"""
+
+import typing as t
+
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ansible_collections.m365.offboarding.plugins.plugin_utils._restoration import request
+
+
+def restore_evidence(leavers: t.Any, path: str = "", host: str = "") -> dict[str, t.Any]:
+    # What a file says must never be taken for a template (ansible-core before 2.19 would).
+    told: dict[str, t.Any] = wrap_var(request(leavers, evidence=path, host=host))
+    return told
+
+
+class FilterModule:
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"restore_evidence": restore_evidence}

@@ -1,0 +1,584 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Undoing an offboarding: what comes back, what does not, and who is refused."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator import Fault, Tenant
+from simulator.apps import READ
+from simulator.directory import User
+
+from .support import (
+    OFFBOARD,
+    RESTORE,
+    SWITCHES,
+    Played,
+    Player,
+    a_play,
+    evidence,
+    snapshot,
+    touched,
+    writes,
+)
+from .test_leaks import leaks, verbose
+
+LOST = ("lastPasswordChangeDateTime", "signInSessionsValidFromDateTime")
+SMTP = "SmtpClientAuthenticationDisabled"
+NONE_PROVIDED = "No password was provided"
+PASSWORD = "Fresh/\"Start4'Jane {{ now }}"
+
+
+def offboard(play: Player, path: Path, users: Sequence[User], **variables: Any) -> dict[str, Any]:
+    """Shut everybody out, and give back what was written about it."""
+    variables = {"offboard_employee_max_users": len(users), **variables}
+    play(OFFBOARD, leavers=[user.upn for user in users], offboard_employee_report_path=str(path), **variables)
+    return evidence(path)
+
+
+def restored(played: Played, host: str = "localhost") -> list[dict[str, Any]]:
+    facts: dict[str, Any] = played.result("Keep the results", host)["ansible_facts"]
+    results: list[dict[str, Any]] = facts["restore_employee_result"]
+    return results
+
+
+def by_upn(played: Played, host: str = "localhost") -> dict[str, dict[str, Any]]:
+    return {str(one["user_principal_name"] or one["user"]): one for one in restored(played, host)}
+
+
+def table(played: Played, host: str = "localhost") -> list[str]:
+    lines: list[str] = played.result("Show who is restored, and what cannot be", host)["msg"]
+    return lines
+
+
+def said(one: Mapping[str, Any]) -> str:
+    """Everything that is said of a leaver."""
+    errors = [one["error"], *(entry["error"] for entry in one["steps"].values())]
+    return " ".join([*one["notes"], *(f"{error['message']} {error['hint']}" for error in errors if error)])
+
+
+def statuses(one: Mapping[str, Any]) -> dict[str, str]:
+    return {step: entry["status"] for step, entry in one["steps"].items()}
+
+
+def as_before(state: Mapping[str, Any], *, null_smtp: bool | None) -> dict[str, Any]:
+    """A state without what cannot be undone; a switch that was not set is on."""
+    mailbox = None
+    if state["mailbox"] is not None:
+        mailbox = {
+            name: value if name == SMTP or value is not None or not name.endswith("Enabled") else True
+            for name, value in state["mailbox"].items()
+        }
+        mailbox[SMTP] = null_smtp if mailbox[SMTP] is None else mailbox[SMTP]
+    properties = {name: value for name, value in state["properties"].items() if name not in LOST}
+    return {"properties": properties, "mailbox": mailbox}
+
+
+# --- there and back ---
+
+
+@pytest.mark.parametrize("null", ["accepted", "refused"])
+def test_the_tenant_is_as_it_was_but_for_password_and_sessions(
+    tenant: Tenant, play: Player, tmp_path: Path, null: str
+) -> None:
+    """On every kind of account that was, in whatever state, before."""
+    keys = [
+        "jane",
+        "nulls",
+        "oldcloud",
+        "smtp",
+        "maria",
+        "nomail",
+        "guest",
+        "blocked",
+        "shared",
+        "synced",
+        "onpremises",
+    ]
+    users = {key: tenant.directory.user(key) for key in keys}
+    tenant.directory.null_parameters = null
+    users["maria"].mailbox.update({"PopEnabled": False, "ImapEnabled": False, SMTP: True})
+    before = snapshot(tenant)
+    file = tmp_path / "leavers.json"
+    offboard(play, file, list(users.values()))
+    shut = snapshot(tenant)
+    tenant.journal.clear()
+    names = [user.upn for user in users.values()]
+
+    checked = play(RESTORE, "--check", "--diff", leavers=names, evidence=str(file))
+
+    assert checked.returncode == 0, checked.output
+    assert tenant.journal.writes() == []
+    assert touched(shut, tenant) == set()
+    planned = by_upn(checked)
+    assert statuses(planned[users["jane"].upn]) == {"protocols": "planned", "signin": "planned"}
+    assert {one["status"] for one in restored(checked)} == {"planned"}
+    assert '"account_enabled": true' in checked.stdout
+
+    done = play(RESTORE, leavers=names, evidence=str(file))
+
+    assert done.returncode == 0, done.output
+    inherits = {"accepted": None, "refused": True}[null]
+    for key in keys:
+        now = snapshot(tenant)[key]
+        assert as_before(now, null_smtp=inherits) == as_before(before[key], null_smtp=inherits), key
+        # That is lost, and nobody claims otherwise.
+        assert now["passwords"] == shut[key]["passwords"]
+        assert now["sessions_alive"] == shut[key]["sessions_alive"]
+    assert touched(before, tenant) <= set(keys)
+    results = by_upn(done)
+    assert {key: results[user.upn]["status"] for key, user in users.items()} == {
+        **dict.fromkeys(keys, "restored"),
+        "blocked": "restored",  # its protocols
+        "shared": "restored",
+    }
+    assert "Sign-in was blocked before that run and stays blocked." in said(results[users["blocked"].upn])
+    assert "Off before that run, and left off: pop, imap, smtp_auth." in said(results[users["maria"].upn])
+    assert NONE_PROVIDED in said(results[users["jane"].upn])
+    # Neither a guest's nor a synced account's password was ever set by that run.
+    assert [key for key in ("guest", "synced") if NONE_PROVIDED in said(results[users[key].upn])] == []
+    assert ("smtp_auth stays off" in said(results[users["jane"].upn])) is (null == "refused")
+    assert "Passwords and sessions cannot be undone" in " ".join(table(done))
+    assert max(map(len, table(done))) <= 88
+    # Sign-in comes last.
+    for key in ("jane", "smtp", "synced"):
+        steps = [step for name, step in writes(tenant) if name == key]
+        assert steps[-1] == "signin", key
+        assert set(steps[:-1]) == {"protocols"}, key
+
+    tenant.journal.clear()
+    shown = snapshot(tenant)
+
+    again = play(RESTORE, leavers=names, evidence=str(file))
+
+    assert again.returncode == 0, again.output
+    assert again.recap()["changed"] == 0
+    assert touched(shown, tenant) == set()
+    assert tenant.journal.applied() == []
+    assert {one["status"] for one in restored(again)} == {"unchanged"}
+    if null == "accepted":
+        assert tenant.journal.writes() == []
+
+
+def test_only_what_is_named_and_asked_for_comes_back(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+    """Everybody is named; steps and protocols may be limited."""
+    jane, john, olga = (tenant.directory.user(key) for key in ("jane", "john", "olga"))
+    file = tmp_path / "leavers.json"
+    offboard(play, file, [jane, john, olga])
+    before = snapshot(tenant)
+    hosts = {
+        "mail": {
+            "leavers": john.id.upper(),
+            "restore_employee_steps": ["protocols"],
+            "restore_employee_protocols": ["owa", "pop"],
+        },
+        "account": {"leavers": jane.upn.upper(), "restore_employee_steps": ["signin"]},
+    }
+
+    played = play(RESTORE, hosts=hosts, evidence=str(file))
+
+    assert played.returncode == 0, played.output
+    assert touched(before, tenant) == {"jane", "john"}
+    assert {name for name, switch in SWITCHES.items() if john.mailbox[switch] is True} == {"owa", "pop", "smtp_auth"}
+    assert (john["accountEnabled"], jane["accountEnabled"]) == (False, True)
+    assert jane.mailbox["OWAEnabled"] is False
+
+
+# --- who is refused ---
+
+
+def test_what_cannot_be_undone_is_refused_with_the_reason(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+    """Each host has another mistake; none of them sends a write, and the first ones send nothing at all."""
+    user = tenant.directory.user
+    leavers = [user(key) for key in ("jane", "john", "wei", "olga", "pierre", "breakglass", "helpdesk")]
+    tenant.app("offboarding").graph |= {"RoleManagement.Read.Directory"}
+    tenant.app("offboarding").roles |= {"Privileged Authentication Administrator"}
+    good = offboard(play, tmp_path / "good.json", leavers, offboard_employee_allow_admins=True)
+    offboard(play, tmp_path / "again.json", leavers, offboard_employee_allow_admins=True)
+    offboard(play, tmp_path / "checked.json", leavers[:1])
+    checked = play(
+        OFFBOARD, "--check", leavers=user("maria").upn, offboard_employee_report_path=str(tmp_path / "check.json")
+    )
+    assert checked.recap()["changed"] == 4
+    # A new account under an old name.
+    tenant.directory.delete(user("wei"))
+    tenant.directory.add("wei2", {**user("wei").properties, "id": None} | {"id": user("ahmed").id[:-4] + "beef"})
+    tenant.directory.delete(user("pierre"))
+    tenant.journal.clear()
+    before = snapshot(tenant)
+
+    def altered(name: str, change: Callable[[dict[str, Any]], Any]) -> str:
+        content = copy.deepcopy(good)
+        change(content)
+        (tmp_path / name).write_text(json.dumps(content))
+        return str(tmp_path / name)
+
+    def of_host(content: dict[str, Any]) -> dict[str, Any]:
+        return content["hosts"]["localhost"]  # type: ignore[no-any-return]
+
+    (tmp_path / "broken.json").write_text(json.dumps(good)[:-9])
+    (tmp_path / "latin.json").write_bytes(b'{"a": "\xe4"}')
+    (tmp_path / "list.json").write_text("[1]")
+    jane, ok = user("jane").upn, str(tmp_path / "good.json")
+    other = "0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9"
+    # Host: leaver, evidence, further variables, what must be said.
+    unsent: dict[str, tuple[Any, str, dict[str, Any], str]] = {
+        "missing": (jane, str(tmp_path / "nothing.json"), {}, "cannot be read: No such file"),
+        "folder": (jane, str(tmp_path), {}, "cannot be read: Is a directory"),
+        "broken": (jane, str(tmp_path / "broken.json"), {}, "is no JSON"),
+        "latin": (jane, str(tmp_path / "latin.json"), {}, "no text in UTF-8"),
+        "list": (jane, str(tmp_path / "list.json"), {}, "the file is no mapping"),
+        "format": (jane, altered("f.json", lambda e: e.update(format="x")), {}, "its format is not"),
+        "version": (jane, altered("v.json", lambda e: e.update(version=2)), {}, "its version is not 1"),
+        "audit": (
+            jane,
+            altered("a.json", lambda e: e.update(purpose="audit")),
+            {},
+            "of an audit, which changes nothing",
+        ),
+        "check": (jane, str(tmp_path / "check.json"), {}, "written in check mode, which changes nothing"),
+        "shape": (
+            jane,
+            altered("s.json", lambda e: of_host(e)["leavers"][0].pop("steps")),
+            {},
+            "hosts['localhost'].leavers[0] lacks 'steps'",
+        ),
+        "nameless": ("Jane Doe", ok, {}, "restore_employee_leavers[0]: 'Jane Doe' is neither"),
+        "nobody": ([], ok, {}, "restore_employee_leavers is empty"),
+        "guess": (jane, "", {}, "restore_employee_protocols must name"),
+        "no_steps": (jane, ok, {"restore_employee_steps": []}, "must name a step"),
+        "shared_password": (
+            [jane, user("john").upn],
+            ok,
+            {"restore_employee_password": PASSWORD},
+            "no two accounts share a password",
+        ),
+        "no_tasks": (jane, ok, {"restore_employee_deliver": str(tmp_path / "no.yml")}, "there is no file"),
+    }
+    refused: dict[str, tuple[Any, str, dict[str, Any], str]] = {
+        "tenant": (jane, altered("t.json", lambda e: of_host(e).update(tenant_id=other)), {}, "nothing of the tenant"),
+        "no_tenant": (
+            jane,
+            altered("n.json", lambda e: of_host(e).update(tenant_id=None)),
+            {},
+            "nothing of the tenant",
+        ),
+        "two_tenants": (
+            jane,
+            altered("two.json", lambda e: e["hosts"].update(other=of_host(e))),
+            {},
+            "several of the tenant",
+        ),
+        "wrong_id": (
+            jane,
+            altered("i.json", lambda e: of_host(e)["leavers"][0].update(id=user("john").id)),
+            {},
+            "is another account today",
+        ),
+        "unchanged": (jane, str(tmp_path / "again.json"), {}, "Give the evidence of the run that shut the doors"),
+        "recreated": (user("wei").upn, ok, {}, "is another account today"),
+        "unknown": (user("maria").upn, ok, {}, "has no record of maria.rossi@contoso.com"),
+        "deleted": (user("pierre").upn, ok, {}, "was deleted at"),
+        "admin": (user("helpdesk").upn, ok, {}, "holds a directory role (Helpdesk Administrator)"),
+        "guarded": (user("breakglass").upn, ok, {"restore_employee_allow_admins": True}, "is protected"),
+        "opaque": (jane, ok, {}, "does not say which tenant it is for"),
+    }
+    hosts = {
+        host: {"leavers": leaver, "evidence": file, **variables}
+        for host, (leaver, file, variables, _ignored) in (unsent | refused).items()
+    }
+    hosts["opaque"]["m365_access_token"] = "no-jwt"
+
+    played = play(RESTORE, hosts=hosts, environment={"M365_PROTECTED_USERS": user("breakglass").upn})
+
+    texts = {host: text for host, (*_ignored, text) in (unsent | refused).items() if host != "opaque"}
+    assert {host: played.failure(host) for host, text in texts.items() if text not in played.failure(host)} == {}
+    assert played.failure("opaque")
+    assert "Set restore_employee_undelete" in played.failure("deleted")
+    assert "Traceback" not in played.output
+    assert tenant.journal.writes() == []
+    assert touched(before, tenant) == set()
+    assert [host for host in unsent if played.results("Read users, mailboxes and directory roles", host)] == []
+    assert all(played.recap(host)["changed"] == 0 for host in hosts)
+
+
+def test_one_who_cannot_be_restored_does_not_stop_the_others(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+    jane, john, olga, maria = (tenant.directory.user(key) for key in ("jane", "john", "olga", "maria"))
+    file = tmp_path / "leavers.json"
+    offboard(play, file, [jane, john, olga])
+    # The mailbox of one cannot be set, the sign-in of another cannot be allowed.
+    tenant.faults.add(
+        Fault(user=john.id, cmdlet="Set-CASMailbox", status=403, body="", nth=(1, 99)),
+        Fault(user=olga.id, method="PATCH", status=403, nth=(1, 99)),
+    )
+
+    played = play(RESTORE, leavers=[maria.upn, jane.upn, john.upn, olga.upn, jane.id], evidence=str(file))
+
+    assert played.returncode == 2
+    results = by_upn(played)
+    assert {name: one["status"] for name, one in results.items()} == {
+        maria.upn: "refused",
+        jane.upn: "restored",
+        john.upn: "failed",
+        olga.upn: "failed",
+    }
+    # A protocol that stays off keeps nobody from signing in.
+    assert statuses(results[john.upn]) == {"protocols": "failed", "signin": "verified"}
+    assert john["accountEnabled"] is True
+    assert statuses(results[olga.upn]) == {"protocols": "verified", "signin": "failed"}
+    lines = played.failure().splitlines()
+    assert [line.partition(": ")[0] for line in lines] == [maria.upn, john.upn, olga.upn]
+    assert "Mail Recipients" in lines[1]
+
+
+# --- passwords ---
+
+
+def digest(password: str) -> str:
+    return hashlib.sha256(password.encode()).hexdigest()
+
+
+def test_a_password_is_set_once_and_seen_nowhere(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+    jane = tenant.directory.user("jane")
+    file = tmp_path / "jane.json"
+    offboard(play, file, [jane])
+    tenant.journal.clear()
+    asked = {"leavers": jane.upn, "evidence": str(file), "restore_employee_password": PASSWORD}
+
+    checked = verbose(play, tmp_path, RESTORE, "--check", **asked)
+    assert tenant.journal.writes() == []
+    assert statuses(restored(checked)[0])["password"] == "planned"
+
+    weak = verbose(play, tmp_path, RESTORE, **{**asked, "restore_employee_password": "w3ak\u00e9-pass"})
+    banned = verbose(play, tmp_path, RESTORE, **{**asked, "restore_employee_password": "P4ssword!"})
+    for played, text in ((weak, "breaks Microsoft's rules"), (banned, "easily guessable")):
+        assert text in played.failure()
+        # Sign-in waits for the password; the mailbox does not.
+        assert statuses(restored(played)[0])["signin"] == "failed"
+        assert "Run again with another password, or with none." in played.failure()
+    assert jane["accountEnabled"] is False
+
+    done = verbose(play, tmp_path, RESTORE, **asked)
+    assert done.returncode == 0, done.output
+    (one,) = restored(done)
+    assert (one["status"], statuses(one)["password"], statuses(one)["signin"]) == ("restored", "verified", "verified")
+    assert NONE_PROVIDED not in said(one)
+    assert jane.passwords[-1] == digest(PASSWORD)
+    (reset,) = [entry for entry in tenant.journal.applied() if "passwordProfile" in (entry.body or {})]
+    assert reset.body["passwordProfile"]["forceChangePasswordNextSignIn"] is True
+    assert [step for _ignored, step in writes(tenant)][-2:] == ["password", "signin"]
+
+    again = verbose(play, tmp_path, RESTORE, **asked)
+    assert again.recap()["changed"] == 0
+    assert "The password was changed after that run" in said(restored(again)[0])
+
+    for played in (checked, weak, banned, done, again):
+        assert leaks(played, [PASSWORD, "w3ak\u00e9-pass", "P4ssword!", *tenant.issued_secrets()]) == set()
+
+
+def test_tasks_of_the_operator_provide_a_password_for_each(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+    keys = ["jane", "john", "maria", "guest", "olga"]
+    users = {key: tenant.directory.user(key) for key in keys}
+    file = tmp_path / "leavers.json"
+    offboard(play, file, list(users.values()))
+    vault = {users["jane"].upn: "First/Own-Secret-1", users["john"].id: "Second/Own-Secret-2"}
+    tasks = tmp_path / "deliver.yml"
+    tasks.write_text(
+        json.dumps(
+            [
+                {
+                    "name": "Look into the vault",
+                    "ansible.builtin.set_fact": {
+                        "restore_employee_password": "{{ vault[restore_employee_leaver.user_principal_name]"
+                        " | default(vault[restore_employee_leaver.id]) }}"
+                    },
+                    "no_log": True,
+                    "when": "restore_employee_leaver.user_principal_name in vault or restore_employee_leaver.id in vault",
+                },
+                {
+                    "name": "Stumble",
+                    "ansible.builtin.fail": {"msg": "the vault is sealed"},
+                    "when": "restore_employee_leaver.display_name == 'Olga Petrova'",
+                },
+            ]
+        )
+    )
+    before = {key: len(user.passwords) for key, user in users.items()}
+
+    played = verbose(
+        play,
+        tmp_path,
+        RESTORE,
+        leavers=[user.upn for user in users.values()],
+        evidence=str(file),
+        restore_employee_deliver=str(tasks),
+        vault=vault,
+    )
+
+    assert played.returncode == 2
+    results = by_upn(played)
+    assert {key: results[user.upn]["status"] for key, user in users.items()} == {
+        **dict.fromkeys(keys, "restored"),
+        "olga": "failed",
+    }
+    assert users["jane"].passwords[-1] == digest("First/Own-Secret-1")
+    assert users["john"].passwords[-1] == digest("Second/Own-Secret-2")
+    # Nobody gets the one of the leaver before.
+    assert {key: len(user.passwords) - before[key] for key, user in users.items()} == {
+        **dict.fromkeys(keys, 0),
+        "jane": 1,
+        "john": 1,
+    }
+    assert NONE_PROVIDED in said(results[users["maria"].upn])
+    assert "restore_employee_deliver failed for this leaver" in said(results[users["olga"].upn])
+    assert users["olga"]["accountEnabled"] is False
+    assert played.failure().startswith(f"{users['olga'].upn}: ")
+    assert leaks(played, vault.values()) == set()
+
+
+# --- deleted accounts ---
+
+
+@pytest.mark.parametrize("name", ["prefixed", "plain"])
+def test_a_deleted_account_is_restored_where_that_is_asked_for(
+    tenant: Tenant, play: Player, tmp_path: Path, name: str
+) -> None:
+    jane, john, helpdesk = (tenant.directory.user(key) for key in ("jane", "john", "helpdesk"))
+    tenant.directory.deleted_upn = name
+    tenant.directory.null_parameters = "accepted"
+    before = as_before(snapshot(tenant)["jane"], null_smtp=None)
+    file = tmp_path / "leavers.json"
+    content = offboard(play, file, [jane, john])
+    # The evidence tells that one of them held a role, which of a deleted account nobody can read.
+    content["hosts"]["localhost"]["leavers"][1]["directory_roles"] = ["Helpdesk Administrator"]
+    file.write_text(json.dumps(content))
+    tenant.directory.delete(jane)
+    tenant.directory.delete(john)
+    gone = snapshot(tenant)
+    tenant.journal.clear()
+    asked = {"leavers": [jane.upn, john.upn], "evidence": str(file)}
+
+    told = play(RESTORE, app="restorer", **asked)
+    assert [one["status"] for one in restored(told)] == ["failed", "failed"]
+    assert "Set restore_employee_undelete" in said(restored(told)[0])
+
+    checked = play(RESTORE, "--check", app="restorer", restore_employee_undelete=True, **asked)
+    assert statuses(restored(checked)[0]) == dict.fromkeys(("account", "protocols", "signin"), "planned")
+    assert tenant.journal.writes() == []
+    assert touched(gone, tenant) == set()
+
+    refused = play(RESTORE, app="offboarding", restore_employee_undelete=True, **asked)
+    assert statuses(restored(refused)[0]) == dict.fromkeys(("account", "protocols", "signin"), "failed")
+    assert "lacks the permission User.DeleteRestore.All" in refused.failure()
+    assert touched(gone, tenant) == set()
+
+    done = play(RESTORE, app="restorer", restore_employee_undelete=True, **asked)
+
+    (one, other) = restored(done)
+    assert (one["status"], one["id"]) == ("restored", jane.id), done.output
+    assert statuses(one) == dict.fromkeys(("account", "protocols", "signin"), "verified")
+    assert as_before(snapshot(tenant)["jane"], null_smtp=None) == before
+    assert (other["status"], other["error"]["code"]) == ("refused", "administrator")
+    assert [step for key, step in writes(tenant) if key == "jane"][-3:] == ["account", "protocols", "signin"]
+    assert touched(gone, tenant) == {"jane"}
+
+    again = play(RESTORE, app="restorer", restore_employee_undelete=True, leavers=jane.upn, evidence=str(file))
+    assert again.recap()["changed"] == 0
+    assert helpdesk["accountEnabled"] is True
+
+
+# --- without evidence ---
+
+
+def test_without_evidence_what_is_named_is_opened(tenant: Tenant, play: Player) -> None:
+    keys = {"offboarded": ["all"], "blocked": ["owa"], "shared": []}
+    users = {key: tenant.directory.user(key) for key in keys}
+    hosts: dict[str, Any] = {
+        key: {"leavers": users[key].upn, "restore_employee_protocols": protocols} for key, protocols in keys.items()
+    }
+    hosts["shared"]["restore_employee_steps"] = ["signin"]
+    hosts["offboarded"]["restore_employee_password"] = PASSWORD
+    deleted = tenant.directory.user("deleted")
+    hosts["deleted"] = {
+        "leavers": deleted.upn,
+        "restore_employee_undelete": True,
+        "restore_employee_protocols": ["owa"],
+        "restore_employee_password": PASSWORD,
+    }
+    hosts["nobody"] = {"leavers": "nobody@contoso.com", "restore_employee_protocols": ["all"]}
+    before = snapshot(tenant)
+
+    checked = play(RESTORE, "--check", hosts=hosts, app="restorer")
+    assert tenant.journal.writes() == []
+    assert [one["status"] for key in keys for one in restored(checked, key)] == ["planned"] * 3
+    assert statuses(restored(checked, "deleted")[0])["account"] == "planned"
+
+    played = play(RESTORE, hosts=hosts, app="restorer")
+
+    assert touched(before, tenant) == {*keys, "deleted"}
+    assert all(user["accountEnabled"] is True for user in users.values())
+    mailbox = users["offboarded"].mailbox.settings
+    # smtp_auth is the organisation's business.
+    assert {name for name, switch in SWITCHES.items() if mailbox[switch] is True} == set(SWITCHES)
+    assert users["offboarded"].passwords[-1] == digest(PASSWORD)
+    assert [one["status"] for key in keys for one in restored(played, key)] == ["restored"] * 3
+    assert statuses(restored(played, "deleted")[0])["account"] == "verified"
+    # It came back with sign-in allowed, as it was when deleted: its password is its own.
+    assert deleted.passwords == before["deleted"]["passwords"]
+    assert "There is no user nobody@contoso.com" in played.failure("nobody")
+
+    again = play(RESTORE, hosts=hosts, app="restorer")
+    assert all(again.recap(key)["changed"] == 0 for key in hosts)
+
+
+def test_a_reader_may_look_at_what_would_be_restored(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+    jane = tenant.directory.user("jane")
+    file = tmp_path / "jane.json"
+    offboard(play, file, [jane])
+    tenant.journal.clear()
+
+    played = play(RESTORE, "--check", app="auditor", leavers=jane.upn, evidence=str(file))
+
+    assert tenant.app("auditor").graph == {READ}
+    assert restored(played)[0]["status"] == "planned"
+    assert tenant.journal.writes() == []
+
+
+# --- several tenants ---
+
+
+def test_each_host_takes_the_entry_of_its_own_tenant(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+    file = tmp_path / "all.json"
+    with Tenant(domain="fabrikam.com") as fabrikam:
+        tenants = {"contoso": tenant, "fabrikam": fabrikam}
+        hosts: dict[str, dict[str, Any]] = {
+            host: {"own": one.environment, "who": one.directory.user("jane").upn} for host, one in tenants.items()
+        }
+
+        def run(role: str, hosts: Mapping[str, Any], **variables: Any) -> Played:
+            name = f"m365.offboarding.{role}_employee"
+            task = {"name": "Run", "ansible.builtin.include_role": {"name": name}}
+            variables[f"{role}_employee_leavers"] = "{{ [who] }}"
+            return play([a_play(task, environment="{{ own }}")], hosts=hosts, app=None, **variables)
+
+        run("offboard", hosts, offboard_employee_report_path=str(file))
+        assert set(evidence(file)["hosts"]) == {"contoso", "fabrikam"}
+        # Under another name the host is found by its tenant; under the other's name it is refused.
+        renamed = {"fabrikam-prod": hosts["fabrikam"], "fabrikam": hosts["contoso"]}
+
+        played = run("restore", renamed, restore_employee_evidence=str(file))
+
+        assert restored(played, "fabrikam-prod")[0]["status"] == "restored", played.output
+        assert fabrikam.directory.user("jane")["accountEnabled"] is True
+        assert fabrikam.crashes == []
+    assert f"is of the tenant {fabrikam.tenant_id}, the credential of {tenant.tenant_id}" in played.failure("fabrikam")
+    assert tenant.directory.user("jane")["accountEnabled"] is False

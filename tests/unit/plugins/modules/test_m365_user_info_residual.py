@@ -1,0 +1,832 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""m365_user_info: what is left of a leaver's access, and that "none" is only said where all of it was read."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.m365.offboarding.plugins.module_utils import _residual
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import GRAPH_PERMISSIONS
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import crowd, mailbox, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import (
+    PASSWORD,
+    SELF,
+    access,
+    application,
+    applications,
+    client,
+    consent,
+    consents,
+    device,
+    devices,
+    domains,
+    mailbox_of,
+    method,
+    methods,
+    phone,
+    recipient,
+    rows,
+    rule,
+    rules,
+    trustee,
+)
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+    administrators,
+    fault,
+    find,
+    find_by_address,
+    find_deleted,
+    forbidden,
+    get_mailbox,
+    graph_error,
+    no_mailbox,
+    pages,
+    roles,
+    web_page,
+)
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import EXCHANGE, GRAPH, Reply
+
+MODULE = "m365_user_info"
+GRAPH_URL, EXCHANGE_URL = "https://graph.microsoft.com", "https://outlook.office365.com"
+TOPICS = [
+    "forwarding",
+    "directory_roles",
+    "applications",
+    "consents",
+    "devices",
+    "delegates",
+    "phones",
+    "sign_in_methods",
+]
+JANE, OMAR = person("jane.doe"), person("omar")
+UPN = "jane.doe@contoso.com"
+NUL_BYTES = Reply(403, body=b"\0\0\0", headers={"Content-Encoding": "gzip"})
+CLIENT = "c0000000-0000-4000-8000-00000000000c"
+
+
+@pytest.fixture(autouse=True)
+def granted(lab):
+    """Let the token show all permissions that any topic needs."""
+    lab.entra.permissions[GRAPH_URL] = (
+        *GRAPH_PERMISSIONS,
+        "Application.Read.All",
+        "Device.Read.All",
+        "Directory.Read.All",
+        "MailboxSettings.Read",
+        "UserAuthenticationMethod.Read.All",
+    )
+
+
+def look(lab, topic, *turns, **options):
+    """Read what is left of Jane under one topic; the doors are read and told whatever comes of it."""
+    lab.wire.expect_each(find(JANE), *turns)
+    told = lab.run(MODULE, **{"users": UPN, "steps": ["signin"], "residual": [topic], **options})
+    assert not told.failed
+    assert not told.changed
+    assert told.user["doors"]["signin"] == "open"
+    assert list(told.user["residual"]) == [topic]
+    left = told.user["residual"][topic]
+    assert list(left) == ["state", "found", "note", "permission", "error"]
+    assert bool(left["found"]) is (left["state"] == "found")
+    assert left["state"] != "none" or left["error"] is None
+    return left
+
+
+def texts(left):
+    return [one["text"] for one in left["found"]]
+
+
+def mail(*found, row=None, named=("contoso.com",)):
+    """The three calls of the topic forwarding."""
+    box = mailbox_of(JANE) if row is None else row
+    return recipient(JANE, box), rules(JANE, *found), domains(*named)
+
+
+# --- which topics ---
+
+
+@pytest.mark.parametrize("residual", [None, []])
+def test_nothing_is_asked_unless_wanted(lab, residual):
+    lab.wire.expect(find(JANE))
+
+    told = lab.run(MODULE, users=UPN, steps=["signin"], **({} if residual is None else {"residual": residual}))
+
+    assert told.user["residual"] == {}
+
+
+@pytest.mark.parametrize("wanted", [["all"], ["all", "phones"], TOPICS, TOPICS[::-1]])
+def test_all_topics_come_in_their_order_and_none_is_left(lab, wanted):
+    lab.wire.expect_each(
+        find(JANE),
+        *mail()[:2],
+        domains("contoso.com"),
+        roles(JANE),
+        applications(JANE),
+        consents(JANE),
+        devices(JANE),
+        rows("Get-MailboxPermission", JANE, access(SELF)),
+        rows("Get-RecipientPermission", JANE, trustee(SELF)),
+        rows("Get-MobileDevice", JANE, by="Mailbox"),
+        methods(JANE, PASSWORD),
+    )
+
+    told = lab.run(MODULE, users=UPN, steps=["signin"], residual=wanted)
+
+    assert list(told.user["residual"]) == TOPICS
+    assert {
+        topic: (one["state"], one["found"], one["note"], one["error"]) for topic, one in told.user["residual"].items()
+    } == (dict.fromkeys(TOPICS, ("none", [], None, None)))
+    assert {topic: one["permission"] for topic, one in told.user["residual"].items()} == {
+        "forwarding": "Exchange.ManageAsApp and MailboxSettings.Read",
+        "directory_roles": "User.Read.All",
+        "applications": "Application.Read.All",
+        "consents": "Directory.Read.All",
+        "devices": "Device.Read.All",
+        "delegates": "Exchange.ManageAsApp",
+        "phones": "Exchange.ManageAsApp",
+        "sign_in_methods": "UserAuthenticationMethod.Read.All",
+    }
+
+
+def test_an_unknown_topic_is_refused_before_anything_is_sent(lab):
+    told = lab.run(MODULE, users=UPN, residual=["forwarding", "toothbrush"])
+
+    assert told.failed
+    assert "toothbrush" in told.msg
+    assert not lab.wire.outer
+
+
+def test_who_does_not_exist_has_nothing_left(lab):
+    lab.wire.expect_each(find(UPN), find_deleted(UPN), find_by_address(UPN))
+
+    assert lab.run(MODULE, users=UPN, steps=["signin"], residual=["all"]).user["residual"] == {}
+
+
+# --- forwarding ---
+
+
+@pytest.mark.parametrize(
+    ("facts", "text", "to"),
+    [
+        ({"ForwardingSmtpAddress": "smtp:x@fabrikam.com"}, "The mailbox forwards to x@fabrikam.com.", "x@fabrikam.com"),
+        (
+            {"ForwardingSmtpAddress": "SMTP:x@fabrikam.com", "DeliverToMailboxAndForward": True},
+            "The mailbox forwards to x@fabrikam.com and keeps a copy.",
+            "x@fabrikam.com",
+        ),
+        ({"ForwardingSmtpAddress": "x@mail.contoso.com"}, "The mailbox forwards to x@mail.contoso.com.", None),
+        ({"ForwardingSmtpAddress": "x@notcontoso.com"}, "The mailbox forwards to x@notcontoso.com.", None),
+        ({"ForwardingSmtpAddress": "x"}, "The mailbox forwards to x.", None),
+        ({"ForwardingSmtpAddress": ["\n x@fabrikam.com"]}, "The mailbox forwards to ['\\n x@fabrikam.com'].", None),
+        ({"ForwardingAddress": "omar"}, "The mailbox forwards to the recipient omar.", "omar"),
+        ({"forwardingADDRESS": " \n omar"}, "The mailbox forwards to the recipient omar.", "omar"),
+    ],
+)
+def test_a_mailbox_that_forwards(lab, facts, text, to):
+    row = {key: value for key, value in mailbox_of(JANE).items() if key.lower() not in map(str.lower, facts)}
+    left = look(lab, "forwarding", *mail(row={**row, **facts}))
+
+    assert (left["state"], texts(left)) == ("found", [text])
+    assert left["found"][0]["kind"] == "mailbox"
+    assert to is None or left["found"][0]["to"] == [to]
+
+
+@pytest.mark.parametrize("address", ["smtp:omar@contoso.com", "smtp:omar@CONTOSO.com", None, ""])
+def test_a_mailbox_that_forwards_inside_does_not_count(lab, address):
+    left = look(lab, "forwarding", *mail(row=mailbox_of(JANE, ForwardingSmtpAddress=address)))
+
+    assert left["state"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("named", "facts", "inside"),
+    [
+        ("contoso.com", {"MatchSubDomains": True}, True),
+        ("*.contoso.com", {}, True),
+        ("contoso.com", {"MatchSubDomains": False}, False),
+        ("com", {}, False),
+    ],
+)
+def test_subdomains_are_inside_where_exchange_says_so(lab, named, facts, inside):
+    forwards = rule(forwardTo=("x@eu.mail.contoso.com",))
+
+    left = look(lab, "forwarding", recipient(JANE, mailbox_of(JANE)), rules(JANE, forwards), domains(named, **facts))
+
+    assert left["state"] == ("none" if inside else "found")
+
+
+@pytest.mark.parametrize("action", ["forwardTo", "forwardAsAttachmentTo", "redirectTo"])
+def test_a_rule_that_sends_mail_outside(lab, action):
+    left = look(lab, "forwarding", *mail(rule("Copy home", **{action: ("omar@contoso.com", "jane@home.example")})))
+
+    assert texts(left) == ["Inbox rule Copy home forwards to jane@home.example."]
+    assert left["found"][0] == {
+        **left["found"][0],
+        "kind": "inbox_rule",
+        "name": "Copy home",
+        "to": ["jane@home.example"],
+    }
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        rule(enabled=False, forwardTo=("jane@home.example",)),
+        rule(forwardTo=("omar@contoso.com",)),
+        rule(moveToFolder="AAA", stopProcessingRules=True),
+        rule(forwardTo=None, redirectTo=()),
+        {**rule(), "actions": None},
+    ],
+)
+def test_a_rule_that_sends_nothing_outside(lab, harmless):
+    assert look(lab, "forwarding", *mail(harmless))["state"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("odd", "to"),
+    [
+        (rule(enabled=None, forwardTo=("jane@home.example",)), "jane@home.example"),
+        (rule(forwardTo=("/o=ExchangeLabs/ou=x/cn=Recipients/cn=jane",)), "/o=ExchangeLabs/ou=x/cn=Recipients/cn=jane"),
+        (rule(forwardTo=[{"emailAddress": None}]), "an unknown address"),
+        (rule(forwardTo=["jane@home.example"]), "an unknown address"),
+    ],
+)
+def test_in_doubt_a_rule_counts(lab, odd, to):
+    left = look(lab, "forwarding", *mail(odd))
+
+    assert left["found"][0]["to"] == [to]
+
+
+@pytest.mark.parametrize("odd", [{"id": "1", "isEnabled": True}, rule(forwardTo="x@y"), {**rule(), "actions": ["x"]}])
+def test_a_rule_that_does_not_tell_what_it_does_is_not_taken_for_none(lab, odd):
+    left = look(lab, "forwarding", *mail(odd))
+
+    assert left["state"] == "not_looked_at"
+    assert left["error"]["code"] == "limited_information"
+    assert left["note"] == "Not looked at: inbox rules."
+
+
+@pytest.mark.parametrize("lacking", ["ForwardingSmtpAddress", "ForwardingAddress"])
+def test_a_mailbox_that_does_not_tell_whether_it_forwards_is_not_taken_for_none(lab, lacking):
+    row = mailbox_of(JANE, ForwardingSmtpAddress="smtp:x@fabrikam.com", ForwardingAddress="omar")
+    del row[lacking]
+
+    left = look(lab, "forwarding", *mail(row=row))
+
+    assert left["state"] == "found"
+    assert len(left["found"]) == 1
+    assert lacking in left["error"]["message"]
+    empty = {key: value for key, value in mailbox_of(JANE).items() if key != lacking}
+    assert look(lab, "forwarding", *mail(row=empty))["state"] == "not_looked_at"
+
+
+@pytest.mark.parametrize("row", [{}, {"value": []}, {"value": [mailbox_of(JANE), mailbox_of(JANE)]}, {"value": [None]}])
+def test_a_mailbox_that_comes_otherwise_than_once_is_not_looked_at(lab, row):
+    left = look(lab, "forwarding", recipient(JANE, mailbox_of(JANE)).but(Reply(json=row)), rules(JANE), domains("x.de"))
+
+    assert left["state"] == "not_looked_at"
+    assert left["note"] == "Not looked at: forwarding."
+
+
+def test_the_mailbox_of_somebody_else_is_not_taken_for_hers(lab):
+    left = look(lab, "forwarding", *mail(row=mailbox_of(OMAR)))
+
+    assert left["state"] == "not_looked_at"
+    assert "another mailbox" in left["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "unread",
+    [NUL_BYTES, Reply(json={"value": []}), Reply(json={"value": [{"DomainName": None}]}), Reply(json={}), fault(400)],
+)
+def test_without_the_accepted_domains_every_target_counts_and_says_so(lab, unread):
+    turns = [
+        recipient(JANE, mailbox_of(JANE, ForwardingSmtpAddress="smtp:omar@contoso.com")),
+        rules(JANE, rule(forwardTo=("omar@contoso.com",))),
+        domains().but(unread),
+    ]
+
+    left = look(lab, "forwarding", *turns)
+
+    assert len(left["found"]) == 2
+    assert all("whether outside is not known" in text for text in texts(left))
+
+
+def test_the_accepted_domains_are_asked_for_once(lab):
+    everybody = crowd(3)
+    lab.wire.expect(*map(find, everybody))
+    lab.wire.expect(*[recipient(one, mailbox_of(one)) for one in everybody])
+    lab.wire.expect(*map(rules, everybody))
+    lab.wire.expect(domains("contoso.com"))
+
+    told = lab.run(
+        MODULE, users=[one["userPrincipalName"] for one in everybody], steps=["signin"], residual="forwarding"
+    )
+
+    assert {one["residual"]["forwarding"]["state"] for one in told.users} == {"none"}
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_rules_that_may_not_be_read_leave_the_mailbox_told(lab, found):
+    row = mailbox_of(JANE, ForwardingSmtpAddress="smtp:x@fabrikam.com" if found else None)
+    refused = graph_error(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
+
+    left = look(lab, "forwarding", recipient(JANE, row), rules(JANE).but(refused), domains("contoso.com"))
+
+    assert left["state"] == ("found" if found else "not_looked_at")
+    assert left["note"] == "Not looked at: inbox rules."
+    assert left["error"]["code"] == "ErrorAccessDenied"
+    assert left["error"]["request_id"] == "req-0001"
+    assert f"inbox rules of {UPN}" in left["error"]["message"]
+    assert "MailboxSettings.Read" in left["error"]["hint"]
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_a_mailbox_that_may_not_be_read_leaves_the_rules_told(lab, found):
+    told = [rule(forwardTo=("x@fabrikam.com",))] if found else []
+
+    left = look(
+        lab, "forwarding", recipient(JANE, mailbox_of(JANE)).but(NUL_BYTES), rules(JANE, *told), domains("contoso.com")
+    )
+
+    assert left["state"] == ("found" if found else "not_looked_at")
+    assert left["note"] == "Not looked at: forwarding."
+    assert "View-Only Recipients" in left["error"]["hint"]
+
+
+def test_neither_half_is_not_looked_at_without_a_note_of_parts(lab):
+    left = look(
+        lab,
+        "forwarding",
+        recipient(JANE, mailbox_of(JANE)).but(NUL_BYTES),
+        rules(JANE).but(forbidden()),
+        domains("x.de"),
+    )
+
+    assert (left["state"], left["note"]) == ("not_looked_at", None)
+
+
+def test_rules_come_in_pages_and_an_empty_page_is_not_the_end(lab):
+    turns = pages(rules(JANE), [], [rule(forwardTo=("x@fabrikam.com",))])
+
+    left = look(lab, "forwarding", recipient(JANE, mailbox_of(JANE)), *turns, domains("contoso.com"))
+
+    assert left["state"] == "found"
+
+
+# --- no mailbox ---
+
+
+@pytest.mark.parametrize("topic", ["forwarding", "delegates", "phones"])
+def test_who_is_known_to_have_no_mailbox_is_not_asked_about_it(lab, topic):
+    left = look(lab, topic, get_mailbox(JANE), steps=["signin", "protocols"])
+
+    assert (left["state"], left["note"]) == ("none", "No Exchange Online mailbox.")
+
+
+@pytest.mark.parametrize(
+    ("topic", "first"),
+    [
+        ("forwarding", recipient(JANE, None)),
+        ("delegates", rows("Get-MailboxPermission", JANE).but(no_mailbox(JANE, 500))),
+        ("phones", rows("Get-MobileDevice", JANE, by="Mailbox").but(no_mailbox(JANE))),
+    ],
+)
+def test_who_turns_out_to_have_no_mailbox_is_asked_no_more(lab, topic, first):
+    left = look(lab, topic, first)
+
+    assert (left["state"], left["note"]) == ("none", "No Exchange Online mailbox.")
+
+
+def test_a_mailbox_that_is_there_for_one_cmdlet_and_missing_for_the_next_is_not_none(lab):
+    gone = rows("Get-MobileDevice", JANE, by="Mailbox").but(no_mailbox(JANE))
+
+    left = look(lab, "phones", get_mailbox(JANE, mailbox(JANE)), gone, steps=["signin", "protocols"])
+
+    assert left["state"] == "not_looked_at"
+
+
+def test_a_mailbox_that_graph_does_not_know_is_not_none(lab):
+    unknown = graph_error(404, "MailboxNotEnabledForRESTAPI", "The mailbox is either inactive, soft-deleted, or ...")
+
+    left = look(lab, "forwarding", recipient(JANE, mailbox_of(JANE)), rules(JANE).but(unknown), domains("contoso.com"))
+
+    assert left["state"] == "not_looked_at"
+
+
+# --- directory roles ---
+
+
+def test_roles_that_are_held(lab):
+    left = look(lab, "directory_roles", roles(JANE, "Helpdesk Administrator"))
+
+    assert texts(left) == ["Holds the directory role Helpdesk Administrator."]
+
+
+def test_roles_that_were_read_already_are_not_read_again(lab):
+    left = look(lab, "directory_roles", roles(JANE, "Reports Reader"), administrators(), directory_roles=True)
+
+    assert left["found"][0]["name"] == "Reports Reader"
+
+
+@pytest.mark.parametrize("option", [True, False])
+def test_roles_that_cannot_be_read_are_not_none(lab, option):
+    left = look(lab, "directory_roles", roles(JANE).but(forbidden()), directory_roles=option)
+
+    assert left["state"] == "not_looked_at"
+    assert "User.Read.All" in left["error"]["hint"]
+
+
+def test_roles_on_a_second_page_are_seen(lab):
+    turns = pages(roles(JANE), [], roles(JANE, "Global Administrator").reply.json["value"])
+
+    assert look(lab, "directory_roles", *turns)["found"][0]["name"] == "Global Administrator"
+
+
+# --- applications ---
+
+
+@pytest.mark.parametrize(
+    ("credentials", "text", "until"),
+    [
+        ({"secrets": (later(seconds=60),)}, "1 live secret, valid until", later(seconds=60)),
+        ({"certificates": (later(days=2), later(days=3))}, "2 live certificates, valid until", later(days=3)),
+        (
+            {"secrets": (later(days=5), later(days=-5)), "certificates": (later(days=1),)},
+            "1 live secret and 1 live certificate, valid until",
+            later(days=5),
+        ),
+        ({"secrets": ("2027-09-09T19:50:29.3086381Z",)}, "1 live secret", "2027-09-09T19:50:29Z"),
+        ({"secrets": (None, later(days=5))}, "2 live secrets, of unknown end", None),
+        ({"secrets": ("soon",)}, "1 live secret, of unknown end", None),
+    ],
+)
+def test_an_owned_application_with_live_credentials(lab, credentials, text, until):
+    left = look(lab, "applications", applications(JANE, application(**credentials)))
+
+    assert f"Owns the application Payroll sync with {text}" in texts(left)[0]
+    assert left["found"][0]["until"] == until
+    assert "Q~x" not in str(left)
+
+
+@pytest.mark.parametrize("credentials", [{}, {"secrets": (later(-1),), "certificates": (later(days=-90),)}])
+def test_an_owned_application_without_live_credentials_does_not_count(lab, credentials):
+    assert look(lab, "applications", applications(JANE, application(**credentials)))["state"] == "none"
+
+
+@pytest.mark.parametrize(
+    "limited",
+    [
+        application(None, appId=None),
+        application(passwordCredentials=None),
+        application(keyCredentials=None),
+        {"id": "x"},
+        {},
+    ],
+)
+def test_an_application_that_may_not_be_read_is_not_one_without_secrets(lab, limited):
+    left = look(lab, "applications", applications(JANE, limited))
+
+    assert (left["state"], left["error"]["code"]) == ("not_looked_at", "limited_information")
+    assert "Application.Read.All" in left["error"]["hint"]
+
+
+def test_what_is_found_beside_what_may_not_be_read_is_told(lab):
+    turn = applications(JANE, application(appId=None), application(secrets=(later(days=1),)))
+
+    left = look(lab, "applications", turn)
+
+    assert left["state"] == "found"
+    assert left["note"] == "Not looked at: owned applications."
+
+
+# --- consents ---
+
+
+def test_a_consent_is_told_with_the_name_of_whom_it_was_given_to(lab):
+    left = look(lab, "consents", consents(JANE, consent()), client(CLIENT, "Survey tool"))
+
+    assert texts(left) == ["Survey tool may act in the user's name: Mail.Read offline_access."]
+    assert left["found"][0]["scopes"] == ["Mail.Read", "offline_access"]
+
+
+@pytest.mark.parametrize("reply", [forbidden(), fault(404), Reply(json={}), Reply(json={"displayName": None})])
+def test_a_client_without_a_name_is_told_by_its_id(lab, reply):
+    left = look(lab, "consents", consents(JANE, consent()), client(CLIENT).but(reply))
+
+    assert left["found"][0] == {**left["found"][0], "name": None, "client_id": CLIENT}
+    assert CLIENT in texts(left)[0]
+
+
+def test_a_client_of_many_is_asked_for_once(lab):
+    everybody = crowd(3)
+    lab.wire.expect(*map(find, everybody))
+    lab.wire.expect(*[consents(one, consent(), consent(scope="User.Read")) for one in everybody])
+    lab.wire.expect(client(CLIENT, "Survey tool"))
+
+    told = lab.run(
+        MODULE, users=[one["userPrincipalName"] for one in everybody], steps=["signin"], residual=["consents"]
+    )
+
+    assert [len(one["residual"]["consents"]["found"]) for one in told.users] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("grant", [{}, {"clientId": 5, "scope": ["x"]}, {"scope": None}])
+def test_a_consent_of_another_shape_still_counts(lab, grant):
+    turns = [client("5", "x")] if grant.get("clientId") else []
+
+    assert look(lab, "consents", consents(JANE, grant), *turns)["state"] == "found"
+
+
+# --- devices ---
+
+
+def test_an_enabled_device(lab):
+    left = look(lab, "devices", devices(JANE, device(), device("OLD", accountEnabled=False)))
+
+    assert texts(left) == ["Device LAPTOP-JANE (Windows) is enabled, last seen 2026-11-18T08:12:00Z."]
+
+
+def test_devices_that_are_disabled_do_not_count(lab):
+    assert look(lab, "devices", devices(JANE, device(accountEnabled=False)))["state"] == "none"
+
+
+@pytest.mark.parametrize("enabled", [None, "true", 1])
+def test_a_device_that_does_not_tell_is_not_a_disabled_one(lab, enabled):
+    left = look(lab, "devices", devices(JANE, device(accountEnabled=enabled)))
+
+    assert left["state"] == "not_looked_at"
+    assert "Device.Read.All" in left["error"]["hint"]
+
+
+# --- delegates ---
+
+
+def delegates(*may_open, send_as=(), on_behalf=()):
+    return [
+        rows("Get-MailboxPermission", JANE, access(SELF), *may_open),
+        rows("Get-RecipientPermission", JANE, trustee(SELF), *send_as),
+        recipient(JANE, mailbox_of(JANE, GrantSendOnBehalfTo=on_behalf)),
+    ]
+
+
+def test_others_who_may_open_or_send(lab):
+    turns = delegates(
+        access("omar@contoso.com", "FullAccess", "ReadPermission"), send_as=[trustee("Sales")], on_behalf=["boss"]
+    )
+
+    left = look(lab, "delegates", *turns)
+
+    assert texts(left) == [
+        "omar@contoso.com has access to the mailbox (FullAccess, ReadPermission).",
+        "Sales may send as the user.",
+        "boss may send on behalf of the user.",
+    ]
+    assert [one["kind"] for one in left["found"]] == ["mailbox", "send_as", "send_on_behalf"]
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        access("omar@contoso.com", IsInherited=True),
+        access("omar@contoso.com", IsInherited="True"),
+        access("omar@contoso.com", Deny=True),
+        access("omar@contoso.com", Deny={"IsPresent": True}),
+        access("nt authority\\self"),
+        access("S-1-5-10"),
+        access("SELBST", UserSid="S-1-5-10"),
+    ],
+)
+def test_who_may_open_by_inheritance_or_not_at_all_does_not_count(lab, harmless):
+    assert look(lab, "delegates", *delegates(harmless))["state"] == "none"
+
+
+@pytest.mark.parametrize(
+    "counted",
+    [
+        access("omar@contoso.com", Deny={"IsPresent": False}),
+        {"User": "omar@contoso.com"},
+        access("omar@contoso.com", IsInherited=None, Deny="False"),
+        access("S-1-5-21-1111"),
+        access("omar@contoso.com", AccessRights="FullAccess"),
+        access("omar@contoso.com", AccessRights=[1]),
+    ],
+)
+def test_in_doubt_a_permission_counts(lab, counted):
+    assert look(lab, "delegates", *delegates(counted))["state"] == "found"
+
+
+@pytest.mark.parametrize(
+    "denied", [trustee("omar", AccessControlType="Deny"), trustee(SELF), trustee("omar", IsInherited=True)]
+)
+def test_who_may_not_send_as_her_does_not_count(lab, denied):
+    assert look(lab, "delegates", *delegates(send_as=[denied]))["state"] == "none"
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        delegates({"AccessRights": ["FullAccess"]}),
+        delegates(send_as=[{"AccessRights": ["SendAs"]}]),
+        [*delegates()[:2], recipient(JANE, {"ExternalDirectoryObjectId": JANE["id"]})],
+    ],
+)
+def test_a_permission_that_does_not_tell_whose_it_is_is_not_none(lab, turns):
+    assert look(lab, "delegates", *turns)["state"] == "not_looked_at"
+
+
+def test_permissions_that_go_on_overleaf_are_not_none(lab):
+    turns = delegates()
+    turns[0] = turns[0].but(Reply(json={"value": [], "@odata.nextLink": "https://outlook.office365.com/x"}))
+
+    assert look(lab, "delegates", *turns)["state"] == "not_looked_at"
+
+
+def test_a_mailbox_is_read_once_for_forwarding_and_delegates(lab):
+    lab.wire.expect_each(find(JANE), *mail(), *delegates()[:2])
+
+    told = lab.run(MODULE, users=UPN, steps=["signin"], residual=["delegates", "forwarding"])
+
+    assert [one["state"] for one in told.user["residual"].values()] == ["none", "none"]
+
+
+# --- phones, sign-in methods ---
+
+
+def test_a_phone_with_a_partnership(lab):
+    left = look(lab, "phones", rows("Get-MobileDevice", JANE, phone(), phone("", DeviceOS=None), {}, by="Mailbox"))
+
+    assert texts(left) == [
+        "Phone iPhone (iOS 26.1, EAS, Allowed) has a partnership with the mailbox.",
+        "Phone iPhone17C1 (EAS, Allowed) has a partnership with the mailbox.",
+        "Phone without a name has a partnership with the mailbox.",
+    ]
+
+
+def test_methods_beside_the_password(lab):
+    found = [
+        PASSWORD,
+        method("fido2", displayName="Red key"),
+        method("phone", phoneNumber="+49 30 1234567"),
+        method("brandNew"),
+        {"id": "x"},
+        {"id": "28c10230-6103-485e-b985-444c60001490"},
+    ]
+
+    left = look(lab, "sign_in_methods", methods(JANE, *found))
+
+    assert texts(left) == [
+        "A sign-in method is registered: passkey (Red key).",
+        "A sign-in method is registered: phone.",
+        "A sign-in method is registered: brandNew.",
+        "A sign-in method is registered: unknown kind.",
+    ]
+    assert "1234567" not in str(left)
+
+
+# --- what may not be read ---
+
+BY_GRAPH = {
+    "applications": applications(JANE),
+    "consents": consents(JANE),
+    "devices": devices(JANE),
+    "sign_in_methods": methods(JANE),
+}
+BY_EXCHANGE = {
+    "delegates": rows("Get-MailboxPermission", JANE),
+    "phones": rows("Get-MobileDevice", JANE, by="Mailbox"),
+}
+
+
+@pytest.mark.parametrize("topic", BY_GRAPH)
+def test_a_403_is_not_looked_at_with_the_permission(lab, topic):
+    left = look(lab, topic, BY_GRAPH[topic].but(forbidden()))
+
+    assert left["state"] == "not_looked_at"
+    assert left["error"]["code"] == "Authorization_RequestDenied"
+    assert left["permission"] in left["error"]["hint"]
+    assert UPN in left["error"]["message"]
+
+
+@pytest.mark.parametrize("topic", ["applications", "consents", "sign_in_methods"])
+def test_what_the_token_shows_to_be_refused_is_not_even_asked(lab, topic):
+    lab.entra.permissions[GRAPH_URL] = GRAPH_PERMISSIONS
+
+    left = look(lab, topic)
+
+    assert left["state"] == "not_looked_at"
+    assert left["error"]["code"] == "missing_permission"
+    assert left["error"]["message"].startswith("Could not look at ")
+    assert f"lacks the permission {left['permission']}" in left["error"]["message"]
+
+
+@pytest.mark.parametrize("topic", ["forwarding", "delegates", "phones"])
+def test_exchange_is_not_asked_by_an_application_that_may_do_nothing_there(lab, topic):
+    lab.entra.permissions[EXCHANGE_URL] = ()
+
+    left = look(lab, topic, *([rules(JANE)] if topic == "forwarding" else []))
+
+    assert left["state"] == "not_looked_at"
+    assert left["error"]["code"] == "missing_permission"
+    assert not lab.wire.to(EXCHANGE)
+
+
+@pytest.mark.parametrize("topic", BY_GRAPH)
+@pytest.mark.parametrize(
+    "reply",
+    [
+        fault(400),
+        graph_error(404, "Request_ResourceNotFound", "Gone."),
+        Reply(json={}),
+        Reply(json={"value": None}),
+        Reply(json={"value": ["x"]}),
+        Reply(json={"value": [], "@odata.nextLink": "https://evil.example/v1.0/x"}),
+    ],
+)
+def test_whatever_graph_answers_nothing_is_none_that_was_not_read(lab, topic, reply):
+    left = look(lab, topic, BY_GRAPH[topic].but(reply))
+
+    assert left["state"] == "not_looked_at"
+    assert left["error"]
+
+
+@pytest.mark.parametrize("topic", BY_EXCHANGE)
+@pytest.mark.parametrize(
+    "reply", [NUL_BYTES, fault(400), Reply(json={}), Reply(json={"value": [1]}), Reply(json={"value": {}})]
+)
+def test_whatever_exchange_answers_nothing_is_none_that_was_not_read(lab, topic, reply):
+    turns = delegates() if topic == "delegates" else [BY_EXCHANGE[topic]]
+    turns[0] = turns[0].but(reply)
+
+    left = look(lab, topic, *turns)
+
+    assert left["state"] == "not_looked_at"
+    assert left["error"]
+
+
+def test_a_service_that_is_down_does_not_fail_the_module(lab):
+    left = look(lab, "devices", *[devices(JANE).but(web_page(502))] * 2, retry_timeout=1)
+
+    assert left["state"] == "not_looked_at"
+
+
+def test_a_fault_of_ours_does_not_fail_the_module_and_is_not_none(lab, monkeypatch):
+    def fall_over(*_given):
+        raise KeyError("secret")
+
+    monkeypatch.setattr(_residual, "_flag", fall_over)
+    left = look(lab, "delegates", *delegates())
+
+    assert left["state"] == "not_looked_at"
+    assert left["error"]["code"] == "internal"
+    assert "secret" not in str(left)
+
+
+def test_a_fault_of_ours_when_asking_does_not_fail_the_module_either(lab, monkeypatch):
+    lab.wire.expect(find(JANE))
+    question = _residual.TOPICS["devices"][0]
+
+    def fall_over(*_given):
+        raise KeyError("secret")
+
+    broken = {**_residual.TOPICS, "devices": (_residual.dataclasses.replace(question, read=fall_over),)}
+    monkeypatch.setattr(_residual, "TOPICS", broken)
+
+    left = lab.run(MODULE, users=UPN, steps=["signin"], residual=["devices"]).user["residual"]["devices"]
+
+    assert (left["state"], left["error"]["code"]) == ("not_looked_at", "internal")
+
+
+def test_one_leavers_failure_stays_with_that_one(lab):
+    lab.wire.expect(find(JANE), find(OMAR))
+    lab.wire.expect(devices(JANE).but(fault(400)), devices(OMAR, device()))
+
+    told = lab.run(MODULE, users=[UPN, "omar@contoso.com"], steps=["signin"], residual=["devices"])
+
+    assert [one["residual"]["devices"]["state"] for one in told.users] == ["not_looked_at", "found"]
+    assert not told.failed
+
+
+def test_a_topic_costs_one_batch_for_twenty_at_graph_and_for_ten_at_exchange(lab):
+    everybody = crowd(40)
+    lab.wire.expect(*map(find, everybody))
+    lab.wire.expect(*map(applications, everybody))
+    lab.wire.expect(*map(devices, everybody))
+    lab.wire.expect(*[rows("Get-MobileDevice", one, by="Mailbox") for one in everybody])
+    lab.wire.expect(*map(methods, everybody))
+
+    lab.run(
+        MODULE,
+        users=[one["userPrincipalName"] for one in everybody],
+        steps=["signin"],
+        residual=["applications", "devices", "phones", "sign_in_methods"],
+    )
+
+    assert (len(lab.wire.to(GRAPH)), len(lab.wire.to(EXCHANGE))) == (4 * 2, 4)
+
+
+def test_check_mode_looks_at_the_same(lab):
+    assert look(lab, "devices", devices(JANE, device()), check=True)["state"] == "found"
