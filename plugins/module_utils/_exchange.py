@@ -15,6 +15,7 @@ notice. Everything that knows it is in this file.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 import uuid
 
@@ -148,8 +149,9 @@ class Exchange(Service):
         found = [_own_row(object_id, outcome) for object_id, outcome in outcomes]
         return [[row] if isinstance(row, dict) else row for row in found]
 
+    @functools.cached_property
     def accepted_domains(self) -> frozenset[str] | OffboardingError:
-        """The domains whose mail is the organisation's own, C(*.) before one that brings its subdomains.
+        """Asked for once: the domains whose mail is the organisation's own, C(*.) before one that brings its subdomains.
 
         https://learn.microsoft.com/powershell/module/exchangepowershell/get-accepteddomain
         """

@@ -408,6 +408,9 @@ def chosen_topics(names: t.Collection[str]) -> tuple[str, ...]:
 
 # --- how it goes ---
 
+# Exchange tells of a mailbox at length: this many at once are some dozens of megabytes.
+_AT_ONCE = 500
+
 
 def survey(tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str]) -> list[dict[str, Item]]:
     """What is left of each leaver's access, by topic. A topic never fails: it is then told as not looked at.
@@ -415,14 +418,14 @@ def survey(tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str
     :param leavers: those who are known to exist.
     """
     told: list[dict[str, Item]] = [{} for _leaver in leavers]
-    if not leavers:
-        return told
-    asking = _Asking(tenant, leavers)
-    for topic in chosen_topics(topics):
-        answers = [(question, asking.answers(question)) for question in TOPICS[topic]]
-        scene = asking.scene(topic)
-        for index, leaver in enumerate(leavers):
-            told[index][topic] = _tell(leaver, [(question, answer[index]) for question, answer in answers], scene)
+    for start in range(0, len(leavers), _AT_ONCE):
+        asking = _Asking(tenant, leavers[start : start + _AT_ONCE])
+        for topic in chosen_topics(topics):
+            answers = [(question, asking.answers(question)) for question in TOPICS[topic]]
+            scene = asking.scene(topic)
+            for index, leaver in enumerate(asking.leavers):
+                own = [(question, answer[index]) for question, answer in answers]
+                told[start + index][topic] = _tell(leaver, own, scene)
     return told
 
 
@@ -431,7 +434,7 @@ class _Asking:
 
     def __init__(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> None:
         self._tenant = tenant
-        self._leavers = leavers
+        self.leavers = leavers
         self._answers: dict[t.Callable[..., Answers], Answers] = {}
         self._with_mailbox = {index for index, leaver in enumerate(leavers) if leaver.mailbox}
         self._without_mailbox = {
@@ -448,19 +451,19 @@ class _Asking:
 
     def scene(self, topic: str) -> Scene:
         now = self._tenant.graph.now or datetime.datetime.now(datetime.timezone.utc)
-        if topic != "forwarding" or len(self._without_mailbox) == len(self._leavers):
+        if topic != "forwarding" or len(self._without_mailbox) == len(self.leavers):
             return Scene(now)
         if self._missing(TOPICS[topic][0]):
             return Scene(now)
-        domains = _safely(self._tenant.exchange.accepted_domains)
+        domains = _safely(lambda: self._tenant.exchange.accepted_domains)
         return Scene(now, None if isinstance(domains, OffboardingError) else domains)
 
     def _ask(self, question: Question) -> Answers:
-        answers: Answers = [None] * len(self._leavers)
+        answers: Answers = [None] * len(self.leavers)
         passed_over = self._without_mailbox if question.of_mailbox else ()
-        concerned = [index for index in range(len(self._leavers)) if index not in passed_over]
+        concerned = [index for index in range(len(self.leavers)) if index not in passed_over]
         if concerned:
-            read = self._read(question, [self._leavers[index] for index in concerned])
+            read = self._read(question, [self.leavers[index] for index in concerned])
             for index, answer in zip(concerned, read, strict=True):
                 answers[index] = self._agreed(index, answer) if question.of_mailbox else answer
         return answers

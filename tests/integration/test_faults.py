@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import time
+
 from simulator import Fault, Tenant
 
-from .support import OFFBOARD, STEPS, SWITCHES, Player, open_doors, writes
+from .support import OFFBOARD, STEPS, SWITCHES, Player, a_play, a_task, open_doors, writes
 
 IMPATIENT = {"M365_RETRY_TIMEOUT": "2", "M365_VERIFY_TIMEOUT": "2"}
 # The leaver whose step meets a service that is down, and which of their doors are open then.
@@ -102,3 +104,49 @@ def test_tenant_without_exchange(tenant: Tenant, play: Player) -> None:
     assert again.recap()["changed"] == 0
     leaver = again.leaver()
     assert (leaver["status"], leaver["not_looked_at"], leaver["contained"]) == ("partial", ["protocols"], False)
+
+
+# A network that lets us down, on real sockets: what replaces the environment, and the sentence it has to end in.
+NETWORK = {
+    "untrusted": (
+        {"REQUESTS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt"},
+        "TLS certificate that this machine does not trust",
+    ),
+    "nobody listens": ({"M365_AUTHORITY_URL": "https://localhost:1"}, "localhost cannot be reached"),
+    "no such name": (
+        {"M365_AUTHORITY_URL": "https://login.m365.invalid"},
+        "The name login.m365.invalid cannot be resolved",
+    ),
+    "no proxy": ({"M365_PROXY": "http://localhost:1"}, "The proxy did not let us through"),
+    "drips": ({}, "did not answer within 1 s"),
+    "is silent": ({}, "did not answer within 1 s"),
+    "is cut": ({}, "broke before an answer came"),
+}
+
+
+def test_a_network_that_lets_us_down_is_one_sentence_in_bounded_time(tenant: Tenant, play: Player) -> None:
+    drip, silent, cut = (tenant.directory.user(key) for key in ("jane", "john", "maria"))
+    tenant.faults.add(
+        Fault(user=drip.id, drip=1.0), Fault(user=silent.id, delay=30.0), Fault(user=cut.id, close="before")
+    )
+    asked = {"drips": drip.upn, "is silent": silent.upn, "is cut": cut.upn}
+    hosts = {
+        host: {
+            "own": variables,
+            "asked": asked.get(host, tenant.directory.user("ahmed").upn),
+        }
+        for host, (variables, _ignored) in NETWORK.items()
+    }
+    bounded = {"M365_TIMEOUT": "1", "M365_RETRY_TIMEOUT": "2"}
+    began = time.monotonic()
+
+    played = play(
+        [a_play(a_task("Look", "m365_user_info", users="{{ asked }}", steps=["signin"]), environment="{{ own }}")],
+        hosts=hosts,
+        environment=bounded,
+    )
+
+    told = {host: played.result("Look", host)["msg"] for host in hosts}
+    assert {host: told[host] for host, (_ignored, text) in NETWORK.items() if text not in told[host]} == {}
+    assert "Traceback" not in played.output
+    assert time.monotonic() - began < 60

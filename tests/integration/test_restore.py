@@ -32,10 +32,10 @@ from .support import (
 )
 from .test_leaks import leaks, verbose
 
-LOST = ("lastPasswordChangeDateTime", "signInSessionsValidFromDateTime")
+LOST = ("lastPasswordChangeDateTime", "signInSessionsValidFromDateTime", "deletedDateTime")
 SMTP = "SmtpClientAuthenticationDisabled"
 NONE_PROVIDED = "No password was provided"
-PASSWORD = "Fresh/\"Start4'Jane {{ now }}"
+PASSWORD = "Fresh/\"Start4'Her }}"
 
 
 def offboard(play: Player, path: Path, users: Sequence[User], **variables: Any) -> dict[str, Any]:
@@ -298,11 +298,16 @@ def test_what_cannot_be_undone_is_refused_with_the_reason(tenant: Tenant, play: 
     }
     hosts["opaque"]["m365_access_token"] = "no-jwt"
 
-    played = play(RESTORE, hosts=hosts, environment={"M365_PROTECTED_USERS": user("breakglass").upn})
+    played = play(
+        RESTORE,
+        hosts=hosts,
+        environment={"M365_PROTECTED_USERS": user("breakglass").upn},
+        # Of the host whose token is none.
+        warnings=["protected_users: break.glass@contoso.com could not be looked up."],
+    )
 
-    texts = {host: text for host, (*_ignored, text) in (unsent | refused).items() if host != "opaque"}
+    texts = {host: text for host, (*_ignored, text) in (unsent | refused).items()}
     assert {host: played.failure(host) for host, text in texts.items() if text not in played.failure(host)} == {}
-    assert played.failure("opaque")
     assert "Set restore_employee_undelete" in played.failure("deleted")
     assert "Traceback" not in played.output
     assert tenant.journal.writes() == []
@@ -359,7 +364,7 @@ def test_a_password_is_set_once_and_seen_nowhere(tenant: Tenant, play: Player, t
     assert statuses(restored(checked)[0])["password"] == "planned"
 
     weak = verbose(play, tmp_path, RESTORE, **{**asked, "restore_employee_password": "w3ak\u00e9-pass"})
-    banned = verbose(play, tmp_path, RESTORE, **{**asked, "restore_employee_password": "P4ssword!"})
+    banned = verbose(play, tmp_path, RESTORE, **{**asked, "restore_employee_password": "P@ssword1"})
     for played, text in ((weak, "breaks Microsoft's rules"), (banned, "easily guessable")):
         assert text in played.failure()
         # Sign-in waits for the password; the mailbox does not.
@@ -382,7 +387,7 @@ def test_a_password_is_set_once_and_seen_nowhere(tenant: Tenant, play: Player, t
     assert "The password was changed after that run" in said(restored(again)[0])
 
     for played in (checked, weak, banned, done, again):
-        assert leaks(played, [PASSWORD, "w3ak\u00e9-pass", "P4ssword!", *tenant.issued_secrets()]) == set()
+        assert leaks(played, [PASSWORD, "w3ak\u00e9-pass", "P@ssword1", *tenant.issued_secrets()]) == set()
 
 
 def test_tasks_of_the_operator_provide_a_password_for_each(tenant: Tenant, play: Player, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from . import people
 from .apps import NAMESPACE, App
 from .mailbox import Mailbox, as_of
-from .residual import Residual
+from .residual import Residual, device
 from .roles import TEMPLATES
 
 # Properties by which users are found without looking at everyone.
@@ -383,7 +383,8 @@ class Directory(Settings):
         """Users, groups, and ids of devices and service principals."""
         places = self.within(group, transitive=transitive)
         ids = {place.id for place in places}
-        users = [user for user in self.users.values() if not ids.isdisjoint(user.groups)]
+        # Most people are in no group at all.
+        users = [user for user in self.users.values() if user.groups and not ids.isdisjoint(user.groups)]
         groups = [other for other in self.groups.values() if not ids.isdisjoint(other.groups)]
         return users, groups, list(dict.fromkeys(thing for place in places for thing in place.things))
 
@@ -479,7 +480,7 @@ class Directory(Settings):
     def add_device(self, key: str, display_name: str) -> str:
         """A device that belongs to nobody here; returns its object id."""
         identifier = self._id(f"device {key}")
-        self.devices[identifier] = {"id": identifier, "displayName": display_name, "accountEnabled": True}
+        self.devices[identifier] = device(identifier, self._id(f"registered device {key}"), displayName=display_name)
         return identifier
 
     def app_by_client_id(self, client_id: str) -> App | None:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import odata_filter, roles
@@ -136,14 +135,13 @@ class Objects:
             if not visible:
                 return []
             users, groups, things = directory.members_of(group, transitive=transitive)
-            users = sorted((user for user in users if user.there), key=lambda user: user.id)
-            found: list[Related] = [("user", partial(self.users.person, request, user)) for user in users]
-            found += [("group", partial(self.users.group, request, inner)) for inner in groups]
+            found: list[Related] = [user for user in users if user.there]
+            found += groups
             for thing in things:
                 kind = "device" if thing in directory.devices else "servicePrincipal"
                 values = directory.devices.get(thing) or directory.service_principal(thing)
                 if values is not None:
-                    found.append((kind, partial(self.users.object, request, kind, values)))
+                    found.append((kind, values))
             return found
 
         return self.users.relation(request, rest, find, strict=True)

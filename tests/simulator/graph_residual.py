@@ -10,7 +10,6 @@ Outlook, and what belongs to the authentication methods, refuses in words of its
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from . import residual
@@ -40,21 +39,18 @@ class ResidualAccess:
 
     def owned_objects(self, request: Request, key: str, rest: tuple[Segment, ...]) -> Answer:
         request.require("user.owned")
-        return self.users.relation(request, rest, lambda: self._owned(request, self.users.found(request, key)))
+        return self.users.relation(request, rest, lambda: self._owned(self.users.found(request, key)))
 
-    def _owned(self, request: Request, user: User) -> list[Related]:
-        users, directory, facts = self.users, self.directory, user.residual
-        found: list[Related] = [
-            ("application", partial(users.object, request, "application", values))
-            for values in residual.applications(user)
-        ]
+    def _owned(self, user: User) -> list[Related]:
+        directory, facts = self.directory, user.residual
+        found: list[Related] = [("application", values) for values in residual.applications(user)]
         for group in directory.groups.values():
             if {group.key, group.id, group.display_name}.intersection(facts.owned_groups):
-                found.append(("group", partial(users.group, request, group)))
+                found.append(group)
         for name in facts.owned_service_principals:
             values = directory.service_principal(directory.service_principal_id(name))
             if values is not None:
-                found.append(("servicePrincipal", partial(users.object, request, "servicePrincipal", values)))
+                found.append(("servicePrincipal", values))
         return found
 
     def devices(self, request: Request, key: str, rest: tuple[Segment, ...]) -> Answer:
@@ -62,10 +58,7 @@ class ResidualAccess:
         request.require("user.devices")
 
         def find() -> list[Related]:
-            user = self.users.found(request, key)
-            return [
-                ("device", partial(self.users.object, request, "device", values)) for values in residual.devices(user)
-            ]
+            return [("device", values) for values in residual.devices(self.users.found(request, key))]
 
         return self.users.relation(request, rest, find)
 

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from . import odata_filter
+from .directory import Group, User
 from .graph_errors import absent, bad, denied, no_segment, unsupported
 from .graph_properties import ANY, BASIC, COLLECTIONS, DEFAULT, EXTRA_READ, KINDS, UNSET, USER_BY_LOWER
 from .graph_request import Request, candidates, number
@@ -19,14 +19,14 @@ from .permissions import allowed
 from .wire import Answer
 
 if TYPE_CHECKING:
-    from .directory import Directory, Group, User
+    from .directory import Directory
 
 # Kinds of directory objects that a path may be cast to. Nothing here is an administrative unit.
 _CASTS = {
     f"microsoft.graph.{kind.lower()}": f"#microsoft.graph.{kind}" for kind in (*KINDS, "administrativeUnit", "user")
 }
-# One object of a relation: its kind, and how it is shown.
-Related = tuple[str, Callable[[], dict[str, Any]]]
+# One object of a relation: a user, a group, or the kind and all properties of something else.
+Related = User | Group | tuple[str, dict[str, Any]]
 
 _ORDERED = {
     name.lower(): name for name in ("displayName", "userPrincipalName", "id", "mail", "surname", "createdDateTime")
@@ -192,9 +192,7 @@ class Users:
 
     def memberships(self, request: Request, key: str, rest: tuple[Segment, ...], *, transitive: bool) -> Answer:
         request.require("user.memberships")
-        return self.relation(
-            request, rest, lambda: self._holdings(request, self.found(request, key), transitive=transitive)
-        )
+        return self.relation(request, rest, lambda: self._holdings(self.found(request, key), transitive=transitive))
 
     def relation(
         self, request: Request, rest: tuple[Segment, ...], find: Callable[[], list[Related]], *, strict: bool = False
@@ -217,14 +215,18 @@ class Users:
             raise bad("$count is not currently supported.")
         if options.filter is not None or options.orderby is not None:
             raise unsupported("Unsupported Query.")
-        found = [(kind, show) for kind, show in find() if cast in (None, f"#microsoft.graph.{kind}")]
+        found = find()
+        if cast is not None:
+            found = [item for item in found if cast == f"#microsoft.graph.{_kind(item)}"]
         if counting:
             return number(len(found))
         # Where all are of one type, minimal metadata need not repeat it (OData JSON format, odata.type).
         typed = cast is None or self.directory.cast_shows_type
 
         def shown(item: Related) -> dict[str, Any]:
-            return {name: value for name, value in item[1]().items() if typed or name != "@odata.type"}
+            return {
+                name: value for name, value in self.related(request, item).items() if typed or name != "@odata.type"
+            }
 
         context = "directoryObjects" if cast is None else cast.removeprefix("#microsoft.graph.") + "s"
         return request.pages(context, found, 100, shown)
@@ -247,18 +249,21 @@ class Users:
 
         Graph docs, permissions-overview, "Limited information returned for inaccessible member objects".
         """
-        return [show() for _kind, show in self._holdings(request, user, transitive=transitive)]
+        return [self.related(request, item) for item in self._holdings(user, transitive=transitive)]
 
-    def _holdings(self, request: Request, user: User, *, transitive: bool) -> list[Related]:
+    def _holdings(self, user: User, *, transitive: bool) -> list[Related]:
         directory = self.directory
-        found: list[Related] = [
-            ("directoryRole", partial(self.role, request, name))
-            for name in directory.roles_of(user, transitive=transitive)
-        ]
-        found += [
-            ("group", partial(self.group, request, group)) for group in directory.groups_of(user, transitive=transitive)
-        ]
-        return found
+        roles = directory.roles_of(user, transitive=transitive)
+        found: list[Related] = [("directoryRole", directory.role_properties(name)) for name in roles]
+        return [*found, *directory.groups_of(user, transitive=transitive)]
+
+    def related(self, request: Request, item: Related) -> dict[str, Any]:
+        """As much of it as the app may read."""
+        if isinstance(item, User):
+            return self.person(request, item)
+        if isinstance(item, Group):
+            return self.group(request, item)
+        return self.object(request, *item)
 
     def role(self, request: Request, name: str) -> dict[str, Any]:
         return self.object(request, "directoryRole", self.directory.role_properties(name))
@@ -315,6 +320,10 @@ class Users:
             select, request.options.select = request.options.select, ()
             value[proper] = self.holdings(request, user, transitive=proper[0] == "t")[:20]
             request.options.select = select
+
+
+def _kind(item: Related) -> str:
+    return "user" if isinstance(item, User) else "group" if isinstance(item, Group) else item[0]
 
 
 def _search(users: list[User], text: str) -> list[User]:

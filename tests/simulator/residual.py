@@ -147,30 +147,34 @@ def grants(directory: Directory, user: User) -> list[Facts]:
     return shown
 
 
-def devices(user: User) -> list[Facts]:
+def device(identifier: str, device_id: str, **facts: Any) -> Facts:
     """Graph docs, device."""
+    return {
+        "id": identifier,
+        "deletedDateTime": None,
+        "accountEnabled": True,
+        "alternativeSecurityIds": [],
+        "approximateLastSignInDateTime": _SINCE,
+        "deviceId": device_id,
+        "displayName": "DESKTOP",
+        "isCompliant": None,
+        "isManaged": None,
+        "manufacturer": None,
+        "model": None,
+        "onPremisesSyncEnabled": None,
+        "operatingSystem": "Windows",
+        "operatingSystemVersion": "10.0.26100.1",
+        "physicalIds": [],
+        "profileType": "RegisteredDevice",
+        "registrationDateTime": _SINCE,
+        "trustType": "Workplace",
+        **facts,
+    }
+
+
+def devices(user: User) -> list[Facts]:
     return [
-        {
-            "id": _id(user, "device", number),
-            "deletedDateTime": None,
-            "accountEnabled": True,
-            "alternativeSecurityIds": [],
-            "approximateLastSignInDateTime": _SINCE,
-            "deviceId": _id(user, "registered device", number),
-            "displayName": f"DESKTOP-{number:04d}",
-            "isCompliant": None,
-            "isManaged": None,
-            "manufacturer": None,
-            "model": None,
-            "onPremisesSyncEnabled": None,
-            "operatingSystem": "Windows",
-            "operatingSystemVersion": "10.0.26100.1",
-            "physicalIds": [],
-            "profileType": "RegisteredDevice",
-            "registrationDateTime": _SINCE,
-            "trustType": "Workplace",
-            **facts,
-        }
+        device(_id(user, "device", number), _id(user, "registered device", number), **facts)
         for number, facts in enumerate(user.residual.devices)
     ]
 

@@ -182,7 +182,7 @@ def test_domains_of_exchange(body):
     exchange = Exchange.__new__(Exchange)
     exchange.send = lambda _calls: [Answer(200, {}, body, None)]
 
-    domains = exchange.accepted_domains()
+    domains = exchange.accepted_domains
 
     assert isinstance(domains, OffboardingError) or all(isinstance(one, str) for one in domains)
     assert domains

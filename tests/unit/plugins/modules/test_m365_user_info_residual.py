@@ -315,12 +315,14 @@ def test_without_the_accepted_domains_every_target_counts_and_says_so(lab, unrea
     assert all("whether outside is not known" in text for text in texts(left))
 
 
-def test_the_accepted_domains_are_asked_for_once(lab):
+def test_many_are_looked_at_part_by_part_and_the_accepted_domains_are_asked_for_once(lab, monkeypatch):
+    monkeypatch.setattr(_residual, "_AT_ONCE", 2)
     everybody = crowd(3)
     lab.wire.expect(*map(find, everybody))
-    lab.wire.expect(*[recipient(one, mailbox_of(one)) for one in everybody])
-    lab.wire.expect(*map(rules, everybody))
-    lab.wire.expect(domains("contoso.com"))
+    for part in (everybody[:2], everybody[2:]):
+        lab.wire.expect(*[recipient(one, mailbox_of(one)) for one in part])
+        lab.wire.expect(*map(rules, part))
+        lab.wire.expect(*([domains("contoso.com")] if len(part) == 2 else []))
 
     told = lab.run(
         MODULE, users=[one["userPrincipalName"] for one in everybody], steps=["signin"], residual="forwarding"
@@ -407,6 +409,15 @@ def test_a_mailbox_that_is_there_for_one_cmdlet_and_missing_for_the_next_is_not_
     left = look(lab, "phones", get_mailbox(JANE, mailbox(JANE)), gone, steps=["signin", "protocols"])
 
     assert left["state"] == "not_looked_at"
+
+
+def test_a_mailbox_that_could_not_be_read_for_its_doors_is_asked_about_all_the_same(lab):
+    turns = [get_mailbox(JANE).but(NUL_BYTES), rows("Get-MobileDevice", JANE, phone(), by="Mailbox")]
+    lab.wire.expect_each(find(JANE), *turns)
+
+    told = lab.run(MODULE, users=UPN, residual=["phones"])
+
+    assert told.user["residual"]["phones"]["state"] == "found"
 
 
 def test_a_mailbox_that_graph_does_not_know_is_not_none(lab):
@@ -674,6 +685,7 @@ def test_methods_beside_the_password(lab):
         method("brandNew"),
         {"id": "x"},
         {"id": "28c10230-6103-485e-b985-444c60001490"},
+        method("password", id="another"),
     ]
 
     left = look(lab, "sign_in_methods", methods(JANE, *found))

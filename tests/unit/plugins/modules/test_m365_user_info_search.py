@@ -210,6 +210,8 @@ def test_a_page_that_is_late_is_waited_for(lab, hiccup):
         "http://graph.microsoft.com/v1.0/users?$skiptoken=2",
         "https://graph.microsoft.com/beta/users?$skiptoken=2",
         "https://graph.microsoft.com:444/v1.0/users?$skiptoken=2",
+        "https://graph.microsoft.com/v1.01/users?$skiptoken=2",
+        "https://graph.microsoft.com/v1.0",
         "//evil.example/v1.0/users",
         "/users?$skiptoken=2",
         "",

@@ -154,15 +154,16 @@ def test_what_the_role_joins_fits_the_schema(name, status, schema):
     record = RECORDS[name]
     runs = records.all_steps("jane.doe", status) if status and name == "open" else []
     joined = _evidence.results([record], steps=STEPS, runs=runs, closing=[record])
-    automation = {"automation": {"tenant_id": record["id"], "client_id": None, "object_id": None}, "users": [record]}
-    hosts = {"localhost": _evidence.tenant_entry(automation, leavers=joined, steps=STEPS)}
+    automation = {"tenant_id": record["id"], "client_id": None, "object_id": None}
+    tenant = _evidence.tenant_entry({"automation": automation, "users": [record]}, steps=STEPS)
     told = {"started_at": "2026-11-20T16:00:00Z", "job": {}, "ansible": "2.19.3", "check_mode": False}
-    evidence = _evidence.evidence(hosts, purpose="audit", complete=True, **told)
 
+    def told_of(leavers):
+        return _evidence.evidence({"x": tenant}, {"x": leavers}, purpose="audit", complete=True, **told)
+
+    evidence = told_of(joined)
     assert complaints(schema, evidence) == []
-
-    hosts["localhost"]["leavers"] = _evidence.changes(joined, evidence)
-    assert complaints(schema, {**evidence, "hosts": hosts}) == []
+    assert complaints(schema, told_of(_evidence.changes(joined, evidence))) == []
 
 
 def test_json_ends_in_a_newline_and_is_the_same_in_every_encoding():
