@@ -380,7 +380,7 @@ def test_a_password_is_set_once_and_seen_nowhere(tenant: Tenant, play: Player, t
     assert jane.passwords[-1] == digest(PASSWORD)
     (reset,) = [entry for entry in tenant.journal.applied() if "passwordProfile" in (entry.body or {})]
     assert reset.body["passwordProfile"]["forceChangePasswordNextSignIn"] is True
-    assert [step for _ignored, step in writes(tenant)][-2:] == ["password", "signin"]
+    assert [step for _ignored, step in writes(tenant)][-3:] == ["password", "protocols", "signin"]
 
     again = verbose(play, tmp_path, RESTORE, **asked)
     assert again.recap()["changed"] == 0

@@ -150,6 +150,15 @@ def test_a_protocol_that_was_not_asked_for_then_has_not_changed():
     assert since(OPEN, then)["newly_open"] == [*ACCOUNT, "owa", "pop"]
 
 
+def test_a_protocol_that_was_not_asked_for_has_not_changed_though_the_step_left_no_facts():
+    closing = read_record(doors=doors("shut", protocols=("owa",)))
+    run = {"step": "protocols", "users": [{"user": closing["id"]}], "result": {"msg": "It crashed."}}
+    (then,) = results([read_record()], steps=STEPS, protocols=("owa",), runs=[run], closing=[closing])
+    assert then["steps"]["protocols"]["before"] is None
+
+    assert since(OPEN, then)["newly_open"] == [*ACCOUNT, "owa"]
+
+
 def test_a_protocol_that_the_tenant_did_not_know_then_has_not_changed():
     known = tuple(name for name in SWITCHES if name != "new_outlook")
     facts = {**read_record()["before"], "protocols": dict.fromkeys(known, False)}

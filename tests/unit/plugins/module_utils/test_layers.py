@@ -13,7 +13,7 @@ import pytest
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 LAYERS = (
-    ("_errors", "_times"),
+    ("_errors", "_times", "_files", "_markup"),
     ("_clouds",),
     ("_credentials",),
     ("_http",),
