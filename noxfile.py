@@ -196,7 +196,7 @@ def simulator(session: nox.Session) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run the playbooks and the role against the simulator."""
-    install(session, *SIMULATOR, *PYTEST, "jsonschema[format]")
+    install(session, *SIMULATOR, *PYTEST, *READERS)
     run_pytest(session, "tests/integration")
 
 

@@ -41,10 +41,13 @@ LEAVE_DATE_PERMISSION = "User-LifeCycleInfo.Read.All"
 
 # https://learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference
 _GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
-# A list that goes on longer than this is none: a page holds a hundred objects.
+# A list that goes on longer than this is none: a page holds a hundred objects or more.
 _MOST_PAGES = 10_000
 # https://learn.microsoft.com/graph/aad-advanced-queries; goes with $count=true
 _ADVANCED = {"ConsistencyLevel": "eventual"}
+# All that a search asks for, as many to a page as it may hold. Of users: https://learn.microsoft.com/graph/api/user-list; of
+# members: https://learn.microsoft.com/graph/api/group-list-transitivemembers
+_OBJECT_IDS = "$select=id&$top=999"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,13 +224,12 @@ class Graph(Service):
         )
 
     def list_users(self, condition: str, *, advanced: bool) -> Call:
-        """Users who meet a condition of C($filter), page by page.
+        """The object ids of the users who meet a condition of C($filter), page by page.
 
         An advanced query understands every condition that a plain one does, but is answered from an index that lags
-        (https://learn.microsoft.com/graph/aad-advanced-queries). The page size is left at Graph's own hundred: people
-        come with all their service plans, and a page must arrive whole within C(timeout).
+        (https://learn.microsoft.com/graph/aad-advanced-queries): good for who it may be, not for how they are.
         """
-        query = f"$filter={_query(condition)}&$select={self.user_select}"
+        query = f"$filter={_query(condition)}&{_OBJECT_IDS}"
         return Call("GET", f"/users?{'$count=true&' if advanced else ''}{query}", headers=_ADVANCED if advanced else {})
 
     def find_group(self, name: str) -> Call:
@@ -239,12 +241,9 @@ class Graph(Service):
         return Call("GET", f"/groups?$filter={_query(condition)}&{select}")
 
     def group_members(self, object_id: str) -> Call:
-        """The users in a group and in the groups in it.
-
-        https://learn.microsoft.com/graph/api/group-list-transitivemembers; a cast needs an advanced query.
-        """
+        """The object ids of the users in a group and in the groups in it. A cast needs an advanced query."""
         path = f"/groups/{_segment(object_id)}/transitiveMembers/microsoft.graph.user"
-        return Call("GET", f"{path}?$count=true&$select={self.user_select}", headers=_ADVANCED)
+        return Call("GET", f"{path}?$count=true&{_OBJECT_IDS}", headers=_ADVANCED)
 
     def inbox_rules(self, object_id: str) -> Call:
         """https://learn.microsoft.com/graph/api/mailfolder-list-messagerules"""

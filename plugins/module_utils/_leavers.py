@@ -44,10 +44,14 @@ _MOMENT_HINT = "Write it with its offset, as 2026-11-20T17:00:00+01:00 or 2026-1
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """One user as the operator wrote it: a principal name or an object id, and from when they must be out."""
+    """One user as the operator wrote it: a principal name or an object id, and from when they must be out.
+
+    Or one whom a search found: then C(name) is the object id until they are read, and their principal name after that.
+    """
 
     name: str
     left_at: datetime.datetime | None = None
+    found: bool = False
 
 
 def parse_left_at(value: t.Any, name: str = "left_at") -> datetime.datetime | None:
@@ -224,34 +228,30 @@ class Tenant:
     def resolve(self, asked: t.Sequence[Asked], search: Search | None = None) -> list[Leaver]:
         """Who the names mean, in the order asked for, then whom a search finds: one leaver per object id.
 
+        A search answers from an index that lags. It says who it may be, and all else is read of them as of the named.
+
         :raises OffboardingError: a search that could not be brought to its end.
         """
-        found = self._find(search) if search else {}
+        if search:
+            asked = [*asked, *self._find(search, {one.name.casefold() for one in asked})]
         names = [one.name for one in asked]
         entries = list(self._protected.values())
         shaped = [entry for entry in entries if is_name(entry)]
         outcomes = self.graph.send([self.graph.find_user(name) for name in [*names, *shaped]])
         protected_ids = self._resolve_protected(entries, dict(zip(shaped, outcomes[len(names) :], strict=True)))
         leavers: dict[str, Leaver] = {}
-        unknown = []
         for one, outcome in zip(asked, outcomes[: len(names)], strict=True):
             leaver = self._leaver(one, outcome, protected_ids)
-            if leaver.user is None:
-                leavers[one.name] = leaver
-                unknown += [] if leaver.error else [one.name]
-                continue
-            key = leaver.user.id
+            key = (leaver.user.id if leaver.user else one.name).casefold()
             if key in leavers:
-                one = _later(leavers[key].asked, one)
-                leaver = self._leaver(one, outcome, protected_ids)
+                if one.found:
+                    continue
+                if leaver.user:
+                    leaver = self._leaver(_later(leavers[key].asked, one), outcome, protected_ids)
             leavers[key] = leaver
-        for name, error in self._explain_unknown(unknown):
-            leavers[name] = dataclasses.replace(leavers[name], error=error)
-        for key, user in found.items():
-            if key not in leavers:
-                # Nobody named them, so their own date counts, also one that lies ahead.
-                left_at = user.leaves or (search.left_at if search else None)
-                leavers[key] = self._placed(Asked(user.user_principal_name), user, left_at, protected_ids)
+        unknown = {key: leaver.asked for key, leaver in leavers.items() if not (leaver.user or leaver.error)}
+        for key, error in zip(unknown, self._explain_unknown(list(unknown.values())), strict=True):
+            leavers[key] = dataclasses.replace(leavers[key], error=error)
         return list(leavers.values())
 
     def resolve_deleted(self, asked: t.Sequence[Asked]) -> list[Leaver]:
@@ -348,13 +348,13 @@ class Tenant:
             user = User.from_json(found[0])
         except ValueError as exc:
             return Leaver(asked, error=OffboardingError(f"{asked.name}: Microsoft Graph answered with {exc}."))
-        # Somebody named them, and people are dismissed early: a date that lies ahead does not count.
-        leaves = user.leaves if user.leaves and user.leaves <= self._now else None
-        return self._placed(asked, user, asked.left_at or leaves, protected_ids)
-
-    def _placed(
-        self, asked: Asked, user: User, left_at: datetime.datetime | None, protected_ids: t.Collection[str]
-    ) -> Leaver:
+        if asked.found:
+            # Nobody named them, so their own date counts, also one that lies ahead.
+            left_at = user.leaves or asked.left_at
+            asked = dataclasses.replace(asked, name=user.user_principal_name)
+        else:
+            # Somebody named them, and people are dismissed early: a date that lies ahead does not count.
+            left_at = asked.left_at or (user.leaves if user.leaves and user.leaves <= self._now else None)
         protected = user.id.casefold() in protected_ids or not user.addresses.isdisjoint(self._protected)
         return Leaver(asked, user, left_at=left_at, due=left_at is None or left_at <= self._now, protected=protected)
 
@@ -362,23 +362,24 @@ class Tenant:
     def _now(self) -> datetime.datetime:
         return self.graph.now or datetime.datetime.now(datetime.timezone.utc)
 
-    def _find(self, search: Search) -> dict[str, User]:
-        """Whom a search finds, by object id. Nobody is left out in silence: what cannot be read whole is an error."""
-        found: dict[str, User] = {}
+    def _find(self, search: Search, named: t.Collection[str]) -> list[Asked]:
+        """Whom a search finds, each once, without those who are named by object id.
+
+        Nobody is left out in silence: what cannot be read whole is an error.
+        """
+        found: dict[str, Asked] = {}
         for source, call in self._searches(search):
             users = self.graph.read_lists([call])[0]
             if isinstance(users, OffboardingError):
                 raise _not_found_out(source, users)
-            for data in users:
-                if str(data.get("@odata.type", _USER_TYPE)).lower() != _USER_TYPE:
+            for user in users:
+                if str(user.get("@odata.type", _USER_TYPE)).lower() != _USER_TYPE:
                     continue
-                try:
-                    user = User.from_json(data)
-                except ValueError as exc:
-                    error = OffboardingError(f"Microsoft Graph told of a user with {exc}.", code="limited_information")
-                    raise _not_found_out(source, error) from None
-                found.setdefault(user.id, user)
-        return found
+                object_id = str(user.get("id"))
+                if not OBJECT_ID.match(object_id):
+                    raise _not_found_out(source, OffboardingError("Microsoft Graph told of a user without object id."))
+                found.setdefault(object_id.casefold(), Asked(object_id, search.left_at, found=True))
+        return [one for key, one in found.items() if key not in named]
 
     def _searches(self, search: Search) -> t.Iterator[tuple[str, Call]]:
         """Each part of a search, as an operator calls it, with the list to read."""
@@ -441,20 +442,24 @@ class Tenant:
             ids.update(str(user.get("id")).casefold() for user in _found(outcome))
         return ids - {""}
 
-    def _explain_unknown(self, names: t.Sequence[str]) -> t.Iterator[tuple[str, OffboardingError]]:
+    def _explain_unknown(self, unknown: t.Sequence[Asked]) -> list[OffboardingError]:
         """Why names mean nobody: deleted, another name of somebody, or really unknown. Explained, never guessed."""
+        names = [one.name for one in unknown]
         deleted = self.graph.send([self.graph.find_deleted(name) for name in names])
         addresses = [name for name in names if not OBJECT_ID.match(name)]
         owners = dict(
             zip(addresses, self.graph.send([self.graph.find_by_address(name) for name in addresses]), strict=True)
         )
-        for name, outcome in zip(names, deleted, strict=True):
-            yield name, _why_unknown(name, _found(outcome), _found(owners.get(name)))
+        return [
+            _why_unknown(one, _found(outcome), _found(owners.get(one.name)))
+            for one, outcome in zip(unknown, deleted, strict=True)
+        ]
 
 
 def _why_unknown(
-    name: str, deleted: t.Sequence[t.Mapping[str, t.Any]], owners: t.Sequence[t.Mapping[str, t.Any]]
+    asked: Asked, deleted: t.Sequence[t.Mapping[str, t.Any]], owners: t.Sequence[t.Mapping[str, t.Any]]
 ) -> OffboardingError:
+    name = asked.name
     gone = [user for user in deleted if _is_deleted_name(user, name)]
     if gone:
         return OffboardingError(
@@ -468,6 +473,12 @@ def _why_unknown(
             f"{name} is no user principal name but an address of {names}.",
             code="not_a_principal_name",
             hint="If that is who you mean, ask for that name.",
+        )
+    if asked.found:
+        return OffboardingError(
+            f"{name} was found, but there is no such user.",
+            code="not_found",
+            hint="They were deleted meanwhile, or are too new to be read: run again.",
         )
     return OffboardingError(
         f"There is no user {name}.",
@@ -532,7 +543,7 @@ def _not_found_out(source: str, error: OffboardingError) -> OffboardingError:
         explained.hint = (
             "Reading a group needs the permission GroupMember.Read.All, Group.Read.All or Directory.Read.All."
         )
-    elif status == 403 or error.code == "limited_information":
+    elif status == 403:
         explained.hint = "Reading users needs the permission User.Read.All, and some properties one of their own."
     return explained
 

@@ -16,6 +16,9 @@ description:
   - Users are named, or found by O(filter), O(group), O(left_before) or O(blocked). At least one of these must be given; several add
     up, each person once, those who are named first. An empty text or list counts as not given where another one is given.
   - A search is whole or an error, whatever the number of pages. One that finds nobody is no error; C(users) is then empty.
+  - Microsoft Graph answers searches from an index, where a change shows some time later than in the user itself. So a search only says
+    who is meant. All that is told of them is read anew, user by user, and they are told also where they no longer meet what was
+    searched for. Who was found and is there no more is a failure of their own, as if they had been named.
   - Never writes. A leaver is contained when every door is known to be shut.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
@@ -41,7 +44,6 @@ options:
       - Users who meet this condition, in the language of Microsoft Graph, for example V(department eq 'Sales').
       - Sent as it is as C($filter) of C(/users), as an advanced query, which knows C(ne), C(not) and C(endsWith) too. What Graph
         refuses is an error with its words. Some properties need a permission of their own.
-      - Graph answers from an index, where a change shows some time later than in the user itself.
     type: str
   group:
     description:
@@ -50,12 +52,12 @@ options:
       - Several groups of one name are an error that tells their ids, and so is a group that is not there.
       - Needs the application permission C(GroupMember.Read.All), C(Group.Read.All) or C(Directory.Read.All), and for a group that hides
         its members C(Member.Read.Hidden).
-      - Corresponds to C(transitiveMembers) of the Graph group, answered from an index as with O(filter).
+      - Corresponds to C(transitiveMembers) of the Graph group.
     type: str
   left_before:
     description:
       - Users whose C(employeeLeaveDateTime) is this moment or an earlier one, written as O(left_at).
-      - Needs the application permission C(User-LifeCycleInfo.Read.All). Answered from an index as with O(filter).
+      - Needs the application permission C(User-LifeCycleInfo.Read.All).
     type: str
   blocked:
     description:
@@ -178,7 +180,7 @@ users:
   returned: always
   contains:
     user:
-      description: The user as asked for, or the user principal name of who was found.
+      description: The user as asked for; of who was found the user principal name, or the object id if they could not be read.
       type: str
       sample: jane.doe@contoso.com
     status:

@@ -165,6 +165,11 @@ class ResetPassword(Step):
         # Surely shut an hour after the sign-out that follows; unknown until that has come.
         return surely_shut(leaver) if written_at is None else None
 
+    def note(self, leaver: Leaver) -> str | None:
+        if leaver.known.synced and self._given is not None:
+            return "Synced from Active Directory: its password is set there."
+        return super().note(leaver)
+
     def _password(self, user: User) -> str:
         """One per leaver and run: after an unknown outcome the same one is sent again."""
         if user.id not in self._passwords:

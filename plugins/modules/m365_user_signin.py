@@ -185,6 +185,11 @@ class BlockOrAllowSignIn(Step):
         # "It can take up to 24 hours": Microsoft's page, step 1.
         return written_at + datetime.timedelta(hours=24) if written_at and self.shuts else None
 
+    def note(self, leaver: Leaver) -> str | None:
+        if leaver.known.synced and not self.shuts:
+            return "Synced from Active Directory: enable it there too, otherwise the next sync may undo this."
+        return super().note(leaver)
+
 
 def main() -> None:
     run_module(

@@ -469,8 +469,8 @@ def _password_again(then: Record, changed: t.Sequence[str], now: Record | None, 
         note = f"The password was changed after that run, at {set_now}; it is left as it is."
         return {"password": False, "password_note": note}
     if not certain and not opens:
-        note = "Sign-in does not open now, so the password is left as it is." if "password" in changed else None
-        return {"password": False, "password_note": note}
+        kept = "Sign-in does not open now, so the password is left as it is."
+        return {"password": False, "password_note": kept if "password" in changed else None}
     note = (
         "No password was provided, so none was set, and the one of that run is known to nobody: set another one "
         "(restore_employee_password), or let the user reset it where the tenant allows that."
@@ -557,7 +557,9 @@ def _entries(order: Record, told: Record, *, provided: bool) -> dict[str, dict[s
     for step in ORDER:
         if wanted[step] and (step == "account" or not order["error"]):
             entries[step] = _entry(told[step]) if step in told else _untold(step, entries)
-    mailbox = entries.get("protocols")
+    account, mailbox = entries.get("account"), entries.get("protocols")
+    if account and account["status"] == "accepted" and not order["undelete"] and not order["error"]:
+        account["status"] = "verified"  # it was read since
     if mailbox and order["no_mailbox"] and mailbox["status"] == NOT_APPLICABLE:
         message = f"There is no mailbox of {order['user_principal_name']}, so its protocols were not turned on."
         hint = "A restored account gets its mailbox back with its licence, after a while: then run again."
@@ -627,7 +629,7 @@ _VERDICTS = {
 }
 _DEEDS = {
     "account": "restored",
-    "password": "set; must be changed at the next sign-in",
+    "password": "set",
     "protocols": "on again",
     "signin": "allowed",
 }
@@ -666,7 +668,8 @@ def _told(step: str, entry: Record) -> str:
     if entry["status"] == PLANNED:
         return f"would be {deed}"
     when = f" at {entry['written_at']}" if entry["written_at"] else ""
-    return f"{deed}{when}{'' if entry['status'] == 'verified' else ', not seen yet'}"
+    seen = "" if entry["status"] == "verified" else ", not seen yet"
+    return f"{deed}{when}{seen}{'; must be changed at the next sign-in' if step == 'password' else ''}"
 
 
 def _switches(before: Record, after: Record) -> list[str]:

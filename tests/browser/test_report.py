@@ -54,20 +54,25 @@ def statuses(page):
 # --- accessibility ---
 
 
-@pytest.mark.parametrize("look", LOOKS)
-@pytest.mark.parametrize("kind", ["1", "20"])
-def test_axe_finds_nothing_however_one_looks(show, kind, look):
+@pytest.mark.parametrize(
+    ("kind", "look"),
+    [
+        *((kind, look) for kind in ("1", "20") for look in LOOKS),
+        *((kind, "light") for kind in EVIDENCE if kind not in ("1", "20", "1000")),
+    ],
+)
+def test_axe_finds_nothing(show, kind, look):
     page = show(kind, **LOOKS[look])
     page.evaluate(OPEN_ALL)
 
     assert judged(page) == []
 
 
-@pytest.mark.parametrize("kind", sorted(set(EVIDENCE) - {"1", "20"}))
-def test_axe_finds_nothing_in_any_report(show, kind):
-    page = show(kind)
-    if kind != "1000":  # each of its rows is as one of 20
-        page.evaluate(OPEN_ALL)
+@pytest.mark.parametrize("look", ["light", "dark phone"])
+def test_axe_finds_nothing_among_a_thousand(show, look):
+    page = show("1000", **LOOKS[look])
+    # What is behind a row is as behind those of 20; looking at a thousand takes axe-core many minutes.
+    page.evaluate("for (const one of document.querySelectorAll('.more')) one.remove()")
 
     assert judged(page) == []
 

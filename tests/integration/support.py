@@ -147,19 +147,9 @@ class Player:
         :param warnings: texts of the warnings that have to come. No others may.
         :param variables: extra variables.
         """
-        self.runs += 1
-        folder = self.folder / f"run{self.runs}"
-        folder.mkdir()
-        if not isinstance(playbook, str):
-            playbook = _write(folder / "playbook.yml", playbook)
-        inventory = "localhost,"
-        if hosts is not None:
-            inventory = _write(folder / "hosts.yml", {"all": {"hosts": dict(hosts)}})
-            variables.setdefault("target_hosts", "all")
-        if variables:
-            arguments = (*arguments, "--extra-vars", f"@{_write(folder / 'variables.yml', variables)}")
+        folder, command = self._prepare(playbook, *arguments, hosts=hosts, **variables)
         ran = subprocess.run(
-            [sys.executable, "-m", "ansible", "playbook", "--inventory", inventory, playbook, *arguments],
+            command,
             cwd=self.folder,
             env={**self._environment(folder, app), **(environment or {})},
             stdin=subprocess.DEVNULL,
@@ -173,6 +163,36 @@ class Player:
         played = Played(ran.returncode, ran.stdout, ran.stderr, folder, events)
         _judge_warnings(played, list(warnings))
         return played
+
+    def start(self, playbook: str, **variables: Any) -> subprocess.Popen[bytes]:
+        """Begin to play a playbook of the collection, and do not wait for its end. Its output is nobody's."""
+        folder, command = self._prepare(playbook, **variables)
+        silence = subprocess.DEVNULL
+        environment = self._environment(folder, "offboarding")
+        return subprocess.Popen(
+            command, cwd=self.folder, env=environment, stdin=silence, stdout=silence, stderr=silence
+        )
+
+    def _prepare(
+        self,
+        playbook: str | Sequence[Mapping[str, Any]],
+        *arguments: str,
+        hosts: Mapping[str, Mapping[str, Any]] | None = None,
+        **variables: Any,
+    ) -> tuple[Path, list[str]]:
+        """A folder for this run, and the command."""
+        self.runs += 1
+        folder = self.folder / f"run{self.runs}"
+        folder.mkdir()
+        if not isinstance(playbook, str):
+            playbook = _write(folder / "playbook.yml", playbook)
+        inventory = "localhost,"
+        if hosts is not None:
+            inventory = _write(folder / "hosts.yml", {"all": {"hosts": dict(hosts)}})
+            variables.setdefault("target_hosts", "all")
+        if variables:
+            arguments = (*arguments, "--extra-vars", f"@{_write(folder / 'variables.yml', variables)}")
+        return folder, [sys.executable, "-m", "ansible", "playbook", "--inventory", inventory, playbook, *arguments]
 
     def _environment(self, folder: Path, app: str | None) -> dict[str, str]:
         known = self.tenant.environment_of(app or "offboarding")

@@ -61,7 +61,11 @@ def test_offboarding_one_leaver(tenant: Tenant, play: Player) -> None:
     }
     assert done.table()[:2] == ["1 of 1 leaver is contained", "jane.doe@contoso.com  contained"]
     assert done.told() == {
-        "_run": {"m365_offboarding": {"localhost": {"contained": [jane.id], "not_contained": [], "unknown": 0, "error": None}}}
+        "_run": {
+            "m365_offboarding": {
+                "localhost": {"contained": [jane.id], "not_contained": [], "unknown": 0, "error": None}
+            }
+        }
     }
 
     tenant.journal.clear()

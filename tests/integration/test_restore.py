@@ -143,7 +143,8 @@ def test_the_tenant_is_as_it_was_but_for_password_and_sessions(
     }
     assert "Sign-in was blocked before that run and stays blocked." in said(results[users["blocked"].upn])
     assert "Off before that run, and left off: pop, imap, smtp_auth." in said(results[users["maria"].upn])
-    assert NONE_PROVIDED in said(results[users["jane"].upn])
+    assert f"{NONE_PROVIDED}, so none was set" in said(results[users["jane"].upn])
+    assert "enable it there too" in said(results[users["synced"].upn])
     # Neither a guest's nor a synced account's password was ever set by that run.
     assert [key for key in ("guest", "synced") if NONE_PROVIDED in said(results[users[key].upn])] == []
     assert ("smtp_auth stays off" in said(results[users["jane"].upn])) is (null == "refused")

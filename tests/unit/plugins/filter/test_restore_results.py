@@ -128,7 +128,7 @@ def test_only_without_a_password_it_is_said_that_none_was_provided():
 
     assert note in " ".join(only(without)["notes"])
     assert note not in " ".join(only(with_one)["notes"])
-    assert "set; must be changed at the next sign-in" in " ".join(with_one["table"])
+    assert "set at 2026-11-20T16:00:00Z; must be changed at the next sign-in" in " ".join(with_one["table"])
 
 
 def test_notes_of_steps_are_told_once():
@@ -212,6 +212,12 @@ def test_a_restored_account_is_part_of_the_result():
 
     assert list(only(told)["steps"]) == ["account", "protocols", "signin"]
     assert "restored at 2026-11-20T16:00:00Z" in " ".join(told["table"])
+
+
+def test_an_account_that_was_seen_after_all_is_confirmed():
+    told = results(planned(), [run("account", "accepted"), *DONE])
+
+    assert (only(told)["status"], only(told)["steps"]["account"]["status"]) == ("restored", "verified")
 
 
 def test_an_account_that_was_restored_and_is_not_seen_yet_is_told_so():

@@ -98,11 +98,16 @@ def roles(user: Person, *names: str, ids_only: bool = False) -> Turn:
 # --- Graph: searching ---
 
 
-def search(condition: str, *users: Person, advanced: bool = True, select: str = USER_PROPERTIES) -> Turn:
-    """Ask for the users who meet a condition; the only page."""
-    query = {"$filter": condition, "$select": select, **({"$count": "true"} if advanced else {})}
+def ids(*objects: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what a search is told of these: who they are, and no more."""
+    return [{name: one[name] for name in ("@odata.type", "id") if name in one} for one in objects]
+
+
+def search(condition: str, *users: Person, advanced: bool = True) -> Turn:
+    """Ask who meets a condition; the only page."""
+    query = {"$filter": condition, "$select": "id", "$top": "999", **({"$count": "true"} if advanced else {})}
     headers = _ADVANCED if advanced else {}
-    return Turn("GET", GRAPH, "/v1.0/users", query, headers=headers, reply=Reply(json={"value": list(users)}))
+    return Turn("GET", GRAPH, "/v1.0/users", query, headers=headers, reply=Reply(json={"value": ids(*users)}))
 
 
 def find_group(name: str, *groups: dict[str, Any]) -> Turn:
@@ -117,10 +122,10 @@ def read_group(identity: str, group: dict[str, Any] | None = None) -> Turn:
     return Turn("GET", GRAPH, f"/v1.0/groups/{identity}", query, reply=reply)
 
 
-def members(group: dict[str, Any], *users: dict[str, Any], select: str = USER_PROPERTIES) -> Turn:
+def members(group: dict[str, Any], *users: dict[str, Any]) -> Turn:
     path = f"/v1.0/groups/{group['id']}/transitiveMembers/microsoft.graph.user"
-    query = {"$count": "true", "$select": select}
-    return Turn("GET", GRAPH, path, query, headers=_ADVANCED, reply=Reply(json={"value": list(users)}))
+    query = {"$count": "true", "$select": "id", "$top": "999"}
+    return Turn("GET", GRAPH, path, query, headers=_ADVANCED, reply=Reply(json={"value": ids(*users)}))
 
 
 def pages(turn: Turn, *parts: list[dict[str, Any]]) -> list[Turn]:

@@ -159,6 +159,17 @@ def test_a_synced_account_is_tried_and_fails_with_the_note(lab):
     assert "Active Directory" in told.user["error"]["hint"]
 
 
+def test_the_password_of_a_synced_account_is_given_at_home(lab):
+    synced = {**JANE, "onPremisesSyncEnabled": True}
+    lab.wire.expect_each(find(synced), reset(JANE, GIVEN).but(mastered_on_premises()))
+
+    told = lab.run(MODULE, users=UPN, password=GIVEN)
+
+    assert told.statuses == ["failed"]
+    assert "its password is set there" in told.user["note"]
+    assert "disable" not in told.user["note"]
+
+
 def test_forbidden_since_the_token_lacks_the_permission(lab):
     lab.entra.permissions["https://graph.microsoft.com"] = ("User.Read.All", "User.ReadWrite.All")
     lab.wire.expect_each(find(JANE), administrators(), reset(JANE).but(forbidden()), roles(JANE))

@@ -195,6 +195,16 @@ def test_a_synced_account_that_the_cloud_blocks_carries_the_note(lab):
     assert "disable it in Active Directory too" in told.user["note"]
 
 
+def test_a_synced_account_that_is_allowed_again_is_to_be_enabled_at_home_too(lab):
+    synced = {**JANE, "onPremisesSyncEnabled": True, "accountEnabled": False}
+    lab.wire.expect_each(find(synced), enable(JANE, True), read({**synced, "accountEnabled": True}))
+
+    told = lab.run(MODULE, users=UPN, state="allowed")
+
+    assert told.user["status"] == "verified"
+    assert "enable it there too" in told.user["note"]
+
+
 def test_a_synced_account_that_the_cloud_refuses_fails_with_the_note_and_what_to_do(lab):
     synced = {**JANE, "onPremisesSyncEnabled": True}
     lab.wire.expect_each(find(synced), administrators(), enable(JANE, False).but(mastered_on_premises()))

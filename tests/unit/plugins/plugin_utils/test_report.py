@@ -259,7 +259,9 @@ def test_the_evidence_that_is_changed_above_is_whole(full, schema):
         (("written_at",), "2026-13-20T16:05:01Z"),
         (("hosts", "localhost", "tenant_id"), "contoso"),
         (("hosts", "localhost", "steps"), ["password", "coffee"]),
+        (("hosts", "localhost", "steps"), ["password", "password"]),
         (("hosts", "localhost", "leavers", 0, "status"), "fine"),
+        (("hosts", "localhost", "leavers", 1, "open"), ["signin", "signin"]),
         (("hosts", "localhost", "leavers", 0, "open"), ["window"]),
         (("hosts", "localhost", "leavers", 0, "open"), ["signin"]),  # contained, and a door open
         (("hosts", "localhost", "leavers", 0, "steps", "signin", "before"), {"account_enabled": "yes"}),
