@@ -178,14 +178,15 @@ class Leaver:
 
     C(error) says why there is no C(user). C(mailbox) is C(None) for who has none, unless C(mailbox_error) says that
     it could not be read; C(mailbox_read) is false until somebody looked. C(roles) are names or ids of directory
-    roles, C(None) when not looked at or when C(roles_error) says why not.
+    roles, C(None) when not looked at or when C(roles_error) says why not. C(due) is C(None) for somebody whom a search
+    found and whose leave date may not be read.
     """
 
     asked: Asked
     user: User | None = None
     error: OffboardingError | None = None
     left_at: datetime.datetime | None = None
-    due: bool = True
+    due: bool | None = True
     protected: bool = False
     mailbox_read: bool = False
     mailbox: Mailbox | None = None
@@ -356,7 +357,15 @@ class Tenant:
             # Somebody named them, and people are dismissed early: a date that lies ahead does not count.
             left_at = asked.left_at or (user.leaves if user.leaves and user.leaves <= self._now else None)
         protected = user.id.casefold() in protected_ids or not user.addresses.isdisjoint(self._protected)
-        return Leaver(asked, user, left_at=left_at, due=left_at is None or left_at <= self._now, protected=protected)
+        return Leaver(asked, user, left_at=left_at, due=self._is_due(asked, user, left_at), protected=protected)
+
+    def _is_due(self, asked: Asked, user: User, left_at: datetime.datetime | None) -> bool | None:
+        """Whether they are to be out by now. C(None) where they might leave later, as far as can be read."""
+        if left_at:
+            return left_at <= self._now
+        if asked.found and not self.graph.reads_leave_dates and user.account_enabled is not False:
+            return None
+        return True
 
     @property
     def _now(self) -> datetime.datetime:

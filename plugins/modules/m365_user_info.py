@@ -193,7 +193,9 @@ users:
       sample: "2026-11-20T16:00:00Z"
     due:
       description:
-        - Whether C(left_at) has passed by Microsoft's clock; true if it is not known.
+        - Whether C(left_at) has passed by Microsoft's clock; true if there is none.
+        - Null for a user whom a search found, who can sign in, and whose C(employeeLeaveDateTime) the application may not read. Such a user
+          may leave later, and the role P(m365.offboarding.offboard_employee#role) refuses to lock them out.
         - A C(employeeLeaveDateTime) that lies ahead counts only for users whom a search found. Who is named may be dismissed early.
       type: bool
       sample: true

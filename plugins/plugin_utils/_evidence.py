@@ -87,9 +87,9 @@ def plan(opening: t.Sequence[Record], *, allow_admins: bool, max_users: int | No
     write: list[dict[str, t.Any]] = []
     refused: dict[str, Record] = {}
     for one in opening:
-        if not one["id"] or not one["due"] or not _not_shut(one):
+        if not one["id"] or one["due"] is False or not _not_shut(one):
             continue
-        error = _protected(one) or (one["must_stay"] if allow_admins else _administrator(one))
+        error = _protected(one) or _undated(one) or (one["must_stay"] if allow_admins else _administrator(one))
         if error:
             refused[one["id"]] = error
         else:
@@ -116,6 +116,17 @@ def _protected(one: Record) -> Record | None:
         "protected",
         f"{one['user_principal_name']} is protected; nothing was sent.",
         "It is in protected_users, or it is the account that this automation uses.",
+    )
+
+
+def _undated(one: Record) -> Record | None:
+    """Nobody named them, so their date decides; a group of leavers holds people who leave next month."""
+    if one["due"] is not None:
+        return None
+    return _error(
+        "leave_date_unread",
+        f"Whether {one['user_principal_name']} leaves later could not be read; nothing was sent.",
+        "Grant the application the permission User-LifeCycleInfo.Read.All, or say from when they must be out (left_at).",
     )
 
 
@@ -183,8 +194,9 @@ def tenant_entry(opening: Record, *, steps: t.Sequence[str]) -> dict[str, t.Any]
 
 def unread(opening: Record) -> Record | None:
     """Why a tenant could not be looked at at all, C(None) when it could."""
-    if opening.get("error"):
-        return opening["error"]
+    error: Record | None = opening.get("error")
+    if error:
+        return error
     if opening and "users" not in opening:
         return _error("no_records", str(opening.get("msg") or "The users could not be read."), None)
     return None
@@ -306,7 +318,7 @@ def _untold(step: str, opening: Record, refused: Record | None) -> dict[str, t.A
         return {**record, "status": "unchanged" if SHUT in doors else "not_applicable"}
     if refused:
         return {**record, "status": "refused", "error": refused}
-    if not opening["due"]:
+    if opening["due"] is False:
         return {**record, "status": "not_due"}
     return {**record, "status": "planned", "after": None}
 
@@ -337,7 +349,7 @@ def _status(
         return FAILED
     if "refused" in statuses:
         return REFUSED
-    if not opening["due"]:
+    if opening["due"] is False:
         return NOT_DUE
     if opened:
         return OPEN_DOORS

@@ -106,7 +106,9 @@ def test_the_keyboard_reaches_everything(show):
     stops = []
     for _press in range(40):
         page.keyboard.press("Tab")
-        stops.append(page.evaluate("document.activeElement.id || document.activeElement.value || document.activeElement.tagName"))
+        stops.append(
+            page.evaluate("document.activeElement.id || document.activeElement.value || document.activeElement.tagName")
+        )
     assert stops[:3] == ["failed", "refused", "open"]
     assert {"search", "sort", "all"} <= set(stops)
     assert stops.count("SUMMARY") == 20
@@ -139,7 +141,10 @@ def test_nothing_moves_for_those_who_do_not_want_it(show):
     page = show("20", reduced_motion="reduce")
     moving = "[...document.querySelectorAll('*')].flatMap(e => [null, '::before', '::after'].map(p => getComputedStyle(e, p)))"
 
-    assert page.evaluate(f"{moving}.filter(s => parseFloat(s.transitionDuration) || s.animationName !== 'none').length") == 0
+    assert (
+        page.evaluate(f"{moving}.filter(s => parseFloat(s.transitionDuration) || s.animationName !== 'none').length")
+        == 0
+    )
 
 
 # --- the picture ---
@@ -207,7 +212,9 @@ def test_text_is_searched_for_in_names_ids_and_errors(show):
     assert found("MENSAH kwame") == ["Kwame Mensah"]
     assert found("invalid privileges that nobody lacks") == []
     assert page.locator("#nobody").is_visible()
-    assert found("Insufficient privileges to complete the operation. Give the application the Entra role") == ["Miles O'Brien"]
+    assert found("Insufficient privileges to complete the operation. Give the application the Entra role") == [
+        "Miles O'Brien"
+    ]
     identity = page.locator("#list > li .identity code").first.inner_text
     page.evaluate(OPEN_ALL)
     assert found("") and found(identity()) == names(page)[:1]
@@ -276,7 +283,10 @@ def test_what_a_name_holds_is_text(show):
 @pytest.mark.parametrize(
     ("name", "attack"),
     [
-        ("a script", "const s = document.createElement('script'); s.textContent = 'window.pwned = 1'; document.body.append(s)"),
+        (
+            "a script",
+            "const s = document.createElement('script'); s.textContent = 'window.pwned = 1'; document.body.append(s)",
+        ),
         ("a handler", "document.body.setAttribute('onclick', 'window.pwned = 1'); document.body.click()"),
         ("an image", "const i = new Image(); i.src = 'data:image/gif;base64,R0lGODlhAQABAAAAACw='; await i.decode()"),
         ("a request", "await fetch('file:///etc/hostname')"),

@@ -45,6 +45,15 @@ def test_only_who_has_a_door_that_is_not_known_to_be_shut_is_written(states, wri
     assert bool(plan([read_record(doors=states)])["write"]) is written
 
 
+def test_who_was_found_and_may_leave_later_is_refused():
+    told = plan([read_record(due=None)])
+
+    assert told["write"] == []
+    (error,) = told["refused"].values()
+    assert error["code"] == "leave_date_unread"
+    assert "User-LifeCycleInfo.Read.All" in error["hint"]
+
+
 @pytest.mark.parametrize("one", [unknown_record(), read_record(due=False)], ids=["unknown", "not due"])
 def test_who_is_unknown_or_not_due_is_neither_written_nor_refused(one):
     assert plan([one]) == {"write": [], "refused": {}}

@@ -111,10 +111,10 @@ def test_a_moment_without_an_offset_is_refused_by_its_name(lab):
 
 
 def test_who_is_found_is_told_like_who_is_named(lab):
-    expect_found(lab, search(SALES, JANE), found=[JANE])
-    found = look(lab, filter=SALES).user
-    lab.wire.expect(find(JANE))
-    named = look(lab, users=UPN).user
+    expect_found(lab, search(BLOCKED, PIERRE, advanced=False), found=[PIERRE])
+    found = look(lab, blocked=True).user
+    lab.wire.expect(find(PIERRE))
+    named = look(lab, users="pierre@contoso.com").user
 
     assert found == named
 
@@ -538,7 +538,21 @@ def test_leave_dates_that_may_not_be_read_are_warned_of(lab, source):
     told = look(lab, **{source: "Leavers" if source == "group" else SALES})
 
     assert "may not read their leave dates" in told.warnings
-    assert told.user["due"] is True
+
+
+def test_whether_who_was_found_leaves_later_is_not_known_without_the_permission(lab):
+    expect_found(lab, search(SALES, JANE, PIERRE), found=[JANE, PIERRE])
+
+    told = look(lab, filter=SALES)
+
+    # Whose sign-in is blocked cannot be locked out too early.
+    assert [(one["user"], one["due"]) for one in told.users] == [(UPN, None), ("pierre@contoso.com", True)]
+
+
+def test_whoever_says_since_when_need_not_know_the_leave_date(lab):
+    expect_found(lab, search(SALES, JANE), found=[JANE])
+
+    assert look(lab, filter=SALES, left_at=later(days=-1)).user["due"] is True
 
 
 def test_who_is_named_is_not_warned_of(lab):

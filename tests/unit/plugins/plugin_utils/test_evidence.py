@@ -17,7 +17,13 @@ from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import 
 IDENTITY = {"tenant_id": "t", "client_id": "c", "object_id": "o"}
 NOBODY = dict.fromkeys(IDENTITY)
 ERROR = {"code": "AADSTS7000215", "message": "No token.", "hint": "Another secret.", "request_id": "1"}
-RUN = {"purpose": "audit", "complete": True, "check_mode": False, "started_at": "2026-11-20T16:00:00Z", "ansible": "2.19.1"}
+RUN = {
+    "purpose": "audit",
+    "complete": True,
+    "check_mode": False,
+    "started_at": "2026-11-20T16:00:00Z",
+    "ansible": "2.19.1",
+}
 
 
 def test_a_tenant_is_told_with_who_looked_and_what_was_found():
@@ -53,7 +59,12 @@ def test_a_tenant_that_could_not_be_looked_at_says_why(opening, error):
 
 
 def test_a_run_says_what_it_was_for_and_who_launched_it():
-    told = evidence({"localhost": {"steps": []}}, {"localhost": [{"user": "jane"}]}, job={"id": 4711, "template": "Offboard", "launched_by": ""}, **RUN)
+    told = evidence(
+        {"localhost": {"steps": []}},
+        {"localhost": [{"user": "jane"}]},
+        job={"id": 4711, "template": "Offboard", "launched_by": ""},
+        **RUN,
+    )
 
     version = yaml.safe_load((Path(__file__).parents[4] / "galaxy.yml").read_text())["version"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", told.pop("written_at"))
