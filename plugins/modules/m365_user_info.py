@@ -116,8 +116,8 @@ options:
 notes:
   - Mailbox protocols need the application permission C(Exchange.ManageAsApp) on Office 365 Exchange Online, and the Entra role
     C(Global Reader) or the Exchange role C(View-Only Recipients). So does what Exchange Online tells for O(residual).
-  - Where the application may not read C(employeeLeaveDateTime), nobody whom O(filter) or O(group) finds is known to leave later. A warning
-    says so.
+  - Where the application may not read C(employeeLeaveDateTime), whether somebody whom O(filter) or O(group) finds leaves later is not known,
+    unless O(left_at) is given. A warning says so.
 seealso:
   - module: m365.offboarding.m365_user_password
   - module: m365.offboarding.m365_user_sessions
@@ -294,7 +294,7 @@ def look(run: Run) -> list[dict[str, t.Any]]:
         residual=run.params["residual"],
     )
     run.warn_of_unknown_protected(tenant)
-    if (search.condition or search.group) and not tenant.graph.reads_leave_dates:
+    if any(one["due"] is None for one in records):
         run.warn(
             "Whether anybody who was found leaves later is not known: the application may not read their leave dates "
             "(User-LifeCycleInfo.Read.All)."

@@ -140,6 +140,10 @@ KINDS = {
         within="unified_job_template",
     ),
 }
+_READ_ONLY: dict[str, Item] = {
+    "credential_types": {"managed": False},
+    "projects": {"scm_revision": "0" * 40, "status": "successful"},
+}
 _UNIFIED = ("projects", "job_templates", "workflow_job_templates", "workflow_approval_templates")
 
 
@@ -260,8 +264,7 @@ class FakeAwx:
         }
         if item.get("organization"):
             summary["organization"] = {"name": self.items["organizations"][item["organization"]]["name"]}
-        extra = {"scm_revision": "0" * 40, "status": "successful"} if kind == "projects" else {}
-        return {**told, **extra, "type": model.type, "url": url, "related": related, "summary_fields": summary}
+        return {**told, **_READ_ONLY.get(kind, {}), "type": model.type, "url": url, "related": related, "summary_fields": summary}
 
     def answer(self, method: str, path: str, query: Mapping[str, str], body: Item) -> tuple[int, Any]:
         self.requests.append((method, path))
