@@ -42,6 +42,7 @@ nox.options.error_on_missing_interpreters = False
 nox.options.sessions = [
     "integration",
     "reliability",
+    "awx",
     "molecule",
     *(f"sanity-{core}" for core in CORES),
     "importer",
@@ -213,6 +214,22 @@ def soak(session: nox.Session) -> None:
     install(session, *SIMULATOR, "hypothesis", "ansible-runner")
     environment = {**tree.home(session.name), "PYTHONPATH": "tests"}
     session.run("python", "-m", "reliability", *session.posargs, env=environment)
+
+
+@nox.session
+def awx(session: nox.Session) -> None:
+    """Set a small AWX up with awx.awx, run its job templates as AWX does, and tell a builder what they need."""
+    install(session, *SIMULATOR, *PYTEST, *READERS, "ansible-builder", "ansible-runner")
+    # Only its schema is wanted here; the session "eda" runs it.
+    session.install("--no-deps", "ansible-rulebook")
+    run_pytest(session, "tests/awx", "--dist=loadfile")
+
+
+@nox.session
+def eda(session: nox.Session) -> None:
+    """Let the rulebook of extensions/eda start workflows of a small AWX (needs Java 17)."""
+    install(session, *SIMULATOR, *PYTEST, "ansible-rulebook", "ansible-runner", "jsonschema")
+    run_pytest(session, "tests/eda")
 
 
 @nox.session

@@ -300,7 +300,8 @@ class Graph(Service):
     def reset_password(self, object_id: str, password: str) -> Call:
         """https://learn.microsoft.com/graph/api/user-update, C(passwordProfile) alone: it has its own permission."""
         profile = {"password": password, "forceChangePasswordNextSignIn": True}
-        return Call("PATCH", f"/users/{_segment(object_id)}", {"passwordProfile": profile}, writes=True)
+        body = {"passwordProfile": profile}
+        return Call("PATCH", f"/users/{_segment(object_id)}", body, writes=True, secret=password)
 
     def revoke_sessions(self, object_id: str) -> Call:
         """https://learn.microsoft.com/graph/api/user-revokesigninsessions; in a batch a POST needs a body."""

@@ -348,6 +348,7 @@ class Call:
 
     :param path: below the service's root, with query, percent-encoded.
     :param writes: whether it changes anything: decides which quota it counts against and whether it may be repeated.
+    :param secret: what its body holds and nobody may read, should the answer repeat it.
     """
 
     method: str
@@ -355,6 +356,7 @@ class Call:
     body: t.Mapping[str, t.Any] | None = dataclasses.field(default=None, repr=False)
     writes: bool = False
     headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    secret: str = dataclasses.field(default="", repr=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -480,7 +482,7 @@ class Service(abc.ABC):
             for index, (outcome, arrived) in zip(pending, self._round([calls[i] for i in pending]), strict=True):
                 wait = self._wait_before_retry(calls[index], outcome, patience[index])
                 if wait is None:
-                    outcomes[index] = self._final(outcome, patience[index])
+                    outcomes[index] = self._final(calls[index], outcome, patience[index])
                 else:
                     ready_at[index] = arrived + wait
             pending = list(ready_at)
@@ -625,10 +627,10 @@ class Service(abc.ABC):
             return patience.next_wait(told_wait(outcome.headers, outcome.at))
         return None
 
-    def _final(self, outcome: Outcome, patience: Patience) -> Outcome:
+    def _final(self, call: Call, outcome: Outcome, patience: Patience) -> Outcome:
         if isinstance(outcome, OffboardingError) or outcome.ok:
             return outcome
-        error = self.explain(outcome)
+        error = self.explain(dataclasses.replace(outcome, body=_masked(outcome.body, call.secret)))
         told = told_wait(outcome.headers, outcome.at)
         if outcome.status == 429 and told:
             error.hint = (
@@ -663,6 +665,13 @@ class Service(abc.ABC):
                 now = self.now
                 if now is None or date > now:
                     self._seen = (date, self.clock.monotonic())
+
+
+def _masked(body: t.Any, secret: str) -> t.Any:
+    """An answer's body without a secret that it repeats."""
+    if not secret or body is None:
+        return body
+    return json.loads(json.dumps(body).replace(json.dumps(secret)[1:-1], "********"))
 
 
 Item = t.TypeVar("Item")

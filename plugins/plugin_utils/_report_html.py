@@ -368,11 +368,16 @@ def _tenants_in_short(report: _Report) -> t.Any:
     return e("a", _number(len(report.tenants), "tenant"), href="#tenants") if report.tenants else None
 
 
+# With more leavers than this, the browser draws only the rows that are seen.
+_MANY = 100
+
+
 # --- the list: a row per leaver, with the picture, and behind it everything else ---
 
 
 def _list(report: _Report) -> Markup:
     counts = collections.Counter(one.status for one in report.leavers)
+    kind = "list many" if len(report.leavers) > _MANY else "list"
     return e(
         "section",
         e("h2", "Leavers and their doors", id="leavers", tabindex="-1"),
@@ -382,7 +387,7 @@ def _list(report: _Report) -> Markup:
         e(
             "div",
             _columns(report),
-            e("ol", *(_row(report, one, index) for index, one in enumerate(report.leavers)), id="list", class_="list"),
+            e("ol", *(_row(report, one, index) for index, one in enumerate(report.leavers)), id="list", class_=kind),
             e("p", "Nobody matches.", id="nobody", class_="nobody", hidden=True),
             class_="table",
         )

@@ -121,7 +121,14 @@ def set_up(
         variables = folder / "variables.json"
         variables.write_text(json.dumps({**settings, **changes}))
         begun = len(awx.requests)
-        command = ["playbook", "--inventory", "localhost,", "m365.offboarding.awx_setup", "--extra-vars", f"@{variables}"]
+        command = [
+            "playbook",
+            "--inventory",
+            "localhost,",
+            "m365.offboarding.awx_setup",
+            "--extra-vars",
+            f"@{variables}",
+        ]
         ran = subprocess.run(
             [sys.executable, "-m", "ansible", *command],
             cwd=folder,

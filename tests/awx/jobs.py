@@ -112,7 +112,11 @@ class Launcher:
         """All jobs of a workflow, in order. The variables of a workflow go to its jobs whatever these ask for."""
         workflow = self.awx.named("workflow_job_templates", name)
         variables = {**json.loads(workflow["extra_vars"] or "{}"), **rules.accept_answers(workflow, answers)}
-        nodes = [one for one in self.awx.items["workflow_job_template_nodes"].values() if one["workflow_job_template"] == workflow["id"]]
+        nodes = [
+            one
+            for one in self.awx.items["workflow_job_template_nodes"].values()
+            if one["workflow_job_template"] == workflow["id"]
+        ]
         followers = {
             node["id"]: {
                 when: self.awx.linked("workflow_job_template_nodes", node, f"{when}_nodes")
@@ -146,10 +150,16 @@ class Launcher:
         own = json.loads(template["extra_vars"] or "{}")
         variables = {**own, **answers, **self._meta(template)}
         (folder / "env").mkdir()
-        texts = [yaml.dump({key: value}, Dumper=yaml.SafeDumper if own.get(key) == value else Dumper) for key, value in variables.items()]
+        texts = [
+            yaml.dump({key: value}, Dumper=yaml.SafeDumper if own.get(key) == value else Dumper)
+            for key, value in variables.items()
+        ]
         _write(folder / "env" / "extravars", "".join(texts))
         check = ["--check"] if template["job_type"] == "check" else []
-        _write(folder / "env" / "cmdline", " ".join([*check, *(["--diff"] if template["diff_mode"] else []), "--user root"]))
+        _write(
+            folder / "env" / "cmdline",
+            " ".join([*check, *(["--diff"] if template["diff_mode"] else []), "--user root"]),
+        )
         environment = {
             **self._container(folder),
             **({} if hosts else self._credential(template, folder)),
@@ -157,12 +167,25 @@ class Launcher:
             "MAX_EVENT_RES": str(LARGEST_RESULT),
         }
         _write(folder / "env" / "envvars", json.dumps(environment))
-        hosts = hosts or {host["name"]: {} for host in self.awx.items["hosts"].values() if host["inventory"] == template["inventory"]}
+        hosts = hosts or {
+            host["name"]: {} for host in self.awx.items["hosts"].values() if host["inventory"] == template["inventory"]
+        }
         (folder / "inventory").mkdir()
         _write(folder / "inventory" / "hosts.json", json.dumps({"all": {"hosts": hosts}}))
         ran = subprocess.run(
-            [sys.executable, "-m", "ansible_runner", "run", str(folder), "--playbook", template["playbook"], "--ident", str(self.number)],
-            env={name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ} | {"LC_ALL": "C.UTF-8"},
+            [
+                sys.executable,
+                "-m",
+                "ansible_runner",
+                "run",
+                str(folder),
+                "--playbook",
+                template["playbook"],
+                "--ident",
+                str(self.number),
+            ],
+            env={name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+            | {"LC_ALL": "C.UTF-8"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -170,14 +193,29 @@ class Launcher:
             check=False,
             timeout=240,
         )
-        events = [json.loads(path.read_text()) for path in (folder / "artifacts" / str(self.number) / "job_events").glob("*.json")]
+        events = [
+            json.loads(path.read_text())
+            for path in (folder / "artifacts" / str(self.number) / "job_events").glob("*.json")
+        ]
         assert events, ran.stdout
         (folder / "env" / "envvars").unlink()
-        return Job(template["name"], self.number, ran.returncode, folder, variables, sorted(events, key=lambda one: one["counter"]))
+        return Job(
+            template["name"],
+            self.number,
+            ran.returncode,
+            folder,
+            variables,
+            sorted(events, key=lambda one: one["counter"]),
+        )
 
     def _meta(self, template: Item) -> Item:
         """What AWX adds to the extra variables of every job, over all others."""
-        known = {"job_id": self.number, "job_launch_type": "manual", "user_name": "hanna", "job_template_name": template["name"]}
+        known = {
+            "job_id": self.number,
+            "job_launch_type": "manual",
+            "user_name": "hanna",
+            "job_template_name": template["name"],
+        }
         return {f"{prefix}_{name}": value for name, value in known.items() for prefix in ("awx", "tower")}
 
     def _container(self, folder: Path) -> dict[str, str]:
@@ -212,7 +250,10 @@ def inject(of_type: Item, inputs: Mapping[str, str], folder: Path) -> dict[str, 
         _write(path, sandbox.from_string(template).render(known))
         paths[name.partition(".")[2]] = str(path)
     known["tower"] = {"filename": paths}
-    return {name: sandbox.from_string(template).render(known) for name, template in of_type["injectors"].get("env", {}).items()}
+    return {
+        name: sandbox.from_string(template).render(known)
+        for name, template in of_type["injectors"].get("env", {}).items()
+    }
 
 
 def _write(path: Path, text: str) -> None:

@@ -76,9 +76,7 @@ KINDS = {
         {**_OWNED, "scm_type": "", "scm_url": "", "scm_branch": "", "default_environment": None},
         {"organization": "organizations", "default_environment": "execution_environments"},
     ),
-    "inventories": Kind(
-        "inventory", {**_OWNED, "kind": "", "host_filter": None}, {"organization": "organizations"}
-    ),
+    "inventories": Kind("inventory", {**_OWNED, "kind": "", "host_filter": None}, {"organization": "organizations"}),
     "hosts": Kind(
         "host",
         {**_COMMON, "inventory": _NEEDED, "enabled": True, "variables": ""},
@@ -264,11 +262,20 @@ class FakeAwx:
         }
         if item.get("organization"):
             summary["organization"] = {"name": self.items["organizations"][item["organization"]]["name"]}
-        return {**told, **_READ_ONLY.get(kind, {}), "type": model.type, "url": url, "related": related, "summary_fields": summary}
+        return {
+            **told,
+            **_READ_ONLY.get(kind, {}),
+            "type": model.type,
+            "url": url,
+            "related": related,
+            "summary_fields": summary,
+        }
 
     def answer(self, method: str, path: str, query: Mapping[str, str], body: Item) -> tuple[int, Any]:
         self.requests.append((method, path))
         match [part for part in path.split("/") if part][2:]:
+            case ["config"]:
+                return 200, {"version": "24.6.1"}
             case ["unified_job_templates"] if method == "GET":
                 return 200, self._list([(name, one) for name in _UNIFIED for one in self.items[name].values()], query)
             case [kind] if kind in KINDS and method == "GET":
@@ -290,8 +297,12 @@ class FakeAwx:
                 return 201, self.render("workflow_approval_templates", approval)
             case ["workflow_job_templates", key, "launch"] if method == "POST":
                 return self._launch(self._existing("workflow_job_templates", key), body)
-            case ["workflow_jobs", _key]:
-                return 200, {"status": "successful", "finished": "now", "failed": False, "url": path, "id": 1}
+            case ["workflow_jobs"]:
+                # They wait for approval, and nobody approves here.
+                jobs = [
+                    {"id": number, "status": "running", "finished": None} for number in range(1, len(self.launched) + 1)
+                ]
+                return 200, {"count": len(jobs), "next": None, "previous": None, "results": jobs}
             case [kind, key, name] if kind in KINDS and name in KINDS[kind].associations:
                 self._existing(kind, key)
                 return self._associate(f"{kind}/{key}/{name}", KINDS[kind].associations[name], method, body)
@@ -339,7 +350,13 @@ class FakeAwx:
         variables = body.get("extra_vars", {})
         variables = json.loads(variables) if isinstance(variables, str) else variables
         self.launched.append((workflow["name"], rules.accept_answers(workflow, variables)))
-        return 201, {"id": 1, "url": "/api/v2/workflow_jobs/1/", "workflow_job": 1, "ignored_fields": {}}
+        number = len(self.launched)
+        return 201, {
+            "id": number,
+            "url": f"/api/v2/workflow_jobs/{number}/",
+            "workflow_job": number,
+            "ignored_fields": {},
+        }
 
     # --- the server ---
 

@@ -183,7 +183,7 @@ class World:
 
     def step(self, step: str, users: Sequence[t.Any], *, check_mode: bool = False) -> list[dict[str, t.Any]]:
         made = {
-            "password": lambda: ResetPassword(None, self.secrets.add),
+            "password": lambda: ResetPassword(None),
             "sessions": SignOut,
             "signin": lambda: BlockOrAllowSignIn("blocked"),
             "protocols": lambda: SwitchProtocols("disabled", Protocols()),

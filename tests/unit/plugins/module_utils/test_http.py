@@ -43,6 +43,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
     forbidden,
     graph_error,
     read,
+    reset,
     throttled,
     web_page,
 )
@@ -310,6 +311,20 @@ def test_an_error_tells_microsofts_code_text_and_request_id(graph, wire):
         assert (error.code, error.request_id) == ("Request_BadRequest", "req-0001")
         assert "Not so." in error.message
         assert "Second line" not in error.message
+
+
+@pytest.mark.parametrize("before", ["", "x" * 380], ids=["short", "so long that the text is cut in the middle of it"])
+@pytest.mark.parametrize("people", [[JANE], [JANE, BOB]], ids=["alone", "in a batch"])
+def test_an_answer_that_repeats_a_password_does_not_get_it_told(graph, wire, before, people):
+    secret = 'P"4\\ss~wörd-of-thirty-two-letters'
+    answer = graph_error(400, "Request_BadRequest", f"{before}'{secret}' is no good, says {secret}.")
+    wire.expect(*(reset(one, secret).but(answer) for one in people))
+
+    outcomes = graph.send([graph.reset_password(one["id"], secret) for one in people])
+
+    for error in outcomes:
+        assert "Request_BadRequest" in str(error)
+        assert "ss~w" not in f"{error} {error.as_record()}"
 
 
 def test_a_request_id_may_come_as_header_only(graph, wire):

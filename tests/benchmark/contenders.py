@@ -1,0 +1,242 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is measured, each as a command that a person could type, against a fresh tenant."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tools import tree
+
+from .measure import Measured, run
+from .tenant import LocalTenant, Request, Traffic, local_tenant
+
+_HERE = Path(__file__).parent
+# What the job cannot do without: who is it and how do the doors stand, four writes, and how do they stand now.
+LEAST = {
+    "first": "find,mailbox,roles,password,sessions,signin,switch,user,mailbox",
+    "again": "find,mailbox",
+    "audit": "find,mailbox",
+}
+# Writes that must have been applied to each leaver by the end of a first run.
+_WRITES = {"uri": 4, "sdk": 3, "role": 4, "floor": 4, "least": 4}
+# Module runs of ours or, in the play of imports, of theirs, by the action's name.
+_MODULES = ("m365.offboarding.m365_", "m365.offboarding.exo_", "import_")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One run of one contender: `phase` is first, again or audit."""
+
+    contender: str
+    phase: str
+    leavers: int
+    latency: float
+    measured: Measured
+    traffic: Traffic
+    tenant_cpu: float
+    # Name, action, when it began, own CPU by then, CPU of children by then.
+    tasks: list[list[Any]] = field(default_factory=list)
+
+    def module_runs(self) -> list[tuple[str, float, float]]:
+        """Each run of a module: its name, and from when until when."""
+        ends = [task[2] for task in self.tasks[1:]]
+        rows = zip(self.tasks, ends, strict=False)
+        return [(task[1], task[2], end) for task, end in rows if str(task[1]).startswith(_MODULES)]
+
+
+def play(
+    tenant: LocalTenant,
+    playbook: str,
+    *arguments: str,
+    contender: str,
+    phase: str,
+    latency: float,
+    extra: dict[str, str] | None = None,
+) -> Sample:
+    """Run a playbook to its end and see what it did."""
+    folder = _folder(tenant)
+    tasks = folder / "tasks.json"
+    command = [sys.executable, "-m", "ansible", "playbook", "--inventory", "localhost,", playbook, *arguments]
+    environment = _ansible(tenant, folder) | {"BENCHMARK_TASKS": str(tasks)} | (extra or {})
+    return _sample(tenant, command, environment, folder, contender, phase, latency, tasks)
+
+
+def program(tenant: LocalTenant, *command: str, contender: str, phase: str, latency: float) -> Sample:
+    """Run a program of this folder to its end and see what it did."""
+    folder = _folder(tenant)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", **tenant.environment}
+    return _sample(tenant, [sys.executable, *command], environment, folder, contender, phase, latency)
+
+
+def _sample(
+    tenant: LocalTenant,
+    command: Sequence[str],
+    environment: dict[str, str],
+    folder: Path,
+    contender: str,
+    phase: str,
+    latency: float,
+    tasks: Path | None = None,
+) -> Sample:
+    before = tenant.cpu
+    measured = run(command, environment, folder, limit=7200)
+    cpu = tenant.cpu - before
+    if measured.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {measured.returncode}:\n{measured.text[-3000:]}")
+    traffic = tenant.traffic()
+    wanted = _WRITES.get(contender, 0) * len(tenant.leavers) if phase == "first" else 0
+    if contender not in ("uri", "sdk") and traffic.applied != wanted:
+        raise RuntimeError(f"{contender}, {phase}: {traffic.applied} writes were applied instead of {wanted}")
+    told = json.loads(tasks.read_text(encoding="utf-8")) if tasks and tasks.exists() else []
+    return Sample(contender, phase, len(tenant.leavers), latency, measured, traffic, cpu, told)
+
+
+# --- the contenders ---
+
+
+def role(tenant: LocalTenant, latency: float, phases: Sequence[str] = ("first", "again", "audit")) -> Iterator[Sample]:
+    """The collection's own playbooks, as in its README, without a report."""
+    leavers = tenant.folder / "leavers.csv"
+    leavers.write_text("user\n" + "\n".join(tenant.leavers) + "\n", encoding="utf-8")
+    for phase in phases:
+        playbook = f"m365.offboarding.{'audit' if phase == 'audit' else 'offboard'}"
+        # The limit guards against a wrong list; here the list is meant.
+        arguments = ["-e", f"leavers_file={leavers}", "-e", f"offboard_employee_max_users={len(tenant.leavers)}"]
+        yield play(tenant, playbook, *arguments, contender="role", phase=phase, latency=latency)
+
+
+def floor(tenant: LocalTenant, latency: float, kinds: dict[str, str], contender: str) -> Iterator[Sample]:
+    names = _names(tenant)
+    for phase, wanted in kinds.items():
+        command = (str(_HERE / "floor.py"), names, wanted)
+        yield program(tenant, *command, contender=contender, phase=phase, latency=latency)
+
+
+def uri(tenant: LocalTenant, latency: float) -> Iterator[Sample]:
+    leavers = json.dumps({"leavers": tenant.leavers})
+    variables = tenant.folder / "leavers.json"
+    variables.write_text(leavers, encoding="utf-8")
+    playbook = str(_HERE / "uri_loop.yml")
+    yield play(tenant, playbook, "-e", f"@{variables}", contender="uri", phase="first", latency=latency)
+
+
+def sdk(tenant: LocalTenant, latency: float) -> Iterator[Sample]:
+    command = (str(_HERE / "graph_sdk.py"), _names(tenant))
+    yield program(tenant, *command, contender="sdk", phase="first", latency=latency)
+
+
+def sdk_is_installed() -> bool:
+    return importlib.util.find_spec("msgraph") is not None
+
+
+def imports(tenant: LocalTenant, latency: float, modules: Sequence[str]) -> Iterator[Sample]:
+    """A play of as many modules as the role runs, in the same files' number, each only importing msal and requests."""
+    folder = tenant.folder / "imports"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "library").mkdir(parents=True)
+    names = {name: f"import_{place}" for place, name in enumerate(dict.fromkeys(modules))}
+    for name in names.values():
+        (folder / "library" / f"{name}.py").write_text(_IMPORTING, encoding="utf-8")
+    playbook = folder / "imports.yml"
+    tasks = [{"name": f"Import, as {name} does", names[name]: {}} for name in modules]
+    interpreter = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    plays = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": interpreter, "tasks": tasks}]
+    playbook.write_text(json.dumps(plays), encoding="utf-8")
+    yield play(tenant, str(playbook), contender="imports", phase="first", latency=latency)
+
+
+_IMPORTING = """\
+from ansible.module_utils.basic import AnsibleModule
+import msal
+import requests
+
+AnsibleModule(argument_spec={}).exit_json()
+"""
+
+
+def throttled(folder: Path, leavers: int, *, limit: int, per: float) -> Sample:
+    """The role against a tenant that takes `limit` writes in `per` seconds, from each service."""
+    with local_tenant(folder, people=leavers, latency=0.05) as tenant:
+        tenant.control("POST", "faults", {"limit_writes": limit, "per": per})
+        return next(role(tenant, 0.05, ["first"]))
+
+
+# --- what the role asks for ---
+
+
+def kinds_of(sample: Sample) -> str:
+    """What a run of the role asked for, in its order, as floor.py wants it told.
+
+    Within each module run: a kind that comes twice for the same leaver stands there twice.
+    """
+    found: list[str] = []
+    for _name, began, ended in sample.module_runs():
+        asked: list[tuple[str, int]] = []
+        times: dict[tuple[str, str], int] = {}
+        for request in _between(sample.traffic.requests, began, ended):
+            key = (request.kind, request.user)
+            times[key] = times.get(key, 0) + 1
+            if (request.kind, times[key]) not in asked:
+                asked.append((request.kind, times[key]))
+        found += [kind for kind, _time in asked]
+    return ",".join(found)
+
+
+def _between(requests: Sequence[Request], began: float, ended: float) -> list[Request]:
+    return [request for request in requests if began <= request.time < ended]
+
+
+def needless_tokens(sample: Sample) -> int:
+    """Tokens beyond one for each service that a module run talked to, over all module runs."""
+    spare = 0
+    for _name, began, ended in sample.module_runs():
+        issued = sum(1 for moment in sample.traffic.token_times if began <= moment < ended)
+        kinds = {request.kind for request in _between(sample.traffic.requests, began, ended)}
+        services = {"exchange" if kind in ("mailbox", "switch") else "graph" for kind in kinds}
+        spare += max(0, issued - len(services))
+    return spare
+
+
+# --- folders and environments ---
+
+
+def _folder(tenant: LocalTenant) -> Path:
+    folder = tenant.folder / "run"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
+def _names(tenant: LocalTenant) -> str:
+    path = tenant.folder / "leavers.txt"
+    path.write_text("\n".join(tenant.leavers) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def _ansible(tenant: LocalTenant, folder: Path) -> dict[str, str]:
+    """Ansible as it comes, but for its folders and for a callback that notes when tasks begin."""
+    home = folder / "ansible"
+    return {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
+        "HOME": str(folder),
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_COLLECTIONS_PATH": str(tree.link()),
+        "ANSIBLE_HOME": str(home),
+        "ANSIBLE_LOCAL_TEMP": str(home / "local"),
+        "ANSIBLE_REMOTE_TEMP": str(home / "remote"),
+        "ANSIBLE_CALLBACK_PLUGINS": str(_HERE / "callback_plugins"),
+        "ANSIBLE_CALLBACKS_ENABLED": "benchmark_tasks",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        **tenant.environment,
+    }

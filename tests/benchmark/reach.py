@@ -1,0 +1,198 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What was to be reached, and by how much it was met or missed."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import contenders
+from .results import Results
+
+# Microsoft's quota is 3,000 writes in 150 s for an application; a fifth of it, so that the run takes minutes.
+QUOTA_WRITES, QUOTA_SECONDS = 600, 30.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """A figure with what it may be at most; `least` turns that around. `measured` is None where a run is missing."""
+
+    name: str
+    limit: float
+    measured: float | None
+    unit: str = "×"
+    how: str = ""
+    least: bool = False
+
+    @property
+    def met(self) -> bool | None:
+        if self.measured is None:
+            return None
+        return self.measured >= self.limit if self.least else self.measured <= self.limit
+
+    @property
+    def verdict(self) -> str:
+        if self.measured is None:
+            return "not measured"
+        if self.met:
+            return "met"
+        by = self.limit / self.measured - 1 if self.least else self.measured / self.limit - 1 if self.limit else 1
+        return f"missed by {by:.0%}"
+
+    @property
+    def target(self) -> str:
+        return f"{'≥' if self.least else '≤'} {self.limit:,g} {self.unit}".strip()
+
+    @property
+    def found(self) -> str:
+        return "-" if self.measured is None else f"{self.measured:,.3g} {self.unit}".strip()
+
+
+def targets(results: Results) -> list[Target]:
+    return [
+        _one_leaver(results),
+        *_thousand(results),
+        _growth(results),
+        _memory(results),
+        *_requests(results),
+        _tokens(results),
+        *_quota(results),
+    ]
+
+
+def _wall(results: Results, contender: str, phase: str, leavers: int) -> float | None:
+    row = results.row(contender, phase, leavers)
+    return row.wall if row else None
+
+
+def _ratio(one: float | None, other: float | None) -> float | None:
+    return one / other if one is not None and other else None
+
+
+def _one_leaver(results: Results) -> Target:
+    imports, least = results.row("imports", "first", 1), results.row("least", "first", 1)
+    floor = imports.wall + least.round_trips * 0.05 if imports and least else None
+    how = ""
+    if imports and least:
+        how = f"imports {imports.wall:.2f} s + {least.round_trips:.0f} round trips of 50 ms = {floor:.2f} s"
+    return Target("1 leaver, four steps, 50 ms", 1.3, _ratio(_wall(results, "role", "first", 1), floor), how=how)
+
+
+def _thousand(results: Results) -> Iterator[Target]:
+    for phase, name in (("first", "first run"), ("again", "second run"), ("audit", "audit")):
+        role, floor = (_wall(results, who, phase, 1000) for who in ("role", "floor"))
+        least = _wall(results, "least", phase, 1000)
+        how = f"{role:.1f} s; floor {floor:.1f} s, least {least:.1f} s" if role and floor and least else ""
+        yield Target(f"1,000 leavers, {name}, against the floor", 1.5, _ratio(role, floor), how=how)
+        if phase == "first":
+            uri, basis = serial(results, "uri", 1000)
+            how = f"uri loop {uri:,.0f} s, {basis}" if uri else ""
+            faster = _ratio(uri, role)
+            yield Target("1,000 leavers, first run, faster than the uri loop", 30, faster, how=how, least=True)
+
+
+def serial(results: Results, contender: str, leavers: int) -> tuple[float | None, str]:
+    """Seconds of a contender that goes through leavers one by one, and whether that was measured."""
+    measured = _wall(results, contender, "first", leavers)
+    if measured is not None:
+        return measured, "measured"
+    sizes = [size for size in results.sizes if _wall(results, contender, "first", size) is not None]
+    if len(sizes) < 2:
+        return None, ""
+    (small, least), (large, most) = ((size, _wall(results, contender, "first", size) or 0.0) for size in sizes[-2:])
+    each = (most - least) / (large - small)
+    return most + each * (leavers - large), f"extrapolated from {small} and {large} ({each:.2f} s each)"
+
+
+def _growth(results: Results) -> Target:
+    small, large = (_wall(results, "role", "first", size) for size in (1000, 5000))
+    how = f"{small:.1f} s and {large:.1f} s" if small and large else ""
+    return Target("growth from 1,000 to 5,000, first run", 5.2, _ratio(large, small), how=how)
+
+
+def _memory(results: Results) -> Target:
+    rows = [results.row("role", phase, 5000) for phase in ("first", "again", "audit")]
+    found = [row for row in rows if row]
+    how = f"the largest Ansible process: {max(row.largest_mb for row in found):.0f} MB" if found else ""
+    peak = max((row.module_mb for row in found), default=None)
+    return Target("peak memory of any module process at 5,000", 150, peak, "MB", how)
+
+
+def _requests(results: Results) -> Iterator[Target]:
+    role, least, floor = (results.row(who, "first", 1000) for who in ("role", "least", "floor"))
+    how = f"the floor of least calls: {least.calls:.2f}" if least else ""
+    yield Target("requests per leaver, first run of 1,000, sub-requests counted", 16, role.calls if role else None, "", how)
+    trips = _ratio(role.round_trips if role else None, least.round_trips if least else None)
+    how = f"{role.round_trips:,.0f}; least {least.round_trips:,.0f}" if role and least else ""
+    how += f"; the floor that sends the same {floor.round_trips:,.0f}" if how and floor else ""
+    yield Target("HTTP round trips against the floor of least calls", 1.8, trips, how=how)
+
+
+def _tokens(results: Results) -> Target:
+    rows = [row for row in results.rows(0.05) if row.contender == "role"]
+    spare = sum(row.needless_tokens for row in rows)
+    return Target("tokens beyond one per audience and module run", 0, spare if rows else None, "", "all runs of the role")
+
+
+# --- under the write quota ---
+
+
+def quota_run(folder: Path, leavers: int) -> dict[str, Any]:
+    """One first run under the quota, from the first write that was applied to the last."""
+    sample = contenders.throttled(folder, leavers, limit=QUOTA_WRITES, per=QUOTA_SECONDS)
+    services = {name: sorted(times) for name, times in sample.traffic.write_times.items()}
+    events = sorted((moment, name) for name, times in services.items() for moment in times)
+    return {
+        "leavers": leavers,
+        "wall": sample.measured.wall,
+        "took": events[-1][0] - events[0][0],
+        "own": _own_time([name for _moment, name in events]),
+        "refused": sample.traffic.refused,
+        "too_early": sample.traffic.too_early,
+    }
+
+
+def _own_time(order: list[str]) -> float:
+    """Seconds that the quota itself needs to take these writes in this order, if nothing else took any time.
+
+    Each service counts for itself, and forgets a write after the window. What a client is told to wait is in whole seconds.
+    """
+    now, sent = 0.0, dict[str, list[float]]()
+    for service in order:
+        window = sent.setdefault(service, [])
+        while window and window[0] <= now - QUOTA_SECONDS:
+            heapq.heappop(window)
+        if len(window) >= QUOTA_WRITES:
+            now = window[0] + QUOTA_SECONDS
+            while window and window[0] <= now - QUOTA_SECONDS:
+                heapq.heappop(window)
+        heapq.heappush(window, now)
+    return now
+
+
+def _quota(results: Results) -> Iterator[Target]:
+    quota = results.quota
+    if quota is None:
+        yield Target("with the write quota on, against the quota's own time", 1.1, None)
+        return
+    how = (
+        f"{quota['leavers']:,} leavers, {QUOTA_WRITES} writes per {QUOTA_SECONDS:g} s: {quota['took']:.0f} s from the first "
+        f"write to the last, the quota's own time {quota['own']:.0f} s; whole run {quota['wall']:.0f} s"
+    )
+    yield Target("with the write quota on, against the quota's own time", 1.1, _ratio(quota["took"], quota["own"]), how=how)
+    name = "requests sent into a closed window"
+    yield Target(name, 0, quota["too_early"], "", f"{quota['refused']} writes were refused once")
+
+
+def text(results: Results) -> str:
+    """For the terminal."""
+    lines = ["", f"{'figure':<68}{'target':>12}{'measured':>14}  "]
+    for one in targets(results):
+        lines.append(f"{one.name:<68}{one.target:>12}{one.found:>14}  {one.verdict}")
+        lines += [f"    {one.how}"] if one.how else []
+    return "\n".join(lines)

@@ -1,0 +1,172 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""All samples of a run, kept as lines of JSON as they come, and their medians."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import ssl
+import statistics
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools import tree
+
+from .contenders import Sample, needless_tokens
+
+
+@dataclass(frozen=True)
+class Row:
+    """The medians of all runs of a contender at one size; `walls` are all of them."""
+
+    contender: str
+    phase: str
+    leavers: int
+    latency: float
+    walls: list[float]
+    cpu: float
+    tenant_share: float
+    module_mb: float
+    largest_mb: float
+    round_trips: float
+    calls: float
+    tokens: float
+    needless_tokens: int
+    errors: int
+
+    @property
+    def wall(self) -> float:
+        return statistics.median(self.walls)
+
+
+class Results:
+    def __init__(self, path: Path, *, sizes: list[int], runs: int) -> None:
+        self._path = path
+        self.sizes = sizes
+        self.runs = runs
+        self.kinds: dict[str, str] = {}
+        self.modules: list[str] = []
+        self.samples: list[Sample] = []
+        self._needless: list[int] = []
+        self.quota: dict[str, Any] | None = None
+        self.profile: dict[str, Any] | None = None
+        self.began = datetime.datetime.now(datetime.UTC)
+        self.load_before = os.getloadavg()[0]
+        self.ended = self.began
+
+    def add(self, sample: Sample) -> None:
+        # Thousands of requests for each: they have been counted.
+        spare = needless_tokens(sample)
+        sample.traffic.requests.clear()
+        self.samples.append(sample)
+        self._needless.append(spare)
+        measured, traffic = sample.measured, sample.traffic
+        line = {
+            "contender": sample.contender,
+            "phase": sample.phase,
+            "leavers": sample.leavers,
+            "latency": sample.latency,
+            "wall": measured.wall,
+            "cpu": measured.cpu,
+            "tenant_cpu": sample.tenant_cpu,
+            "module_mb": measured.module_mb,
+            "largest_mb": measured.largest_mb,
+            "round_trips": traffic.round_trips,
+            "calls": traffic.calls,
+            "tokens": traffic.tokens,
+            "needless_tokens": spare,
+            "errors": traffic.errors,
+            "tasks": sample.tasks,
+        }
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def finish(self) -> None:
+        self.ended = datetime.datetime.now(datetime.UTC)
+
+    def row(self, contender: str, phase: str, leavers: int, latency: float = 0.05) -> Row | None:
+        key = (contender, phase, leavers, latency)
+        found, needless = [], 0
+        for one, spare in zip(self.samples, self._needless, strict=True):
+            if (one.contender, one.phase, one.leavers, one.latency) == key:
+                found.append(one)
+                needless += spare
+        if not found:
+            return None
+        median = statistics.median
+        return Row(
+            contender,
+            phase,
+            leavers,
+            latency,
+            [one.measured.wall for one in found],
+            median([one.measured.cpu for one in found]),
+            median([one.tenant_cpu / one.measured.wall for one in found]),
+            max(one.measured.module_mb for one in found),
+            max(one.measured.largest_mb for one in found),
+            median([one.traffic.round_trips for one in found]),
+            median([one.traffic.calls / one.leavers for one in found]),
+            median([one.traffic.tokens for one in found]),
+            needless,
+            sum(one.traffic.errors for one in found),
+        )
+
+    def rows(self, latency: float) -> list[Row]:
+        keys = dict.fromkeys((one.leavers, one.phase, one.contender) for one in self.samples if one.latency == latency)
+        phases = ("first", "again", "audit")
+        order = sorted(keys, key=lambda key: (phases.index(key[1]), key[0]))
+        return [row for leavers, phase, name in order if (row := self.row(name, phase, leavers, latency))]
+
+    def tasks(self, phase: str, leavers: int, latency: float = 0.05) -> list[tuple[str, float, float]]:
+        """The role's tasks with their median wall and CPU seconds, those of the same name together."""
+        wanted = ("role", phase, leavers, latency)
+        found = [one for one in self.samples if (one.contender, one.phase, one.leavers, one.latency) == wanted]
+        spent: dict[str, list[tuple[float, float]]] = {}
+        for sample in found:
+            own: dict[str, list[float]] = {}
+            for task, following in zip(sample.tasks, sample.tasks[1:], strict=False):
+                sums = own.setdefault(task[0] or "(start of the play)", [0.0, 0.0])
+                sums[0] += following[2] - task[2]
+                sums[1] += following[3] + following[4] - task[3] - task[4]
+            for name, (wall, cpu) in own.items():
+                spent.setdefault(name, []).append((wall, cpu))
+        rows = [
+            (name, statistics.median(one[0] for one in pairs), statistics.median(one[1] for one in pairs))
+            for name, pairs in spent.items()
+        ]
+        return sorted(rows, key=lambda row: -row[1])
+
+
+def versions() -> dict[str, str]:
+    """What was measured with what, on what."""
+    found = {}
+    for name in ("ansible-core", "msal", "requests", "urllib3", "httpx", "msgraph-sdk", "uvicorn"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    revision = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=tree.ROOT, capture_output=True, text=True, check=False
+    )
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    return {
+        "collection": revision.stdout.strip() or "unknown revision",
+        "Python": platform.python_version(),
+        **found,
+        "OpenSSL": ssl.OPENSSL_VERSION.split()[1],
+        "machine": f"{os.cpu_count()} × {cpu}, {platform.system()} {platform.release()}",
+    }
