@@ -17,7 +17,7 @@ from nox.command import CommandFailed
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from tools import pythons, tree
+from tools import chromium, pythons, tree
 
 # ansible-core series that are tested, each with the Pythons its controller side supports, the preferred one first.
 CORES = {
@@ -43,6 +43,7 @@ nox.options.sessions = [
     "integration",
     "reliability",
     "awx",
+    "browser",
     "molecule",
     *(f"sanity-{core}" for core in CORES),
     "importer",
@@ -204,14 +205,14 @@ def integration(session: nox.Session) -> None:
 @nox.session
 def reliability(session: nox.Session) -> None:
     """Run the role and the playbooks through faults, kills and generated schedules; "make soak" is the long version."""
-    install(session, *SIMULATOR, *PYTEST)
+    install(session, *SIMULATOR, *PYTEST, *READERS)
     run_pytest(session, "tests/reliability")
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
     """The long version of "reliability"; ``make soak SOAK="--seed 1 --kills 5"`` says how long."""
-    install(session, *SIMULATOR, "hypothesis", "ansible-runner")
+    install(session, *SIMULATOR, "hypothesis", "ansible-runner", *READERS)
     environment = {**tree.home(session.name), "PYTHONPATH": "tests"}
     session.run("python", "-m", "reliability", *session.posargs, env=environment)
 
@@ -222,6 +223,7 @@ def awx(session: nox.Session) -> None:
     install(session, *SIMULATOR, *PYTEST, *READERS, "ansible-builder", "ansible-runner")
     # Only its schema is wanted here; the session "eda" runs it.
     session.install("--no-deps", "ansible-rulebook")
+    tool(session, "awx_modules")
     run_pytest(session, "tests/awx", "--dist=loadfile")
 
 
@@ -230,6 +232,35 @@ def eda(session: nox.Session) -> None:
     """Let the rulebook of extensions/eda start workflows of a small AWX (needs Java 17)."""
     install(session, *SIMULATOR, *PYTEST, "ansible-rulebook", "ansible-runner", "jsonschema")
     run_pytest(session, "tests/eda")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the role beside its floor and what people use today, and write docs/benchmark.md (500 MB to install)."""
+    peers = ("azure-identity", "msgraph-sdk")
+    install(session, *SIMULATOR, "httpx", "matplotlib", "pyinstrument", *peers)
+    environment = {**tree.home(session.name), "PYTHONPATH": "tests"}
+    session.run("python", "-m", "benchmark", *session.posargs, env=environment)
+
+
+# Chromium comes from the distribution: https://playwright.dev/python/docs/browsers tells where to get others.
+BROWSER = ("playwright",)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Look at the HTML report with Chromium, and let axe-core judge it."""
+    if not chromium.provide():
+        session.skip(chromium.MISSING)
+    install(session, *PYTEST, *BROWSER, "axe-playwright-python")
+    run_pytest(session, "tests/browser")
+
+
+@nox.session
+def screenshots(session: nox.Session) -> None:
+    """Take the pictures of docs/images anew."""
+    install(session, *BROWSER, "pillow")
+    tool(session, "screenshots")
 
 
 @nox.session

@@ -49,12 +49,12 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import changes
-
 
 def leaver_changes(
     leavers: t.Sequence[t.Mapping[str, t.Any]], earlier: t.Mapping[str, t.Any] | None
 ) -> list[dict[str, t.Any]]:
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import changes
+
     try:
         return changes(leavers, earlier)
     except ValueError as exc:

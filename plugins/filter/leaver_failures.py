@@ -42,10 +42,10 @@ _value:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import failures
-
 
 def leaver_failures(leavers: t.Sequence[t.Mapping[str, t.Any]], fail_on_open: bool = True) -> list[str]:
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import failures
+
     return failures(leavers, fail_on_open=fail_on_open)
 
 

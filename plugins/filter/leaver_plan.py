@@ -46,12 +46,12 @@ _value:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import plan
-
 
 def leaver_plan(
     opening: t.Sequence[t.Mapping[str, t.Any]], allow_admins: bool = False, max_users: int | None = None
 ) -> dict[str, t.Any]:
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import plan
+
     return plan(opening, allow_admins=allow_admins, max_users=max_users)
 
 

@@ -52,10 +52,10 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._report import render
-
 
 def leaver_report(evidence: t.Mapping[str, t.Any], format: str) -> str:  # noqa: A002 (the name of the option)
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._report import render
+
     try:
         return render(evidence, format)
     except ValueError as exc:

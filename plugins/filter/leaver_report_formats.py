@@ -42,10 +42,10 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._report import formats_of
-
 
 def leaver_report_formats(paths: t.Sequence[str]) -> list[str]:
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._report import formats_of
+
     try:
         return formats_of(paths)
     except ValueError as exc:

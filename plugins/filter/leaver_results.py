@@ -61,8 +61,6 @@ _value:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import results
-
 Records = t.Sequence[t.Mapping[str, t.Any]]
 
 
@@ -74,6 +72,8 @@ def leaver_results(
     closing: Records = (),
     refused: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
 ) -> list[dict[str, t.Any]]:
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import results
+
     return results(opening, steps=steps, protocols=protocols, runs=runs, closing=closing, refused=refused)
 
 

@@ -44,10 +44,10 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import table
-
 
 def leaver_table(leavers: t.Sequence[t.Mapping[str, t.Any]], earlier: t.Mapping[str, t.Any] | None = None) -> list[str]:
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import table
+
     try:
         return table(leavers, earlier)
     except ValueError as exc:

@@ -40,10 +40,10 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import read_csv
-
 
 def leavers_from_csv(text: str) -> list[dict[str, str]]:
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import read_csv
+
     try:
         return read_csv(text)
     except ValueError as exc:

@@ -47,12 +47,12 @@ _value:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import in_doubt
-
 Records = t.Sequence[t.Mapping[str, t.Any]]
 
 
 def leavers_in_doubt(closing: Records, runs: Records) -> list[str]:
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import in_doubt
+
     return in_doubt(closing, runs)
 
 

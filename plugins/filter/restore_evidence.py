@@ -52,10 +52,10 @@ import typing as t
 
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._restoration import request
-
 
 def restore_evidence(leavers: t.Any, path: str = "", host: str = "") -> dict[str, t.Any]:
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._restoration import request
+
     # What a file says must never be taken for a template (ansible-core before 2.19 would).
     told: dict[str, t.Any] = wrap_var(request(leavers, evidence=path, host=host))
     return told

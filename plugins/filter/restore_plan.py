@@ -68,8 +68,6 @@ import typing as t
 
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._restoration import plan
-
 
 def restore_plan(
     opening: t.Mapping[str, t.Any],
@@ -80,6 +78,8 @@ def restore_plan(
     allow_admins: bool = False,
     undelete: bool = False,
 ) -> dict[str, t.Any]:
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._restoration import plan
+
     told: dict[str, t.Any] = wrap_var(
         plan(
             opening,

@@ -51,14 +51,14 @@ import typing as t
 
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._restoration import outcome
-
 
 def restore_results(
     plan: t.Mapping[str, t.Any],
     runs: t.Sequence[t.Mapping[str, t.Any]] = (),
     provided: t.Sequence[str] = (),
 ) -> dict[str, t.Any]:
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._restoration import outcome
+
     told: dict[str, t.Any] = wrap_var(outcome(plan, runs, provided=provided))
     return told
 

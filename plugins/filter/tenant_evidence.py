@@ -40,10 +40,10 @@ _value:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import tenant_entry
-
 
 def tenant_evidence(opening: t.Mapping[str, t.Any], **told: t.Any) -> dict[str, t.Any]:
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import tenant_entry
+
     return tenant_entry(opening, **told)
 
 

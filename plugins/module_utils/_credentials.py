@@ -181,6 +181,7 @@ class TokenSource:
         self._lock = threading.Lock()
         self._tokens: dict[str, tuple[Token, float]] = {}
         self._failures: dict[str, OffboardingError] = {}
+        self._application_object: t.Any = None
         self._renewed: dict[str, float] = {}
         for name in ("client_secret", "certificate_password", "access_token", "exchange_access_token"):
             if credential.values.get(name):
@@ -233,10 +234,13 @@ class TokenSource:
             )
 
     def _acquire(self, audience: str, service: str) -> Token:
+        if audience in self._tokens:
+            self._application_object = None  # it would answer with the token that is to be replaced
         try:
             token, lifetime = self._new_token(audience, service)
         except OffboardingError as exc:
             self._failures[audience] = exc
+            self._application_object = None  # msal remembers errors, and answers with them for a while
             raise
         self._on_secret(token.value)
         self._tokens[audience] = (token, self._monotonic() + max(lifetime - self._MARGIN, lifetime / 2))
@@ -259,11 +263,12 @@ class TokenSource:
     def _ask_entra(self, audience: str, service: str) -> dict[str, t.Any]:
         msal = _import_msal()
         try:
-            # A new application object each time: msal answers from a memory of errors and tokens otherwise.
             if self._credential.kind == "managed_identity":
                 answer = self._managed_identity(msal).acquire_token_for_client(resource=audience)
             else:
-                answer = self._application(msal).acquire_token_for_client(scopes=[f"{audience}/.default"])
+                # Each object asks where the authority's endpoints are: one serves both audiences.
+                self._application_object = self._application_object or self._application(msal)
+                answer = self._application_object.acquire_token_for_client(scopes=[f"{audience}/.default"])
         except OffboardingError:
             raise
         except Exception as exc:  # msal raises ValueError, RuntimeError and its own; their texts may hold bodies

@@ -116,8 +116,8 @@ options:
 notes:
   - Mailbox protocols need the application permission C(Exchange.ManageAsApp) on Office 365 Exchange Online, and the Entra role
     C(Global Reader) or the Exchange role C(View-Only Recipients). So does what Exchange Online tells for O(residual).
-  - Where the application may not read C(employeeLeaveDateTime), whether somebody whom O(filter) or O(group) finds leaves later is not known,
-    unless O(left_at) is given. A warning says so.
+  - Where the application may not read C(employeeLeaveDateTime), whether somebody whom O(filter) or O(group) finds leaves later is not
+    known, unless O(left_at) is given. A warning says so.
 seealso:
   - module: m365.offboarding.m365_user_password
   - module: m365.offboarding.m365_user_sessions

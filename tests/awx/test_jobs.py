@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 from integration.support import open_doors, snapshot, touched, writes
 from reliability.leaks import search
 
@@ -107,12 +106,16 @@ def test_restore_employee_without_evidence(launcher: Launcher, fresh: Tenant, in
 
 
 def test_audit_leavers(launcher: Launcher, fresh: Tenant, inputs: dict[str, Item]) -> None:
+    crowd = fresh.directory.add_crowd(250)
+    for user in crowd:
+        user["accountEnabled"] = False
     before = snapshot(fresh)
 
     audit = launcher.launch("Audit leavers")
 
     assert not audit.successful
     told = as_awx_wants(audit, fresh, inputs)
+    assert {user.id for user in crowd} < set(told["contoso"]["not_contained"])
     assert fresh.directory.user("blocked").id in told["contoso"]["not_contained"]
     assert fresh.directory.user("offboarded").id in told["contoso"]["contained"]
     assert audit.host_summaries["contoso"]["changed"] == 0
@@ -135,7 +138,7 @@ def test_workflow_dry_run_approval_offboarding(launcher: Launcher, fresh: Tenant
     jobs = launcher.launch_workflow(WORKFLOW, approve=approve, leavers=jane.upn, left_at="", reason="INC0044")
 
     # All doors are open, and the dry run succeeds: that is why one asks.
-    assert [job.name for job in looked] == ["Offboard employee (dry run)"]
+    assert [job.name for job in looked] == ["Offboard employee (dry run)"], jobs[0].output
     assert [(job.name, job.successful) for job in jobs] == [
         ("Offboard employee (dry run)", True),
         ("Offboard employee", True),

@@ -20,10 +20,6 @@ from pathlib import Path
 
 from tools import tree
 
-COLLECTIONS = str(tree.link())
-sys.path.insert(0, COLLECTIONS)
-os.environ["ANSIBLE_COLLECTIONS_PATH"] = COLLECTIONS
-
 from . import contenders, document, profiles, reach
 from .contenders import Sample
 from .results import Results
@@ -73,7 +69,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=5, help="runs of each, of which the median counts")
     parser.add_argument("--latencies", type=numbers, default=[50, 0], help="ms added to every answer; 0 is run once")
     parser.add_argument("--only", default=",".join(CONTENDERS), help="contenders (default: %(default)s)")
-    parser.add_argument("--quota", action=argparse.BooleanOptionalAction, default=True, help="the run under a write quota")
+    parser.add_argument(
+        "--quota", action=argparse.BooleanOptionalAction, default=True, help="the run under a write quota"
+    )
     parser.add_argument("--quota-leavers", type=int, default=1000)
     parser.add_argument("--profile", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--dry", action="store_true", help="print only, and leave docs/ as it is")

@@ -164,10 +164,11 @@ AnsibleModule(argument_spec={}).exit_json()
 """
 
 
-def throttled(folder: Path, leavers: int, *, limit: int, per: float) -> Sample:
-    """The role against a tenant that takes `limit` writes in `per` seconds, from each service."""
+def first_run(folder: Path, leavers: int, quota: tuple[int, float] | None) -> Sample:
+    """One first run of the role, where the tenant takes so many writes in so many seconds from each service."""
     with local_tenant(folder, people=leavers, latency=0.05) as tenant:
-        tenant.control("POST", "faults", {"limit_writes": limit, "per": per})
+        if quota:
+            tenant.control("POST", "faults", {"limit_writes": quota[0], "per": quota[1]})
         return next(role(tenant, 0.05, ["first"]))
 
 

@@ -49,12 +49,9 @@ def figures(results: Results) -> str:
     parts = [_when(results), _reach(results)]
     for latency in sorted({sample.latency for sample in results.samples}, reverse=True):
         parts.append(_table(results, latency))
-    parts += [
-        "![Seconds by number of leavers, first run and audit](images/benchmark.png)\n\n"
-        "The same as [SVG](images/benchmark.svg).\n",
-        _asked(results),
-        _profile(results),
-    ]
+    image = "![Seconds by number of leavers, first run and audit](images/benchmark.png)"
+    parts.append(f"{image}\n\nThe same as [SVG](images/benchmark.svg).\n")
+    parts += [_asked(results), _profile(results)]
     return "\n".join(part for part in parts if part)
 
 
@@ -119,7 +116,9 @@ def _profile(results: Results) -> str:
     for phase, size in (("first", 1), ("first", 1000), ("audit", 1000)):
         tasks = results.tasks(phase, size)
         if tasks:
-            parts.append(_tasks(f"{_PHASES[phase].capitalize()}, {size:,} {'leaver' if size == 1 else 'leavers'}", tasks))
+            parts.append(
+                _tasks(f"{_PHASES[phase].capitalize()}, {size:,} {'leaver' if size == 1 else 'leavers'}", tasks)
+            )
     told = results.profile
     if told:
         parts.append("A module's imports, CPU milliseconds of a process that does nothing else:\n")
@@ -139,7 +138,7 @@ def _tasks(title: str, tasks: list[tuple[str, float, float]]) -> str:
     lines += ["| task | wall s | CPU s |", "|---|---:|---:|"]
     lines += [f"| {name} | {wall:.2f} | {cpu:.2f} |" for name, wall, cpu in shown]
     if rest:
-        wall, cpu = (sum(row[place] for row in rest) for place in (1, 2))
+        wall, cpu = sum(row[1] for row in rest), sum(row[2] for row in rest)
         lines.append(f"| the other {len(rest)} | {wall:.2f} | {cpu:.2f} |")
     return "\n".join(lines) + "\n"
 
@@ -157,7 +156,11 @@ def plot(results: Results, folder: Path) -> None:
     figure, axes = pyplot.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrained")
     for axis, (phase, title) in zip(axes, (("first", "First run"), ("audit", "Audit")), strict=True):
         for contender, (label, colour, mark) in _LINES.items():
-            points = [(row.leavers, row.wall) for row in results.rows(0.05) if (row.contender, row.phase) == (contender, phase)]
+            points = [
+                (row.leavers, row.wall)
+                for row in results.rows(0.05)
+                if (row.contender, row.phase) == (contender, phase)
+            ]
             if points:
                 axis.plot(*zip(*points, strict=True), marker=mark, markersize=4, color=colour, label=label)
             guessed = _extrapolated(results, contender) if phase == "first" and len(points) > 1 else []

@@ -93,11 +93,12 @@ class _Watch(threading.Thread):
 
     def _look(self, pid: int) -> None:
         try:
+            # In this order: until its exec, a child of Ansible has Ansible's memory and Ansible's command line.
+            module = b"AnsiballZ_" in Path(f"/proc/{pid}/cmdline").read_bytes()
             status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
             peak = int(status.partition("VmHWM:")[2].split(maxsplit=1)[0])
-            # A process may become another one by exec: what it is now counts.
-            module = b"AnsiballZ_" in Path(f"/proc/{pid}/cmdline").read_bytes()
-            self.peaks[pid] = (module, max(peak, self.peaks.get(pid, (module, 0))[1]))
+            was, highest = self.peaks.get(pid, (module, 0))
+            self.peaks[pid] = (module, max(peak, highest) if was == module else peak)
             children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
         except (OSError, IndexError, ValueError):
             return  # it is gone, or going

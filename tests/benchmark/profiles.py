@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tools import tree
+
 from .measure import run
 from .tenant import LocalTenant, local_tenant
 
@@ -32,7 +34,7 @@ def take(folder: Path, largest: int) -> dict[str, Any]:
     """CPU milliseconds of imports; and how a module run for `largest` leavers, at most a thousand, divides its samples."""
     leavers = min(largest, 1000)
     with local_tenant(folder, people=leavers, latency=0.0) as tenant:
-        environment = {**os.environ, **tenant.environment, "PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]}
+        environment = {**os.environ, **tenant.environment, "PYTHONPATH": str(tree.link())}
         imports = {name: _cpu(code, environment, folder) for name, code in _IMPORTS.items()}
         return {
             "imports": imports,

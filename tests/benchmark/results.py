@@ -168,5 +168,5 @@ def versions() -> dict[str, str]:
         "Python": platform.python_version(),
         **found,
         "OpenSSL": ssl.OPENSSL_VERSION.split()[1],
-        "machine": f"{os.cpu_count()} × {cpu}, {platform.system()} {platform.release()}",
+        "machine": f"{os.cpu_count()} cores of {cpu}, {platform.system()} {platform.release()}",
     }

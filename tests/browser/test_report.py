@@ -71,8 +71,10 @@ def test_axe_finds_nothing(show, kind, look):
 @pytest.mark.parametrize("look", ["light", "dark phone"])
 def test_axe_finds_nothing_among_a_thousand(show, look):
     page = show("1000", **LOOKS[look])
-    # What is behind a row is as behind those of 20; looking at a thousand takes axe-core many minutes.
+    # What is behind a row is as behind those of 20; looking at a thousand of them takes axe-core many minutes.
     page.evaluate("for (const one of document.querySelectorAll('.more')) one.remove()")
+    # All rows are drawn, not only those in sight: axe-core sees only what is.
+    page.evaluate("document.getElementById('list').classList.remove('many')")
 
     assert judged(page) == []
 
@@ -217,7 +219,8 @@ def test_text_is_searched_for_in_names_ids_and_errors(show):
     ]
     identity = page.locator("#list > li .identity code").first.inner_text
     page.evaluate(OPEN_ALL)
-    assert found("") and found(identity()) == names(page)[:1]
+    first = names(page)[:1] if found("") else None
+    assert found(identity()) == first
     assert len(found("fabrikam")) == 2
     assert len(found("")) == 20
 

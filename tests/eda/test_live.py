@@ -46,7 +46,7 @@ class Hr:
         body = json.dumps(event).encode()
         signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
         headers = {"Content-Type": "application/json", "X-Hub-Signature-256": f"sha256={signature}"}
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/hr", body, headers)  # noqa: S310
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/hr", body, headers)
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
                 return int(answer.status)

@@ -158,3 +158,15 @@ def test_not_due_is_not_written_and_does_not_fail(tenant: Tenant, play: Player) 
     leaver = played.leaver()
     assert (leaver["status"], leaver["contained"], leaver["open"]) == ("not_due", False, open_doors(jane))
     assert tenant.journal.writes() == []
+
+
+def test_names_are_handed_on_only_when_asked_for(tenant: Tenant, play: Player) -> None:
+    jane = tenant.directory.user("jane")
+    who = {"leavers": [jane.upn, "nobody@contoso.com"]}
+    quiet = play(OFFBOARD, "--check", **who).told()["_run"]["m365_offboarding"]["localhost"]
+    told = play(OFFBOARD, "--check", offboard_employee_stats_names=True, **who).told()["_run"]["m365_offboarding"][
+        "localhost"
+    ]
+
+    assert told == {**quiet, "names": {jane.id: jane.upn}}
+    assert "@" not in str(quiet)

@@ -29,6 +29,8 @@ _MAY_HOLD = re.compile(
 )
 # Of these everything that git knows must be inside.
 _WHOLE = ("LICENSES/", "docs/", "extensions/awx/", "extensions/eda/", "meta/", "playbooks/", "plugins/", "roles/")
+# The README shows these from the repository; they would fill most of what the artifact may weigh.
+_LEFT_OUT = ("docs/images/",)
 _SINGLE = ("README.md", "CHANGELOG.md", "COPYING", "requirements.txt")
 
 
@@ -58,7 +60,8 @@ def _problems(artifact: Path) -> list[str]:
 
     problems = [f"{path} has no place in the artifact" for path in sorted(held) if not _MAY_HOLD.fullmatch(path)]
     problems += [f"{path} is not known to git" for path in sorted(held - known - {"MANIFEST.json", "FILES.json"})]
-    wanted = {path for path in known if path.startswith(_WHOLE)} | set(_SINGLE)
+    wanted = {path for path in known if path.startswith(_WHOLE) and not path.startswith(_LEFT_OUT)} | set(_SINGLE)
+    problems += [f"{path} is to be left out" for path in sorted(held) if path.startswith(_LEFT_OUT)]
     problems += [f"{path} is missing" for path in sorted(wanted - held)]
     if size > _LARGEST:
         problems.append(f"{size} bytes are more than {_LARGEST}")

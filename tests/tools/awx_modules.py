@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -22,12 +23,15 @@ def folder() -> Path:
     """Return a folder for ``ANSIBLE_COLLECTIONS_PATH`` that holds awx.awx, downloading it unless it is there."""
     place = tree.WORK / "awx.awx"
     if not (place / _HELD / "MANIFEST.json").is_file():
-        fresh = tree.WORK / "awx.awx.new"
-        shutil.rmtree(fresh, ignore_errors=True)
-        _extract(_download(fresh / "download"), fresh)
-        shutil.rmtree(fresh / "download")
-        shutil.rmtree(place, ignore_errors=True)
-        fresh.rename(place)
+        # Several test processes may come here at once: the first one's stays.
+        own = place.with_name(f"awx.awx.{os.getpid()}")
+        shutil.rmtree(own, ignore_errors=True)
+        _extract(_download(own / "download"), own)
+        shutil.rmtree(own / "download")
+        try:
+            own.rename(place)
+        except OSError:
+            shutil.rmtree(own)
     return place
 
 

@@ -1,0 +1,366 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""What a report for people says of an evidence file, in words, whatever it is written in."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime
+import typing as t
+
+from ..module_utils._exchange import PROTOCOLS
+from ..module_utils._leavers import STEPS
+from ..module_utils._times import parse_moment
+from ._evidence import CONTAINED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
+
+Record = t.Mapping[str, t.Any]
+
+DOORS = (*STEPS[:3], *PROTOCOLS)
+# What is seen of a door. Shut is only said of what was read.
+OPEN, UNSURE, UNSEEN, ABSENT, SHUT = "open", "unconfirmed", "unseen", "absent", "shut"
+
+# The worst first.
+STATUSES = {
+    FAILED: "Failed",
+    REFUSED: "Refused",
+    OPEN_DOORS: "Open",
+    UNCONFIRMED: "Unconfirmed",
+    NOT_DUE: "Not due",
+    PARTIAL: "Partly looked at",
+    CONTAINED: "Contained",
+}
+STEP_NAMES = {"password": "Password", "sessions": "Sessions", "signin": "Sign-in", "protocols": "Mailbox protocols"}
+DOOR_NAMES = {
+    **STEP_NAMES,
+    "activesync": "ActiveSync",
+    "owa": "Outlook web",
+    "mapi": "MAPI",
+    "ews": "EWS",
+    "pop": "POP3",
+    "imap": "IMAP",
+    "smtp_auth": "SMTP AUTH",
+    "outlook_mobile": "Outlook mobile",
+    "owa_for_devices": "OWA for devices",
+    "universal_outlook": "Universal Outlook",
+    "mac_outlook": "Outlook for Mac",
+    "new_outlook": "New Outlook",
+}
+DOOR_STATES = {
+    SHUT: "shut",
+    OPEN: "open",
+    UNSURE: "unconfirmed",
+    UNSEEN: "not looked at",
+    ABSENT: "no such door",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaver:
+    """A result, and where it comes from."""
+
+    told: Record
+    place: str
+    tenant: Record
+    doors: t.Mapping[str, str]
+
+    @property
+    def status(self) -> str:
+        return str(self.told.get("status"))
+
+    @property
+    def name(self) -> str:
+        told = self.told
+        return str(told.get("display_name") or told.get("user_principal_name") or told.get("user") or "Somebody")
+
+    @property
+    def steps(self) -> t.Mapping[str, Record]:
+        return _mappings(self.told.get("steps"))
+
+    @property
+    def newly_open(self) -> t.Sequence[str]:
+        return (self.told.get("since") or {}).get("newly_open") or ()
+
+    @property
+    def topics(self) -> t.Mapping[str, Record]:
+        return _mappings(self.told.get("residual"))
+
+    @property
+    def residual(self) -> list[str]:
+        """Topics in which something was found."""
+        return [topic for topic, one in self.topics.items() if one.get("state") == "found"]
+
+    def having(self, *states: str) -> list[str]:
+        return [door for door, state in self.doors.items() if state in states]
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """An evidence file, its leavers sorted: those with newly open doors first, then the worst first."""
+
+    told: Record
+    tenants: t.Mapping[str, Record]
+    leavers: t.Sequence[Leaver]
+
+    @classmethod
+    def of(cls, evidence: Record) -> Report:
+        tenants = _mappings(evidence.get("hosts"))
+        leavers = [
+            Leaver(told, place, tenant, door_states(told))
+            for place, tenant in tenants.items()
+            for told in tenant.get("leavers") or ()
+        ]
+        order = list(STATUSES)
+        leavers.sort(key=lambda one: (not one.newly_open, order.index(one.status) if one.status in order else -1))
+        return cls(evidence, tenants, leavers)
+
+    @property
+    def unreached(self) -> list[str]:
+        return [place for place, tenant in self.tenants.items() if tenant.get("error")]
+
+    @property
+    def complete(self) -> bool:
+        return self.told.get("complete") is not False
+
+    @property
+    def writes(self) -> bool:
+        """Whether this run may have changed something."""
+        return self.told.get("purpose") != "audit" and not self.told.get("check_mode")
+
+    @property
+    def run(self) -> Record:
+        return self.told.get("run") or {}
+
+
+def _mappings(value: t.Any) -> dict[str, Record]:
+    """Mappings by name, empty ones for what is missing: evidence may have been written by another version, or by hand."""
+    return {str(name): inner or {} for name, inner in (value or {}).items()}
+
+
+# --- doors ---
+
+
+def door_states(result: Record) -> dict[str, str]:
+    """Each door of a leaver: open, shut, unconfirmed, unseen or absent. Shut needs a look that said so."""
+    return {door: _door_state(result, door) for door in DOORS}
+
+
+def _door_state(result: Record, door: str) -> str:
+    step = door if door in STEPS else "protocols"
+    entry = (result.get("steps") or {}).get(step)
+    if door in (result.get("open") or ()):
+        return OPEN
+    if door in (result.get("unconfirmed") or ()):
+        return UNSURE
+    if not result.get("id") or entry is None or {door, step} & set(result.get("not_looked_at") or ()):
+        return UNSEEN
+    if entry.get("status") == "not_applicable":
+        return ABSENT
+    seen = [facts for facts in (entry.get("before"), entry.get("after")) if facts is not None]
+    if not seen:
+        return UNSEEN
+    # A tenant may not know the newest switches.
+    return ABSENT if step == "protocols" and not any(door in facts for facts in seen) else SHUT
+
+
+def _is_shut(one: Leaver, step: str) -> bool:
+    own = [one.doors[door] for door in (PROTOCOLS if step == "protocols" else (step,))]
+    return SHUT in own and set(own) <= {SHUT, ABSENT}
+
+
+def doors_in_words(one: Leaver) -> str:
+    """The picture for those who hear it, or see it far from its head: what is wrong by name, what is right by number."""
+    told = [
+        f"{DOOR_STATES[state].capitalize()}: {_doors_in_short(doors)}."
+        for state in (OPEN, UNSURE, UNSEEN)
+        if (doors := one.having(state))
+    ]
+    shut, there = len(one.having(SHUT)), len(DOORS) - len(one.having(ABSENT))
+    if shut:
+        told.append(f"{shut} of {number(there, 'door')} shut." if shut < there else f"Shut: {number(there, 'door')}.")
+    return " ".join(told)
+
+
+def _doors_in_short(doors: t.Sequence[str]) -> str:
+    """Names of doors; all protocols of a mailbox go by one name."""
+    if len(doors) == len(DOORS):
+        return f"all {len(DOORS)} doors"
+    if set(PROTOCOLS) <= set(doors):
+        doors = [*(door for door in doors if door not in PROTOCOLS), "protocols"]
+    return doors_named(doors)
+
+
+def doors_named(doors: t.Iterable[str]) -> str:
+    return ", ".join(DOOR_NAMES.get(door, str(door)) for door in doors)
+
+
+# --- the verdict ---
+
+
+def verdict(report: Report) -> tuple[str, str | None]:
+    """The verdict in one line, and what else keeps leavers from being contained."""
+    total = len(report.leavers)
+    rest: list[str] = []
+    if total:
+        told, *rest = _counted(report)
+    else:
+        told = "Nobody was looked at" if report.unreached else "No leavers"
+    if not report.complete:
+        told = f"So far: {told[0].lower()}{told[1:]}"
+    if report.unreached:
+        rest.append(f"{number(len(report.unreached), 'tenant')} could not be looked at")
+    more = _listed(rest)
+    return f"{told}.", f"{more[0].upper()}{more[1:]}." if more else None
+
+
+def _counted(report: Report) -> list[str]:
+    """A sentence with the worst, then the others."""
+    total, counts = len(report.leavers), collections.Counter(map(_sort_of, report.leavers))
+    contained = counts.pop(CONTAINED, 0)
+    if contained == total:
+        looked_at = " looked at" if report.unreached else ""
+        return [f"All {total:,} leavers{looked_at} are contained" if total > 1 else "The leaver is contained"]
+    worst, *rest = [f"{counts[sort]:,} {_SORTS[sort][counts[sort] > 1]}" for sort in _SORTS if counts[sort]]
+    if total == 1:
+        (sort,) = counts
+        return [f"The leaver is not contained: {_SORTS[sort][2]}"]
+    return [f"{contained or 'None'} of {total:,} leavers {'is' if contained == 1 else 'are'} contained; {worst}", *rest]
+
+
+# What keeps somebody from being contained, in words for one, for several, and for the only one.
+_SORTS = {
+    OPEN: ("has open doors", "have open doors", "doors are open"),
+    UNSURE: ("has unconfirmed doors", "have unconfirmed doors", "doors are unconfirmed"),
+    FAILED: ("could not be looked at", "could not be looked at", "nobody could look"),
+    NOT_DUE: ("is not due", "are not due", "the time has not come"),
+    PARTIAL: ("was looked at in part", "were looked at in part", "not every door was looked at"),
+}
+
+
+def _sort_of(one: Leaver) -> str:
+    if one.status == CONTAINED:
+        return CONTAINED
+    if one.status == NOT_DUE:
+        return NOT_DUE
+    if one.having(OPEN):
+        return OPEN
+    if one.having(UNSURE):
+        return UNSURE
+    return PARTIAL if one.status == PARTIAL else FAILED
+
+
+# --- the timeline ---
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """C(kind) is past, sent (and not confirmed) or sure; C(after) tells how long after leaving."""
+
+    moment: str
+    label: str
+    kind: str
+    after: str | None = None
+
+
+_DONE = {
+    "password": "Password reset",
+    "sessions": "Signed out",
+    "signin": "Sign-in blocked",
+    "protocols": "Protocols shut",
+}
+_SENT = {
+    "password": "Reset sent, not confirmed",
+    "sessions": "Sign-out sent, not confirmed",
+    "signin": "Block sent, not confirmed",
+    "protocols": "Protocols sent, not confirmed",
+}
+
+
+def timeline(one: Leaver) -> list[Event]:
+    """Only what is known: who was shut out earlier has no moment for sign-in and protocols."""
+    left = parsed(one.told.get("left_at")) if one.status != NOT_DUE else None
+    events = sorted(_events(one), key=lambda event: _sortable(event.moment))
+    return [dataclasses.replace(event, after=_after(left, parsed(event.moment))) for event in events]
+
+
+def _after(left: datetime.datetime | None, moment: datetime.datetime | None) -> str | None:
+    return f"{span(moment - left)} after leaving" if left and moment and moment > left else None
+
+
+def _events(one: Leaver) -> t.Iterator[Event]:
+    if one.told.get("left_at"):
+        yield Event(one.told["left_at"], "Leaves" if one.status == NOT_DUE else "Left", "past")
+    for step, entry in one.steps.items():
+        shut = _is_shut(one, step)
+        moment = _shut_at(step, entry) if shut else entry.get("written_at")
+        if moment:
+            yield Event(moment, (_DONE if shut else _SENT)[step], "past" if shut else "sent")
+    sure = _sure_moments(one)
+    if sure:
+        names = "" if surely_shut_by(one) else f": {', '.join(STEP_NAMES[step].lower() for step in sure)}"
+        yield Event(max(sure.values(), key=_sortable), f"Surely shut by{names}", "sure")
+
+
+def _shut_at(step: str, entry: Record) -> str | None:
+    """Microsoft's moment where it keeps one, otherwise that of our write."""
+    facts = entry.get("after") or {}
+    kept = {"password": "last_password_change_date_time", "sessions": "sign_in_sessions_valid_from_date_time"}
+    moment: str | None = (facts.get(kept[step]) if step in kept else None) or entry.get("written_at")
+    return moment
+
+
+def _sure_moments(one: Leaver) -> dict[str, str]:
+    """Of the steps whose doors are shut: when Microsoft says that they surely are."""
+    steps = {step: entry.get("effective_by") for step, entry in one.steps.items() if _is_shut(one, step)}
+    return {step: moment for step, moment in steps.items() if moment}
+
+
+def surely_shut_by(one: Leaver) -> str | None:
+    """When the last door is surely shut, if that is known of all of them."""
+    sure = _sure_moments(one)
+    shut = [step for step in one.steps if _is_shut(one, step)]
+    if one.status not in (CONTAINED, PARTIAL) or not sure or len(sure) < len(shut):
+        return None
+    return max(sure.values(), key=_sortable)
+
+
+# --- moments and numbers ---
+
+
+def parsed(value: t.Any) -> datetime.datetime | None:
+    try:
+        return parse_moment(str(value)) if value else None
+    except ValueError:
+        return None
+
+
+_EPOCH = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
+
+
+def _sortable(value: str) -> datetime.datetime:
+    return parsed(value) or _EPOCH
+
+
+def span(length: datetime.timedelta) -> str:
+    """How long, in the two largest units."""
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    told: list[str] = []
+    rest = int(length.total_seconds())
+    for name, size in units:
+        if rest >= size or (name == "s" and not told):
+            told.append(f"{rest // size} {name}")
+            rest %= size
+    return " ".join(told[:2])
+
+
+def number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _listed(parts: t.Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))

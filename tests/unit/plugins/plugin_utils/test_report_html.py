@@ -1,0 +1,608 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The HTML report as text: what it says, and that nothing in it can be anything but text. tests/browser looks at it."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import datetime
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from tools import sample_evidence as sample
+
+from ansible_collections.m365.offboarding.plugins.plugin_utils import _markup, _report_html
+from ansible_collections.m365.offboarding.plugins.plugin_utils._markup import Markup, e, joined, raw
+from ansible_collections.m365.offboarding.plugins.plugin_utils._report_html import html
+from ansible_collections.m365.offboarding.plugins.plugin_utils._report_words import door_states, span
+
+
+class Reader(HTMLParser):
+    """The elements of a page in their order, and its text."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.shape = []
+        self.attributes = []
+        self.pieces = []
+        self.code = {"style": "", "script": ""}
+        self._within = None
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.shape.append((tag, *(name for name, _value in attrs)))
+        self.attributes += [(tag, *pair) for pair in attrs]
+        self._within = tag
+
+    def handle_endtag(self, tag):
+        self.shape.append(tag)
+        self._within = None
+
+    def handle_data(self, data):
+        if self._within in self.code:
+            self.code[self._within] += data
+        else:
+            self.pieces.append(data)
+
+    def handle_comment(self, data):
+        raise AssertionError("a comment")
+
+    @property
+    def text(self):
+        return re.sub(r"\s+", " ", "".join(f"{piece} " for piece in self.pieces))
+
+
+def read(*leavers, **facts):
+    """Return the report of these leavers on one tenant."""
+    return Reader(html(sample.file({"localhost": sample.host(list(leavers))}, **facts)))
+
+
+def verdict(evidence):
+    return re.search(r"<h1>(.*?)</h1>", html(evidence))[1]
+
+
+# --- escaping ---
+
+# What tells the report how to look, not what to say.
+_STRUCTURE = {
+    "format", "status", "state", "open", "unconfirmed", "not_looked_at", "steps", "newly_open", "newly_shut", "purpose",
+}  # fmt: skip
+_MOMENTS = re.compile(r"_at$|_by$|_date_time$")
+
+
+def replaced(value, text, key=""):
+    """Return evidence in which every text of people or Microsoft is this one."""
+    if isinstance(value, dict):
+        names = {name: f"{text}{number}" if key == "hosts" else name for number, name in enumerate(value)}
+        return {names[name]: replaced(inner, text, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return value if key in _STRUCTURE else [replaced(inner, text, key) for inner in value]
+    keeps = key in _STRUCTURE or (_MOMENTS.search(key) and key != "launched_by")
+    return text if isinstance(value, str) and not keeps else value
+
+
+EVERYTHING = sample.evidence(20, residual_access=True, changes=True)
+hostile = st.one_of(
+    st.text(min_size=1, max_size=40),
+    st.sampled_from(
+        [
+            "<script>alert(1)</script>",
+            '" onmouseover="alert(1)',
+            "' onfocus='alert(1)' autofocus='",
+            "</title></style></script><svg onload=alert(1)>",
+            "<!-- <![CDATA[",
+            "-->]]>",
+            "&lt;b&gt; &amp;#60;",
+            "javascript:alert(1)",
+            "\x00<b\x0b>",
+            "\u202egnp.exe",
+            "\ud800",
+            "{{ 1 }} ${1} %s {0}",
+        ]
+    ),
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(hostile)
+@example("<script>alert(1)</script>")
+@example("\ud800")
+def test_whatever_a_text_holds_the_page_has_the_same_elements(text):
+    page = html(replaced(EVERYTHING, f"x{text}"))
+
+    page.encode("utf-8")
+    assert Reader(page).shape == Reader(html(replaced(EVERYTHING, "x"))).shape
+
+
+def test_the_test_above_replaces_every_text():
+    shown = html(replaced(EVERYTHING, "QQQ"))
+
+    assert not re.search(r"contoso|fabrikam|tailspin|Jane|helpdesk|4711|Microsoft Authenticator|Privileges", shown)
+
+
+@given(hostile)
+def test_text_is_shown_as_it_is_but_for_what_cannot_be_shown(text):
+    (told,) = Reader(e("p", text)).pieces or [""]
+
+    assert told == _markup._UNSHOWABLE.sub("\ufffd", text)
+
+
+@given(hostile)
+def test_an_attribute_ends_where_it_should(text):
+    assert Reader(e("p", title=text)).attributes == [("p", "title", _markup._UNSHOWABLE.sub("\ufffd", text))]
+
+
+def test_only_what_an_element_made_is_markup():
+    bold = e("b", "1 < 2")
+
+    assert e("p", bold, "<i>", None, [bold, 3]) == "<p><b>1 &lt; 2</b>&lt;i&gt;<b>1 &lt; 2</b>3</p>"
+    assert (
+        e("p", bold + "")
+        == e("p", f"{bold}")
+        == e("p", str.__str__(bold)[:])
+        == ("<p>&lt;b&gt;1 &amp;lt; 2&lt;/b&gt;</p>")
+    )
+    assert e("input", hidden=True, value=None, class_="a b", aria_label='"') == (
+        '<input hidden class="a b" aria-label="&quot;">'
+    )
+    assert isinstance(joined("<"), Markup)
+
+
+def test_code_cannot_end_its_own_element():
+    with pytest.raises(ValueError, match="end its script"):
+        raw("script", "x = '</script>'")
+
+
+# --- nothing from outside ---
+
+
+def test_the_page_refers_to_nothing_but_itself():
+    page = Reader(html(EVERYTHING))
+    ids = {value for _tag, name, value in page.attributes if name == "id"}
+    links = [
+        value for _tag, name, value in page.attributes if name in ("href", "src", "action", "data", "srcset", "style")
+    ]
+
+    assert links
+    assert {link[:1] for link in links} == {"#"}
+    assert {link[1:] for link in links} <= ids
+    assert not re.search(r"url\(|@import|http", page.code["style"])
+    assert not re.search(r"fetch|import\(|XMLHttp|http|innerHTML|eval|insertAdjacent", page.code["script"])
+
+
+def test_no_id_stands_for_two():
+    ids = [value for _tag, name, value in Reader(html(EVERYTHING)).attributes if name == "id"]
+
+    assert len(ids) == len(set(ids))
+
+
+def test_the_policy_allows_this_style_and_this_script_alone():
+    page = Reader(html(EVERYTHING))
+    policy = next(value for _tag, name, value in page.attributes if name == "content" and "default-src" in value)
+    digests = {
+        tag: base64.b64encode(hashlib.sha256(code.encode()).digest()).decode() for tag, code in page.code.items()
+    }
+
+    assert policy == (
+        f"default-src 'none'; style-src 'sha256-{digests['style']}'; script-src 'sha256-{digests['script']}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    assert [tag for tag, *_names in page.shape if tag in ("style", "script")] == ["style", "script"]
+    assert not [name for _tag, name, _value in page.attributes if name.startswith("on") or name == "style"]
+
+
+def test_the_files_beside_it_lose_their_licence_only():
+    for name in ("_report.css", "_report.js"):
+        assert len(_report_html._asset(name)) > 2000
+        assert "SPDX" not in _report_html._asset(name)
+
+
+# --- the verdict ---
+
+L = sample.leaver
+
+
+@pytest.mark.parametrize(
+    ("leavers", "facts", "told"),
+    [
+        ([], {}, "No leavers."),
+        ([L("contained_now")], {}, "The leaver is contained."),
+        ([L("contained_now"), L("guest", 1)], {}, "All 2 leavers are contained."),
+        ([L("contained_now")], {"complete": False}, "So far: the leaver is contained."),
+        ([], {"complete": False}, "So far: no leavers."),
+        ([L("open")], {}, "The leaver is not contained: doors are open."),
+        ([L("unknown")], {}, "The leaver is not contained: nobody could look."),
+        ([L("partial")], {}, "The leaver is not contained: not every door was looked at."),
+        ([L("unconfirmed")], {}, "The leaver is not contained: doors are unconfirmed."),
+        ([L("not_due")], {}, "The leaver is not contained: the time has not come."),
+        ([L("open"), L("contained_now", 1)], {}, "1 of 2 leavers is contained; 1 has open doors."),
+        ([L("open"), L("failed", 1), L("administrator", 2)], {}, "None of 3 leavers are contained; 3 have open doors."),
+        ([L("not_due"), *(L("contained_now", n) for n in (1, 2))], {}, "2 of 3 leavers are contained; 1 is not due."),
+        ([L("mailbox_unread"), L("not_due", 1)], {}, "None of 2 leavers are contained; 1 has unconfirmed doors."),
+    ],
+)
+def test_the_verdict_is_one_sentence(leavers, facts, told):
+    assert verdict(sample.file({"localhost": sample.host(leavers)}, **facts)) == told
+
+
+def test_what_else_is_wrong_stands_below_the_verdict():
+    text = Reader(html(sample.evidence(20))).text
+
+    assert "10 of 20 leavers are contained; 5 have open doors." in text
+    assert (
+        "2 have unconfirmed doors, 1 could not be looked at, 1 is not due, 1 was looked at in part and 1 tenant could not "
+        "be looked at." in text
+    )
+
+
+def test_a_tenant_that_could_not_be_looked_at_spoils_a_good_verdict():
+    error = sample.problem("no_token", "No token.", "Get one.", "request-1")
+    hosts = {"good": sample.host([L("contained_now"), L("guest", 1)]), "bad": sample.host([], error=error)}
+    page = html(sample.file(hosts))
+
+    assert "All 2 leavers looked at are contained." in page
+    assert "1 tenant could not be looked at." in page
+    assert 'class="top bad"' in page
+    text = Reader(page).text
+    assert "bad could not be looked at. No token. Get one. Code no_token Microsoft's request id request-1" in text
+    assert verdict(sample.file({"bad": sample.host([], error=error)})) == "Nobody was looked at."
+
+
+@pytest.mark.parametrize(
+    ("facts", "good"),
+    [({}, True), ({"complete": False}, False), ({"hosts": {}}, False), ({"check_mode": True}, True)],
+)
+def test_a_good_head_means_that_all_is_well(facts, good):
+    page = html({**sample.file({"localhost": sample.host([L("contained_now")])}), **facts})
+
+    assert ('class="top good"' in page) is good
+    assert ('class="top bad"' in page) is not good
+
+
+def test_an_incomplete_run_a_check_and_an_audit_say_so():
+    assert "Incomplete. The run was still going, or broke off" in read(complete=False).text
+    assert "Check mode. Nothing was changed" in read(check_mode=True).text
+    assert "Audit. Everything was only looked at" in read(purpose="audit").text
+    plain = read().text
+    assert not any(word in plain for word in ("Incomplete", "Check mode", "Audit."))
+
+
+# --- doors ---
+
+
+@pytest.mark.parametrize("kind", sample.KINDS)
+def test_every_door_is_drawn_as_it_is(kind):
+    one = L(kind)
+    doors = door_states(one)
+    page = read(one)
+
+    assert list(doors) == list(sample.DOORS)
+    assert {door for door, state in doors.items() if state == "open"} == set(one["open"])
+    assert {door for door, state in doors.items() if state == "unconfirmed"} == set(one["unconfirmed"])
+    letters = {"open": "o", "unconfirmed": "u", "unseen": "n", "absent": "a", "shut": "s"}
+    pattern = "p-" + "".join(letters[state] for state in doors.values())
+    assert ("use", "href", f"#{pattern}") in page.attributes
+    drawn = re.search(f'<g id="{pattern}">(.*?)</g>', html(sample.file({"x": sample.host([one])})))[1]
+    assert re.findall(r"#d-(\w+)", drawn) == list(doors.values())
+
+
+@pytest.mark.parametrize(
+    ("kind", "states"),
+    [
+        ("contained_now", {"shut"}),
+        ("unknown", {"unseen"}),
+        ("guest", {"absent", "shut"}),
+        ("partial", {"shut", "unseen"}),
+        ("mailbox_unread", {"shut", "unconfirmed"}),
+        ("planned", {"open"}),
+    ],
+)
+def test_the_states_of_doors(kind, states):
+    assert set(door_states(L(kind)).values()) == states
+
+
+def test_nothing_is_shut_that_nobody_looked_at():
+    one = L("contained_now")
+    one["steps"]["signin"] |= {"before": None, "after": None}
+    del one["steps"]["protocols"]
+    one["not_looked_at"] = ["imap"]
+    doors = door_states(one)
+
+    assert doors["signin"] == "unseen"
+    assert {doors[name] for name in sample.PROTOCOLS} == {"unseen"}
+    assert set(door_states({}).values()) == {"unseen"}
+    assert set(door_states(L("contained_now") | {"id": None}).values()) == {"unseen"}
+
+
+def test_a_protocol_of_its_own_can_be_left_out_or_unknown_to_the_tenant():
+    one = L("contained_now")
+    one["not_looked_at"] = ["imap"]
+    for facts in (one["steps"]["protocols"]["before"], one["steps"]["protocols"]["after"]):
+        del facts["new_outlook"]
+    doors = door_states(one)
+
+    assert (doors["imap"], doors["new_outlook"], doors["pop"]) == ("unseen", "absent", "shut")
+
+
+def test_the_picture_is_told_in_words_too():
+    assert "Open: Password, Sessions. 13 of 15 doors shut." in read(L("failed")).text
+    assert "Unconfirmed: Mailbox protocols. 3 of 15 doors shut." in read(L("mailbox_unread")).text
+    assert "Open: all 15 doors." in read(L("planned")).text
+    assert "Shut: 1 door." in read(L("guest")).text
+    assert "Not looked at: Mailbox protocols. 3 of 15 doors shut." in read(L("partial")).text
+    said = {value for _tag, name, value in read(L("failed")).attributes if name == "aria-label"}
+    assert "Open: Password, Sessions. 13 of 15 doors shut." in said
+    assert "Open doors: Password 1, Sessions 1" in said
+
+
+# --- leavers ---
+
+
+def test_the_worst_come_first_and_newly_open_before_them():
+    def order(evidence):
+        return re.findall(r'data-status="(\w+)"', html(evidence))
+
+    kinds = ["contained_now", "partial", "not_due", "unconfirmed", "open", "protected", "failed"]
+    leavers = [L(kind, number) for number, kind in enumerate(kinds)]
+    assert order(sample.file({"x": sample.host(leavers)})) == [one["status"] for one in reversed(leavers)]
+    leavers[1]["since"] = {"newly_open": ["imap"], "newly_shut": [], "new": False}
+    assert order(sample.file({"x": sample.host(leavers)}))[0] == "partial"
+
+
+@pytest.mark.parametrize("kind", sample.KINDS)
+def test_everything_that_is_known_of_a_leaver_is_told(kind):
+    one = L(kind)
+    one["residual"] = sample.residual(1)
+    text = read(one).text
+
+    for key in ("user", "id", "user_principal_name", "display_name", "left_at"):
+        assert not one[key] or one[key] in text
+    for role in one["directory_roles"] or ():
+        assert role in text
+    for entry in one["steps"].values():
+        for key in ("written_at", "effective_by", "request_id", "note"):
+            assert not entry[key] or entry[key] in text
+        for error in filter(None, (entry["error"], one["error"])):
+            assert all(value in text for value in error.values() if value)
+        for facts in filter(None, (entry["before"], entry["after"])):
+            assert all(value in text for value in facts.values() if isinstance(value, str))
+    for needed in ("4711", "Offboard leavers", "sam.helpdesk", *map(sample.identifier, _IDENTITY)):
+        assert needed in text
+    for topic in one["residual"].values():
+        assert all(line["text"] in text for line in topic["found"])
+
+
+_IDENTITY = ("tenant contoso", "client contoso", "object contoso")
+
+WORDS = {
+    "unchanged": "was so already",
+    "planned": "would be changed",
+    "verified": "written, read back",
+    "accepted": "written, not seen yet",
+    "not_applicable": "no such door here",
+    "not_due": "not due, nothing sent",
+    "refused": "refused, nothing sent",
+    "failed": "failed",
+}
+
+
+@pytest.mark.parametrize("status", WORDS)
+def test_every_status_of_a_step_has_words(status):
+    one = L("contained_now")
+    one["steps"]["signin"]["status"] = status
+
+    assert f"Sign-in {WORDS[status]} Found allowed" in read(one).text
+
+
+def test_found_and_read_back_are_told_in_words():
+    one = L("contained_now")
+    one["steps"]["protocols"]["before"] |= {"pop": False}
+    text = read(one).text
+
+    assert "Found changed 2026-08-22T16:04:00Z Sent 2026-11-20T16:04:05Z Read back changed 2026-11-20T16:04:05Z" in text
+    assert "Found allowed" in text
+    assert "Read back blocked" in text
+    assert "not set: SMTP AUTH; off: POP3" in text
+    assert "Read back off: all 12" in text
+    assert "Read back" not in read(L("contained_before")).text
+
+
+def test_roles_that_were_not_read_are_not_none():
+    assert "Directory roles not read" in read(L("contained_now") | {"directory_roles": None}).text
+    assert "Directory roles none" in read(L("contained_now")).text
+
+
+def test_a_check_shut_nobody_out():
+    assert "Shut out by localhost" in read(L("contained_now")).text
+    assert "Looked at by localhost" in read(L("contained_now"), check_mode=True).text
+    assert "Looked at by localhost" in read(L("contained_now"), purpose="audit").text
+
+
+# --- timeline ---
+
+
+def timeline(one):
+    page = html(sample.file({"x": sample.host([one])}))
+    found = re.search(r'<ol class="timeline".*?</ol>', page)
+    return [tuple(Reader(item).pieces) for item in re.findall(r"<li.*?</li>", found[0])] if found else []
+
+
+def test_the_timeline_of_a_whole_offboarding():
+    one = L("contained_now") | {"left_at": "2026-11-20T17:00:00+01:00"}
+
+    assert timeline(one) == [
+        ("Left", "2026-11-20T16:00:00Z"),
+        ("Password reset", "2026-11-20T16:04:05Z", "4 min 5 s after leaving"),
+        ("Signed out", "2026-11-20T16:04:07Z", "4 min 7 s after leaving"),
+        ("Sign-in blocked", "2026-11-20T16:04:09Z", "4 min 9 s after leaving"),
+        ("Protocols shut", "2026-11-20T16:04:11Z", "4 min 11 s after leaving"),
+        ("Surely shut by", "2026-11-21T16:04:09Z", "1 d 4 min after leaving"),
+    ]
+
+
+def test_the_timeline_holds_only_what_is_known():
+    assert timeline(L("unknown")) == []
+    assert timeline(L("planned")) == []
+    # Of who was shut out earlier, Microsoft keeps no moment for sign-in and protocols.
+    assert [label for label, *_rest in timeline(L("contained_before"))] == [
+        "Password reset",
+        "Signed out",
+        "Surely shut by: password, sessions",
+    ]
+    assert timeline(L("not_due")) == [("Leaves", "2026-12-31T22:59:59Z")]
+
+
+def test_what_was_sent_and_not_seen_is_not_called_shut():
+    labels = [label for label, *_rest in timeline(L("unconfirmed"))]
+
+    assert labels == [
+        "Password reset",
+        "Signed out",
+        "Block sent, not confirmed",
+        "Protocols sent, not confirmed",
+        "Surely shut by: password, sessions",
+    ]
+    # A sign-out that was done, of somebody whose sessions are open all the same.
+    assert "Sign-out sent, not confirmed" in [label for label, *_rest in timeline(L("failed"))]
+
+
+@pytest.mark.parametrize("kind", ["unconfirmed", "failed", "mailbox_unread", "contained_before", "open", "planned"])
+def test_a_row_says_surely_shut_only_if_that_is_known_of_every_door(kind):
+    assert not re.search(r"data-shut", html(sample.file({"x": sample.host([L(kind)])})))
+
+
+def test_every_time_is_utc():
+    page = Reader(html(EVERYTHING))
+    times = [value for tag, name, value in page.attributes if (tag, name) == ("time", "datetime")]
+
+    assert len(times) > 100
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value) for value in times)
+    assert "no moment at all" in read(L("contained_now") | {"left_at": "no moment at all"}).text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0, "0 s"), (59.9, "59 s"), (61, "1 min 1 s"), (3600, "1 h"), (86400 + 3661, "1 d 1 h"), (86405, "1 d 5 s")],
+)
+def test_how_long_is_told_in_two_units(seconds, told):
+    assert span(datetime.timedelta(seconds=seconds)) == told
+
+
+# --- residual access, and changes ---
+
+
+def test_residual_access_tells_found_none_and_not_looked_at():
+    one = L("contained_now") | {"residual": sample.residual(0)}
+    text = read(one).text
+
+    assert "Mail forwarding : 2 Mailbox forwards to" in text
+    assert "OAuth consents : not looked at. Needs the permission Directory.Read.All ." in text
+    assert "Give the application the permission Directory.Read.All." in text
+    assert "None: Directory roles, Owned applications with live secrets, Registered devices, Mailbox delegates," in text
+    assert "2 residual" in text
+    assert "Residual" not in read(L("contained_now")).text
+
+
+@pytest.mark.parametrize("topic", sample.TOPICS)
+def test_what_was_not_looked_at_is_never_none(topic):
+    one = L("contained_now")
+    one["residual"] = {
+        topic: {"state": "not_looked_at", "found": [], "note": None, "permission": "P.Read", "error": None}
+    }
+    text = read(one).text
+
+    assert "not looked at. Needs the permission P.Read" in text
+    assert "None:" not in text
+
+
+def test_changes_stand_out():
+    one = L("open") | {"since": {"newly_open": ["imap", "signin"], "newly_shut": ["pop"], "new": True}}
+    text = read(one).text
+
+    assert "Newly open since the earlier evidence. 1 leaver has doors that were shut then." in text
+    assert "Newly open: IMAP, Sign-in." in text
+    assert "Newly shut: POP3." in text
+    assert "New: not in the earlier evidence." in text
+    assert "ewly" not in read(L("open") | {"since": {"newly_open": [], "newly_shut": [], "new": False}}).text
+
+
+# --- tenants, and what may be missing ---
+
+
+def test_every_tenant_is_told_with_its_identity():
+    text = Reader(html(sample.evidence(20))).text
+
+    for name in ("contoso", "fabrikam"):
+        assert all(sample.identifier(f"{what} {name}") in text for what in ("tenant", "client", "object"))
+    assert "fabrikam Contained 0 of 1 Looked at Password, Sessions, Sign-in Tenant" in text
+    assert "tailspin Contained could not be looked at" in text
+    assert "miles.schröder" not in text
+    assert " · fabrikam" in text
+    assert " · localhost" not in read(L("contained_now")).text
+
+
+@pytest.mark.parametrize(
+    "evidence", [{}, {"hosts": {}}, {"hosts": {"x": {}}}, {"hosts": {"x": {"leavers": [{}]}}}, sample.file({})]
+)
+def test_little_evidence_is_no_obstacle(evidence):
+    page = Reader(html(evidence))
+
+    assert "contained" not in page.text.partition("Leavers and their doors")[0] or "not contained" in page.text
+    assert ("ol", "id", "list") in page.attributes or "There is nobody to show." in page.text
+
+
+def paths(value):
+    """Return every place in evidence."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path for key, one in inner for path in [(key,), *((key, *rest) for rest in paths(one))]]
+
+
+def without(value, path):
+    changed = copy.deepcopy(value)
+    place = changed
+    for key in path[:-1]:
+        place = place[key]
+    if isinstance(place, list):
+        place[path[-1]] = None if isinstance(place[path[-1]], str) else {}
+    else:
+        place[path[-1]] = None
+    return changed
+
+
+@pytest.mark.parametrize("kind", sample.KINDS)
+def test_no_single_gap_breaks_the_report(kind):
+    one = L(kind) | {
+        "residual": sample.residual(1),
+        "since": {"newly_open": ["imap"], "newly_shut": ["pop"], "new": True},
+    }
+    evidence = sample.file({"x": sample.host([one], error=sample.problem("a", "b", "c", "d"))})
+    places = paths(evidence)
+
+    assert len(places) > 60
+    for path in places:
+        assert html(without(evidence, path)).endswith("</html>\n"), path
+
+
+def test_what_a_later_version_adds_is_shown_by_its_name():
+    one = L("contained_now") | {
+        "status": "strange",
+        "residual": {"magic": {"state": "found", "found": [{"text": "a wand"}]}},
+    }
+    one["steps"]["signin"]["status"] = "odd"
+    one["since"] = {"newly_open": ["trapdoor"]}
+    text = read(one).text
+
+    assert all(word in text for word in ("strange", "magic", "a wand", "odd", "trapdoor"))
+
+
+def test_a_thousand_leavers_weigh_less_than_a_picture_each():
+    few, many = (len(html(sample.evidence(count, residual_access=True))) for count in (100, 1000))
+
+    assert (many - few) / 900 < 8_000
