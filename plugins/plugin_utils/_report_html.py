@@ -439,7 +439,8 @@ def _seen(step: str, facts: Record | None) -> t.Any:
     if step == "sessions":
         return _fact("valid from", facts.get("sign_in_sessions_valid_from_date_time"))
     if step == "signin":
-        return {True: "allowed", False: "blocked"}.get(facts.get("account_enabled"), "not told")
+        enabled = facts.get("account_enabled")
+        return "not told" if enabled is None else "allowed" if enabled else "blocked"
     sides = {"on": True, "not set": None, "off": False}
     told = {side: [door for door, on in facts.items() if on is value] for side, value in sides.items()}
     return "; ".join(
@@ -471,16 +472,24 @@ def _timeline(one: Leaver) -> Markup | None:
 
 
 def _residual(one: Leaver) -> Markup | None:
+    """What was found, what nobody looked at, and in one line where there is nothing. What is not told is not nothing."""
     topics = one.topics
     if not topics:
         return None
     order = [*(topic for topic in _TOPICS if topic in topics), *(topic for topic in topics if topic not in _TOPICS)]
-    shown = {state: [topic for topic in order if topics[topic].get("state") == state] for state in _RESIDUAL}
-    items = [_RESIDUAL[state](topic, topics[topic]) for state in ("found", "not_looked_at") for topic in shown[state]]
-    if shown["none"]:
-        names = ", ".join(_topic(topic) for topic in shown["none"])
-        items.append(e("li", icon(CONTAINED), e("span", e("strong", "None: "), f"{names}."), class_="none"))
-    return e("section", e("h4", "Residual access"), e("ul", items, class_="topics"), class_="residual")
+    states = {topic: topics[topic].get("state") for topic in order}
+    items = [_found(topic, topics[topic]) for topic in order if states[topic] == "found"]
+    items += [_not_looked_at(topic, topics[topic]) for topic in order if states[topic] not in ("found", "none")]
+    none = [_none(topic, topics[topic]) for topic in order if states[topic] == "none"]
+    if none:
+        told = e("span", e("strong", "None: "), f"{', '.join(none)}.")
+        items.append(e("li", icon(CONTAINED), told, class_="none"))
+    return e("section", e("h4", "Residual access"), e("ul", items, class_="topics"))
+
+
+def _none(topic: str, told: Record) -> str:
+    note = str(told.get("note") or "").rstrip(".")
+    return f"{_topic(topic)} ({note})" if note else _topic(topic)
 
 
 def _topic(topic: str) -> str:
@@ -505,9 +514,6 @@ def _not_looked_at(topic: str, told: Record) -> Markup:
         e("div", e("strong", _topic(topic)), ": not looked at.", needed, _remark(told)),
         class_="unseen",
     )
-
-
-_RESIDUAL: dict[str, t.Any] = {"found": _found, "not_looked_at": _not_looked_at, "none": None}
 
 
 def _remark(told: Record) -> list[t.Any]:

@@ -146,6 +146,7 @@ def _tasks(title: str, tasks: list[tuple[str, float, float]]) -> str:
 def plot(results: Results, folder: Path) -> None:
     """As PNG and SVG. Small: they are shipped with the documentation."""
     import matplotlib
+    import matplotlib.ticker
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
@@ -167,6 +168,9 @@ def plot(results: Results, folder: Path) -> None:
             if guessed:
                 axis.plot(*zip(points[-1], *guessed, strict=True), linestyle=":", color=colour)
         axis.set(title=title, xlabel="leavers", xscale="log", yscale="log")
+        axis.set_xticks(results.sizes, [f"{size:,}" for size in results.sizes])
+        axis.minorticks_off()
+        axis.yaxis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:,g}"))
         axis.grid(visible=True, linewidth=0.3)
     axes[0].set_ylabel("seconds, 50 ms added to every answer\n(dotted: extrapolated)")
     axes[0].legend(fontsize="small")

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
-from tools import chromium
-from tools import sample_evidence as sample
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report_html import html
+from tools import chromium
+from tools import sample_evidence as sample
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "device_scale_factor": 2}
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}

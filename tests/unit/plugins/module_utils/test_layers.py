@@ -83,7 +83,9 @@ def test_a_filter_is_a_thin_name_for_what_runs_on_the_controller(path):
 
     assert {name for name in imports(path) if name in HEIGHT} <= controller
     top = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ImportFrom)]
-    assert not [node.module for node in top if "_utils." in (node.module or "")], "Ansible loads it for other filters too"
+    assert not [node.module for node in top if "_utils." in (node.module or "")], (
+        "Ansible loads it for other filters too"
+    )
 
 
 @pytest.mark.parametrize("path", sorted((PLUGINS / "modules").glob("*.py")), ids=lambda path: path.stem)

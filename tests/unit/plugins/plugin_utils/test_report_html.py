@@ -15,12 +15,12 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tools import sample_evidence as sample
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _markup, _report_html
 from ansible_collections.m365.offboarding.plugins.plugin_utils._markup import Markup, e, joined, raw
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report_html import html
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report_words import door_states, span
+from tools import sample_evidence as sample
 
 
 class Reader(HTMLParser):
@@ -510,12 +510,20 @@ def test_residual_access_tells_found_none_and_not_looked_at():
     assert "Residual" not in read(L("contained_now")).text
 
 
-@pytest.mark.parametrize("topic", sample.TOPICS)
-def test_what_was_not_looked_at_is_never_none(topic):
+def test_nothing_can_have_a_reason():
     one = L("contained_now")
     one["residual"] = {
-        topic: {"state": "not_looked_at", "found": [], "note": None, "permission": "P.Read", "error": None}
+        "forwarding": {"state": "none", "found": [], "note": "No mailbox.", "permission": "P", "error": None}
     }
+
+    assert "None: Mail forwarding (No mailbox)." in read(one).text
+
+
+@pytest.mark.parametrize("state", ["not_looked_at", None, "something else"])
+@pytest.mark.parametrize("topic", sample.TOPICS)
+def test_what_was_not_looked_at_is_never_none(topic, state):
+    one = L("contained_now")
+    one["residual"] = {topic: {"state": state, "found": [], "note": None, "permission": "P.Read", "error": None}}
     text = read(one).text
 
     assert "not looked at. Needs the permission P.Read" in text
