@@ -115,16 +115,23 @@ def row(one: Leaver, label: str) -> Markup:
 
 def columns(names: t.Mapping[str, str], counts: t.Mapping[str, int], label: str) -> Markup:
     """The doors' names upright above their column, and a number below each."""
-    titles = [
-        e("text", names[name], transform=f"translate({_x(index) + 14} 106) rotate(-90)")
-        for index, name in enumerate(DOORS)
-    ]
+    titles = [e("text", names[name], transform=_upright(index, 106)) for index, name in enumerate(DOORS)]
+    narrow = max(counts.values(), default=0) < 100  # longer numbers would run into each other
     numbers = [
-        e("text", counts[name], x=_x(index) + 10, y=124, class_="sum" if counts[name] else "sum none")
+        e(
+            "text",
+            counts[name],
+            transform=f"translate({_x(index) + _PITCH // 2} 124)" if narrow else _upright(index, 137),
+            class_=" ".join(filter(None, ("sum", "level" if narrow else None, None if counts[name] else "zero"))),
+        )
         for index, name in enumerate(DOORS)
     ]
-    box = f"0 0 {_WIDTH} 130"
+    box = f"0 0 {_WIDTH} {130 if narrow else 138}"
     return e("svg", titles, numbers, class_="doors", viewBox=box, role="img", aria_label=label)
+
+
+def _upright(index: int, y: int) -> str:
+    return f"translate({_x(index) + 14} {y}) rotate(-90)"
 
 
 def _pattern(one: Leaver) -> tuple[str, ...]:
