@@ -88,7 +88,9 @@ def _check_field(field: Mapping[str, Any]) -> None:
     choices = field.get("choices", ["x"])
     _must(choices and len(set(choices)) == len(choices), "choices must be there, each once")
     if "default" in field:
-        _must(type(field["default"]) is {"string": str, "boolean": bool}[kind], f"{field['default']} is not a {kind}")
+        _must(
+            isinstance(field["default"], {"string": str, "boolean": bool}[kind]), f"{field['default']} is not a {kind}"
+        )
     if kind != "string":
         _must(
             not {"choices", "multiline", "format", "secret"} & set(field), f"only strings have these: {sorted(field)}"

@@ -382,8 +382,8 @@ GONE = [
 ]
 
 
-def deleted(then=None, records=GONE, **options):
-    told = plan(opening(*records), asked(evidence(then or shut_out())), "localhost", **options)
+def deleted(then=None, records=(), **options):
+    told = plan(opening(*(records or GONE)), asked(evidence(then or shut_out())), "localhost", **options)
     (order,) = told["leavers"]
     return order, told
 

@@ -16,7 +16,9 @@ from ansible_collections.m365.offboarding.plugins.doc_fragments.m365 import Modu
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.running import MODULES
 
 ROOT = Path(__file__).resolve().parents[4]
-NAMES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+# Beside a module, an action plugin has a file that documents it.
+ACTIONS = {path.stem for path in (ROOT / "plugins" / "action").glob("*.py")}
+NAMES = sorted({path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")} - ACTIONS)
 FILTERS = sorted(path.stem for path in (ROOT / "plugins" / "filter").glob("*.py"))
 every_module = pytest.mark.parametrize("name", NAMES)
 
