@@ -118,7 +118,7 @@ NETWORK = {
         "The name login.m365.invalid cannot be resolved",
     ),
     "no proxy": ({"M365_PROXY": "http://localhost:1"}, "The proxy did not let us through"),
-    "drips": ({}, "its answer within 1 s"),
+    "drips": ({}, "within 1 s"),
     "is silent": ({}, "did not answer within 1 s"),
     "is cut": ({}, "broke before an answer came"),
 }

@@ -32,7 +32,7 @@ BAD: dict[str, tuple[bytes, str]] = {
         "the CSV has no column 'user'; its first line names name, mail",
     ),
     "empty": (b"\n\n", "the CSV is empty"),
-    "no_rows": (b"user\n", "users is empty"),
+    "no_rows": (b"user\n", "Nobody is meant"),
     "no_user": (f"user,name\n{JANE},Jane\n,John\n".encode(), "line 3 of the CSV names no user"),
     "no_offset": (f"user,left_at\n{JANE},2026-03-01T17:00:00\n".encode(), "no moment with an offset"),
     "no_name": (b"user\nJane Doe\n", "'Jane Doe' is neither a user principal name nor an object id"),
