@@ -237,7 +237,7 @@ def eda(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure the role beside its floor and what people use today, and write docs/benchmark.md (500 MB to install)."""
-    peers = ("azure-identity", "msgraph-sdk")
+    peers = ("azure-identity", "msgraph-sdk", *READERS)
     install(session, *SIMULATOR, "httpx", "matplotlib", "pyinstrument", *peers)
     environment = {**tree.home(session.name), "PYTHONPATH": "tests"}
     session.run("python", "-m", "benchmark", *session.posargs, env=environment)
@@ -273,7 +273,7 @@ def molecule(session: nox.Session) -> None:
 @nox.session
 def clients(session: nox.Session) -> None:
     """Let Microsoft's own clients judge the simulator and what the collection did to it (500 MB to install)."""
-    install(session, *SIMULATOR, *PYTEST, "azure-identity", "msgraph-sdk")
+    install(session, *SIMULATOR, *PYTEST, "azure-identity", "msgraph-sdk", *READERS)
     run_pytest(session, "tests/clients")
 
 
