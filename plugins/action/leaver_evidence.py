@@ -10,6 +10,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ..plugin_utils._batches import unpack
 from ..plugin_utils._evidence import evidence
 from ..plugin_utils._files import write
 from ..plugin_utils._report import format_of, render
@@ -26,7 +27,7 @@ class ActionModule(ActionBase):
         _validated, asked = self.validate_argument_spec(
             argument_spec={
                 "hosts": {"type": "dict", "required": True},
-                "leavers": {"type": "dict", "default": {}},
+                "paths": {"type": "dict", "required": True},
                 "purpose": {"type": "str", "required": True, "choices": ["offboard", "audit"]},
                 "complete": {"type": "bool", "required": True},
                 "check_mode": {"type": "bool", "required": True},
@@ -50,8 +51,9 @@ class ActionModule(ActionBase):
         """Hosts that name the same path share a file."""
         told = {name: asked[name] for name in ("purpose", "complete", "check_mode", "started_at", "job")}
         written = {}
-        for path in dict.fromkeys(path for host in asked["hosts"].values() for path in host["paths"]):
-            sharing = {name: host["entry"] for name, host in asked["hosts"].items() if path in host["paths"]}
-            text = render(evidence(sharing, asked["leavers"], ansible=ansible, **told), format_of(path))
+        leavers = {name: unpack(host["records"]) for name, host in asked["hosts"].items()}
+        for path in dict.fromkeys(path for paths in asked["paths"].values() for path in paths):
+            sharing = {name: host["entry"] for name, host in asked["hosts"].items() if path in asked["paths"][name]}
+            text = render(evidence(sharing, leavers, ansible=ansible, **told), format_of(path))
             written[path] = write(text, path, instead_of=asked["files"].get(path))
         return written

@@ -18,7 +18,10 @@ options:
     description:
       - Who is meant, each by user principal name or by object id. Names are never guessed, and nothing is ever created.
       - An element may be a mapping with C(user) and C(left_at), the moment from which this user must be kept out. It is
-        written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00). Other keys are refused.
+        written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00).
+      - A third key, C(directory_roles), saves a request to who has just read them with M(m365.offboarding.m365_user_info). It is the
+        list from that module's result. An empty one says that the user may be locked out as far as directory roles go, where the
+        application may not read who the Global Administrators are. Where it may, they are read all the same. Other keys are refused.
       - One string may hold several users, separated by commas or newlines.
       - A user who comes twice, by whatever name, is handled once; the latest C(left_at) counts.
       - If any element is empty, of a wrong type, or not shaped like a name, the whole call is refused before anything is sent.
@@ -131,6 +134,8 @@ options:
   verify_timeout:
     description:
       - Seconds until a write must be seen when it is read back. After that it is told as V(accepted), not as V(verified).
+      - With V(0), nothing is read back and every write is told as V(accepted), for callers who read afterwards themselves. Only where
+        the answer to a write was lost, the module looks whether it was done.
       - If not set, the environment variable E(M365_VERIFY_TIMEOUT) is used.
     type: float
     default: 30

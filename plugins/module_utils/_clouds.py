@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import urllib.parse
 
 from ._errors import OptionError
@@ -55,6 +56,8 @@ def _address(option: str, value: str) -> str:
     try:
         parts = urllib.parse.urlsplit(value)
         parts.port  # noqa: B018 (raises when it is none)
+        if "[" in parts.netloc:
+            ipaddress.IPv6Address(parts.hostname)  # which Python 3.10 leaves to whoever connects
     except ValueError:
         parts = urllib.parse.urlsplit("")
     if parts.scheme != "https" or not parts.hostname or parts.username or parts.query or parts.fragment:

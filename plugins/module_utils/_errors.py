@@ -13,6 +13,9 @@ import os
 import textwrap
 import traceback
 
+# The hint of a failure that may have been a success. Evidence is read by it, too.
+OUTCOME_UNKNOWN = "Whether it was done is not known: run again, the next run reads first."
+
 
 class OffboardingError(Exception):
     """A failure that a person can act on.

@@ -14,34 +14,16 @@ notice. Everything that knows it is in this file.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import typing as t
 import uuid
 
+from ._asked import OBJECT_ID
 from ._credentials import Token
+from ._doors import PROTOCOLS, Mailbox
 from ._errors import CredentialError, NetworkError, OffboardingError, ServiceError, shorten
-from ._graph import OBJECT_ID
 from ._http import Answer, Call, Outcome, Response, Service, mapping
 
-# Our name -> the property of Get-CASMailbox and parameter of Set-CASMailbox.
-# https://learn.microsoft.com/powershell/module/exchangepowershell/set-casmailbox
-PROTOCOLS = {
-    "activesync": "ActiveSyncEnabled",
-    "owa": "OWAEnabled",
-    "mapi": "MAPIEnabled",
-    "ews": "EwsEnabled",
-    "pop": "PopEnabled",
-    "imap": "ImapEnabled",
-    "smtp_auth": "SmtpClientAuthenticationDisabled",
-    "outlook_mobile": "OutlookMobileEnabled",
-    "owa_for_devices": "OWAforDevicesEnabled",
-    "universal_outlook": "UniversalOutlookEnabled",
-    "mac_outlook": "MacOutlookEnabled",
-    "new_outlook": "OneWinNativeOutlookEnabled",
-}
-# Microsoft's page names these six; the others came later.
-DOCUMENTED_PROTOCOLS = ("activesync", "owa", "mapi", "ews", "pop", "imap")
 # The one switch that is true when the protocol is off. Null inherits the organisation's setting.
 _INVERTED = "smtp_auth"
 
@@ -50,16 +32,6 @@ _NOT_FOUND = ("ManagementObjectNotFoundException", "ADNoSuchObjectException", "C
 
 # What a cmdlet says of one thing: Exchange's names in lower case, since it is not of one mind about them.
 Row = dict[str, t.Any]
-
-
-@dataclasses.dataclass(frozen=True)
-class Mailbox:
-    """A mailbox's protocols, those that this tenant knows.
-
-    C(switches) maps a protocol to on (C(True)), off (C(False)) or, C(None), not set.
-    """
-
-    switches: t.Mapping[str, bool | None]
 
 
 class Exchange(Service):

@@ -12,16 +12,14 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
-import re
 import typing as t
 import urllib.parse
 
+from ._asked import OBJECT_ID
 from ._credentials import Token
 from ._errors import NetworkError, OffboardingError, ServiceError, shorten
 from ._http import Answer, Call, Outcome, Service, mapping
 from ._times import parse_moment
-
-OBJECT_ID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 
 _USER_PROPERTIES = (
     "id",

@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Leavers: who was asked for, who they are, which of their doors are open.
+"""Leavers: who they are, and which of their doors are open.
 
 The one place where it is decided whether a door is open: R(door_states).
 """
@@ -15,158 +15,20 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime
-import re
 import typing as t
 
-from ._errors import OffboardingError, OptionError, ServiceError
-from ._exchange import PROTOCOLS, Exchange, Mailbox
-from ._graph import LEAVE_DATE_PERMISSION, OBJECT_ID, Graph, User, listed
-from ._http import Answer, Call, Outcome
-from ._times import format_moment, parse_moment
-
-# Microsoft's order: https://learn.microsoft.com/microsoft-365/admin/add-users/remove-former-employee-step-1
-STEPS = ("password", "sessions", "signin", "protocols")
-
-OPEN, SHUT, UNKNOWN, NOT_APPLICABLE = "open", "shut", "unknown", "not_applicable"
+from ._asked import OBJECT_ID, Asked, Search, is_name
+from ._doors import NOT_APPLICABLE, OPEN, SHUT, UNKNOWN, Mailbox, Protocols
+from ._errors import OffboardingError, ServiceError
+from ._exchange import Exchange
+from ._graph import LEAVE_DATE_PERMISSION, Graph, User, listed
+from ._http import Answer, Call, Outcome, side_by_side
+from ._times import format_moment
 
 _HOUR = datetime.timedelta(hours=1)
 _USER_TYPE = "#microsoft.graph.user"
 # Without it, a group that hides its members looks empty.
 _HIDDEN_MEMBERS_PERMISSION = "Member.Read.Hidden"
-# What Entra allows in a name (A-Z a-z 0-9 ' . - _ ! # ^ ~), and a few that older tenants still hold.
-_PRINCIPAL_NAME = re.compile(r"^[A-Za-z0-9'._!#^~$&+=-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\.[A-Za-z0-9]{2,}$")
-_LONGEST_NAME = 256
-_MOMENT_HINT = "Write it with its offset, as 2026-11-20T17:00:00+01:00 or 2026-11-20T16:00:00Z."
-
-
-# --- who was asked for ---
-
-
-@dataclasses.dataclass(frozen=True)
-class Asked:
-    """One user as the operator wrote it: a principal name or an object id, and from when they must be out.
-
-    Or one whom a search found: then C(name) is the object id until they are read, and their principal name after that.
-    """
-
-    name: str
-    left_at: datetime.datetime | None = None
-    found: bool = False
-
-
-def parse_left_at(value: t.Any, name: str = "left_at") -> datetime.datetime | None:
-    """C(left_at) as people and YAML write it; null and empty mean not given.
-
-    :param name: what the moment is called where it is written.
-    :raises ValueError: with the reason as text.
-    """
-    if value is None or value == "":
-        return None
-    if isinstance(value, datetime.datetime):
-        value = value.isoformat()
-    if not isinstance(value, str):
-        raise ValueError(f"{name} {str(value)!r} is no moment with an offset. {_MOMENT_HINT}")
-    try:
-        return parse_moment(value)
-    except ValueError:
-        raise ValueError(f"{name} {value!r} is no moment with an offset. {_MOMENT_HINT}") from None
-
-
-def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) -> list[Asked]:
-    """The elements of O(users), each name once, the latest C(left_at) for a name that comes twice.
-
-    :param raw: a list of names and of mappings with C(user) and C(left_at); a string may hold several names.
-    :raises OptionError: naming every element that cannot be meant.
-    """
-    asked: dict[str, Asked] = {}
-    complaints = []
-    elements = raw if isinstance(raw, list) else [raw]
-    for index, element in enumerate(elements):
-        try:
-            for one in _parse_element(element, default_left_at):
-                key = one.name.casefold()
-                asked[key] = _later(asked[key], one) if key in asked else one
-        except ValueError as exc:
-            complaints.append(f"users[{index}]: {exc}")
-    if not elements:
-        complaints.append("users is empty")
-    if complaints:
-        more = f" (and {len(complaints) - 20} more)" if len(complaints) > 20 else ""
-        raise OptionError(
-            "; ".join(complaints[:20]) + more,
-            hint="Nothing was sent. Each user is a user principal name or an object id, "
-            "or a mapping {user: ..., left_at: ...}.",
-        )
-    return list(asked.values())
-
-
-def _parse_element(element: t.Any, default_left_at: datetime.datetime | None) -> list[Asked]:
-    left_at = default_left_at
-    if isinstance(element, dict):
-        unknown = sorted(str(key) for key in element if key not in ("user", "left_at"))
-        if unknown:
-            raise ValueError(f"unknown {' and '.join(unknown)}; only user and left_at are known")
-        left_at = parse_left_at(element.get("left_at")) or default_left_at
-        element = element.get("user")
-        names = [element.strip()] if isinstance(element, str) else [element]
-    elif isinstance(element, str):
-        # A text field of a form ends in a newline or holds blank lines; an element that is all blank is an error.
-        names = [name for name in map(str.strip, re.split(r"[,\n]", element)) if name] or [""]
-    else:
-        names = [element]
-    for name in names:
-        if name is None or name == "":
-            raise ValueError("empty")
-        if not isinstance(name, str):
-            raise ValueError(f"{type(name).__name__} instead of a name")
-        if not is_name(name):
-            raise ValueError(f"{name[:120]!r} is neither a user principal name nor an object id")
-    return [Asked(name, left_at) for name in t.cast("list[str]", names)]
-
-
-def is_name(text: str) -> bool:
-    """Whether C(text) has the shape of a user principal name or an object id."""
-    return len(text) <= _LONGEST_NAME and bool(_PRINCIPAL_NAME.match(text) or OBJECT_ID.match(text))
-
-
-def _later(one: Asked, other: Asked) -> Asked:
-    moments = [asked.left_at for asked in (one, other) if asked.left_at]
-    return dataclasses.replace(one, left_at=max(moments, default=None))
-
-
-def names_nobody(raw: t.Any) -> bool:
-    """Whether O(users) is as good as not given: absent, empty, or one blank, as a form leaves it."""
-    elements = raw if isinstance(raw, list) else [raw]
-    return len(elements) <= 1 and all(one is None or (isinstance(one, str) and not one.strip()) for one in elements)
-
-
-@dataclasses.dataclass(frozen=True)
-class Search:
-    """Whom to look for in the directory: everybody who meets any of these.
-
-    C(condition) is Graph's C($filter). C(left_at) counts for those whose own date the directory does not tell.
-    """
-
-    condition: str = ""
-    group: str = ""
-    left_before: datetime.datetime | None = None
-    blocked: bool = False
-    left_at: datetime.datetime | None = None
-
-    @classmethod
-    def parse(cls, options: t.Mapping[str, t.Any]) -> Search:
-        """:raises OptionError: a moment that is none."""
-        try:
-            left_before, left_at = (
-                parse_left_at((options[name] or "").strip(), name) for name in ("left_before", "left_at")
-            )
-        except ValueError as exc:
-            raise OptionError(str(exc)) from None
-        condition, group = ((options[name] or "").strip() for name in ("filter", "group"))
-        return cls(condition, group, left_before, bool(options["blocked"]), left_at)
-
-    def __bool__(self) -> bool:
-        return bool(self.condition or self.group or self.left_before or self.blocked)
 
 
 # --- who they are ---
@@ -219,6 +81,7 @@ class Tenant:
         self._protected = {entry.casefold(): entry for entry in protected}
         # Entries that could not be resolved, with why: they still count as text.
         self.unknown_protected: dict[str, str] = {}
+        self._administrators: Outcome | None = None
 
     @property
     def exchange(self) -> Exchange:
@@ -226,11 +89,14 @@ class Tenant:
             raise RuntimeError("this module does not look at mailboxes")
         return self._exchange
 
-    def resolve(self, asked: t.Sequence[Asked], search: Search | None = None) -> list[Leaver]:
+    def resolve(
+        self, asked: t.Sequence[Asked], search: Search | None = None, *, administrators: bool = False
+    ) -> list[Leaver]:
         """Who the names mean, in the order asked for, then whom a search finds: one leaver per object id.
 
         A search answers from an index that lags. It says who it may be, and all else is read of them as of the named.
 
+        :param administrators: ask beside it for what R(last_administrators) wants to know.
         :raises OffboardingError: a search that could not be brought to its end.
         """
         if search:
@@ -238,7 +104,9 @@ class Tenant:
         names = [one.name for one in asked]
         entries = list(self._protected.values())
         shaped = [entry for entry in entries if is_name(entry)]
-        outcomes = self.graph.send([self.graph.find_user(name) for name in [*names, *shaped]])
+        calls = [self.graph.find_user(name) for name in [*names, *shaped]]
+        outcomes = self.graph.send([*calls, *([self.graph.global_administrators()] if administrators else [])])
+        self._administrators = outcomes.pop() if administrators else None
         protected_ids = self._resolve_protected(entries, dict(zip(shaped, outcomes[len(names) :], strict=True)))
         leavers: dict[str, Leaver] = {}
         for one, outcome in zip(asked, outcomes[: len(names)], strict=True):
@@ -248,12 +116,28 @@ class Tenant:
                 if one.found:
                     continue
                 if leaver.user:
-                    leaver = self._leaver(_later(leavers[key].asked, one), outcome, protected_ids)
+                    leaver = self._leaver(leavers[key].asked.or_as(one), outcome, protected_ids)
             leavers[key] = leaver
         unknown = {key: leaver.asked for key, leaver in leavers.items() if not (leaver.user or leaver.error)}
         for key, error in zip(unknown, self._explain_unknown(list(unknown.values())), strict=True):
             leavers[key] = dataclasses.replace(leavers[key], error=error)
         return list(leavers.values())
+
+    def resolve_with_mailboxes(self, asked: t.Sequence[Asked], search: Search | None = None) -> list[Leaver]:
+        """As R(resolve), but where all are asked for by object id, their mailboxes are read meanwhile.
+
+        Exchange needs no more than that. Of the others, C(mailbox_read) says that it is still to be done.
+        """
+        ids = {one.name.casefold(): one.name for one in asked if OBJECT_ID.match(one.name)}
+        if search or len(ids) < len(asked):
+            return self.resolve(asked, search)
+        leavers, found = _at_once(lambda: self.resolve(asked), lambda: self.exchange.read_mailboxes(list(ids.values())))
+        mailboxes = dict(zip(ids, found, strict=True))
+        keys = [leaver.user.id.casefold() if leaver.user else None for leaver in leavers]
+        return [
+            _with_mailbox(leaver, mailboxes[key]) if key in mailboxes else leaver
+            for leaver, key in zip(leavers, keys, strict=True)
+        ]
 
     def resolve_deleted(self, asked: t.Sequence[Asked]) -> list[Leaver]:
         """As R(resolve), but who was deleted, and is the only one of that name, is known as well."""
@@ -295,11 +179,16 @@ class Tenant:
     def read_mailboxes(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
         """The same leavers with their mailboxes read."""
         read = self.exchange.read_mailboxes([leaver.known.id for leaver in leavers])
+        return [_with_mailbox(leaver, found) for leaver, found in zip(leavers, read, strict=True)]
+
+    def read_mailboxes_and_roles(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
+        """The same leavers with both read, which come from two services; mailboxes that have been read are kept."""
+        unread = [leaver for leaver in leavers if not leaver.mailbox_read]
+        read, told = _at_once(lambda: self.read_mailboxes(unread), lambda: self.read_roles(leavers))
+        fresh = {leaver.known.id: leaver for leaver in read}
         return [
-            dataclasses.replace(leaver, mailbox_read=True, mailbox=None, mailbox_error=found)
-            if isinstance(found, OffboardingError)
-            else dataclasses.replace(leaver, mailbox_read=True, mailbox=found, mailbox_error=None)
-            for leaver, found in zip(leavers, read, strict=True)
+            dataclasses.replace(fresh.get(one.known.id, one), roles=one.roles, roles_error=one.roles_error)
+            for one in told
         ]
 
     def read_roles(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
@@ -316,9 +205,9 @@ class Tenant:
         """By object id, those who must not be locked out lest no enabled Global Administrator remains.
 
         Where the holders of that role cannot be read, that is everybody who holds any role: without the permission
-        for it, Graph does not name the roles either.
+        for it, Graph does not name the roles either. Whose roles the caller has just read is then believed.
         """
-        holders = _found(self.graph.send([self.graph.global_administrators()])[0])
+        holders = _found(self._administrators or self.graph.send([self.graph.global_administrators()])[0])
         enabled = {
             str(one.get("id"))
             for one in holders
@@ -328,11 +217,15 @@ class Tenant:
         if enabled:
             leaving = {leaver.known.id for leaver in leavers}
             return {} if enabled - leaving else dict.fromkeys(enabled & leaving, _LAST_ADMINISTRATOR)
-        unread = [leaver for leaver in leavers if leaver.roles is None and leaver.roles_error is None]
-        leavers = [leaver for leaver in leavers if leaver not in unread] + self.read_roles(unread)
-        return {
-            leaver.known.id: _PERHAPS_LAST_ADMINISTRATOR for leaver in leavers if leaver.roles or leaver.roles_error
-        }
+        unread = [
+            leaver
+            for leaver in leavers
+            if leaver.roles is None and leaver.roles_error is None and leaver.asked.roles is None
+        ]
+        read = {leaver.known.id: leaver for leaver in self.read_roles(unread)}
+        leavers = [read.get(leaver.known.id, leaver) for leaver in leavers]
+        held = {leaver.known.id: leaver.roles or leaver.roles_error or leaver.asked.roles for leaver in leavers}
+        return {identity: _PERHAPS_LAST_ADMINISTRATOR for identity, roles in held.items() if roles}
 
     def _leaver(self, asked: Asked, outcome: Outcome, protected_ids: t.Collection[str]) -> Leaver:
         if isinstance(outcome, OffboardingError):
@@ -465,6 +358,17 @@ class Tenant:
         ]
 
 
+def _at_once(*readings: t.Callable[[], t.Any]) -> list[t.Any]:
+    """What each of these gives, each of a service of its own: they share neither gate nor patience."""
+    return side_by_side(lambda reading: reading(), readings, len(readings))
+
+
+def _with_mailbox(leaver: Leaver, found: Mailbox | OffboardingError | None) -> Leaver:
+    error = found if isinstance(found, OffboardingError) else None
+    mailbox = found if isinstance(found, Mailbox) else None
+    return dataclasses.replace(leaver, mailbox_read=True, mailbox=mailbox, mailbox_error=error)
+
+
 def _why_unknown(
     asked: Asked, deleted: t.Sequence[t.Mapping[str, t.Any]], owners: t.Sequence[t.Mapping[str, t.Any]]
 ) -> OffboardingError:
@@ -567,39 +471,6 @@ def _about(name: str, error: OffboardingError) -> OffboardingError:
 # --- which doors are open ---
 
 
-@dataclasses.dataclass(frozen=True)
-class Protocols:
-    """The mailbox protocols to look at. Under C(all), those that a tenant does not know are passed over."""
-
-    names: tuple[str, ...] = tuple(PROTOCOLS)
-    all: bool = True
-
-    @classmethod
-    def parse(cls, names: t.Sequence[str]) -> Protocols:
-        """:raises OptionError: none, or one that is not known."""
-        unknown = [name for name in names if name not in (*PROTOCOLS, "all")]
-        if unknown or not names:
-            what = f"unknown protocols: {', '.join(map(str, unknown))}" if unknown else "no protocol is named"
-            raise OptionError(what, hint=f"Known are all, {', '.join(PROTOCOLS)}.")
-        if "all" in names:
-            return cls()
-        return cls(tuple(name for name in PROTOCOLS if name in names), all=False)
-
-    def without_inherited(self) -> Protocols:
-        """What C(all) means when protocols are turned on: not smtp_auth, which a tenant's own setting governs."""
-        if not self.all:
-            return self
-        return dataclasses.replace(self, names=tuple(name for name in self.names if name != "smtp_auth"))
-
-    def of(self, mailbox: Mailbox) -> dict[str, bool | None]:
-        """The switches to look at, those that the mailbox has."""
-        return {name: mailbox.switches[name] for name in self.names if name in mailbox.switches}
-
-    def absent_from(self, mailbox: Mailbox) -> list[str]:
-        """Switches that were named and that the mailbox does not have."""
-        return [] if self.all else [name for name in self.names if name not in mailbox.switches]
-
-
 def door_states(leaver: Leaver, steps: t.Collection[str], protocols: Protocols) -> dict[str, str]:
     """Each door of these steps: open, shut, unknown or not applicable.
 
@@ -648,12 +519,6 @@ def _protocol_doors(leaver: Leaver, protocols: Protocols) -> dict[str, str]:
     doors = {name: SHUT if value is False else OPEN for name, value in protocols.of(leaver.mailbox).items()}
     doors.update(dict.fromkeys(protocols.absent_from(leaver.mailbox), NOT_APPLICABLE))
     return doors
-
-
-def doors_of(step: str, doors: t.Mapping[str, str]) -> dict[str, str]:
-    """Those of C(doors) that belong to a step."""
-    own = {step} if step != "protocols" else set(PROTOCOLS)
-    return {name: state for name, state in doors.items() if name in own}
 
 
 def observed(leaver: Leaver, step: str, protocols: Protocols) -> dict[str, t.Any] | None:

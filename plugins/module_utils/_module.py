@@ -16,13 +16,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.warnings import warn
 from ansible.module_utils.errors import AnsibleFallbackNotFound
 
+from ._asked import Asked, parse_left_at, parse_users
 from ._clouds import CLOUDS, endpoints
 from ._credentials import TokenSource, choose_credential, first_set
 from ._errors import OffboardingError, OptionError, internal_error
 from ._exchange import Exchange
 from ._graph import Graph
 from ._http import PatientTokenHttp, Transport
-from ._leavers import Asked, Tenant, parse_left_at, parse_users, summary
+from ._leavers import Tenant, summary
 from ._steps import Step, run_step
 
 
@@ -179,11 +180,12 @@ def run_module(work: t.Callable[[Run], list[dict[str, t.Any]]], spec: dict[str, 
         "changed": any(one["changed"] for one in records),
         "msg": summary(records),
         "users": records,
-        "diff": _diff(records),
         # A role cannot see it otherwise: ansible_check_mode knows the command line, not the keyword of a play or task.
         "check_mode": module.check_mode,
         "automation": run.automation,
     }
+    if module._diff:  # the same facts once more, which nobody sees without --diff
+        result["diff"] = _diff(records)
     if any(one["status"] in ("failed", "refused") for one in records):
         module.fail_json(**result)
     module.exit_json(**result)

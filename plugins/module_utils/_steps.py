@@ -14,33 +14,15 @@ import dataclasses
 import datetime
 import typing as t
 
-from ._errors import OffboardingError, ServiceError, internal_error
+from ._asked import OBJECT_ID, Asked
+from ._doors import OPEN, UNKNOWN, Protocols, doors_of
+from ._errors import OUTCOME_UNKNOWN, OffboardingError, ServiceError, internal_error
 from ._http import Answer, Call, Patience, Service
-from ._leavers import (
-    OPEN,
-    SHUT,
-    STEPS,
-    UNKNOWN,
-    Asked,
-    Leaver,
-    Protocols,
-    Search,
-    Tenant,
-    door_states,
-    doors_of,
-    note_for,
-    observed,
-    record,
-    surely_shut,
-)
-from ._residual import survey
+from ._leavers import Leaver, Tenant, door_states, note_for, observed, record
 from ._times import format_moment
 
 # Microsoft's moments are cut to the second, so this wait is a second at most; more would be a fault at Microsoft.
 _LONGEST_CLOCK_WAIT = 5.0
-
-# The hint of a failure that may have been a success. Evidence is read by it, too.
-OUTCOME_UNKNOWN = "Whether it was done is not known: run again, the next run reads first."
 
 
 class Step(abc.ABC):
@@ -66,7 +48,11 @@ class Step(abc.ABC):
 
     def resolve(self, tenant: Tenant, asked: t.Sequence[Asked]) -> list[Leaver]:
         """Who is meant."""
-        return tenant.resolve(asked)
+        if self.reads_mailbox:
+            return tenant.resolve_with_mailboxes(asked)
+        # Who asks by object id has looked before, and asks for those who are to be written.
+        looked = all(OBJECT_ID.match(one.name) for one in asked)
+        return tenant.resolve(asked, administrators=self.locks_out and looked)
 
     def not_applicable(self, leaver: Leaver) -> bool:
         """Whether there is no such door here; R(note_for) says why."""
@@ -125,6 +111,8 @@ class _Written:
     now: Leaver
     at: datetime.datetime | None = None
     request_id: str | None = None
+    # Whether it was read since the write was sent, and whether that shows it.
+    looked: bool = False
     shown: bool = False
     error: OffboardingError | None = None
     # Whether any try may have been applied without an answer that says so.
@@ -173,7 +161,7 @@ def _untouchable(step: Step, leaver: Leaver) -> bool:
 
 
 def _with_mailboxes(tenant: Tenant, step: Step, leavers: t.Sequence[Leaver]) -> list[Leaver]:
-    wanted = [leaver for leaver in leavers if not _untouchable(step, leaver)]
+    wanted = [leaver for leaver in leavers if not (leaver.mailbox_read or _untouchable(step, leaver))]
     read = {id(leaver): fresh for leaver, fresh in zip(wanted, tenant.read_mailboxes(wanted), strict=True)}
     return [read.get(id(leaver), leaver) for leaver in leavers]
 
@@ -212,13 +200,13 @@ def protected_error(leaver: Leaver) -> OffboardingError:
 
 
 def _tell(step: Step, written: _Written) -> dict[str, t.Any]:
-    before, after = step.describe(written.before), step.describe(written.now)
     status = "failed" if written.error else "unchanged" if written.void else "verified" if written.shown else "accepted"
     return record(
         written.before,
         status,
-        before=before,
-        after=after,
+        before=step.describe(written.before),
+        # What was there before says nothing of what is there after a write.
+        after=None if status == "accepted" and not written.looked else step.describe(written.now),
         written_at=None if written.error or written.void else written.at,
         effective_by=None if written.error else step.effective_by(written.now, written.at, seen=written.shown),
         request_id=written.request_id,
@@ -269,6 +257,7 @@ class _Writer:
                 write.error = outcome if isinstance(outcome, OffboardingError) else None
                 write.at = outcome.at if isinstance(outcome, Answer) else self._service.now
                 write.request_id = outcome.request_id
+                write.looked = False
                 write.perhaps = write.perhaps or bool(write.error and write.error.outcome_unknown)
             refused = [write for write in pending if write.error and not write.error.outcome_unknown]
             pending = [write for write in pending if write.error and write.error.outcome_unknown]
@@ -299,6 +288,8 @@ class _Writer:
 
         https://devblogs.microsoft.com/identity/designing-for-eventual-consistency-for-microsoft-entra
         """
+        if not self._verify_timeout:
+            return  # who says so reads by themselves
         deadline = self._clock.monotonic() + self._verify_timeout
         pause = 0.5
         while pending:
@@ -318,7 +309,7 @@ class _Writer:
         for write, now in zip(writes, read(leavers), strict=True):
             if now.error or (self._step.reads_mailbox and now.mailbox is None):
                 continue  # an unreadable or unfound user is one that does not show the write yet
-            write.now = now
+            write.now, write.looked = now, True
             write.shown = self._step.shows(write.before, now)
 
     def _explain(self, writes: t.Sequence[_Written]) -> None:
@@ -368,59 +359,3 @@ class _Writer:
             "directory role on its service principal: User Administrator for ordinary users, "
             "Privileged Authentication Administrator for administrators."
         )
-
-
-def observe(
-    tenant: Tenant,
-    asked: t.Sequence[Asked],
-    steps: t.Sequence[str],
-    protocols: Protocols,
-    *,
-    directory_roles: bool,
-    search: Search | None = None,
-    residual: t.Collection[str] = (),
-) -> list[dict[str, t.Any]]:
-    """Read every leaver's doors and facts. Reads only; protected accounts and those not yet due are read as well."""
-    leavers = tenant.resolve(asked, search)
-    known = [index for index, leaver in enumerate(leavers) if leaver.user]
-    for wanted, read in (("protocols" in steps, tenant.read_mailboxes), (directory_roles, tenant.read_roles)):
-        if wanted and known:
-            for index, leaver in zip(known, read([leavers[index] for index in known]), strict=True):
-                leavers[index] = leaver
-    holders = [leaver for leaver in leavers if leaver.roles]
-    spared = tenant.last_administrators(holders) if holders else {}
-    left = dict(zip(known, survey(tenant, [leavers[index] for index in known], residual), strict=True))
-    return [
-        {**_observation(leaver, steps, protocols, spared), "residual": left.get(index, {})}
-        for index, leaver in enumerate(leavers)
-    ]
-
-
-def _observation(
-    leaver: Leaver, steps: t.Sequence[str], protocols: Protocols, spared: t.Mapping[str, OffboardingError]
-) -> dict[str, t.Any]:
-    facts, doors, notes = None, {}, {}
-    error = leaver.error
-    if leaver.user:
-        doors = door_states(leaver, steps, protocols)
-        facts = {step: observed(leaver, step, protocols) for step in STEPS if step in steps}
-        notes = {step: note for step in STEPS if step in steps and (note := note_for(leaver, step))}
-        if leaver.mailbox_error:
-            error = leaver.mailbox_error.within(f"Could not read the mailbox of {leaver.name}")
-    one = record(leaver, "failed" if error else "unchanged", before=facts, after=facts, error=error)
-    timed = [step for step in ("password", "sessions") if doors.get(step) == SHUT]
-    sparing = spared.get(leaver.user.id) if leaver.user else None
-    shut_by = format_moment(surely_shut(leaver)) if timed else None
-    return {
-        **one,
-        "left_at": format_moment(leaver.left_at),
-        "due": leaver.due,
-        "protected": leaver.protected,
-        "directory_roles": list(leaver.roles) if leaver.roles is not None else None,
-        "directory_roles_error": leaver.roles_error.as_record() if leaver.roles_error else None,
-        "must_stay": sparing.within(leaver.name).as_record() if sparing else None,
-        "doors": doors,
-        "open": [name for name, state in doors.items() if state == OPEN],
-        "notes": notes,
-        "surely_shut_by": dict.fromkeys(timed, shut_by),
-    }

@@ -131,20 +131,14 @@ users:
 import datetime
 import typing as t
 
+from ansible_collections.m365.offboarding.plugins.module_utils._doors import DOCUMENTED_PROTOCOLS, OPEN, Protocols
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
     OffboardingError,
     OptionError,
     ServiceError,
 )
-from ansible_collections.m365.offboarding.plugins.module_utils._exchange import DOCUMENTED_PROTOCOLS
 from ansible_collections.m365.offboarding.plugins.module_utils._http import Call
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import (
-    OPEN,
-    Leaver,
-    Protocols,
-    Tenant,
-    door_states,
-)
+from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant, door_states
 from ansible_collections.m365.offboarding.plugins.module_utils._module import Run, argument_spec, run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
 

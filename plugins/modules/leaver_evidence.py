@@ -21,15 +21,15 @@ author:
   - The m365.offboarding contributors (@m365-offboarding)
 options:
   hosts:
+    description: For each host what was registered of M(m365.offboarding.leaver_batch) for its last batch.
+    type: dict
+    required: true
+  paths:
     description:
-      - For each host C(paths), where its report is to be written, and C(entry), what P(m365.offboarding.tenant_evidence#filter) gives.
+      - For each host a list of where its report is to be written.
       - The suffix of a path tells the format, C(.html), C(.csv), C(.json) or C(.xml) (JUnit). Hosts that name the same path share a file.
     type: dict
     required: true
-  leavers:
-    description: For each host the results of P(m365.offboarding.leaver_results#filter).
-    type: dict
-    default: {}
   purpose:
     description: What the run was for.
     type: str
@@ -66,11 +66,9 @@ EXAMPLES = r"""
 - name: Write what an audit found
   m365.offboarding.leaver_evidence:
     hosts:
-      localhost:
-        paths: [/var/log/leavers.html, /var/log/leavers.json]
-        entry: "{{ doors | m365.offboarding.tenant_evidence(steps=['signin']) }}"
-    leavers:
-      localhost: "{{ results }}"
+      localhost: "{{ batch }}"
+    paths:
+      localhost: [/var/log/leavers.html, /var/log/leavers.json]
     purpose: audit
     complete: true
     check_mode: false

@@ -30,7 +30,8 @@ options:
     description:
       - Who is meant, each by user principal name or by object id. Names are never guessed, and nothing is ever created.
       - An element may be a mapping with C(user) and C(left_at), the moment from which this user must be kept out. It is
-        written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00). Other keys are refused.
+        written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00). A key C(directory_roles), which other modules
+        know, is not looked at. Further keys are refused.
       - One string may hold several users, separated by commas or newlines.
       - A user who comes twice, by whatever name, is told once; the latest C(left_at) counts.
       - If any element is empty, of a wrong type, or not shaped like a name, the whole call is refused before anything is sent.
@@ -172,9 +173,8 @@ msg:
   sample: "1 user: 1 unchanged."
 users:
   description:
-    - One record per user, in the order asked for, then in the order found. It has the keys of
-      M(m365.offboarding.m365_user_signin) and those below.
-    - C(before) and C(after) are the same here and hold the facts of each step.
+    - One record per user, in the order asked for, then in the order found. C(id), C(user_principal_name), C(display_name), C(changed),
+      which is always false, and C(error) are those of M(m365.offboarding.m365_user_signin).
   type: list
   elements: dict
   returned: always
@@ -187,6 +187,14 @@ users:
       description: V(unchanged), or V(failed) when something that was asked for could not be read, see C(error).
       type: str
       sample: unchanged
+    before:
+      description: The facts of each step, null for who could not be read. Those of V(protocols) are null where there is no mailbox.
+      type: dict
+      sample:
+        password: {last_password_change_date_time: "2026-11-20T16:04:07Z"}
+        sessions: {sign_in_sessions_valid_from_date_time: "2026-11-20T16:04:09Z"}
+        signin: {account_enabled: false}
+        protocols: {activesync: true, owa: false}
     left_at:
       description: The moment from which the user must be kept out, null if not known.
       type: str
@@ -257,17 +265,12 @@ users:
 
 import typing as t
 
+from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked, Search, names_nobody
+from ansible_collections.m365.offboarding.plugins.module_utils._doors import STEPS, Protocols
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import (
-    STEPS,
-    Asked,
-    Protocols,
-    Search,
-    names_nobody,
-)
 from ansible_collections.m365.offboarding.plugins.module_utils._module import Run, argument_spec, run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._observe import observe
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import TOPICS
-from ansible_collections.m365.offboarding.plugins.module_utils._steps import observe
 
 
 def whom(run: Run) -> tuple[list[Asked], Search]:

@@ -107,7 +107,7 @@ users:
         - V(unchanged), it was so already and nothing was sent.
         - V(planned), check mode, it would be changed.
         - V(verified), written and read back.
-        - V(accepted), written, but not to be seen yet within O(verify_timeout).
+        - V(accepted), written, but not to be seen yet within O(verify_timeout), or not read back.
         - V(not_applicable), there is no such door here.
         - V(not_due), C(left_at) lies ahead by Microsoft's clock and nothing was sent.
         - V(refused), protected and nothing was sent; fails the module.
@@ -123,7 +123,7 @@ users:
       type: dict
       sample: {account_enabled: true}
     after:
-      description: What was read back; in check mode, what it would be.
+      description: What was read back, null when nothing was; in check mode, what it would be.
       type: dict
       sample: {account_enabled: false}
     written_at:

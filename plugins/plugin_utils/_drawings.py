@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from ..module_utils._leavers import STEPS
+from ..module_utils._doors import STEPS
 from ._evidence import CONTAINED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
 from ._markup import Markup, e
 from ._report_words import ABSENT, DOORS, OPEN, SHUT, UNSEEN, UNSURE, Leaver

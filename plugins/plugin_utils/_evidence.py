@@ -20,8 +20,7 @@ import pathlib
 import textwrap
 import typing as t
 
-from ..module_utils._exchange import PROTOCOLS
-from ..module_utils._leavers import NOT_APPLICABLE, OPEN, SHUT, STEPS, UNKNOWN, Protocols, doors_of
+from ..module_utils._doors import NOT_APPLICABLE, OPEN, PROTOCOLS, SHUT, STEPS, UNKNOWN, Protocols, doors_of
 from ..module_utils._times import format_moment
 
 Record = t.Mapping[str, t.Any]
@@ -36,7 +35,10 @@ FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, PARTIAL, CONTAINED = (
     "partial",
     "contained",
 )
-_DONE = ("unchanged", "verified", "not_applicable")
+# An accepted write is done as far as a step can tell: whether it counts, the closing read says.
+_DONE = ("unchanged", "verified", "accepted", "not_applicable")
+# What the steps are given of each leaver, so that they need not read it again.
+_GIVEN = ("left_at", "directory_roles")
 
 
 def read_csv(text: str) -> list[dict[str, str]]:
@@ -93,7 +95,7 @@ def plan(opening: t.Sequence[Record], *, allow_admins: bool, max_users: int | No
         if error:
             refused[one["id"]] = error
         else:
-            write.append({"user": one["id"], **({"left_at": one["left_at"]} if one["left_at"] else {})})
+            write.append({"user": one["id"], **{key: one[key] for key in _GIVEN if one[key] is not None}})
     if max_users is not None and len(write) > max_users:
         error = _error(
             "max_users",
@@ -262,6 +264,17 @@ def _for_everyone(run: Record) -> list[Record]:
     ]
 
 
+def unlooked(asked: t.Any, error: Record, steps: t.Sequence[str]) -> dict[str, t.Any]:
+    """The result of somebody who was asked for and could not be looked at.
+
+    :param asked: an element of O(users).
+    """
+    name = asked["user"] if isinstance(asked, t.Mapping) else asked
+    nobody = dict.fromkeys(("id", "user_principal_name", "display_name", "left_at", "before", "directory_roles"))
+    opening = {**nobody, "user": str(name), "doors": {}, "due": None, "error": error}
+    return _result(opening, opening, {}, None, steps, ())
+
+
 def _result(
     opening: Record,
     last: Record,
@@ -325,12 +338,14 @@ def _untold(step: str, opening: Record, refused: Record | None) -> dict[str, t.A
 
 def _entry(step: str, record: Record, last: Record) -> dict[str, t.Any]:
     shut_by = last.get("surely_shut_by", {}).get(step)
+    doors = doors_of(step, last["doors"]).values()
+    seen = record["status"] == "accepted" and SHUT in doors and not {OPEN, UNKNOWN} & set(doors)
     return {
-        "status": record["status"],
+        "status": "verified" if seen else record["status"],
         "before": record["before"],
-        "after": record["after"],
+        "after": last["before"][step] if seen else record["after"],
         "written_at": record.get("written_at"),
-        "effective_by": record.get("effective_by") or shut_by,
+        "effective_by": (shut_by if seen else None) or record.get("effective_by") or shut_by,
         "request_id": record.get("request_id"),
         "note": record.get("note") or last.get("notes", {}).get(step),
         "error": record["error"],
@@ -378,6 +393,17 @@ def in_doubt(closing: t.Sequence[Record], runs: t.Sequence[Record]) -> list[str]
 
 def _open_among(steps: t.Sequence[str], one: Record) -> bool:
     return any(OPEN in doors_of(step, one["doors"]).values() for step in steps)
+
+
+def counts(leavers: t.Sequence[Record], *, names: bool) -> dict[str, t.Any]:
+    """For the next node of a workflow: object ids, and names only where asked for."""
+    known = [one for one in leavers if one["id"]]
+    return {
+        "contained": [one["id"] for one in known if one["contained"]],
+        "not_contained": [one["id"] for one in known if not one["contained"]],
+        "unknown": len(leavers) - len(known),
+        **({"names": {one["id"]: one["user_principal_name"] for one in known}} if names else {}),
+    }
 
 
 def failures(leavers: t.Sequence[Record], *, fail_on_open: bool) -> list[str]:

@@ -20,7 +20,7 @@ import re
 import typing as t
 import xml.etree.ElementTree as ET
 
-from ..module_utils._leavers import NOT_APPLICABLE, OPEN, STEPS, UNKNOWN, doors_of
+from ..module_utils._doors import NOT_APPLICABLE, OPEN, STEPS, UNKNOWN, doors_of
 from ..module_utils._residual import FOUND, NOT_LOOKED_AT, TOPICS
 from ..module_utils._times import parse_moment
 from ._evidence import FAILED, NOT_DUE, errors_of, newly_open, reason_of

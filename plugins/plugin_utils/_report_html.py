@@ -20,7 +20,7 @@ import hashlib
 import pathlib
 import typing as t
 
-from ..module_utils._leavers import STEPS
+from ..module_utils._doors import STEPS
 from ..module_utils._times import format_moment
 from ._drawings import columns, door, icon, row, rows, symbols
 from ._evidence import CONTAINED, FAILED, NOT_DUE, UNCONFIRMED

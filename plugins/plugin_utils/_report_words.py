@@ -14,8 +14,7 @@ import dataclasses
 import datetime
 import typing as t
 
-from ..module_utils._exchange import PROTOCOLS
-from ..module_utils._leavers import STEPS
+from ..module_utils._doors import PROTOCOLS, STEPS
 from ..module_utils._times import parse_moment
 from ._evidence import CONTAINED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
 

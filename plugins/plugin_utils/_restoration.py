@@ -19,10 +19,9 @@ import re
 import textwrap
 import typing as t
 
-from ..module_utils._errors import OptionError, shorten
-from ..module_utils._exchange import PROTOCOLS
-from ..module_utils._leavers import NOT_APPLICABLE, STEPS, parse_users
-from ..module_utils._steps import OUTCOME_UNKNOWN
+from ..module_utils._asked import parse_users
+from ..module_utils._doors import NOT_APPLICABLE, PROTOCOLS, STEPS
+from ..module_utils._errors import OUTCOME_UNKNOWN, OptionError, shorten
 
 Record = t.Mapping[str, t.Any]
 

@@ -106,7 +106,7 @@ def test_a_question_fits_its_option(survey: str, variable: str) -> None:
 
 def protocols() -> list[str]:
     """The words for mailbox protocols, from the module's own argument specification."""
-    from ansible_collections.m365.offboarding.plugins.module_utils._exchange import PROTOCOLS
+    from ansible_collections.m365.offboarding.plugins.module_utils._doors import PROTOCOLS
 
     return ["all", *PROTOCOLS]
 

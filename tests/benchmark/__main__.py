@@ -1,26 +1,28 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`make bench`: what the role costs, beside the floor and beside what people use today. Writes docs/benchmark.md.
+"""`make bench`: what the role costs, beside the floor and beside what people use today. Writes docs/docsite/rst/scale.rst.
 
-python -m benchmark [--sizes 1,20] [--runs N] [--latencies 50,0] [--only role,floor] [--no-quota] [--no-profile] [--dry]
+python -m benchmark [--sizes 1,20] [--runs N] [--latencies 50,0] [--only role,floor] [--keep] [--no-quota] [--no-profile] [--dry]
 """
 
 from __future__ import annotations
 
 import argparse
-import collections
+import datetime
 import itertools
 import os
 import shutil
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools import tree
 
-from . import contenders, document, profiles, reach
+from . import contenders, document, peers, profiles, reach
 from .contenders import Sample
 from .results import Results
 from .tenant import LocalTenant, local_tenant
@@ -29,33 +31,63 @@ SIZES = (1, 20, 200, 1000, 5000)
 CONTENDERS = ("floor", "least", "role", "imports", "uri", "sdk")
 _WORK = tree.WORK / "benchmark"
 # Runs at most, by size: what is serial would take hours. Larger sizes are extrapolated, and named so.
-_SERIAL = {"uri": {1: 5, 20: 3, 200: 1}, "sdk": {1: 5, 20: 3, 200: 3, 1000: 1}, "imports": {1: 99}}
-# Seconds of fewer runs for what takes minutes each.
-_LARGE = {5000: 3}
+_SERIAL = {
+    "uri": {1: 5, 20: 2, 200: 1},
+    "sdk": {1: 5, 20: 3, 200: 1, 1000: 1},
+    "imports": {1: 99},
+    "aduser": {1: 3, 20: 1},
+    "cli-m365": {1: 3, 20: 1},
+}
+# The same for the others, of what takes minutes each.
+_LARGE = {5000: {"role": 3, "floor": 3, "least": 1}}
+# Seconds of a run, its tenant included, and seconds more for each leaver: a first guess, until one has been seen.
+_GUESSES = {
+    "role": (18, 0.075),
+    "floor": (5, 0.03),
+    "least": (5, 0.025),
+    "imports": (6, 0),
+    "uri": (6, 2.5),
+    "sdk": (7, 0.25),
+    "aduser": (10, 6),
+    "cli-m365": (8, 5),
+}
+# What comes after all runs: quota and profile.
+_LAST = 300
+
+
+@dataclass(frozen=True)
+class Run:
+    contender: str
+    leavers: int
+    latency: int
+
+    @property
+    def guess(self) -> float:
+        start, each = _GUESSES[self.contender]
+        return start + each * self.leavers
 
 
 def main() -> int:
     options = _options()
-    shutil.rmtree(_WORK, ignore_errors=True)
-    _WORK.mkdir(parents=True)
-    results = Results(_WORK / "results.jsonl", sizes=options.sizes, runs=options.runs)
+    results = Results(_WORK, sizes=options.sizes, keep=options.keep)
     load = os.getloadavg()[0]
     if load > 0.5:
         print(f"The load of this machine is {load:.1f}: the figures will say little.", flush=True)
     # Also warms the caches of files and bytecode, so that no contender is the first.
     results.kinds, results.modules = scout()
     print(f"asked by the role: {results.kinds}", flush=True)
-    for latency in options.latencies:
-        compete(results, options, latency)
-    if options.quota:
-        results.quota = reach.quota_run(_WORK / "quota", options.quota_leavers)
-    if options.profile:
-        results.profile = profiles.take(_WORK / "profile", max(options.sizes))
+    results.missing = {} if contenders.sdk_is_installed() else {"sdk": "not installed"}
+    results.missing |= peers.missing() if options.peers else {}
+    compete(results, plan(options, results))
+    if options.quota and not results.quota:
+        results.quota = reach.quota_run(_WORK / "tenants" / "quota", options.quota_leavers)
+    if options.profile and not results.profile:
+        results.profile = profiles.take(_WORK / "tenants" / "profile", max(options.sizes))
     results.finish()
     print(reach.text(results))
     if not options.dry:
         document.write(results)
-        print("Written: docs/benchmark.md and its images.")
+        print(f"Written: {document.PAGE.relative_to(tree.ROOT)} and its images.")
     shutil.rmtree(_WORK / "tenants", ignore_errors=True)
     return 0
 
@@ -66,9 +98,11 @@ def _options() -> argparse.Namespace:
 
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--sizes", type=numbers, default=list(SIZES), help="leavers (default: %(default)s)")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each, of which the median counts")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each at most, of which the median counts")
     parser.add_argument("--latencies", type=numbers, default=[50, 0], help="ms added to every answer; 0 is run once")
-    parser.add_argument("--only", default=",".join(CONTENDERS), help="contenders (default: %(default)s)")
+    parser.add_argument("--only", default=",".join((*CONTENDERS, *peers.NAMES)), help="contenders (default: all)")
+    parser.add_argument("--keep", action="store_true", help="add to what an earlier run has measured")
+    parser.add_argument("--peers", action="store_true", help="those of make bench-peers, too")
     parser.add_argument(
         "--quota", action=argparse.BooleanOptionalAction, default=True, help="the run under a write quota"
     )
@@ -86,49 +120,62 @@ def scout() -> tuple[dict[str, str], list[str]]:
     return kinds, [name for name, _began, _ended in samples["first"].module_runs()]
 
 
-def compete(results: Results, options: argparse.Namespace, latency: int) -> None:
+def plan(options: argparse.Namespace, results: Results) -> list[Run]:
     """Everybody in turn, again and again, so that a slow minute of the machine is nobody's own."""
-    wanted = options.only.split(",")
-    for size in options.sizes:
-        done: collections.Counter[str] = collections.Counter()
-        for _round in range(options.runs if latency else 1):
-            for name in [name for name in CONTENDERS if name in wanted]:
-                most = min(options.runs, _SERIAL.get(name, {size: _LARGE.get(size, options.runs)}).get(size, 0))
-                if done[name] >= most or (not latency and name in _SERIAL):
+    names = [*CONTENDERS, *(peers.NAMES if options.peers else ())]
+    wanted = [name for name in names if name in options.only.split(",") and name not in results.missing]
+    runs = []
+    for latency, size in itertools.product(options.latencies, options.sizes):
+        for number in range(options.runs if latency else 1):
+            for name in wanted:
+                most = _SERIAL.get(name, {size: _LARGE.get(size, {}).get(name, options.runs)}).get(size, 0)
+                if latency == 0 and (name in _SERIAL or (name == "least" and size > 1000)):
                     continue
-                done[name] += 1
-                began = time.monotonic()
-                for sample in _run(name, results, size, latency):
-                    results.add(sample)
-                    _tell(sample)
-                print(f"    ({time.monotonic() - began:.0f} s)", flush=True)
+                if results.runs_of(name, size, latency / 1000) <= number < most:
+                    runs.append(Run(name, size, latency))
+    return runs
+
+
+def compete(results: Results, runs: list[Run]) -> None:
+    seen: dict[str, list[float]] = {}
+    for place, run in enumerate(runs):
+        began = time.monotonic()
+        # Kept together or not at all: a run that was broken off is none.
+        for sample in list(_run(run, results)):
+            results.add(sample)
+            _tell(sample)
+        seen.setdefault(run.contender, []).append((time.monotonic() - began) / run.guess)
+        left = _LAST + sum(one.guess * statistics.median(seen.get(one.contender, [1.0])) for one in runs[place + 1 :])
+        end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=left)
+        spent = time.monotonic() - began
+        print(f"    ({spent:.0f} s; {place + 1} of {len(runs)} runs, done about {end:%H:%M} UTC)", flush=True)
 
 
 _numbers = itertools.count()
 
 
-def _run(name: str, results: Results, size: int, latency: int) -> Iterator[Sample]:
-    if name == "sdk" and not contenders.sdk_is_installed():
-        return
-    seconds = latency / 1000
-    run: dict[str, Callable[[LocalTenant], Iterator[Sample]]] = {
+def _run(run: Run, results: Results) -> Iterator[Sample]:
+    seconds = run.latency / 1000
+    ways: dict[str, Callable[[LocalTenant], Iterator[Sample]]] = {
         "role": lambda tenant: contenders.role(tenant, seconds),
         "floor": lambda tenant: contenders.floor(tenant, seconds, results.kinds, "floor"),
         "least": lambda tenant: contenders.floor(tenant, seconds, contenders.LEAST, "least"),
         "imports": lambda tenant: contenders.imports(tenant, seconds, results.modules),
         "uri": lambda tenant: contenders.uri(tenant, seconds),
         "sdk": lambda tenant: contenders.sdk(tenant, seconds),
+        "aduser": lambda tenant: contenders.aduser(tenant, seconds),
+        "cli-m365": lambda tenant: contenders.cli(tenant, seconds),
     }
     folder: Path = _WORK / "tenants" / f"{next(_numbers)}"
-    with local_tenant(folder, people=size, latency=seconds) as tenant:
-        yield from run[name](tenant)
+    with local_tenant(folder, people=run.leavers, latency=seconds) as tenant:
+        yield from ways[run.contender](tenant)
     shutil.rmtree(folder)
 
 
 def _tell(sample: Sample) -> None:
     measured, traffic = sample.measured, sample.traffic
     print(
-        f"{sample.contender:<8}{sample.phase:<7}{sample.leavers:>6} leavers {sample.latency * 1000:>3.0f} ms "
+        f"{sample.contender:<9}{sample.phase:<7}{sample.leavers:>6} leavers {sample.latency * 1000:>3.0f} ms "
         f"{measured.wall:>8.2f} s  CPU {measured.cpu:>7.2f} s  tenant {sample.tenant_cpu:>6.2f} s  "
         f"module {measured.module_mb:>4.0f} MB  {traffic.round_trips:>6} round trips  "
         f"{traffic.calls / sample.leavers:>5.2f} calls each  {traffic.tokens} tokens",

@@ -17,6 +17,7 @@ from typing import Any
 
 from tools import tree
 
+from . import peers
 from .measure import Measured, run
 from .tenant import LocalTenant, Request, Traffic, local_tenant
 
@@ -27,8 +28,8 @@ LEAST = {
     "again": "find,mailbox",
     "audit": "find,mailbox",
 }
-# Writes that must have been applied to each leaver by the end of a first run.
-_WRITES = {"uri": 4, "sdk": 3, "role": 4, "floor": 4, "least": 4}
+# Requests that must have changed each leaver by the end of a first run. The last two send password and sign-in together.
+_WRITES = {"uri": 4, "sdk": 3, "role": 4, "floor": 4, "least": 4, "aduser": 1, "cli-m365": 2}
 # Module runs of ours or, in the play of imports, of theirs, by the action's name.
 _MODULES = ("m365.offboarding.m365_", "m365.offboarding.exo_", "import_")
 
@@ -62,11 +63,12 @@ def play(
     phase: str,
     latency: float,
     extra: dict[str, str] | None = None,
+    python: str = sys.executable,
 ) -> Sample:
     """Run a playbook to its end and see what it did."""
     folder = _folder(tenant)
     tasks = folder / "tasks.json"
-    command = [sys.executable, "-m", "ansible", "playbook", "--inventory", "localhost,", playbook, *arguments]
+    command = [python, "-m", "ansible", "playbook", "--inventory", "localhost,", playbook, *arguments]
     environment = _ansible(tenant, folder) | {"BENCHMARK_TASKS": str(tasks)} | (extra or {})
     return _sample(tenant, command, environment, folder, contender, phase, latency, tasks)
 
@@ -75,7 +77,7 @@ def program(tenant: LocalTenant, *command: str, contender: str, phase: str, late
     """Run a program of this folder to its end and see what it did."""
     folder = _folder(tenant)
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", **tenant.environment}
-    return _sample(tenant, [sys.executable, *command], environment, folder, contender, phase, latency)
+    return _sample(tenant, list(command), environment, folder, contender, phase, latency)
 
 
 def _sample(
@@ -95,7 +97,7 @@ def _sample(
         raise RuntimeError(f"{' '.join(command)} ended with {measured.returncode}:\n{measured.text[-3000:]}")
     traffic = tenant.traffic()
     wanted = _WRITES.get(contender, 0) * len(tenant.leavers) if phase == "first" else 0
-    if contender not in ("uri", "sdk") and traffic.applied != wanted:
+    if traffic.applied != wanted:
         raise RuntimeError(f"{contender}, {phase}: {traffic.applied} writes were applied instead of {wanted}")
     told = json.loads(tasks.read_text(encoding="utf-8")) if tasks and tasks.exists() else []
     return Sample(contender, phase, len(tenant.leavers), latency, measured, traffic, cpu, told)
@@ -118,25 +120,48 @@ def role(tenant: LocalTenant, latency: float, phases: Sequence[str] = ("first", 
 def floor(tenant: LocalTenant, latency: float, kinds: dict[str, str], contender: str) -> Iterator[Sample]:
     names = _names(tenant)
     for phase, wanted in kinds.items():
-        command = (str(_HERE / "floor.py"), names, wanted)
+        command = (sys.executable, str(_HERE / "floor.py"), names, wanted)
         yield program(tenant, *command, contender=contender, phase=phase, latency=latency)
 
 
 def uri(tenant: LocalTenant, latency: float) -> Iterator[Sample]:
-    leavers = json.dumps({"leavers": tenant.leavers})
-    variables = tenant.folder / "leavers.json"
-    variables.write_text(leavers, encoding="utf-8")
     playbook = str(_HERE / "uri_loop.yml")
-    yield play(tenant, playbook, "-e", f"@{variables}", contender="uri", phase="first", latency=latency)
+    yield play(tenant, playbook, "-e", _variables(tenant), contender="uri", phase="first", latency=latency)
 
 
 def sdk(tenant: LocalTenant, latency: float) -> Iterator[Sample]:
-    command = (str(_HERE / "graph_sdk.py"), _names(tenant))
+    command = (sys.executable, str(_HERE / "graph_sdk.py"), _names(tenant))
     yield program(tenant, *command, contender="sdk", phase="first", latency=latency)
 
 
 def sdk_is_installed() -> bool:
     return importlib.util.find_spec("msgraph") is not None
+
+
+def aduser(tenant: LocalTenant, latency: float) -> Iterator[Sample]:
+    """In the environment of its own requirements, by its own variables. Whatever it changes, it sends the address along."""
+    app = tenant.control("GET", "apps/offboarding")
+    tenant.control("PATCH", "apps/offboarding", {"graph": [*app["graph"], "User.ReadWrite.All"]})
+    given = tenant.environment
+    names = {"AZURE_SECRET": given["AZURE_CLIENT_SECRET"], "AZURE_TENANT": given["AZURE_TENANT_ID"]}
+    extra = names | {"ANSIBLE_COLLECTIONS_PATH": str(peers.COLLECTIONS)}
+    command = (str(_HERE / "aduser.yml"), "-e", _variables(tenant))
+    yield play(
+        tenant,
+        *command,
+        contender="aduser",
+        phase="first",
+        latency=latency,
+        extra=extra,
+        python=str(peers.AZURE_PYTHON),
+    )
+
+
+def cli(tenant: LocalTenant, latency: float) -> Iterator[Sample]:
+    # Node.js knows no SSL_CERT_FILE.
+    tenant.environment["NODE_EXTRA_CA_CERTS"] = tenant.environment["SSL_CERT_FILE"]
+    command = ("sh", str(_HERE / "cli_m365.sh"), str(peers.M365), _names(tenant))
+    yield program(tenant, *command, contender="cli-m365", phase="first", latency=latency)
 
 
 def imports(tenant: LocalTenant, latency: float, modules: Sequence[str]) -> Iterator[Sample]:
@@ -222,6 +247,12 @@ def _names(tenant: LocalTenant) -> str:
     path = tenant.folder / "leavers.txt"
     path.write_text("\n".join(tenant.leavers) + "\n", encoding="utf-8")
     return str(path)
+
+
+def _variables(tenant: LocalTenant) -> str:
+    path = tenant.folder / "leavers.json"
+    path.write_text(json.dumps({"leavers": tenant.leavers}), encoding="utf-8")
+    return f"@{path}"
 
 
 def _ansible(tenant: LocalTenant, folder: Path) -> dict[str, str]:

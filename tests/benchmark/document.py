@@ -1,36 +1,46 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""docs/benchmark.md and its plot: what stands between the marks is written here, the rest of the page by people."""
+"""The guide "Scale" and its plot: what stands between the marks is written here, the rest of the page by people."""
 
 from __future__ import annotations
 
+import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tools import tree
 
 from . import reach
 from .results import Results, Row, versions
 
-PAGE = tree.ROOT / "docs" / "benchmark.md"
-IMAGES = tree.ROOT / "docs" / "images"
-_BEGIN, _END = "<!-- written by make bench: begin -->", "<!-- written by make bench: end -->"
+PAGE = tree.ROOT / "docs" / "docsite" / "rst" / "scale.rst"
+IMAGES = PAGE.parent / "images"
+_BEGIN, _END = ".. written by make bench: begin", ".. written by make bench: end"
 _NAMES = {
     "role": "**the role**",
     "floor": "floor, the same calls",
     "least": "floor, the least calls",
-    "uri": "`uri` tasks in a loop",
+    "uri": "``uri`` tasks in a loop",
     "sdk": "msgraph-sdk script",
     "imports": "play of imports",
+    "aduser": "azure_rm_aduser in a loop",
+    "cli-m365": "CLI for Microsoft 365",
 }
 _PHASES = {"first": "first run", "again": "run again", "audit": "audit"}
 _LINES = {
+    "aduser": ("azure_rm_aduser in a loop (two of four steps)", "tab:purple", "D"),
+    "cli-m365": ("CLI for Microsoft 365 (three of four steps)", "tab:brown", "P"),
     "uri": ("uri loop", "tab:red", "s"),
     "sdk": ("msgraph-sdk script (three of four steps)", "tab:orange", "^"),
     "role": ("the role", "tab:blue", "o"),
     "floor": ("floor, the same calls", "tab:gray", "v"),
 }
+# They go through leavers one by one, so that larger numbers can be told from smaller ones.
+_ONE_BY_ONE = ("uri", "sdk", "aduser", "cli-m365")
+_ENOUGH = 5
 
 
 def write(results: Results) -> None:
@@ -49,10 +59,29 @@ def figures(results: Results) -> str:
     parts = [_when(results), _reach(results)]
     for latency in sorted({sample.latency for sample in results.samples}, reverse=True):
         parts.append(_table(results, latency))
-    image = "![Seconds by number of leavers, first run and audit](images/benchmark.png)"
-    parts.append(f"{image}\n\nThe same as [SVG](images/benchmark.svg).\n")
+    parts.append(_IMAGE)
     parts += [_asked(results), _profile(results)]
     return "\n".join(part for part in parts if part)
+
+
+_IMAGE = """\
+.. image:: images/benchmark.png
+   :alt: Seconds by number of leavers, first run and audit, both axes logarithmic
+
+The same as `SVG <images/benchmark.svg>`__.
+"""
+
+
+def _title(text: str) -> str:
+    return f"{text}\n{'-' * len(text)}\n"
+
+
+def _csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    told = io.StringIO()
+    writer = csv.writer(told, lineterminator="\n")
+    writer.writerows([header, *rows])
+    lines = "".join(f"   {line}\n" for line in told.getvalue().splitlines())
+    return f".. csv-table::\n   :header-rows: 1\n\n{lines}"
 
 
 def _when(results: Results) -> str:
@@ -62,85 +91,115 @@ def _when(results: Results) -> str:
         if results.load_before > 0.5
         else ""
     )
-    return f"### Measured\n\n{results.began:%Y-%m-%d %H:%M} to {results.ended:%H:%M} UTC. {told}.{busy}\n"
+    return f"{_title('Measured')}\n{results.began:%Y-%m-%d %H:%M} to {results.ended:%Y-%m-%d %H:%M} UTC. {told}.{busy}\n"
 
 
 def _reach(results: Results) -> str:
-    lines = ["### Reach\n", "| figure | target | measured | | how |", "|---|---|---|---|---|"]
-    for one in reach.targets(results):
-        lines.append(f"| {one.name} | {one.target} | {one.found} | {one.verdict} | {one.how} |")
-    return "\n".join(lines) + "\n"
+    rows = [(one.name, one.target, one.found, one.verdict, one.how) for one in reach.targets(results)]
+    return f"{_title('Reach')}\n{_csv(('Figure', 'Target', 'Measured', '', 'How'), rows)}"
+
+
+_HEADER = (
+    "What",
+    "Leavers",
+    "",
+    "Runs",
+    "Wall s (least, most)",
+    "CPU s",
+    "Tenant",
+    "Module MB",
+    "Largest MB",
+    "Round trips",
+    "Calls each",
+    "Tokens",
+)
 
 
 def _table(results: Results, latency: float) -> str:
-    lines = [
-        f"### {latency * 1000:.0f} ms added to every answer\n",
-        "Medians; the peaks are the largest seen. *Tenant* is the share of one core that the local tenant took.\n",
-        "| what | leavers | | runs | wall s (least, most) | CPU s | tenant | module MB | largest MB | round trips | calls each | tokens |",
-        "|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
     rows = results.rows(latency)
-    lines += [_line(row) for row in rows]
-    for contender in ("uri", "sdk"):
-        largest = max((row.leavers for row in rows if row.contender == contender), default=0)
-        for size in results.sizes:
-            seconds, basis = reach.serial(results, contender, size) if latency == 0.05 and largest else (None, "")
-            if seconds and size > largest:
-                lines.append(
-                    f"| {_NAMES[contender]} | {size:,} | first run | 0 | *{seconds:,.0f}, {basis}* | | | | | | | |"
-                )
-    if latency == 0.05 and not any(row.contender == "sdk" for row in rows):
-        lines.append(f"| {_NAMES['sdk']} | | | 0 | not installed | | | | | | | |")
-    return "\n".join(lines) + "\n"
+    lines = [_line(row) for row in rows]
+    if latency == 0.05:
+        for contender in _ONE_BY_ONE:
+            lines += [
+                _short(contender, f"{size:,}", f"*{seconds:,.0f}, {basis}*")
+                for size, seconds, basis in _extrapolated(results, contender)
+            ]
+        lines += [_short(contender, "", reason) for contender, reason in results.missing.items()]
+    few = sorted({(row.contender, row.leavers) for row in rows if len(row.walls) < _ENOUGH})
+    told = "Medians of as many runs as the table says; the peaks are the largest seen. *Tenant* is the share of one core that the\n"
+    told += "local tenant took.\n"
+    if few and latency:
+        # Of runs without a latency there is one each.
+        names = [
+            f"{_NAMES[name]} at {', '.join(f'{size:,}' for other, size in few if other == name)}"
+            for name in dict(few)
+        ]
+        told += f"Of fewer than {_ENOUGH} runs: {'; '.join(names)}.\n"
+    return f"{_title(f'{latency * 1000:.0f} ms added to every answer')}\n{told}\n{_csv(_HEADER, lines)}"
 
 
-def _line(row: Row) -> str:
+def _short(contender: str, leavers: str, wall: str) -> list[str]:
+    return [_NAMES[contender], leavers, _PHASES["first"], "0", wall, *[""] * 7]
+
+
+def _line(row: Row) -> list[str]:
     digits = 2 if row.wall < 100 else 0
     spread = f" ({min(row.walls):,.{digits}f}, {max(row.walls):,.{digits}f})" if len(row.walls) > 1 else ""
-    module = f"{row.module_mb:.0f}" if row.module_mb else ""
-    return (
-        f"| {_NAMES[row.contender]} | {row.leavers:,} | {_PHASES[row.phase]} | {len(row.walls)} "
-        f"| {row.wall:,.{digits}f}{spread} | {row.cpu:,.1f} | {row.tenant_share:.0%} | {module} | {row.largest_mb:.0f} "
-        f"| {row.round_trips:,.0f} | {row.calls:.2f} | {row.tokens:.0f} |"
-    )
+    return [
+        _NAMES[row.contender],
+        f"{row.leavers:,}",
+        _PHASES[row.phase],
+        str(len(row.walls)),
+        f"{row.wall:,.{digits}f}{spread}",
+        f"{row.cpu:,.1f}",
+        f"{row.tenant_share:.0%}",
+        f"{row.module_mb:.0f}" if row.module_mb else "",
+        f"{row.largest_mb:.0f}",
+        f"{row.round_trips:,.0f}",
+        f"{row.calls:.2f}",
+        f"{row.tokens:.0f}",
+    ]
 
 
 def _asked(results: Results) -> str:
-    lines = ["### What the role asks for, and so the floor, in this order\n", "| | for each leaver |", "|---|---|"]
-    lines += [f"| {_PHASES[phase]} | {kinds.replace(',', ', ')} |" for phase, kinds in results.kinds.items()]
-    return "\n".join(lines) + "\n"
+    rows = [(_PHASES[phase], kinds.replace(",", ", ")) for phase, kinds in results.kinds.items()]
+    title = _title("What the role asks for, and so the floor, in this order")
+    return f"{title}\n{_csv(('', 'For each leaver'), rows)}"
 
 
 def _profile(results: Results) -> str:
-    parts = ["### Where the time goes\n"]
+    parts = []
     for phase, size in (("first", 1), ("first", 1000), ("audit", 1000)):
         tasks = results.tasks(phase, size)
         if tasks:
             parts.append(
                 _tasks(f"{_PHASES[phase].capitalize()}, {size:,} {'leaver' if size == 1 else 'leavers'}", tasks)
             )
-    told = results.profile
-    if told:
-        parts.append("A module's imports, CPU milliseconds of a process that does nothing else:\n")
-        parts.append("| | ms |\n|---|---:|")
-        parts += [f"| {name} | {spent:.0f} |" for name, spent in told["imports"].items()]
-        own = ", ".join(f"`{name}` {spent:.0f}" for name, spent in told["own"][:8])
-        parts.append(f"\nOf our own files (`-X importtime`, each without what it imports): {own} ms.\n")
-        parts.append(f"One run of `m365_user_info` for {told['leavers']:,} leavers at 0 ms (pyinstrument, wall):\n")
-        parts.append("| | share |\n|---|---:|")
-        parts += [f"| {name} | {share:.0%} |" for name, share in told["module"] if share >= 0.005]
-    return "\n".join(parts) + "\n" if len(parts) > 1 else ""
+    if results.profile:
+        parts += _modules(results.profile)
+    return "\n".join([_title("Where the time goes"), *parts]) if parts else ""
+
+
+def _modules(told: dict[str, Any]) -> list[str]:
+    own = ", ".join(f"``{name}`` {spent:.0f}" for name, spent in told["own"][:8])
+    shares = [(name, f"{share:.0%}") for name, share in told["module"] if share >= 0.005]
+    return [
+        "A module's imports, CPU milliseconds of a process that does nothing else:\n",
+        _csv(("Import", "ms"), [(name, f"{spent:.0f}") for name, spent in told["imports"].items()]),
+        f"Of our own files (``-X importtime``, each without what it imports): {own} ms.\n",
+        f"One run of ``m365_user_info`` for {told['leavers']:,} leavers at 0 ms (pyinstrument, wall):\n",
+        _csv(("Part", "Share"), shares),
+    ]
 
 
 def _tasks(title: str, tasks: list[tuple[str, float, float]]) -> str:
     shown, rest = tasks[:10], tasks[10:]
-    lines = [f"{title}, 50 ms; a task's CPU is booked when its process is waited for, so with the task after it:\n"]
-    lines += ["| task | wall s | CPU s |", "|---|---:|---:|"]
-    lines += [f"| {name} | {wall:.2f} | {cpu:.2f} |" for name, wall, cpu in shown]
+    rows = [(name, f"{wall:.2f}", f"{cpu:.2f}") for name, wall, cpu in shown]
     if rest:
         wall, cpu = sum(row[1] for row in rest), sum(row[2] for row in rest)
-        lines.append(f"| the other {len(rest)} | {wall:.2f} | {cpu:.2f} |")
-    return "\n".join(lines) + "\n"
+        rows.append((f"the other {len(rest)}", f"{wall:.2f}", f"{cpu:.2f}"))
+    told = "a task's CPU is booked when its process is waited for, so with the task after it:"
+    return f"{title}, 50 ms; {told}\n\n{_csv(('Task', 'Wall s', 'CPU s'), rows)}"
 
 
 def plot(results: Results, folder: Path) -> None:
@@ -166,7 +225,8 @@ def plot(results: Results, folder: Path) -> None:
                 axis.plot(*zip(*points, strict=True), marker=mark, markersize=4, color=colour, label=label)
             guessed = _extrapolated(results, contender) if phase == "first" and len(points) > 1 else []
             if guessed:
-                axis.plot(*zip(points[-1], *guessed, strict=True), linestyle=":", color=colour)
+                ends = [points[-1], *((size, seconds) for size, seconds, _basis in guessed)]
+                axis.plot(*zip(*ends, strict=True), linestyle=":", color=colour)
         axis.set(title=title, xlabel="leavers", xscale="log", yscale="log")
         axis.set_xticks(results.sizes, [f"{size:,}" for size in results.sizes])
         axis.minorticks_off()
@@ -181,10 +241,11 @@ def plot(results: Results, folder: Path) -> None:
     Image.open(raw).convert("RGB").quantize(32).save(folder / "benchmark.png", optimize=True)
 
 
-def _extrapolated(results: Results, contender: str) -> list[tuple[int, float]]:
+def _extrapolated(results: Results, contender: str) -> list[tuple[int, float, str]]:
+    """Size, seconds, and how they were found, where that was not measured."""
     found = []
     for size in results.sizes:
         seconds, basis = reach.serial(results, contender, size)
-        if seconds and basis.startswith("extrapolated"):
-            found.append((size, seconds))
-    return found if contender in ("uri", "sdk") else []
+        if seconds and basis.startswith("extrapolated") and contender in _ONE_BY_ONE:
+            found.append((size, seconds, basis))
+    return found

@@ -10,6 +10,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import ssl
 import statistics
 import subprocess
@@ -19,7 +20,10 @@ from typing import Any
 
 from tools import tree
 
+from . import peers
 from .contenders import Sample, needless_tokens
+from .measure import Measured
+from .tenant import Traffic
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,18 @@ class Row:
 
 
 class Results:
-    def __init__(self, path: Path, *, sizes: list[int], runs: int) -> None:
-        self._path = path
+    def __init__(self, folder: Path, *, sizes: list[int], keep: bool = False) -> None:
+        """`keep`: begin with what the folder holds of an earlier run, of the same code and on the same machine."""
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder / "tenants", ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path, self._once = folder / "results.jsonl", folder / "once.json"
         self.sizes = sizes
-        self.runs = runs
         self.kinds: dict[str, str] = {}
         self.modules: list[str] = []
+        # Contenders that cannot be measured on this machine, and why.
+        self.missing: dict[str, str] = {}
         self.samples: list[Sample] = []
         self._needless: list[int] = []
         self.quota: dict[str, Any] | None = None
@@ -60,6 +70,23 @@ class Results:
         self.began = datetime.datetime.now(datetime.UTC)
         self.load_before = os.getloadavg()[0]
         self.ended = self.began
+        self._load()
+
+    def _load(self) -> None:
+        if self._path.exists():
+            lines = [json.loads(line) for line in self._path.read_text(encoding="utf-8").splitlines()]
+            self.samples = [_sample_of(line) for line in lines]
+            self._needless = [line["needless_tokens"] for line in lines]
+            self.sizes = sorted({*self.sizes, *(line["leavers"] for line in lines)})
+            self.began = min((datetime.datetime.fromisoformat(line["at"]) for line in lines), default=self.began)
+        if self._once.exists():
+            told = json.loads(self._once.read_text(encoding="utf-8"))
+            self.quota, self.profile, self.load_before = told["quota"], told["profile"], told["load_before"]
+
+    def runs_of(self, contender: str, leavers: int, latency: float) -> int:
+        """How many there are already."""
+        wanted = (contender, "first", leavers, latency)
+        return sum((one.contender, one.phase, one.leavers, one.latency) == wanted for one in self.samples)
 
     def add(self, sample: Sample) -> None:
         # Thousands of requests for each: they have been counted.
@@ -69,6 +96,7 @@ class Results:
         self._needless.append(spare)
         measured, traffic = sample.measured, sample.traffic
         line = {
+            "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "contender": sample.contender,
             "phase": sample.phase,
             "leavers": sample.leavers,
@@ -90,6 +118,8 @@ class Results:
 
     def finish(self) -> None:
         self.ended = datetime.datetime.now(datetime.UTC)
+        told = {"quota": self.quota, "profile": self.profile, "load_before": self.load_before}
+        self._once.write_text(json.dumps(told) + "\n", encoding="utf-8")
 
     def row(self, contender: str, phase: str, leavers: int, latency: float = 0.05) -> Row | None:
         key = (contender, phase, leavers, latency)
@@ -144,6 +174,16 @@ class Results:
         return sorted(rows, key=lambda row: -row[1])
 
 
+def _sample_of(line: dict[str, Any]) -> Sample:
+    """What `add` has written, as far as it is looked at again."""
+    measured = Measured(0, line["wall"], line["cpu"], line["module_mb"], line["largest_mb"], Path(os.devnull))
+    traffic = Traffic(
+        round_trips=line["round_trips"], calls=line["calls"], tokens=line["tokens"], errors=line["errors"]
+    )
+    where = (line["contender"], line["phase"], line["leavers"], line["latency"])
+    return Sample(*where, measured, traffic, line["tenant_cpu"], line["tasks"])
+
+
 def versions() -> dict[str, str]:
     """What was measured with what, on what."""
     found = {}
@@ -167,6 +207,7 @@ def versions() -> dict[str, str]:
         "collection": revision.stdout.strip() or "unknown revision",
         "Python": platform.python_version(),
         **found,
+        **peers.versions(),
         "OpenSSL": ssl.OPENSSL_VERSION.split()[1],
         "machine": f"{os.cpu_count()} cores of {cpu}, {platform.system()} {platform.release()}",
     }

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import private
 from .measure import cpu_of
 
 _TESTS = Path(__file__).resolve().parents[1]
@@ -61,6 +62,8 @@ class LocalTenant:
         self._read = 0
         command = [sys.executable, "-m", "simulator", "--directory", str(folder), "--journal", str(self._journal)]
         command += ["--crowd", str(people), "--latency-ms", f"{latency * 1000:g}"]
+        if private.MARK in os.environ:
+            command += ["--graph-port", str(private.PORT)]
         self._process = subprocess.Popen(command, cwd=_TESTS, stdout=subprocess.DEVNULL)
         self.environment = self._wait()
         self.leavers = [f"user{number:05d}@contoso.com" for number in range(people)]

@@ -96,7 +96,7 @@ class Played:
 
     def leavers(self, host: str = "localhost") -> list[dict[str, Any]]:
         """The role's joined result."""
-        joined = self.results("Join what was read and done", host)
+        joined = self.results("Keep the results", host)
         assert joined, f"no results of {host} in:\n{self.output}"
         leavers: list[dict[str, Any]] = joined[-1]["ansible_facts"]["offboard_employee_result"]
         return leavers

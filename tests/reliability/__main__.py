@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`make soak`: the long version of what `make test` does in minutes. Its last figures stand in docs/reliability.md.
+"""`make soak`: the long version of what `make test` does in minutes. Its last figures stand in the guide on reliability.
 
 python -m reliability [--seed N] [--schedules N] [--leavers N] [--kills N] [--no-leaks]
 """

@@ -36,6 +36,7 @@ PEOPLE = {
     "wei": "ordinary",
     "olga": "ordinary",
     "pierre": "ordinary",
+    "miles": "ordinary; jane and miles are the leavers of the documentation",
     "nomail": "has no mailbox and no Exchange plan",
     "guest": "a guest: password and sessions live in the home tenant",
     "apostrophe": "has an apostrophe in the UPN",
@@ -175,6 +176,7 @@ class _Settlers:
             ("pierre", "pierre.dupont", "Pierre Dupont"),
         ):
             self.add(key, local, name, jobTitle="Clerk", department="Sales")
+        self.add("miles", "miles.obrien", "Miles Obrien")
         self.add("nomail", "nora.nomail", "Nora Nomail", mailbox=False)
 
     def _administrators(self) -> None:

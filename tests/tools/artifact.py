@@ -1,10 +1,17 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Build the collection's artifact from the checkout as it lies there, and look into it."""
+"""Build the collection's artifact from the checkout as it lies there, and look into it.
+
+``ansible-galaxy`` lists files as the file system does and notes the time of the build. Here the same files come in order,
+with the time of the commit, so that whoever builds a tag gets the artifact that was published, byte by byte.
+"""
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import io
 import json
 import os
 import re
@@ -29,27 +36,70 @@ _MAY_HOLD = re.compile(
 )
 # Of these everything that git knows must be inside.
 _WHOLE = ("LICENSES/", "docs/", "extensions/awx/", "extensions/eda/", "meta/", "playbooks/", "plugins/", "roles/")
-# The README shows these from the repository; they would fill most of what the artifact may weigh.
-_LEFT_OUT = ("docs/images/",)
+# The README shows the pictures from the repository; they would fill most of what the artifact may weigh. AWX takes its
+# project from the repository, too; in the artifact, Galaxy's importer lints it without knowing the playbooks it imports.
+_LEFT_OUT = ("docs/images/", "extensions/awx/project/")
 _SINGLE = ("README.md", "CHANGELOG.md", "COPYING", "requirements.txt")
 
 
-def build(name: str) -> Path:
+def build(name: str, source: Path = tree.ROOT) -> Path:
     """Build the artifact into the work folder and return its path."""
     target = tree.WORK / name
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     subprocess.run(
-        ["ansible-galaxy", "collection", "build", "--output-path", str(target), str(tree.ROOT)],
+        ["ansible-galaxy", "collection", "build", "--output-path", str(target), str(source)],
         cwd=target,
         env={**os.environ, **tree.home(name)},
         check=True,
     )
     (artifact,) = target.glob("m365-offboarding-*.tar.gz")
+    _normalise(artifact)
     return artifact
 
 
-def _problems(artifact: Path) -> list[str]:
+def made_at() -> int:
+    """When the checkout was committed, or what SOURCE_DATE_EPOCH says: https://reproducible-builds.org/specs/source-date-epoch/"""
+    given = os.environ.get("SOURCE_DATE_EPOCH")
+    if given:
+        return int(given)
+    log = ["git", "log", "-1", "--format=%ct"]
+    return int(subprocess.run(log, cwd=tree.ROOT, check=True, capture_output=True, text=True).stdout)
+
+
+def _normalise(artifact: Path) -> None:
+    """Write the artifact anew: in order, and with nothing of this machine or moment."""
+    with tarfile.open(artifact) as archive:
+        members = {member.name: member for member in archive.getmembers()}
+        data = {name: archive.extractfile(member).read() for name, member in members.items() if member.isfile()}  # type: ignore[union-attr]
+    files = json.loads(data["FILES.json"])
+    files["files"].sort(key=lambda entry: entry["name"])
+    data["FILES.json"] = _json(files)
+    manifest = json.loads(data["MANIFEST.json"])
+    manifest["file_manifest_file"]["chksum_sha256"] = hashlib.sha256(data["FILES.json"]).hexdigest()
+    data["MANIFEST.json"] = _json(manifest)
+    moment = made_at()
+    with (
+        artifact.open("wb") as raw,
+        gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=moment) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name in sorted(members, key=lambda name: (name != "MANIFEST.json", name != "FILES.json", name)):
+            member = members[name]
+            member.mtime = moment
+            member.pax_headers = {}
+            content = data.get(name)
+            member.size = len(content) if content is not None else 0
+            archive.addfile(member, io.BytesIO(content) if content is not None else None)
+
+
+def _json(value: object) -> bytes:
+    """As ansible-galaxy writes it."""
+    return json.dumps(value, indent=1).encode()
+
+
+def problems(artifact: Path) -> list[str]:
+    """Tell what is inside, and return what should not be, or is missing."""
     known = tree.listed()
     with tarfile.open(artifact) as archive:
         held = {member.name for member in archive.getmembers() if not member.isdir()}
@@ -58,18 +108,18 @@ def _problems(artifact: Path) -> list[str]:
     print(*sorted(held), sep="\n")
     print(f"{artifact.name}: {len(held)} files, {size / 1024:.0f} KiB")
 
-    problems = [f"{path} has no place in the artifact" for path in sorted(held) if not _MAY_HOLD.fullmatch(path)]
-    problems += [f"{path} is not known to git" for path in sorted(held - known - {"MANIFEST.json", "FILES.json"})]
+    found = [f"{path} has no place in the artifact" for path in sorted(held) if not _MAY_HOLD.fullmatch(path)]
+    found += [f"{path} is not known to git" for path in sorted(held - known - {"MANIFEST.json", "FILES.json"})]
     wanted = {path for path in known if path.startswith(_WHOLE) and not path.startswith(_LEFT_OUT)} | set(_SINGLE)
-    problems += [f"{path} is to be left out" for path in sorted(held) if path.startswith(_LEFT_OUT)]
-    problems += [f"{path} is missing" for path in sorted(wanted - held)]
+    found += [f"{path} is to be left out" for path in sorted(held) if path.startswith(_LEFT_OUT)]
+    found += [f"{path} is missing" for path in sorted(wanted - held)]
     if size > _LARGEST:
-        problems.append(f"{size} bytes are more than {_LARGEST}")
+        found.append(f"{size} bytes are more than {_LARGEST}")
     if manifest["collection_info"]["dependencies"]:
-        problems.append("the collection is to depend on no other")
+        found.append("the collection is to depend on no other")
     if _requirements("requirements.txt") != _requirements("meta/ee-requirements.txt"):
-        problems.append("requirements.txt and meta/ee-requirements.txt differ")
-    return problems
+        found.append("requirements.txt and meta/ee-requirements.txt differ")
+    return found
 
 
 def _requirements(path: str) -> list[str]:
@@ -78,7 +128,7 @@ def _requirements(path: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    found = _problems(build("artifact"))
-    for problem in found:
+    wrong = problems(build("artifact"))
+    for problem in wrong:
         print(f"ERROR: {problem}")
-    sys.exit(bool(found))
+    sys.exit(bool(wrong))

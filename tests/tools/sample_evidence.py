@@ -41,8 +41,8 @@ TOPICS = {
     "sign_in_methods": "UserAuthenticationMethod.Read.All",
 }
 
-_START = datetime.datetime(2026, 11, 20, 16, 4, tzinfo=datetime.UTC)
-_LEFT = datetime.datetime(2026, 11, 20, 16, 0, tzinfo=datetime.UTC)
+_START = datetime.datetime(2026, 11, 20, 16, 4, tzinfo=datetime.timezone.utc)
+_LEFT = datetime.datetime(2026, 11, 20, 16, 0, tzinfo=datetime.timezone.utc)
 _FIRST = ("Jane", "Miles", "Zoë", "Ahmed", "Ingrid", "Kwame", "Lucía", "Mei", "Nikolai", "Oluwaseun", "Priya", "Tomás")
 _LAST = (
     "Doe",

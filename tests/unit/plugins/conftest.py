@@ -36,13 +36,14 @@ class Lab:
         module: str,
         *,
         check: bool = False,
+        diff: bool = True,
         verbosity: int = 0,
         credential: dict[str, Any] | None = None,
         **options: Any,
     ) -> Told:
         """Run a module to its end; the wire then has to have seen all that the script says, and nothing else."""
         chosen = SECRET if credential is None else credential
-        internal = {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_verbosity": verbosity}
+        internal = {"_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_verbosity": verbosity}
         told = run_module(module, {**chosen, **options, **internal})
         self.wire.verify()
         if check:

@@ -36,15 +36,19 @@ def act(check_mode=False, **arguments):
     return action.run(task_vars={"ansible_version": {"full": "2.19.1"}})
 
 
-def host(*paths, entry=EMPTY):
-    return {"paths": [str(path) for path in paths], "entry": entry}
+def hosts(**paths):
+    """Arguments for hosts of which nobody has been looked at yet, each with the paths it names."""
+    return {
+        "hosts": {name: {"entry": EMPTY, "records": []} for name in paths},
+        "paths": {name: [str(path) for path in named] for name, named in paths.items()},
+    }
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_hosts_that_name_the_same_path_share_a_file(tmp_path, check_mode):
     both, own = tmp_path / "both.json", tmp_path / "own.JSON"
 
-    result = act(check_mode, hosts={"a": host(both), "b": host(both, own)}, job={"id": "7"})
+    result = act(check_mode, **hosts(a=[both], b=[both, own]), job={"id": "7"})
 
     assert list(json.loads(both.read_text())["hosts"]) == ["a", "b"]
     assert json.loads(own.read_text())["hosts"] == {"b": {**EMPTY, "leavers": []}}
@@ -58,8 +62,8 @@ def test_files_of_the_same_run_are_replaced_and_those_of_another_are_kept(tmp_pa
     path = tmp_path / "a.json"
     path.write_text("an earlier run")
 
-    first = act(hosts={"a": host(path)}, complete=False)["files"]
-    second = act(hosts={"a": host(path)}, files=first)["files"]
+    first = act(**hosts(a=[path]), complete=False)["files"]
+    second = act(**hosts(a=[path]), files=first)["files"]
 
     assert first == second
     assert path.read_text() == "an earlier run"
@@ -69,13 +73,13 @@ def test_files_of_the_same_run_are_replaced_and_those_of_another_are_kept(tmp_pa
 
 @pytest.mark.parametrize("suffix", ["html", "csv", "json", "xml"])
 def test_each_suffix_is_a_format(tmp_path, suffix):
-    act(hosts={"a": host(tmp_path / f"a.{suffix}")})
+    act(**hosts(a=[tmp_path / f"a.{suffix}"]))
 
     assert (tmp_path / f"a.{suffix}").stat().st_size > 0
 
 
 def test_no_path_is_no_file(tmp_path):
-    result = act(hosts={"a": host()})
+    result = act(**hosts(a=[]))
 
     assert (result["files"], result["changed"], result["msg"]) == ({}, False, "No report was asked for.")
 
@@ -87,11 +91,11 @@ def test_what_cannot_be_written_is_told_in_a_sentence(tmp_path, path, named):
     (tmp_path / "folder").write_text("a file")
 
     with pytest.raises(AnsibleError, match=named) as raised:
-        act(hosts={"a": host(tmp_path / path)})
+        act(**hosts(a=[tmp_path / path]))
 
     assert "Traceback" not in str(raised.value)
 
 
 def test_an_argument_that_does_not_exist_is_refused(tmp_path):
     with pytest.raises(AnsibleError, match="unknown"):
-        act(hosts={}, unknown=1)
+        act(**hosts(), unknown=1)

@@ -20,13 +20,19 @@ JANE = read_record("jane.doe")
 
 
 def test_who_has_an_open_door_is_written_by_object_id():
-    assert plan([JANE]) == {"write": [{"user": JANE["id"]}], "refused": {}}
+    assert plan([JANE]) == {"write": [{"user": JANE["id"], "directory_roles": []}], "refused": {}}
 
 
 def test_the_left_at_that_was_found_goes_along():
     left = "2026-11-20T12:00:00Z"
 
-    assert plan([read_record(left_at=left)])["write"] == [{"user": JANE["id"], "left_at": left}]
+    assert plan([read_record(left_at=left)])["write"] == [{"user": JANE["id"], "left_at": left, "directory_roles": []}]
+
+
+def test_roles_that_were_not_read_are_left_to_the_steps():
+    unread = read_record(directory_roles=None, directory_roles_error=problem("http_403", "Not allowed."))
+
+    assert plan([unread], allow_admins=True)["write"] == [{"user": JANE["id"]}]
 
 
 @pytest.mark.parametrize(

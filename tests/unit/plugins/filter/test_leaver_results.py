@@ -92,8 +92,31 @@ def test_a_door_that_was_written_and_never_seen_shut_is_unconfirmed_not_open():
     assert (result["open"], result["unconfirmed"]) == ([], ["signin"])
 
 
-def test_accepted_and_later_read_as_shut_is_contained():
-    assert one(OPEN, runs=all_steps(JANE, signin="accepted"), closing=[SHUT])["contained"] is True
+@pytest.mark.parametrize("step", STEPS)
+def test_accepted_and_later_read_as_shut_is_verified_by_that_reading(step):
+    shut_by = "2026-11-20T16:00:02Z"
+    last = {**SHUT, "surely_shut_by": {"password": shut_by, "sessions": shut_by}}
+
+    result = one(OPEN, runs=all_steps(JANE, **{step: "accepted"}), closing=[last])
+
+    assert result["contained"] is True
+    entry = result["steps"][step]
+    assert (entry["status"], entry["after"]) == ("verified", SHUT["before"][step])
+    assert entry["effective_by"] == (shut_by if step in ("password", "sessions") else None)
+
+
+@pytest.mark.parametrize("state", ["open", "unknown"])
+def test_accepted_with_one_protocol_that_is_not_read_as_shut_stays_accepted(state):
+    last = read_record(JANE, doors={**doors("shut"), "owa": state})
+
+    result = one(OPEN, runs=all_steps(JANE, protocols="accepted"), closing=[last])
+
+    assert result["steps"]["protocols"]["status"] == "accepted"
+    assert (result["open"], result["unconfirmed"]) == ([], ["owa"])
+
+
+def test_accepted_without_a_closing_read_stays_accepted():
+    assert one(OPEN, runs=all_steps(JANE, signin="accepted"))["steps"]["signin"]["status"] == "accepted"
 
 
 def test_a_door_that_could_not_be_read_is_unconfirmed():

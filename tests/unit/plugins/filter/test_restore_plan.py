@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.filter.restore_plan import FilterModule
-from ansible_collections.m365.offboarding.plugins.module_utils._steps import OUTCOME_UNKNOWN
+from ansible_collections.m365.offboarding.plugins.module_utils._errors import OUTCOME_UNKNOWN
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES, person
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import P, problem
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring import (

@@ -21,7 +21,7 @@ def pair(name: str) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
     """Return a key and the certificate that belongs to it."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.datetime.now(datetime.timezone.utc)
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
     builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=9))
     return key, builder.sign(key, hashes.SHA256())

@@ -12,16 +12,17 @@ import threading
 from ansible_collections.m365.offboarding.plugins.module_utils._http import Clock
 
 # Microsoft's time when a test begins.
-NOW = datetime.datetime(2026, 11, 20, 16, 0, 0, tzinfo=datetime.UTC)
+NOW = datetime.datetime(2026, 11, 20, 16, 0, 0, tzinfo=datetime.timezone.utc)
 
 
 def moment(text: str) -> datetime.datetime:
-    return datetime.datetime.fromisoformat(text)
+    # Python 3.10 knows no Z.
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def iso(when: datetime.datetime) -> str:
     """Return a moment as Microsoft Graph and our records write it."""
-    return when.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return when.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def later(seconds: float = 0, **more: float) -> str:

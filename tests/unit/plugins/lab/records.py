@@ -39,11 +39,6 @@ def read_record(name: str = "jane.doe", state: str = "open", **facts: Any) -> di
         "status": "unchanged",
         "changed": False,
         "before": before,
-        "after": before,
-        "written_at": None,
-        "effective_by": None,
-        "request_id": None,
-        "note": None,
         "error": None,
         "left_at": None,
         "due": True,
@@ -61,7 +56,7 @@ def read_record(name: str = "jane.doe", state: str = "open", **facts: Any) -> di
 
 def unknown_record(name: str = "nobody@contoso.com") -> dict[str, Any]:
     """Return the record of m365_user_info of a name that means nobody."""
-    nobody = {"id": None, "user_principal_name": None, "display_name": None, "before": None, "after": None}
+    nobody = {"id": None, "user_principal_name": None, "display_name": None, "before": None}
     error = problem("not_found", f"There is no user {name}.")
     return read_record(name, doors={}, **nobody, status="failed", error=error)
 

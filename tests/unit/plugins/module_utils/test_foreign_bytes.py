@@ -12,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked, names_nobody, parse_users
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import Token, entra_error
+from ansible_collections.m365.offboarding.plugins.module_utils._doors import Mailbox
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
     CredentialError,
     OffboardingError,
@@ -20,7 +22,6 @@ from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
 )
 from ansible_collections.m365.offboarding.plugins.module_utils._exchange import (
     Exchange,
-    Mailbox,
     _all_rows,
     _mailbox,
     _own_row,
@@ -34,7 +35,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._http import (
     retryable,
     told_wait,
 )
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Asked, Leaver, names_nobody, parse_users
+from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import TOPICS, Scene, _tell
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab import residual
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import NOW

@@ -14,14 +14,14 @@ import pytest
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 LAYERS = (
     ("_errors", "_times", "_files", "_markup"),
-    ("_clouds",),
-    ("_credentials",),
+    ("_clouds", "_asked", "_doors"),
+    ("_credentials", "_evidence"),
     ("_http",),
     ("_graph",),
     ("_exchange",),
     ("_passwords", "_leavers"),
-    ("_residual", "_evidence"),
-    ("_steps", "_report_words"),
+    ("_residual", "_batches", "_report_words"),
+    ("_steps", "_observe"),
     ("_module", "_drawings", "_restoration"),
     ("_report_html",),
     ("_report",),

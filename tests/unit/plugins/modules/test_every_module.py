@@ -84,6 +84,11 @@ BAD_USERS = [
     pytest.param([{"user": UPN, "when": "now"}], ["users[0]", "when"], id="an unknown key"),
     pytest.param([{"user": UPN, "leftat": later()}], ["leftat", "left_at"], id="a misspelt key"),
     pytest.param([{"user": [UPN]}], ["users[0]", "list"], id="a list in a mapping"),
+    pytest.param([{"user": UPN, "directory_roles": "x"}], ["users[0]", "directory_roles"], id="one role, no list"),
+    pytest.param([{"user": UPN, "directory_roles": ""}], ["users[0]", "directory_roles"], id="no list of roles"),
+    pytest.param([{"user": UPN, "directory_roles": {}}], ["users[0]", "directory_roles"], id="a mapping of roles"),
+    pytest.param([{"user": UPN, "directory_roles": [{}]}], ["users[0]", "directory_roles"], id="a role that is none"),
+    pytest.param([{"user": UPN, "directory_roles": [None]}], ["users[0]", "directory_roles"], id="a null among roles"),
     pytest.param([42], ["users[0]"], id="a number"),
     pytest.param([True], ["users[0]"], id="a boolean"),
     pytest.param([[UPN]], ["users[0]", "list"], id="a list in the list"),
@@ -326,7 +331,9 @@ def test_the_protected_are_refused_by_object_id(lab, module, spell):
 
 @every_writing_module
 def test_the_protected_are_refused_when_asked_for_by_object_id(lab, module):
-    lab.wire.expect(read(JANE), find(JANE))
+    # A mailbox is read beside its user, whose id is all that takes.
+    beside = [get_mailbox(JANE, mailbox(JANE))] if module == "exo_mailbox_protocols" else []
+    lab.wire.expect(read(JANE), find(JANE), *beside)
 
     assert lab.run(module, users=JANE["id"], protected_users=[UPN], **OWN[module]).statuses == ["refused"]
 

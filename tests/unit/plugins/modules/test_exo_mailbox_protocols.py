@@ -46,9 +46,10 @@ def on(*names: str) -> dict[str, bool]:
     return {wire: not value for wire, value in off(*names).items()}
 
 
-def shut(lab, before, after, sent, **options):
+def shut(lab, before, after, sent, looks=1, **options):
     """Run against a mailbox that is ``before``, must be sent ``sent`` and then is ``after``."""
-    lab.wire.expect_each(find(JANE), get_mailbox(JANE, before), set_mailbox(JANE, **sent), get_mailbox(JANE, after))
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, before), set_mailbox(JANE, **sent))
+    lab.wire.expect_each(*[get_mailbox(JANE, after)] * looks)
     return lab.run(MODULE, users=UPN, **options)
 
 
@@ -411,7 +412,7 @@ def test_turning_on_does_not_look_at_left_at(lab):
 
 
 def test_a_write_that_is_not_seen_in_time_is_accepted(lab):
-    told = shut(lab, ON, ON, off(*DOCUMENTED), state="disabled", verify_timeout=0)
+    told = shut(lab, ON, ON, off(*DOCUMENTED), looks=2, state="disabled", verify_timeout=0.5)
 
     assert (told.statuses, told.failed) == (["accepted"], False)
     assert told.user["after"] == dict.fromkeys(DOCUMENTED, True)
@@ -420,13 +421,23 @@ def test_a_write_that_is_not_seen_in_time_is_accepted(lab):
 def test_switches_that_are_only_partly_seen_are_not_verified(lab):
     partly = {**ON, **off("owa", "mapi")}
 
-    assert shut(lab, ON, partly, off(*DOCUMENTED), state="disabled", verify_timeout=0).statuses == ["accepted"]
+    told = shut(lab, ON, partly, off(*DOCUMENTED), looks=2, state="disabled", verify_timeout=0.5)
+
+    assert told.statuses == ["accepted"]
+    assert told.user["after"] == {**dict.fromkeys(DOCUMENTED, True), "owa": False, "mapi": False}
+
+
+def test_without_verify_timeout_a_mailbox_is_not_read_back(lab):
+    told = shut(lab, ON, ON, off(*DOCUMENTED), looks=0, state="disabled", verify_timeout=0)
+
+    assert (told.user["status"], told.user["after"]) == ("accepted", None)
+    assert (told.user["written_at"], told.user["effective_by"]) == (later(), later(minutes=30))
 
 
 def test_a_mailbox_that_cannot_be_read_back_is_accepted_not_verified(lab):
-    lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON), set_mailbox(JANE, **off("owa")), get_mailbox(JANE))
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON), set_mailbox(JANE, **off("owa")), *[get_mailbox(JANE)] * 2)
 
-    told = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"], verify_timeout=0)
+    told = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"], verify_timeout=0.5)
 
     assert told.statuses == ["accepted"]
 
@@ -605,7 +616,8 @@ def test_a_lost_answer_is_looked_after_and_null_is_tried_again(lab):
 def test_a_null_that_is_taken_and_does_not_show_is_accepted_not_verified(lab, smtp_auth):
     after = {**ON, "SmtpClientAuthenticationDisabled": smtp_auth}
 
-    told = shut(lab, OFF, after, {**on("owa"), **NULL}, protocols=["owa", "smtp_auth"], verify_timeout=0, **INHERIT)
+    sent = {**on("owa"), **NULL}
+    told = shut(lab, OFF, after, sent, looks=2, protocols=["owa", "smtp_auth"], verify_timeout=0.5, **INHERIT)
 
     assert told.statuses == ["accepted"]
     assert told.user["after"] == {"owa": True, "smtp_auth": not smtp_auth}

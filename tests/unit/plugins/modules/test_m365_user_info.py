@@ -5,8 +5,13 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+import re
 
+import pytest
+import yaml
+
+from ansible_collections.m365.offboarding.plugins.modules import m365_user_info
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import (
     SWITCHES,
@@ -25,7 +30,11 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
     find_deleted,
     forbidden,
     get_mailbox,
+    not_found,
+    read,
+    read_deleted,
     roles,
+    throttled,
 )
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import EXCHANGE, Reply
 
@@ -72,17 +81,36 @@ def test_facts_are_told_step_by_step_and_nothing_changes(lab):
 
     told = lab.run(MODULE, users=UPN, protocols=["owa", "pop"])
 
-    assert (
-        told.user["before"]
-        == told.user["after"]
-        == {
-            "password": {"last_password_change_date_time": later(hours=-1)},
-            "sessions": {"sign_in_sessions_valid_from_date_time": later(2, hours=-1)},
-            "signin": {"account_enabled": False},
-            "protocols": {"owa": False, "pop": False},
-        }
-    )
+    assert told.user["before"] == {
+        "password": {"last_password_change_date_time": later(hours=-1)},
+        "sessions": {"sign_in_sessions_valid_from_date_time": later(2, hours=-1)},
+        "signin": {"account_enabled": False},
+        "protocols": {"owa": False, "pop": False},
+    }
     assert (told.changed, told.failed, told.result["diff"]) == (False, False, {"before": {}, "after": {}})
+
+
+def test_a_record_has_the_keys_that_are_documented_and_those_of_a_write_are_none_of_them(lab):
+    returned = yaml.safe_load(m365_user_info.RETURN)["users"]
+
+    record = look(lab, JANE, mailbox(JANE))
+
+    of_signin = re.findall(r"C\((\w+)\)", returned["description"][0])
+    assert sorted(record) == sorted([*of_signin, *returned["contains"]])
+
+
+@pytest.mark.parametrize("on", [True, False], ids=["open", "shut"])
+def test_four_hundred_leavers_fit_into_one_event(lab, on):
+    """AWX drops a result of more than 700,000 bytes, in which their names stand once more among the arguments."""
+    jane = (person if on else locked)(f"{'j' * 28}@contoso.com", displayName="J" * 40)
+    lab.wire.expect(find(jane))
+    lab.wire.expect(get_mailbox(jane, mailbox(jane, on=on)), roles(jane))
+
+    told = lab.run(MODULE, diff=False, users=jane["userPrincipalName"], left_at=later(hours=-2), directory_roles=True)
+
+    assert len(jane["userPrincipalName"]) == len(told.user["display_name"]) == 40
+    assert len(told.user["doors"]) == 15
+    assert 400 * (len(json.dumps(told.user)) + 120) <= 690_000
 
 
 def test_timestamps_prove_nothing_while_sign_in_is_allowed(lab):
@@ -260,6 +288,70 @@ def test_holders_of_roles_must_stay_where_the_administrators_cannot_be_read(lab)
     record = read_roles(lab, roles(JANE, "Reports Reader"), holders=administrators().but(forbidden()))
 
     assert record["must_stay"]["code"] == "administrators_unread"
+
+
+# --- two services at once ---
+
+
+def test_mailboxes_of_who_is_asked_for_by_object_id_are_read_beside_the_users(lab):
+    ann, bob = crowd(2)
+    as_written = {**ann, "id": ann["id"].upper()}
+    mailboxes = get_mailbox(as_written, mailbox(ann)), get_mailbox(bob, mailbox(bob))
+    lab.wire.expect(read(as_written).but(Reply(json=ann)), read(bob), *mailboxes)
+
+    told = lab.run(MODULE, users=[as_written["id"], bob["id"]])
+
+    assert [one["open"] for one in told.users] == [[*ACCOUNT, *SWITCHES]] * 2
+    assert [one.host for one in lab.wire.outer if one.host == EXCHANGE] == [EXCHANGE]
+
+
+def test_one_name_among_object_ids_and_the_mailboxes_are_read_after_the_users(lab):
+    ann, bob = crowd(2)
+    lab.wire.expect(find(ann), read(bob))
+    lab.wire.expect(*[get_mailbox(one, mailbox(one)) for one in (ann, bob)])
+
+    told = lab.run(MODULE, users=[ann["userPrincipalName"], bob["id"]])
+
+    assert [one["open"] for one in told.users] == [[*ACCOUNT, *SWITCHES]] * 2
+
+
+def test_an_object_id_that_means_nobody_is_told_although_exchange_was_asked_meanwhile(lab):
+    lab.wire.expect(read(JANE).but(not_found(JANE["id"])), read_deleted(JANE["id"]), get_mailbox(JANE))
+
+    told = lab.run(MODULE, users=JANE["id"])
+
+    assert (told.statuses, told.user["error"]["code"], told.user["doors"]) == (["failed"], "not_found", {})
+
+
+def test_an_exchange_that_is_down_keeps_nobody_from_being_read_beside_it(lab):
+    lab.wire.expect(read(locked()), *[get_mailbox(JANE).but(fault(503))] * 2)
+
+    told = lab.run(MODULE, users=JANE["id"], protocols=["owa"], retry_timeout=1)
+
+    assert told.user["doors"] == {**dict.fromkeys(ACCOUNT, "shut"), "owa": "unknown"}
+
+
+def test_roles_are_read_beside_mailboxes_and_both_are_told(lab):
+    ann, bob = crowd(2)
+    lab.wire.expect(find(ann), find(bob))
+    rows = get_mailbox(ann, mailbox(ann)), get_mailbox(bob)
+    lab.wire.expect(*rows, roles(ann), roles(bob).but(forbidden()))
+
+    told = lab.run(MODULE, users=[one["userPrincipalName"] for one in (ann, bob)], directory_roles=True)
+
+    assert [one["doors"]["owa"] for one in told.users] == ["open", "not_applicable"]
+    assert [one["directory_roles"] for one in told.users] == [[], None]
+    assert told.users[1]["directory_roles_error"]["code"] == "Authorization_RequestDenied"
+
+
+def test_a_throttled_exchange_does_not_hold_graph_back(lab):
+    lab.wire.expect(read(JANE), get_mailbox(JANE).but(throttled("20")))
+    lab.wire.expect(get_mailbox(JANE, mailbox(JANE)))
+
+    lab.run(MODULE, users=JANE["id"])
+
+    waited = [sent.at - lab.wire.sent[0].at for sent in lab.wire.sent]
+    assert waited == [0, 0, 20]
 
 
 # --- the leave date in the directory ---

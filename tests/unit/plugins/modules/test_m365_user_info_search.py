@@ -568,8 +568,7 @@ def test_the_audit_of_a_thousand_reads_nobody_one_by_one(lab):
     everybody = [locked(f"leaver{number:04}") for number in range(1000)]
     lists = pages(search(SALES), ids(*everybody[:999]), ids(*everybody[999:]))
     expect_found(lab, *lists, found=everybody)
-    lab.wire.expect(*[get_mailbox(one, mailbox(one, on=False)) for one in everybody])
-    lab.wire.expect(*map(roles, everybody))
+    lab.wire.expect(*[get_mailbox(one, mailbox(one, on=False)) for one in everybody], *map(roles, everybody))
 
     told = lab.run(MODULE, filter=SALES, directory_roles=True)
 

@@ -49,6 +49,23 @@ def test_a_reset_is_sent_alone_and_seen_by_its_moment(lab):
     assert told.user["effective_by"] is None
 
 
+def test_a_reset_of_somebody_whose_roles_were_just_read_takes_no_more_than_the_write_and_its_proof(lab):
+    lab.wire.expect_each(find(JANE), administrators().but(forbidden()), reset(JANE), read(RESET))
+
+    told = lab.run(MODULE, users=[{"user": UPN, "directory_roles": []}])
+
+    assert told.statuses == ["verified"]
+
+
+def test_without_verify_timeout_a_reset_is_not_read_back_and_promises_nothing(lab):
+    lab.wire.expect_each(find(JANE), administrators(), reset(JANE))
+
+    told = lab.run(MODULE, users=UPN, verify_timeout=0)
+
+    assert (told.user["status"], told.user["after"]) == ("accepted", None)
+    assert (told.user["written_at"], told.user["effective_by"]) == (later(), None)
+
+
 # --- already so ---
 
 P = NOW.replace(hour=12)

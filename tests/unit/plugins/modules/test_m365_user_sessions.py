@@ -161,13 +161,23 @@ def test_any_2xx_is_a_sign_out(lab, reply):
 
 
 def test_a_sign_out_that_is_not_seen_in_time_is_accepted_and_no_moment_is_promised(lab):
-    lab.wire.expect_each(find(JANE), revoke(JANE), read(JANE))
+    lab.wire.expect_each(find(JANE), revoke(JANE), read(JANE), read(JANE))
 
-    told = lab.run(MODULE, users=UPN, verify_timeout=0)
+    told = lab.run(MODULE, users=UPN, verify_timeout=0.5)
 
     assert (told.user["status"], told.failed) == ("accepted", False)
     # The S that was read is that of March: an hour after it proves nothing.
     assert told.user["effective_by"] is None
+    assert told.user["after"] == told.user["before"]
+
+
+def test_without_verify_timeout_a_sign_out_is_not_read_back_and_promises_nothing(lab):
+    lab.wire.expect_each(find(JANE), revoke(JANE))
+
+    told = lab.run(MODULE, users=UPN, verify_timeout=0)
+
+    assert (told.user["status"], told.user["after"]) == ("accepted", None)
+    assert (told.user["written_at"], told.user["effective_by"]) == (later(), None)
 
 
 def test_a_sign_out_whose_answer_is_lost_is_looked_for_before_it_is_repeated(lab):

@@ -132,11 +132,50 @@ def test_a_write_that_a_lagging_replica_shows_late_is_verified(lab):
 
 def test_a_leaver_who_is_not_found_when_read_back_is_accepted_not_failed(lab):
     gone = read(JANE).but(forbidden())
-    lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False), gone)
+    lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False), gone, gone)
+
+    told = lab.run(MODULE, users=UPN, state="blocked", verify_timeout=0.5)
+
+    assert (told.statuses, told.failed) == (["accepted"], False)
+    # What was there before the write says nothing of what is there now.
+    assert (told.user["before"], told.user["after"]) == ({"account_enabled": True}, None)
+
+
+def test_without_verify_timeout_nothing_is_read_back(lab):
+    lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False))
 
     told = lab.run(MODULE, users=UPN, state="blocked", verify_timeout=0)
 
-    assert (told.statuses, told.failed) == (["accepted"], False)
+    assert (told.user["status"], told.changed, told.failed) == ("accepted", True, False)
+    assert (told.user["before"], told.user["after"]) == ({"account_enabled": True}, None)
+    assert (told.user["written_at"], told.user["effective_by"]) == (later(), later(hours=24))
+    assert lab.clock.passed == 0
+
+
+def test_without_verify_timeout_an_answer_that_is_lost_still_leads_to_a_look(lab):
+    ann, bob, cid = crowd(3)
+    lab.wire.expect(*map(find, (ann, bob, cid)))
+    lab.wire.expect(administrators())
+    lab.wire.expect(enable(ann, False).but(fault(504)), enable(bob, False), enable(cid, False).but(fault(503)))
+    lab.wire.expect(read({**ann, "accountEnabled": False}), read(cid))
+    lab.wire.expect(enable(cid, False))
+
+    told = lab.run(
+        MODULE, users=[one["userPrincipalName"] for one in (ann, bob, cid)], state="blocked", verify_timeout=0
+    )
+
+    assert told.statuses == ["verified", "accepted", "accepted"]
+    # What was read of the third one was read before the write that counts.
+    assert [one["after"] for one in told.users] == [{"account_enabled": False}, None, None]
+
+
+def test_before_and_after_are_told_once_more_only_where_a_diff_is_asked_for(lab):
+    lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False), read(BLOCKED))
+
+    told = lab.run(MODULE, diff=False, users=UPN, state="blocked")
+
+    assert "diff" not in told.result
+    assert told.user["after"] == {"account_enabled": False}
 
 
 def test_one_leavers_failure_never_stops_the_others_and_fails_the_module_with_all_records(lab):
@@ -375,6 +414,51 @@ def test_where_the_administrators_cannot_be_read_every_holder_of_a_role_is_refus
     assert told.statuses == ["refused", "verified", "refused"]
     assert told.users[0]["error"]["code"] == "administrators_unread"
     assert "RoleManagement.Read.Directory" in told.users[0]["error"]["hint"]
+
+
+def told_roles(one, *names):
+    """Return an element of users that says which directory roles were just read."""
+    return {"user": one["userPrincipalName"], "directory_roles": list(names)}
+
+
+def test_where_the_administrators_cannot_be_read_those_who_were_just_read_are_not_read_again(lab):
+    ann, bob, cid, dan = crowd(4)
+    lab.wire.expect(*map(find, (ann, bob, cid, dan)))
+    lab.wire.expect(administrators().but(forbidden()))
+    lab.wire.expect(roles(cid, "Reader"), roles(dan))
+    lab.wire.expect(enable(bob, False), enable(dan, False))
+    lab.wire.expect(*[read({**one, "accountEnabled": False}) for one in (bob, dan)])
+
+    untold = [cid["userPrincipalName"], {"user": dan["userPrincipalName"], "directory_roles": None}]
+    told = lab.run(MODULE, users=[told_roles(ann, "role-x"), told_roles(bob), *untold], state="blocked")
+
+    assert told.statuses == ["refused", "verified", "refused", "verified"]
+    assert [one["error"]["code"] for one in told.users if one["error"]] == ["administrators_unread"] * 2
+
+
+def test_where_the_administrators_can_be_read_the_last_one_is_refused_whatever_the_caller_read(lab):
+    lab.wire.expect_each(find(JANE), administrators(JANE))
+
+    told = lab.run(MODULE, users=[told_roles(JANE)], state="blocked")
+
+    assert told.user["error"]["code"] == "last_global_administrator"
+
+
+def test_where_the_administrators_can_be_read_another_role_does_not_spare_whoever_holds_it(lab):
+    lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False), read(BLOCKED))
+
+    assert lab.run(MODULE, users=[told_roles(JANE, "role-x")], state="blocked").statuses == ["verified"]
+
+
+@pytest.mark.parametrize("other", [UPN, told_roles(JANE, "role-x"), {"user": JANE["id"]}], ids=["name", "role", "id"])
+def test_roles_that_are_told_of_one_of_two_elements_only_are_read(lab, other):
+    if other == {"user": JANE["id"]}:
+        lab.wire.expect(find(JANE), read(JANE))
+    else:
+        lab.wire.expect(find(JANE))
+    lab.wire.expect_each(administrators().but(forbidden()), roles(JANE, "Reader"))
+
+    assert lab.run(MODULE, users=[told_roles(JANE), other], state="blocked").statuses == ["refused"]
 
 
 def test_check_mode_refuses_the_last_global_administrator_too(lab):

@@ -1,0 +1,91 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""Names of steps and doors, and which door belongs to which step. Needed on the controller too, so it stands on little.
+
+Whether a door is open is decided elsewhere, by who has read it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ._errors import OptionError
+
+# Microsoft's order: https://learn.microsoft.com/microsoft-365/admin/add-users/remove-former-employee-step-1
+STEPS = ("password", "sessions", "signin", "protocols")
+
+OPEN, SHUT, UNKNOWN, NOT_APPLICABLE = "open", "shut", "unknown", "not_applicable"
+
+# Our name -> the property of Get-CASMailbox and parameter of Set-CASMailbox.
+# https://learn.microsoft.com/powershell/module/exchangepowershell/set-casmailbox
+PROTOCOLS = {
+    "activesync": "ActiveSyncEnabled",
+    "owa": "OWAEnabled",
+    "mapi": "MAPIEnabled",
+    "ews": "EwsEnabled",
+    "pop": "PopEnabled",
+    "imap": "ImapEnabled",
+    "smtp_auth": "SmtpClientAuthenticationDisabled",
+    "outlook_mobile": "OutlookMobileEnabled",
+    "owa_for_devices": "OWAforDevicesEnabled",
+    "universal_outlook": "UniversalOutlookEnabled",
+    "mac_outlook": "MacOutlookEnabled",
+    "new_outlook": "OneWinNativeOutlookEnabled",
+}
+# Microsoft's page names these six; the others came later.
+DOCUMENTED_PROTOCOLS = ("activesync", "owa", "mapi", "ews", "pop", "imap")
+
+
+@dataclasses.dataclass(frozen=True)
+class Mailbox:
+    """A mailbox's protocols, those that this tenant knows.
+
+    C(switches) maps a protocol to on (C(True)), off (C(False)) or, C(None), not set.
+    """
+
+    switches: t.Mapping[str, bool | None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocols:
+    """The mailbox protocols to look at. Under C(all), those that a tenant does not know are passed over."""
+
+    names: tuple[str, ...] = tuple(PROTOCOLS)
+    all: bool = True
+
+    @classmethod
+    def parse(cls, names: t.Sequence[str]) -> Protocols:
+        """:raises OptionError: none, or one that is not known."""
+        unknown = [name for name in names if name not in (*PROTOCOLS, "all")]
+        if unknown or not names:
+            what = f"unknown protocols: {', '.join(map(str, unknown))}" if unknown else "no protocol is named"
+            raise OptionError(what, hint=f"Known are all, {', '.join(PROTOCOLS)}.")
+        if "all" in names:
+            return cls()
+        return cls(tuple(name for name in PROTOCOLS if name in names), all=False)
+
+    def without_inherited(self) -> Protocols:
+        """What C(all) means when protocols are turned on: not smtp_auth, which a tenant's own setting governs."""
+        if not self.all:
+            return self
+        return dataclasses.replace(self, names=tuple(name for name in self.names if name != "smtp_auth"))
+
+    def of(self, mailbox: Mailbox) -> dict[str, bool | None]:
+        """The switches to look at, those that the mailbox has."""
+        return {name: mailbox.switches[name] for name in self.names if name in mailbox.switches}
+
+    def absent_from(self, mailbox: Mailbox) -> list[str]:
+        """Switches that were named and that the mailbox does not have."""
+        return [] if self.all else [name for name in self.names if name not in mailbox.switches]
+
+
+def doors_of(step: str, doors: t.Mapping[str, str]) -> dict[str, str]:
+    """Those of C(doors) that belong to a step."""
+    own = {step} if step != "protocols" else set(PROTOCOLS)
+    return {name: state for name, state in doors.items() if name in own}

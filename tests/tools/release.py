@@ -1,0 +1,208 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Make what a release consists of, and use it as a stranger would; everything lands in .work/release.
+
+The artifact is built twice, from two copies of the checkout, and has to come out the same. It is installed into empty
+environments, the oldest and the newest supported pair of ansible-core and Python that this machine has, and shuts a leaver
+out of a tenant there. Beside it lie a bill of materials (CycloneDX) and SHA256SUMS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from . import artifact, cores, environments, rehearsal, tree
+
+_PLACE = tree.WORK / "release"
+_SUMS = "SHA256SUMS"
+# A collection works without everything else that is installed with it:
+# https://docs.ansible.com/projects/ansible/devel/community/collection_contributors/collection_requirements.html#other-directories
+_NEEDED = frozenset({"meta", "playbooks", "plugins", "roles"})
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="release")
+    parser.add_argument("--pairs", nargs="*", metavar="SERIES-pyVERSION", help="instead of the oldest and the newest")
+    options = parser.parse_args(arguments)
+    shutil.rmtree(_PLACE, ignore_errors=True)
+    _PLACE.mkdir(parents=True)
+    chosen = [pair for pair in cores.pairs() if str(pair) in options.pairs] if options.pairs else cores.ends()
+    if not chosen:
+        raise SystemExit("none of these pairs is supported, or their Pythons are not on this machine")
+
+    built, problems = _build()
+    problems += artifact.problems(built)
+    problems += _unreleased()
+    newest = Path()
+    for number, pair in enumerate(chosen):
+        newest, found = _try(built, pair, oldest=number == 0 and len(chosen) > 1)
+        problems += [f"{pair}: {each}" for each in found]
+    bill = built.with_name(built.name.replace(".tar.gz", ".cdx.json"))
+    problems += _list_parts(built, newest, bill)
+    problems += _scan(newest)
+    for left in [path for path in _PLACE.iterdir() if path.is_dir()]:
+        shutil.rmtree(left)
+    sums = "".join(f"{_sha256(path)}  {path.name}\n" for path in (built, bill))
+    (_PLACE / _SUMS).write_text(sums, encoding="utf-8")
+
+    print(f"\n{_PLACE}:\n{sums}", end="")
+    for problem in problems:
+        print(f"ERROR: {problem}")
+    return bool(problems)
+
+
+def _build() -> tuple[Path, list[str]]:
+    """Build from two copies, made at different moments, whose files lie in whatever order the file system chose."""
+    built = [artifact.build(name, tree.copy(f"{name}-source")) for name in ("release-once", "release-again")]
+    first, second = map(_sha256, built)
+    kept = _PLACE / built[0].name
+    shutil.copyfile(built[0], kept)
+    for name in ("release-once", "release-again"):
+        shutil.rmtree(tree.WORK / name)
+        shutil.rmtree(tree.WORK / f"{name}-source")
+    print(f"Built twice, {'the same' if first == second else 'NOT the same'}: {first}")
+    return kept, [] if first == second else [f"two builds differ: {first} and {second}"]
+
+
+def _unreleased() -> list[str]:
+    """What keeps a tagged commit from being the release of its version. Before the tag, it is only said."""
+    version = str(yaml.safe_load((tree.ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"])
+    changes = tree.ROOT / "changelogs" / "changelog.yaml"
+    told = yaml.safe_load(changes.read_text(encoding="utf-8"))["releases"] if changes.is_file() else {}
+    problems = [] if version in told else [f"changelogs/changelog.yaml does not tell of {version}"]
+    fragments = [path for path in tree.listed() if path.startswith("changelogs/fragments/")]
+    problems += [f"{path} is in no release" for path in sorted(fragments)]
+    tags = subprocess.run(["git", "tag", "--points-at", "HEAD"], cwd=tree.ROOT, check=True, capture_output=True, text=True)
+    if tags.stdout.strip():
+        return problems if version in tags.stdout.split() else [*problems, f"the tag is not {version}"]
+    print(f"No tag on this commit: a rehearsal. Before {version} is tagged: {'; '.join(problems) or 'nothing to do'}.")
+    return []
+
+
+def _try(built: Path, pair: cores.Pair, *, oldest: bool) -> tuple[Path, list[str]]:
+    """Install into an empty environment and use it; return its programs and what went wrong."""
+    interpreter = pair.interpreter
+    if interpreter is None:
+        raise SystemExit(f"{pair}: no Python {pair.python} on this machine")
+    folder = _PLACE / str(pair)
+    collections = folder / "collections"
+    wanted = [cores.requirement(pair.series), "-r", str(environments.REQUIREMENTS)]
+    programs = environments.make(folder / "environment", interpreter, *wanted, oldest=oldest, constrained=False)
+    subprocess.run(
+        [programs / "ansible-galaxy", "collection", "install", built, "--offline", "-p", collections],
+        cwd=folder,
+        env={**os.environ, **tree.home("release"), "ANSIBLE_COLLECTIONS_PATH": str(collections)},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    problems = _leave_the_needed(collections / "ansible_collections" / "m365" / "offboarding")
+    problems += rehearsal.offboard(programs, collections, folder / "run")
+    versions = _versions(programs)
+    told = ", ".join(f"{name} {versions[name]}" for name in ("ansible-core", "msal", "requests"))
+    print(f"Python {pair.python}, {told}: {'FAILED' if problems else 'offboarded, and audited'}")
+    return programs, problems
+
+
+def _leave_the_needed(installed: Path) -> list[str]:
+    """Take everything away that the collection must be able to do without."""
+    for path in installed.iterdir():
+        if path.is_dir() and path.name not in _NEEDED:
+            shutil.rmtree(path)
+        elif not path.is_dir() and path.name not in ("MANIFEST.json", "FILES.json"):
+            path.unlink()
+    return [f"{name} was not installed" for name in sorted(_NEEDED) if not (installed / name).is_dir()]
+
+
+def _versions(programs: Path) -> dict[str, str]:
+    pip = [sys.executable, "-m", "pip", "--python", programs / "python", "--disable-pip-version-check"]
+    told = subprocess.run([*pip, "list", "--format", "json"], check=True, capture_output=True, text=True)
+    return {each["name"]: each["version"] for each in json.loads(told.stdout)}
+
+
+def _list_parts(built: Path, programs: Path, target: Path) -> list[str]:
+    """Write the bill of materials: the collection, and what was beside it in the newest environment."""
+    made = subprocess.run(
+        [
+            sys.executable,
+            *("-m", "cyclonedx_py", "environment", "--output-reproducible", "--spec-version", "1.6"),
+            *("--mc-type", "library", str(programs / "python")),
+        ],
+        env={**os.environ, "SOURCE_DATE_EPOCH": str(artifact.made_at())},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    bill = json.loads(made.stdout)
+    ours = _collection(built)
+    bill["metadata"]["component"] = ours
+    names = {each["name"]: each["bom-ref"] for each in bill["components"]}
+    direct = [name for name in ("ansible-core", "msal", "requests") if name in names]
+    bill["dependencies"] = [each for each in bill["dependencies"] if each["ref"] in names.values()]
+    bill["dependencies"].append({"ref": ours["bom-ref"], "dependsOn": sorted(names[name] for name in direct)})
+    text = json.dumps(bill, indent=2, sort_keys=True) + "\n"
+    target.write_text(text, encoding="utf-8")
+    print(f"{target.name}: {ours['name']} {ours['version']} and {len(names)} packages")
+    problems = [f"the bill of materials lacks {name}" for name in ("ansible-core", "msal", "requests") if name not in direct]
+    # A path of this machine would be told to everybody, and make every bill another one.
+    problems += [f"the bill of materials tells {place}" for place in (str(tree.ROOT), str(Path.home())) if place in text]
+    wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
+    return [*problems, f"{target.name}: {wrong}"] if wrong else problems
+
+
+def _collection(built: Path) -> dict[str, Any]:
+    about = yaml.safe_load((tree.ROOT / "galaxy.yml").read_text(encoding="utf-8"))
+    name, version = f"{about['namespace']}.{about['name']}", str(about["version"])
+    return {
+        "type": "library",
+        "bom-ref": f"{name}=={version}",
+        "name": name,
+        "version": version,
+        "description": about["description"].strip(),
+        # There is no type of package URL for collections: https://github.com/package-url/purl-spec
+        "purl": f"pkg:generic/{name}@{version}",
+        "hashes": [{"alg": "SHA-256", "content": _sha256(built)}],
+        "licenses": [{"license": {"id": identifier}} for identifier in about["license"]],
+        "externalReferences": [{"type": "vcs", "url": about["repository"]}, {"type": "issue-tracker", "url": about["issues"]}],
+    }
+
+
+def _scan(programs: Path) -> list[str]:
+    """Ask for known vulnerabilities in what the collection was run with; say so where nobody can be asked."""
+    listed = _PLACE / "packages.txt"
+    listed.write_text("".join(f"{name}=={version}\n" for name, version in _versions(programs).items()), encoding="utf-8")
+    command = [sys.executable, "-m", "pip_audit", "--requirement", listed, "--no-deps", "--disable-pip"]
+    ran = subprocess.run(
+        [*command, "--format", "json", "--progress-spinner", "off"], check=False, capture_output=True, text=True
+    )
+    listed.unlink()
+    try:
+        packages = json.loads(ran.stdout)["dependencies"]
+    except ValueError:
+        reason = (ran.stderr.strip() or "pip-audit said nothing").splitlines()[-1]
+        packages = []
+    else:
+        reason = next((each["skip_reason"] for each in packages if "skip_reason" in each), "")
+    asked = [each for each in packages if "skip_reason" not in each]
+    print(f"Known vulnerabilities: {len(asked)} packages looked up" + (f", others SKIPPED: {reason}" if reason else ""))
+    return [f"{each['name']} {each['version']}: {known['id']}" for each in asked for known in each["vulns"]]
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
