@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP := .venv/bin/python -m pip install --quiet --quiet --constraint tests/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tenant test clients soak bench bench-peers screenshots docs clean
+.PHONY: help demo tenant test clients soak bench bench-peers screenshots docs matrix release clean
 
 help: ## Tell what there is
 	@echo "make TARGET [PYTHON=/path/to/python3.11-or-newer]"
@@ -43,6 +43,12 @@ screenshots: .venv/nox.stamp ## Take the pictures of docs/images anew
 
 docs: .venv/nox.stamp ## Check the documentation and build it as a site
 	@.venv/bin/python -m nox --session docs-check docs
+
+matrix: .venv/nox.stamp ## Sanity, units and the role on every pair of ansible-core and Python (an hour; PAIRS="2.18-py3.13")
+	@.venv/bin/python -m nox --session matrix -- $(PAIRS)
+
+release: .venv/nox.stamp ## Make artifact, checksums and bill of materials in .work/release, and use them (4 minutes)
+	@.venv/bin/python -m nox --session release
 
 clean: ## Remove everything that the other targets made
 	rm -rf .venv .nox .work .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache

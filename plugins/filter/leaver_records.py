@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: leaver_records
 short_description: Open what a run has put on record
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: leaver_report
 short_description: Evidence as a page, a spreadsheet, data, or test results
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: leaver_table
 short_description: Show results as a table of at most 88 columns
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: leavers_in_doubt
 short_description: Name leavers whose closing read contradicts their steps
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 description:

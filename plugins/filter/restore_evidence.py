@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: restore_evidence
 short_description: Read the evidence of an offboarding and see whether it can be undone
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 description:

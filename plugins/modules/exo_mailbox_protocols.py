@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: exo_mailbox_protocols
 short_description: Turn the client protocols of Exchange Online mailboxes off or on
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Turns off the protocols by which e-mail clients reach a mailbox, the fourth step of Microsoft's page on former employees, or turns
     them on again.

@@ -11,7 +11,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: leaver_batch
 short_description: Put on record what a batch of leavers went through
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Joins the opening read, the records of the steps and the closing read of a batch, as P(m365.offboarding.leaver_results#filter) does,
     and keeps the results as one text. The role P(m365.offboarding.offboard_employee#role) calls it; there is seldom a reason to call it oneself.

@@ -11,7 +11,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: leaver_evidence
 short_description: Write what came of leavers to files
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Writes the evidence of the role P(m365.offboarding.offboard_employee#role), for several hosts at once. The role calls it; there is
     seldom a reason to call it oneself.

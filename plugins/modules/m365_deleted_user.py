@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: m365_deleted_user
 short_description: Restore deleted Microsoft 365 users
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Restores users who were deleted within the last 30 days, under the name they had. Later Microsoft has no trace of them.
   - Only a user of exactly this name or object id is restored. If several deleted users had the name, none is, and the error names them.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: m365_user_info
 short_description: Tell which doors of Microsoft 365 users are open
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Reads users, their mailboxes and their directory roles, and tells which of the doors that the other modules shut are open.
     On request it tells what else is left of their access.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: m365_user_password
 short_description: Reset the password of Microsoft 365 users to one that nobody knows
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Gives each user a new random password that is sent to Entra ID and then dropped, the first step of Microsoft's page on former
     employees. It is never returned, logged or kept.

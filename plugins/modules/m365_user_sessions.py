@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: m365_user_sessions
 short_description: Sign Microsoft 365 users out of all sessions
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Ends all sessions of users by making their refresh tokens and session cookies invalid, the second step of Microsoft's page on
     former employees.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: m365_user_signin
 short_description: Block or allow sign-in of Microsoft 365 users
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Blocks users from signing in to Microsoft 365, the third step of Microsoft's page on former employees, or allows it again.
   - The change is read back before it is called done. Microsoft says that a block may take up to 24 hours to count everywhere.

@@ -96,7 +96,9 @@ def join(
         chosen = {one["user"] for one in users}
         known = [one for one in known if one["id"] in chosen]
     read_last = (closing or {}).get("users") or ()
-    leavers = results(known, steps=steps, protocols=protocols, runs=runs, closing=read_last, refused=refused)
+    leavers = (
+        results(known, steps=steps, protocols=protocols, runs=runs, closing=read_last, refused=refused) if known else []
+    )
     if error and records:
         leavers = [unlooked(one, error, steps) for one in asked]
         error = None

@@ -338,8 +338,7 @@ def _untold(step: str, opening: Record, refused: Record | None) -> dict[str, t.A
 
 def _entry(step: str, record: Record, last: Record) -> dict[str, t.Any]:
     shut_by = last.get("surely_shut_by", {}).get(step)
-    doors = doors_of(step, last["doors"]).values()
-    seen = record["status"] == "accepted" and SHUT in doors and not {OPEN, UNKNOWN} & set(doors)
+    seen = record["status"] == "accepted" and _is_seen(step, record, last)
     return {
         "status": "verified" if seen else record["status"],
         "before": record["before"],
@@ -350,6 +349,20 @@ def _entry(step: str, record: Record, last: Record) -> dict[str, t.Any]:
         "note": record.get("note") or last.get("notes", {}).get(step),
         "error": record["error"],
     }
+
+
+def _is_seen(step: str, record: Record, last: Record) -> bool:
+    """Whether the last reading shows what a step wrote and has not seen itself."""
+    states = set(doors_of(step, last["doors"]).values())
+    if step == "sessions" and OPEN in states:
+        # The door stands open while anybody can sign in; the sign-out happened all the same.
+        return _signed_out(last["before"][step]) > _signed_out(record["before"])
+    return SHUT in states and states.isdisjoint((OPEN, UNKNOWN))
+
+
+def _signed_out(facts: Record | None) -> str:
+    """Moments of one spelling, in UTC, are in order as text."""
+    return str((facts or {}).get("sign_in_sessions_valid_from_date_time") or "")
 
 
 def _status(

@@ -100,7 +100,7 @@ def set_up(
     """Run the playbook, with its settings as extra variables."""
     evidence = tmp_path_factory.mktemp("evidence")
     settings = {
-        "awx_setup_image": "registry.example.com/m365-offboarding:0.1.0",
+        "awx_setup_image": "registry.example.com/m365-offboarding:1.0.0",
         "awx_setup_tenants": ["contoso"],
         "awx_setup_inputs": inputs,
         "awx_setup_evidence_folder": str(evidence),

@@ -57,7 +57,7 @@ def test_the_schema_takes_it() -> None:
 
 def test_it_starts_the_workflow_and_nothing_else() -> None:
     action = rule()["action"]
-    (workflow,) = load(tree.ROOT / "extensions" / "awx" / "workflows.yml")["awx_setup_workflows"]
+    (workflow,) = load(tree.ROOT / "playbooks" / "vars" / "awx_setup" / "workflows.yml")["awx_setup_workflows"]
 
     assert set(action) == {"run_workflow_template"}
     assert action["run_workflow_template"]["name"] == workflow["name"]

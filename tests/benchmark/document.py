@@ -68,7 +68,7 @@ _IMAGE = """\
 .. image:: images/benchmark.png
    :alt: Seconds by number of leavers, first run and audit, both axes logarithmic
 
-The same as `SVG <images/benchmark.svg>`__.
+The same as :download:`SVG <images/benchmark.svg>`.
 """
 
 
@@ -91,11 +91,14 @@ def _when(results: Results) -> str:
         if results.load_before > 0.5
         else ""
     )
-    return f"{_title('Measured')}\n{results.began:%Y-%m-%d %H:%M} to {results.ended:%Y-%m-%d %H:%M} UTC. {told}.{busy}\n"
+    return (
+        f"{_title('Measured')}\n{results.began:%Y-%m-%d %H:%M} to {results.ended:%Y-%m-%d %H:%M} UTC. {told}.{busy}\n"
+    )
 
 
 def _reach(results: Results) -> str:
-    rows = [(one.name, one.target, one.found, one.verdict, one.how) for one in reach.targets(results)]
+    # A lone hyphen would begin a list.
+    rows = [(one.name, one.target, one.found.strip("-"), one.verdict, one.how) for one in reach.targets(results)]
     return f"{_title('Reach')}\n{_csv(('Figure', 'Target', 'Measured', '', 'How'), rows)}"
 
 
@@ -131,8 +134,7 @@ def _table(results: Results, latency: float) -> str:
     if few and latency:
         # Of runs without a latency there is one each.
         names = [
-            f"{_NAMES[name]} at {', '.join(f'{size:,}' for other, size in few if other == name)}"
-            for name in dict(few)
+            f"{_NAMES[name]} at {', '.join(f'{size:,}' for other, size in few if other == name)}" for name in dict(few)
         ]
         told += f"Of fewer than {_ENOUGH} runs: {'; '.join(names)}.\n"
     return f"{_title(f'{latency * 1000:.0f} ms added to every answer')}\n{told}\n{_csv(_HEADER, lines)}"

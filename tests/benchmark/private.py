@@ -41,7 +41,7 @@ def refusal() -> str:
 
 def replace_with(*command: str) -> None:
     """Go on as this command, in such a namespace."""
-    os.execvp(_COMMAND[0], [*_COMMAND, sys.executable, "-m", "benchmark.private", *command])
+    os.execvp(_COMMAND[0], [*_COMMAND, sys.executable, "-m", "benchmark.private", *command])  # noqa: S606
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def main() -> None:
         # The namespace keeps the file after its name is gone.
         subprocess.run(["mount", "--bind", str(hosts), "/etc/hosts"], check=True)
     os.environ[MARK] = "1"
-    os.execvp(sys.argv[1], sys.argv[1:])
+    os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def parsed(page: str, text: str) -> Iterator[Block]:
     return _of_rst(page, text) if page.endswith(".rst") else _of_markdown(page, text)
 
 
-def _marks(page: str, line: int, comment: str) -> dict[str, str]:
+def _marks(comment: str) -> dict[str, str]:
     told = _MARK.fullmatch(" ".join(comment.split()))
     return {told.group(1).replace(" ", "_"): told.group(2)} if told else {}
 
@@ -125,7 +125,7 @@ def _of_markdown(page: str, text: str) -> Iterator[Block]:
         if token.type == "html_block":
             _assert_used(page, line, marks)
             comment = re.fullmatch(r"<!--(.*)-->", token.content.strip(), re.DOTALL)
-            marks = _marks(page, line, comment.group(1)) if comment else {}
+            marks = _marks(comment.group(1)) if comment else {}
         elif token.type in ("fence", "code_block"):
             first = line + (token.type == "fence")
             yield Block(page, first, token.info.strip(), token.content.rstrip("\n"), **marks)
@@ -156,7 +156,7 @@ def _of_rst(page: str, text: str) -> Iterator[Block]:
             marks = {}
         elif comment:
             _assert_used(page, number + 1, marks)
-            marks = _marks(page, number + 1, " ".join(lines[number:end]).strip().removeprefix(".. "))
+            marks = _marks(" ".join(lines[number:end]).strip().removeprefix(".. "))
         elif line.strip():
             _assert_used(page, number + 1, marks)
         number = end if code or comment else number + 1

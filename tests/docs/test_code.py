@@ -109,10 +109,6 @@ Words.
 
    leavers: [!unsafe jane]
 
-.. a comment
-
-   .. code-block:: bash
-
 .. code-block:: text
 
    what comes of it
@@ -135,7 +131,7 @@ def test_code_is_found_in_restructured_text() -> None:
         (8, "bash", "needs a portal", "", ""),
         (15, "bash", "", "nobody is there", ""),
         (20, "yaml", "", "", "folder/settings.yml"),
-        (28, "text", "", "", ""),
+        (24, "text", "", "", ""),
     ]
 
 

@@ -118,11 +118,9 @@ def test_a_run_that_is_killed_leaves_the_finished_batches(tenant: Tenant, play: 
 
     told = evidence(path)
     assert told["complete"] is False
+    # The second batch was not even read before the first one was shut.
     states = {one["user"]: one["contained"] for one in told["hosts"]["localhost"]["leavers"]}
-    assert states == {
-        **dict.fromkeys([user.upn for user in first], True),
-        **dict.fromkeys([user.upn for user in second], False),
-    }
+    assert states == dict.fromkeys([user.upn for user in first], True)
     assert all(open_doors(user) == [] for user in first)
 
     tenant.faults.clear()
@@ -223,15 +221,21 @@ _UNREAD_DATES = (
 )
 
 
-def test_an_audit_of_a_thousand_costs_two_batches_per_twenty_and_one_per_ten(tenant: Tenant, play: Player) -> None:
+def test_an_audit_of_a_thousand_costs_two_batches_per_twenty_and_one_per_ten(
+    tenant: Tenant, play: Player, tmp_path: Path
+) -> None:
     tenant.directory.add_crowd(1_000, group="leavers-mail")
 
     played = play(
-        AUDIT, app="auditor-groups", leavers_group="leavers@contoso.com", offboard_employee_fail_on_open=False
+        AUDIT,
+        app="auditor-groups",
+        leavers_group="leavers@contoso.com",
+        offboard_employee_fail_on_open=False,
+        offboard_employee_report_path=str(tmp_path / "all.json"),
     )
 
     assert played.returncode == 0, played.output
-    leavers = played.leavers()
+    leavers = evident_leavers(tmp_path / "all.json")["localhost"]
     assert len(leavers) >= 1_000
     asked = [entry for entry in tenant.journal if entry.batch is None and entry.listener != "entra"]
     graph = [entry for entry in asked if entry.listener == "graph" and "$batch" in entry.path]

@@ -51,7 +51,7 @@ def rhythm(play: Player, module: str, keys: Sequence[str], **options: Any) -> Pl
             a_play(
                 a_task("Check", module, check=True, **options),
                 read("Read", keys),
-                a_task("Do", module, **options),
+                a_task("Do", module, **options) | {"diff": True},
                 read("Read again", keys),
                 a_task("Again", module, **options),
             )
@@ -107,6 +107,7 @@ def test_password(tenant: Tenant, play: Player) -> None:
     assert played.result("Do")["diff"]["after"] == {
         record["user_principal_name"]: record["after"] for record in played.result("Do")["users"][:2]
     }
+    assert "diff" not in played.result("Again")
     assert played.result("Check")["users"][4]["note"].startswith("Leaves at ")
 
 

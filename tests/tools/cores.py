@@ -8,6 +8,7 @@ https://docs.ansible.com/projects/ansible/latest/reference_appendices/release_an
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 from . import pythons
@@ -58,3 +59,8 @@ def requirement(series: str) -> str:
 def _number(version: str) -> tuple[int, int]:
     major, minor = map(int, version.split("."))
     return major, minor
+
+
+if __name__ == "__main__":
+    # For the matrix of .github/workflows/ci.yml.
+    print(json.dumps([pair._asdict() for pair in pairs()]))

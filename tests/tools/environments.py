@@ -26,9 +26,11 @@ def make(place: Path, interpreter: str, *wanted: str, oldest: bool = False, cons
     subprocess.run([interpreter, "-m", "venv", "--without-pip", str(place)], check=True)
     pip = [sys.executable, "-m", "pip", "--python", str(place / "bin" / "python"), "--disable-pip-version-check"]
     free = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
-    subprocess.run([*pip, "install", "--quiet", *wanted], check=True, env=dict(os.environ) if constrained else free)
+    subprocess.run(
+        [*pip, "install", "--quiet", "--quiet", *wanted], check=True, env=dict(os.environ) if constrained else free
+    )
     if oldest:
-        subprocess.run([*pip, "install", "--quiet", *lowest()], check=True, env=free)
+        subprocess.run([*pip, "install", "--quiet", "--quiet", *lowest()], check=True, env=free)
     return place / "bin"
 
 

@@ -85,7 +85,9 @@ def _unreleased() -> list[str]:
     problems = [] if version in told else [f"changelogs/changelog.yaml does not tell of {version}"]
     fragments = [path for path in tree.listed() if path.startswith("changelogs/fragments/")]
     problems += [f"{path} is in no release" for path in sorted(fragments)]
-    tags = subprocess.run(["git", "tag", "--points-at", "HEAD"], cwd=tree.ROOT, check=True, capture_output=True, text=True)
+    tags = subprocess.run(
+        ["git", "tag", "--points-at", "HEAD"], cwd=tree.ROOT, check=True, capture_output=True, text=True
+    )
     if tags.stdout.strip():
         return problems if version in tags.stdout.split() else [*problems, f"the tag is not {version}"]
     print(f"No tag on this commit: a rehearsal. Before {version} is tagged: {'; '.join(problems) or 'nothing to do'}.")
@@ -155,9 +157,13 @@ def _list_parts(built: Path, programs: Path, target: Path) -> list[str]:
     text = json.dumps(bill, indent=2, sort_keys=True) + "\n"
     target.write_text(text, encoding="utf-8")
     print(f"{target.name}: {ours['name']} {ours['version']} and {len(names)} packages")
-    problems = [f"the bill of materials lacks {name}" for name in ("ansible-core", "msal", "requests") if name not in direct]
+    problems = [
+        f"the bill of materials lacks {name}" for name in ("ansible-core", "msal", "requests") if name not in direct
+    ]
     # A path of this machine would be told to everybody, and make every bill another one.
-    problems += [f"the bill of materials tells {place}" for place in (str(tree.ROOT), str(Path.home())) if place in text]
+    problems += [
+        f"the bill of materials tells {place}" for place in (str(tree.ROOT), str(Path.home())) if place in text
+    ]
     wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
     return [*problems, f"{target.name}: {wrong}"] if wrong else problems
 
@@ -175,14 +181,19 @@ def _collection(built: Path) -> dict[str, Any]:
         "purl": f"pkg:generic/{name}@{version}",
         "hashes": [{"alg": "SHA-256", "content": _sha256(built)}],
         "licenses": [{"license": {"id": identifier}} for identifier in about["license"]],
-        "externalReferences": [{"type": "vcs", "url": about["repository"]}, {"type": "issue-tracker", "url": about["issues"]}],
+        "externalReferences": [
+            {"type": "vcs", "url": about["repository"]},
+            {"type": "issue-tracker", "url": about["issues"]},
+        ],
     }
 
 
 def _scan(programs: Path) -> list[str]:
     """Ask for known vulnerabilities in what the collection was run with; say so where nobody can be asked."""
     listed = _PLACE / "packages.txt"
-    listed.write_text("".join(f"{name}=={version}\n" for name, version in _versions(programs).items()), encoding="utf-8")
+    listed.write_text(
+        "".join(f"{name}=={version}\n" for name, version in _versions(programs).items()), encoding="utf-8"
+    )
     command = [sys.executable, "-m", "pip_audit", "--requirement", listed, "--no-deps", "--disable-pip"]
     ran = subprocess.run(
         [*command, "--format", "json", "--progress-spinner", "off"], check=False, capture_output=True, text=True

@@ -418,7 +418,7 @@ def file(hosts: dict[str, Result], **facts: Any) -> Result:
             "job_id": "4711",
             "job_template": "Offboard leavers",
             "launched_by": "sam.helpdesk",
-            "collection": "0.1.0",
+            "collection": "1.0.0",
             "ansible": "2.19.3",
         },
         "hosts": hosts,

@@ -16,7 +16,7 @@ CREDENTIALS, ADDRESSES = tables("authentication")[:2]
 
 
 def test_clouds():
-    told = {row[0].strip("`"): tuple(cell.strip("`") for cell in row[2:]) for row in ADDRESSES}
+    told = {row[0].strip("`"): tuple(f"https://{cell.strip('`')}" for cell in row[2:]) for row in ADDRESSES}
 
     assert told == {cloud: dataclasses.astuple(endpoints) for cloud, endpoints in CLOUDS.items()}
 

@@ -112,6 +112,6 @@ def test_the_quickstart_grants_what_the_steps_need_and_to_the_audit_only_what_re
 def test_every_way_of_the_quickstart_grants_the_same():
     page = pages.text("quickstart")
     table = [permissions(row[1]) for row in tables("quickstart")[0]]
-    powershell = [permissions(found) for found in re.findall(r"^ +-Permissions (.+)$", page, re.MULTILINE)]
+    powershell = [permissions(found) for found in re.findall(r"-Permissions ((?:'[^']+',?\s+)+)", page)]
 
     assert powershell == table

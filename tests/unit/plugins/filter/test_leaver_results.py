@@ -12,6 +12,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import S
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
     ACCOUNT,
     STEPS,
+    S,
     all_steps,
     doors,
     problem,
@@ -113,6 +114,19 @@ def test_accepted_with_one_protocol_that_is_not_read_as_shut_stays_accepted(stat
 
     assert result["steps"]["protocols"]["status"] == "accepted"
     assert (result["open"], result["unconfirmed"]) == ([], ["owa"])
+
+
+@pytest.mark.parametrize(("moment", "status"), [("2026-11-20T15:00:03Z", "verified"), (S, "accepted")])
+def test_a_sign_out_is_seen_by_its_moment_where_sign_in_is_still_open(moment, status):
+    found = {"sign_in_sessions_valid_from_date_time": S}
+    before = {**OPEN["before"], "sessions": {"sign_in_sessions_valid_from_date_time": moment}}
+    last = read_record(JANE, before=before)
+    runs = [run_of("sessions", step_record(JANE, "accepted", before=found)), *all_steps(JANE, signin="failed")[2:]]
+
+    result = one(OPEN, runs=runs, closing=[last])
+
+    assert result["steps"]["sessions"]["status"] == status
+    assert ("sessions" in result["open"]) is (status == "verified")
 
 
 def test_accepted_without_a_closing_read_stays_accepted():

@@ -331,9 +331,12 @@ def test_the_protected_are_refused_by_object_id(lab, module, spell):
 
 @every_writing_module
 def test_the_protected_are_refused_when_asked_for_by_object_id(lab, module):
-    # A mailbox is read beside its user, whose id is all that takes.
-    beside = [get_mailbox(JANE, mailbox(JANE))] if module == "exo_mailbox_protocols" else []
-    lab.wire.expect(read(JANE), find(JANE), *beside)
+    beside = {
+        "exo_mailbox_protocols": [get_mailbox(JANE, mailbox(JANE))],
+        "m365_user_password": [administrators()],
+        "m365_user_signin": [administrators()],
+    }
+    lab.wire.expect(read(JANE), find(JANE), *beside.get(module, []))
 
     assert lab.run(module, users=JANE["id"], protected_users=[UPN], **OWN[module]).statuses == ["refused"]
 

@@ -467,6 +467,31 @@ def test_check_mode_refuses_the_last_global_administrator_too(lab):
     assert lab.run(MODULE, check=True, users=UPN, state="blocked").statuses == ["refused"]
 
 
+def test_who_is_asked_for_by_object_id_is_read_in_one_request_with_the_administrators(lab):
+    lab.wire.expect(read(JANE), administrators())
+    lab.wire.expect_each(enable(JANE, False), read(BLOCKED))
+
+    told = lab.run(MODULE, users=JANE["id"], state="blocked")
+
+    assert told.statuses == ["verified"]
+    assert len(lab.wire.to("graph.microsoft.com")) == 3
+
+
+@pytest.mark.parametrize("holders", [administrators(JANE), administrators().but(forbidden())], ids=["last", "unread"])
+def test_who_is_asked_for_by_object_id_is_refused_as_by_name(lab, holders):
+    lab.wire.expect(read(JANE), holders)
+
+    assert lab.run(MODULE, users=[{**told_roles(JANE, "role-x"), "user": JANE["id"]}], state="blocked").statuses == [
+        "refused"
+    ]
+
+
+def test_allowing_by_object_id_does_not_look_at_the_administrators(lab):
+    lab.wire.expect_each(read(BLOCKED), enable(JANE, True), read(JANE))
+
+    assert lab.run(MODULE, users=JANE["id"], state="allowed").statuses == ["verified"]
+
+
 # --- the outcome of a write is not known ---
 
 
