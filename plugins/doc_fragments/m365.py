@@ -11,6 +11,7 @@ from __future__ import annotations
 class ModuleDocFragment:
     DOCUMENTATION = r"""
 requirements:
+  - python >= 3.10
   - msal >= 1.30
   - requests >= 2.28
 options:

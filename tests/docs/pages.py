@@ -28,7 +28,8 @@ from tools import tree
 PAGES = ("README.md", "roles/*/README.md", "docs/docsite/rst/*.rst")
 _SHELL = ("bash", "console", "sh", "shell")
 _PROGRAMS = re.compile(r"(\w+=\S* )*(ansible[\w-]*|cd|export|make|nox|pip|podman|python3?) ")
-_NAME = re.compile(r"# ([\w./-]+\.\w+)")
+# Below the reader's folder, never outside.
+_NAME = re.compile(r"(?!.*\.\.)[\w.-][\w./-]*\.\w+")
 _MARK = re.compile(r"(not run|fails): (.+)", re.DOTALL)
 
 
@@ -51,8 +52,9 @@ class Block:
     @property
     def file(self) -> str:
         """The name of the file that it is, if it is one."""
-        named = _NAME.fullmatch(self.text.partition("\n")[0])
-        return "" if self.language in _SHELL else self.caption or (named.group(1) if named else "")
+        first = self.text.partition("\n")[0]
+        name = self.caption or (first[2:] if first.startswith("# ") else "")
+        return name if _NAME.fullmatch(name) and self.language not in _SHELL else ""
 
     @property
     def is_shell(self) -> bool:

@@ -21,7 +21,7 @@ from tools import tree
 from .pages import Block
 
 # What may be typed. Everything else is marked as not run, with the reason.
-_HARMLESS = ("cat", "diff", "echo", "grep", "ls", "mkdir")
+_HARMLESS = ("cat", "diff", "echo", "grep", "ls", "mkdir", "printf")
 _ANSIBLE = ("ansible", "ansible-config", "ansible-doc", "ansible-inventory", "ansible-playbook")
 # They count for the commands that follow.
 _KEPT = ("cd", "export")
@@ -33,8 +33,8 @@ _LEAVERS = "user,left_at\njane.doe@contoso.com,2026-11-20T17:00:00+01:00\nmiles.
 # With these the tenant was only looked at, and a failure says no more than that somebody is not contained.
 _LOOKED_AT = {"contained", "open", "unconfirmed", "not_due"}
 _CALLBACKS = tree.ROOT / "tests" / "integration" / "callback_plugins"
-# Commands that only read, which have been run on a tenant of the first day: they are not run again.
-_seen: set[str] = set()
+# Commands that only read, run on a tenant of the first day, and whether they failed: they are not run again.
+_seen: dict[str, bool] = {}
 
 
 @dataclass
@@ -46,28 +46,24 @@ class Ran:
     events: list[dict[str, Any]]
     wrote: bool
 
-    def complaint(self, *, fails: bool) -> str | None:
+    def complaint(self, *, may_fail: bool) -> str | None:
         """Why it is not as it should be."""
         if "[DEPRECATION WARNING]" in self.output:
             return "uses what is going away"
-        if fails:
-            return None if self.returncode else "is said to fail, and did not"
-        if self.returncode and not self._only_told():
-            return f"ended with {self.returncode}"
-        return None
+        if not self.returncode or (self._judged() and (may_fail or self._only_looked())):
+            return None
+        return f"ended with {self.returncode}"
 
-    def _only_told(self) -> bool:
-        """Whether a play that wrote nothing fails for no other reason than open doors."""
+    def _judged(self) -> bool:
+        """Whether a play came to its end, and failed for nothing but what it has to say there."""
+        failed = [event for event in self.events if event["status"] in ("failed", "unreachable")]
+        return bool(failed) and all(event["action"].rpartition(".")[2] == "fail" for event in failed)
+
+    def _only_looked(self) -> bool:
+        """Whether nothing was written, and nobody was in the way of looking."""
         facts = [event["result"].get("ansible_facts") or {} for event in self.events if "result" in event]
         told = [fact["offboard_employee_result"] for fact in facts if "offboard_employee_result" in fact]
-        failed = [event for event in self.events if event["status"] in ("failed", "unreachable")]
-        return (
-            not self.wrote
-            and bool(told)
-            and len(failed) == 1
-            and failed[0]["action"].rpartition(".")[2] == "fail"
-            and {leaver["status"] for leaver in told[-1]} <= _LOOKED_AT
-        )
+        return not self.wrote and bool(told) and {leaver["status"] for leaver in told[-1]} <= _LOOKED_AT
 
 
 @dataclass
@@ -88,47 +84,51 @@ class Reader:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_text(f"{block.text}\n", encoding="utf-8")
         for block in blocks:
-            if block.not_run:
-                continue
-            if block.is_shell:
-                for number, command in _commands(block):
-                    self._type(block, number, command)
-            elif block.plays and not (block.file and block.file in typed):
-                name = block.file or f"line-{block.line}.yml"
-                (self.folder / name).write_text(f"{block.text}\n", encoding="utf-8")
-                self._type(block, block.line, f"ansible-playbook {name}")
+            failed = [] if block.not_run else [self._type(block, *command) for command in self._commands(block, typed)]
+            if block.fails and not any(failed):
+                self._complain(block, block.line, "all of it", "is said to fail, and did not")
         return self.complaints
 
-    def _type(self, block: Block, number: int, command: str) -> None:
+    def _commands(self, block: Block, elsewhere: str) -> list[tuple[int, str]]:
+        """What somebody types who follows a block. A playbook whose name is typed elsewhere is run there."""
+        if block.is_shell:
+            return _typed(block)
+        if not block.plays or (block.file and block.file in elsewhere):
+            return []
+        name = block.file or f"line-{block.line}.yml"
+        (self.folder / name).write_text(f"{block.text}\n", encoding="utf-8")
+        return [(block.line, f"ansible-playbook {name}")]
+
+    def _type(self, block: Block, number: int, command: str) -> bool:
+        """Type a command, and return whether it failed."""
         words = [word for word in shlex.split(command, comments=True) if not re.match(r"\w+=", word)]
         program = words[0] if words else ""
         if program in _KEPT:
             names = re.findall(r"(\w+)=", command) if program == "export" else []
             if not names or not all(map(_OWN.fullmatch, names)):
                 self.kept.append(command)
-            return
+            return False
         if program == "make":
             # Whether there is such a target; what it does is judged elsewhere.
             command = f"make --dry-run --directory {shlex.quote(str(tree.ROOT))} {shlex.join(words[1:])}"
         elif program not in (*_ANSIBLE, *_HARMLESS):
             self._complain(block, number, command, f"nobody knows how to run {program!r}; mark it: not run: why")
-            return
+            return False
         self._have_from_before(command)
-        complaint = self._judge(command, fails=bool(block.fails))
-        if complaint:
-            self._complain(block, number, command, complaint)
-
-    def _judge(self, command: str, *, fails: bool) -> str | None:
         first_day = not self.tenant.journal.writes() and not self.kept
         if first_day and command in _seen:
-            return None
+            return _seen[command]
         ran = self._run(command)
-        complaint = ran.complaint(fails=fails)
+        complaint = ran.complaint(may_fail=bool(block.fails))
         if complaint:
-            return f"{complaint}\n{_end(ran.output)}"
-        if first_day and not ran.wrote and not (set(command.split()) & {path.name for path in self.folder.iterdir()}):
-            _seen.add(command)
-        return None
+            self._complain(block, number, command, f"{complaint}\n{_end(ran.output)}")
+        elif first_day and not ran.wrote and not self._names_a_file(command):
+            _seen[command] = bool(ran.returncode)
+        return bool(ran.returncode)
+
+    def _names_a_file(self, command: str) -> bool:
+        """Whether it reads or leaves a file, so that it is another command in another folder."""
+        return bool(re.search(r"\.(csv|html|json|xml|ya?ml)\b", command))
 
     def _complain(self, block: Block, number: int, command: str, complaint: str) -> None:
         self.complaints.append(f"{block.page}:{number}: {command}\n  {complaint}")
@@ -191,7 +191,7 @@ class Reader:
         }
 
 
-def _commands(block: Block) -> list[tuple[int, str]]:
+def _typed(block: Block) -> list[tuple[int, str]]:
     """Each command with its line; one that goes on after a backslash is one."""
     found: list[tuple[int, str]] = []
     open_ended = False

@@ -196,8 +196,8 @@ class World:
             parse_users(list(users)),
             check_mode=check_mode,
             retry_timeout=self.retry_timeout,
-            # As the role has it: what these two wrote is read back with the closing read.
-            verify_timeout=0 if step in ("sessions", "signin") else self.verify_timeout,
+            # As the role has it: what the others write is read back with the closing read.
+            verify_timeout=self.verify_timeout if step == "password" else 0,
         )
 
     def offboard(self, users: Sequence[t.Any], *, check_mode: bool = False) -> Outcome:
@@ -211,11 +211,11 @@ class World:
             runs.append({"step": step, "users": plan["write"], "result": records})
         closing: list[t.Any] = []
         if plan["write"] and not check_mode:
-            for _try in range(11):
+            for _try in range(16):
                 closing = self._module(lambda: self.look(plan["write"]))["users"]
                 if not _evidence.in_doubt(closing, runs):
                     break
-                self.clock.advance(3)
+                self.clock.advance(2)
         results = _evidence.results(opening["users"], steps=STEPS, runs=runs, closing=closing, refused=plan["refused"])
         return Outcome(results, runs, opening, self.tenant.journal[before:])
 

@@ -4,7 +4,9 @@
 """Build the collection's artifact from the checkout as it lies there, and look into it.
 
 ``ansible-galaxy`` lists files as the file system does and notes the time of the build. Here the same files come in order,
-with the time of the commit, so that whoever builds a tag gets the artifact that was published, byte by byte.
+with the time of the commit, so that whoever builds a tag gets the artifact that was published, byte by byte. One file is
+not as in the checkout: the relative links of README.md lead to the version's tag, for Galaxy shows the page where they
+would lead nowhere.
 """
 
 from __future__ import annotations
@@ -40,6 +42,12 @@ _WHOLE = ("LICENSES/", "docs/", "extensions/awx/", "extensions/eda/", "meta/", "
 # project from the repository, too; in the artifact, Galaxy's importer lints it without knowing the playbooks it imports.
 _LEFT_OUT = ("docs/images/", "extensions/awx/project/")
 _SINGLE = ("README.md", "CHANGELOG.md", "COPYING", "requirements.txt")
+# Certified content caps nothing, and names neither ansible nor ansible-core:
+# https://docs.ansible.com/projects/partner-certification-requirements/dependencies/
+_REQUIREMENT = re.compile(r"(?!ansible)[a-z0-9-]+(>=[0-9.]+)?")
+_RELATIVE = re.compile(r"(\]\(|\bsrc=\"|\bsrcset=\")(?![a-z]+:|#)")
+# Where the version of a release is written out for people.
+_NAMES_VERSION = re.compile(r"(?:m365-offboarding:|awx_setup_project_branch: )([0-9]+\.[0-9]+\.[0-9]+)")
 
 
 def build(name: str, source: Path = tree.ROOT) -> Path:
@@ -72,10 +80,13 @@ def _normalise(artifact: Path) -> None:
     with tarfile.open(artifact) as archive:
         members = {member.name: member for member in archive.getmembers()}
         data = {name: archive.extractfile(member).read() for name, member in members.items() if member.isfile()}  # type: ignore[union-attr]
+    manifest = json.loads(data["MANIFEST.json"])
+    data["README.md"] = _absolute(data["README.md"].decode(), manifest["collection_info"]).encode()
     files = json.loads(data["FILES.json"])
     files["files"].sort(key=lambda entry: entry["name"])
+    (readme,) = (entry for entry in files["files"] if entry["name"] == "README.md")
+    readme["chksum_sha256"] = hashlib.sha256(data["README.md"]).hexdigest()
     data["FILES.json"] = _json(files)
-    manifest = json.loads(data["MANIFEST.json"])
     manifest["file_manifest_file"]["chksum_sha256"] = hashlib.sha256(data["FILES.json"]).hexdigest()
     data["MANIFEST.json"] = _json(manifest)
     moment = made_at()
@@ -93,6 +104,16 @@ def _normalise(artifact: Path) -> None:
             archive.addfile(member, io.BytesIO(content) if content is not None else None)
 
 
+def _absolute(page: str, about: dict[str, str]) -> str:
+    """Lead to the tag of this version; pictures, to their bytes."""
+
+    def lead(start: re.Match[str]) -> str:
+        kind = "blob" if start.group(1) == "](" else "raw"
+        return f"{start.group(1)}{about['repository']}/{kind}/{about['version']}/"
+
+    return _RELATIVE.sub(lead, page)
+
+
 def _json(value: object) -> bytes:
     """As ansible-galaxy writes it."""
     return json.dumps(value, indent=1).encode()
@@ -104,6 +125,7 @@ def problems(artifact: Path) -> list[str]:
     with tarfile.open(artifact) as archive:
         held = {member.name for member in archive.getmembers() if not member.isdir()}
         manifest = json.load(archive.extractfile("MANIFEST.json"))  # type: ignore[arg-type]
+        readme = archive.extractfile("README.md").read().decode()  # type: ignore[union-attr]
     size = artifact.stat().st_size
     print(*sorted(held), sep="\n")
     print(f"{artifact.name}: {len(held)} files, {size / 1024:.0f} KiB")
@@ -117,9 +139,27 @@ def problems(artifact: Path) -> list[str]:
         found.append(f"{size} bytes are more than {_LARGEST}")
     if manifest["collection_info"]["dependencies"]:
         found.append("the collection is to depend on no other")
+    found += [f"README.md leads to {start}..., which Galaxy does not have" for start in _RELATIVE.findall(readme)]
+    found += _other_versions(manifest["collection_info"]["version"], held)
+    found += [
+        f"{line} is no requirement without a cap"
+        for line in _requirements("requirements.txt")
+        if not _REQUIREMENT.fullmatch(line)
+    ]
     if _requirements("requirements.txt") != _requirements("meta/ee-requirements.txt"):
         found.append("requirements.txt and meta/ee-requirements.txt differ")
     return found
+
+
+def _other_versions(version: str, held: set[str]) -> list[str]:
+    """Where people are told to use another version than this one."""
+    return [
+        f"{path} names {named}, not {version}"
+        for path in sorted(held - {"MANIFEST.json", "FILES.json"})
+        if path.endswith((".yml", ".rst", ".md"))
+        for named in _NAMES_VERSION.findall((tree.ROOT / path).read_text(encoding="utf-8"))
+        if named != version
+    ]
 
 
 def _requirements(path: str) -> list[str]:

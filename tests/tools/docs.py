@@ -68,6 +68,8 @@ def main() -> int:
     # antsibull-docs wants that nobody else can write there.
     _PAGES.chmod(0o700)
     _run("collection", "--dest-dir", str(_PAGES), "--cleanup", "everything", "--fail-on-error")
+    # Guides name pictures as they lie in the repository, so that they are seen there, too.
+    shutil.copytree(tree.ROOT / "docs" / "images", _PLACE / "images")
     _suit_the_theme()
     _configure()
     # antsibull-docs takes only the pages along.

@@ -51,7 +51,7 @@ def _environment(programs: Path, collections: Path, folder: Path) -> dict[str, s
 
 
 def _play(programs: Path, folder: Path, environment: dict[str, str], playbook: str) -> list[str]:
-    command = [programs / "ansible-playbook", f"m365.offboarding.{playbook}", "-e", f"leavers={LEAVER}"]
+    command = [str(programs / "ansible-playbook"), f"m365.offboarding.{playbook}", "-e", f"leavers={LEAVER}"]
     ran = subprocess.run(
         [*command, "-e", f"offboard_employee_report_path={folder / playbook}.json"],
         cwd=folder,

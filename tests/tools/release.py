@@ -129,7 +129,7 @@ def _leave_the_needed(installed: Path) -> list[str]:
 
 
 def _versions(programs: Path) -> dict[str, str]:
-    pip = [sys.executable, "-m", "pip", "--python", programs / "python", "--disable-pip-version-check"]
+    pip = [sys.executable, "-m", "pip", "--python", str(programs / "python"), "--disable-pip-version-check"]
     told = subprocess.run([*pip, "list", "--format", "json"], check=True, capture_output=True, text=True)
     return {each["name"]: each["version"] for each in json.loads(told.stdout)}
 
@@ -194,7 +194,7 @@ def _scan(programs: Path) -> list[str]:
     listed.write_text(
         "".join(f"{name}=={version}\n" for name, version in _versions(programs).items()), encoding="utf-8"
     )
-    command = [sys.executable, "-m", "pip_audit", "--requirement", listed, "--no-deps", "--disable-pip"]
+    command = [sys.executable, "-m", "pip_audit", "--requirement", str(listed), "--no-deps", "--disable-pip"]
     ran = subprocess.run(
         [*command, "--format", "json", "--progress-spinner", "off"], check=False, capture_output=True, text=True
     )
