@@ -11,7 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils._batches import unpack
-from ..plugin_utils._evidence import evidence
+from ..plugin_utils._evidence import evidence, missing_entry
 from ..plugin_utils._files import write
 from ..plugin_utils._report import format_of, render
 
@@ -28,6 +28,7 @@ class ActionModule(ActionBase):
             argument_spec={
                 "hosts": {"type": "dict", "required": True},
                 "paths": {"type": "dict", "required": True},
+                "missing": {"type": "list", "elements": "str", "default": []},
                 "purpose": {"type": "str", "required": True, "choices": ["offboard", "audit"]},
                 "complete": {"type": "bool", "required": True},
                 "check_mode": {"type": "bool", "required": True},
@@ -48,12 +49,13 @@ class ActionModule(ActionBase):
         }
 
     def _write(self, asked: dict[str, t.Any], ansible: str) -> dict[str, str]:
-        """Hosts that name the same path share a file."""
+        """Hosts that name the same path share a file; of a host that never came to name one, each file tells."""
         told = {name: asked[name] for name in ("purpose", "complete", "check_mode", "started_at", "job")}
         written = {}
         leavers = {name: unpack(host["records"]) for name, host in asked["hosts"].items()}
         for path in dict.fromkeys(path for paths in asked["paths"].values() for path in paths):
             sharing = {name: host["entry"] for name, host in asked["hosts"].items() if path in asked["paths"][name]}
+            sharing.update((name, missing_entry(name)) for name in asked["missing"])
             text = render(evidence(sharing, leavers, ansible=ansible, **told), format_of(path))
             written[path] = write(text, path, instead_of=asked["files"].get(path))
         return written

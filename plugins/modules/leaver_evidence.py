@@ -30,6 +30,11 @@ options:
       - The suffix of a path tells the format, C(.html), C(.csv), C(.json) or C(.xml) (JUnit). Hosts that name the same path share a file.
     type: dict
     required: true
+  missing:
+    description: Hosts that were to be looked at and have not been. Each file tells of them.
+    type: list
+    elements: str
+    default: []
   purpose:
     description: What the run was for.
     type: str

@@ -194,6 +194,16 @@ def tenant_entry(opening: Record, *, steps: t.Sequence[str]) -> dict[str, t.Any]
     }
 
 
+def missing_entry(host: str) -> dict[str, t.Any]:
+    """As R(tenant_entry), of a host of the play that has not come as far as to be looked at."""
+    error = _error(
+        "not_reached",
+        f"The host {host} of this play was not looked at.",
+        "It fell out of the play before, or its turn has not come: the output of the run says why.",
+    )
+    return {**dict.fromkeys(("tenant_id", "client_id", "object_id")), "steps": [], "error": error}
+
+
 def unread(opening: Record) -> Record | None:
     """Why a tenant could not be looked at at all, C(None) when it could."""
     error: Record | None = opening.get("error")

@@ -22,10 +22,10 @@ import typing as t
 from ..module_utils._asked import parse_users
 from ..module_utils._doors import NOT_APPLICABLE, PROTOCOLS, STEPS
 from ..module_utils._errors import OUTCOME_UNKNOWN, OptionError, shorten
+from ._evidence import FORMAT, VERSION
 
 Record = t.Mapping[str, t.Any]
 
-FORMAT, VERSION = "m365.offboarding/evidence", 1
 # No door opens before the rest is in place.
 ORDER = ("account", "password", "protocols", "signin")
 

@@ -122,9 +122,9 @@ def _inventory() -> bytes:
 
 def _suit_the_theme() -> None:
     """The theme has its own table of contents beside each page, and a narrow column for the names of all pages."""
-    for page in _PAGES.glob("*.rst"):
+    for page in _PAGES.rglob("*.rst"):
         text = page.read_text(encoding="utf-8")
-        text = re.sub(r"^\.\. contents::\n(?: +.*\n)+", "", text, flags=re.MULTILINE)
+        text = re.sub(r"^\.\. contents::.*\n(?: +.*\n)*", "", text, flags=re.MULTILINE)
         page.write_text(text, encoding="utf-8")
 
     index = _PAGES / "index.rst"

@@ -37,13 +37,11 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="release")
     parser.add_argument("--pairs", nargs="*", metavar="SERIES-pyVERSION", help="instead of the oldest and the newest")
     options = parser.parse_args(arguments)
-    shutil.rmtree(_PLACE, ignore_errors=True)
-    _PLACE.mkdir(parents=True)
     chosen = [pair for pair in cores.pairs() if str(pair) in options.pairs] if options.pairs else cores.ends()
     if not chosen:
         raise SystemExit("none of these pairs is supported, or their Pythons are not on this machine")
 
-    built, problems = _build()
+    built, problems = artifact.build_twice(_PLACE.name)
     problems += artifact.problems(built)
     problems += _unreleased()
     newest = Path()
@@ -64,26 +62,13 @@ def main(arguments: list[str]) -> int:
     return bool(problems)
 
 
-def _build() -> tuple[Path, list[str]]:
-    """Build from two copies, made at different moments, whose files lie in whatever order the file system chose."""
-    built = [artifact.build(name, tree.copy(f"{name}-source")) for name in ("release-once", "release-again")]
-    first, second = map(_sha256, built)
-    kept = _PLACE / built[0].name
-    shutil.copyfile(built[0], kept)
-    for name in ("release-once", "release-again"):
-        shutil.rmtree(tree.WORK / name)
-        shutil.rmtree(tree.WORK / f"{name}-source")
-    print(f"Built twice, {'the same' if first == second else 'NOT the same'}: {first}")
-    return kept, [] if first == second else [f"two builds differ: {first} and {second}"]
-
-
 def _unreleased() -> list[str]:
     """What keeps a tagged commit from being the release of its version. Before the tag, it is only said."""
     version = str(yaml.safe_load((tree.ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"])
     changes = tree.ROOT / "changelogs" / "changelog.yaml"
     told = yaml.safe_load(changes.read_text(encoding="utf-8"))["releases"] if changes.is_file() else {}
     problems = [] if version in told else [f"changelogs/changelog.yaml does not tell of {version}"]
-    fragments = [path for path in tree.listed() if path.startswith("changelogs/fragments/")]
+    fragments = [path for path in tree.listed() if path.startswith("changelogs/fragments/") and path.endswith(".yml")]
     problems += [f"{path} is in no release" for path in sorted(fragments)]
     tags = subprocess.run(
         ["git", "tag", "--points-at", "HEAD"], cwd=tree.ROOT, check=True, capture_output=True, text=True

@@ -71,6 +71,17 @@ def test_files_of_the_same_run_are_replaced_and_those_of_another_are_kept(tmp_pa
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_a_host_that_was_not_reached_stands_in_every_file(tmp_path):
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+
+    act(**hosts(a=[first], b=[second]), missing=["c"])
+
+    for path, host in ((first, "a"), (second, "b")):
+        told = json.loads(path.read_text())["hosts"]
+        assert list(told) == [host, "c"]
+        assert (told["c"]["error"]["code"], told["c"]["leavers"]) == ("not_reached", [])
+
+
 @pytest.mark.parametrize("suffix", ["html", "csv", "json", "xml"])
 def test_each_suffix_is_a_format(tmp_path, suffix):
     act(**hosts(a=[tmp_path / f"a.{suffix}"]))
