@@ -14,7 +14,8 @@ short_description: Put on record what a batch of leavers went through
 version_added: 1.0.0
 description:
   - Joins the opening read, the records of the steps and the closing read of a batch, as P(m365.offboarding.leaver_results#filter) does,
-    and keeps the results as one text. The role P(m365.offboarding.offboard_employee#role) calls it; there is seldom a reason to call it oneself.
+    and keeps the results as text.
+  - The role P(m365.offboarding.offboard_employee#role) calls it; there is seldom a reason to call it oneself.
   - Takes the names of registered variables instead of what they hold, since a template takes seconds to go through thousands of records.
   - Runs where Ansible runs, in check mode too, and counts as no change.
 author:

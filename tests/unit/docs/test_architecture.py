@@ -20,6 +20,10 @@ def test_the_picture_is_of_todays_code():
 
 def test_every_file_is_in_it():
     drawn = {box.name for box in layers.boxes()}
-    files = {path.stem for folder in ("module_utils", "plugin_utils") for path in (ROOT / "plugins" / folder).glob("_[a-z]*.py")}
+    files = {
+        path.stem
+        for folder in ("module_utils", "plugin_utils")
+        for path in (ROOT / "plugins" / folder).glob("_[a-z]*.py")
+    }
 
     assert files <= drawn

@@ -81,3 +81,12 @@ def test_who_is_not_found_is_named_as_asked():
 
     assert sentence.startswith("nobody@contoso.com: ")
     assert "There is no user" in sentence
+
+
+def test_a_thousand_are_named_and_the_rest_is_counted():
+    # AWX throws away what is larger than 700,000 bytes.
+    told = failures(result("open") * 1_002)
+
+    assert len(told) == 1_001
+    assert told[-1] == "and 2 more, see the report"
+    assert sum(map(len, told)) < 700_000

@@ -279,3 +279,13 @@ def test_of_many_leavers_who_is_contained_and_has_residual_access_is_shown_witho
 
     assert [line.split("@")[0] for line in lines if "@" in line] == ["open0", "jane.doe"]
     assert lines[-2:] == ["jane.doe@contoso.com  contained", "  + forwarding  Forwards."]
+
+
+def test_a_thousand_are_shown_and_the_rest_is_counted():
+    # AWX throws away what is larger than 700,000 bytes.
+    lines = shown(*[read_record("jane.doe")] * 1_002)
+
+    assert lines[0] == "0 of 1002 leavers are contained"
+    assert lines[-1] == "and 2 more, see the report"
+    assert sum(line.startswith("jane.doe@") for line in lines) == 1_000
+    assert sum(map(len, lines)) < 700_000
