@@ -183,7 +183,7 @@ class Reader:
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
             "ANSIBLE_NOCOLOR": "true",
-            # Costs a third less. What is different is tested without it.
+            # Fewer processes for each task. The other tests run without it.
             "ANSIBLE_PIPELINING": "true",
             "ANSIBLE_CALLBACK_PLUGINS": str(_CALLBACKS),
             "ANSIBLE_CALLBACKS_ENABLED": "record",
