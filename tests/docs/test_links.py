@@ -36,7 +36,7 @@ _HOSTS = {
 }
 _KNOWN = sorted(tree.listed())
 _MARKDOWN = [path for path in _KNOWN if path.endswith(".md") and not path.startswith(".")]
-_GUIDES = [path for path in _KNOWN if path.startswith("docs/docsite/rst/")]
+_GUIDES = [path for path in _KNOWN if path.startswith("docs/docsite/rst/") and path.endswith(".rst")]
 _DOCUMENTED = [
     path
     for path in _KNOWN

@@ -42,7 +42,7 @@ def of_step(name: str) -> type[Step] | None:
 
 
 NEEDS, IDS = tables("permissions")[:2]
-STEPS = {name: step for name in MODULES if (step := of_step(name))}
+STEPS = {name: step for name, step in ((name, of_step(name)) for name in MODULES) if step}
 
 
 @pytest.mark.parametrize("name", STEPS)
