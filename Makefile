@@ -9,6 +9,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP := .venv/bin/python -m pip install --quiet --quiet --constraint tests/constraints.txt
 
+# One session more than there are cores, since each of them waits now and then.
+SESSIONS = $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
+
 .DEFAULT_GOAL := help
 .PHONY: help demo tenant test clients soak bench bench-peers screenshots docs matrix release clean
 
@@ -24,7 +27,7 @@ tenant: .venv/simulator.stamp ## Start a simulated tenant to try things on, and 
 	@PYTHONPATH=tests .venv/bin/python -m simulator
 
 test: .venv/nox.stamp ## Run everything that has to pass
-	@.venv/bin/python -m nox --parallel auto
+	@.venv/bin/python -m nox --parallel $(SESSIONS)
 
 clients: .venv/nox.stamp ## Let Microsoft's own clients judge (installs 500 MB)
 	@.venv/bin/python -m nox --session clients

@@ -36,6 +36,8 @@ nox.options.allow_parallel = True
 nox.options.error_on_missing_interpreters = False
 nox.options.sessions = [
     "integration",
+    # Half a gigabyte to install, so only where that is wanted: .ci/run wants it.
+    *(["clients"] if os.environ.get("WITH_CLIENTS") else []),
     "tenants",
     "reliability",
     "awx",
@@ -59,6 +61,8 @@ nox.options.sessions = [
 
 # Everything that pip installs on behalf of a session, those of antsibull-nox included, has the versions written there.
 os.environ["PIP_CONSTRAINT"] = str(ROOT / "tests" / "constraints.txt")
+# Of what is installed, a session imports a small part: that is compiled then.
+os.environ["PIP_NO_COMPILE"] = "1"
 # Some tools write into the user's home; they get another. What has to be known from the real one is pointed to.
 for variable, place in {
     "GIT_CONFIG_GLOBAL": ".gitconfig",
