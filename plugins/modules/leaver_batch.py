@@ -109,7 +109,7 @@ done:
   returned: always
   sample: 500
 not_shut:
-  description: How many of them have a door that is open or unconfirmed.
+  description: How many of them have a door that is open or unconfirmed, or could not be looked at.
   type: int
   returned: always
   sample: 2

@@ -22,7 +22,20 @@ import zlib
 from ..module_utils._asked import parse_users
 from ..module_utils._errors import OffboardingError
 from ..module_utils._times import format_moment, parse_moment
-from ._evidence import Record, changes, results, tenant_entry, unlooked
+from ._evidence import (
+    FAILED,
+    OPEN_DOORS,
+    REFUSED,
+    UNCONFIRMED,
+    Record,
+    changes,
+    results,
+    tenant_entry,
+    unlooked,
+)
+
+# In doubt a door is open: also that of somebody who could not be looked at.
+_NOT_SHUT = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED)
 
 
 def cut(leavers: t.Any, size: int) -> list[t.Any]:
@@ -106,7 +119,7 @@ def join(
     records += [pack(changes(leavers, earlier))] if leavers else []
     counted = leavers if total else []
     done = (before["done"] if before else 0) + len(counted)
-    not_shut = (before["not_shut"] if before else 0) + sum(1 for one in counted if one["open"] or one["unconfirmed"])
+    not_shut = (before["not_shut"] if before else 0) + sum(1 for one in counted if one["status"] in _NOT_SHUT)
     return {
         "records": records,
         "entry": {**(before["entry"] if before else entry), **told, "error": error},

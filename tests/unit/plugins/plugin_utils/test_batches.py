@@ -87,6 +87,8 @@ def test_a_later_batch_that_cannot_be_looked_at_fails_those_who_were_asked_for()
     second = put(NO_TOKEN, first, asked=[{"user": "miles@contoso.com"}, "bashir@contoso.com"], total=3)
 
     assert list(told(second).values()) == ["contained", "failed", "failed"]
+    # In doubt a door is open.
+    assert (first["not_shut"], second["not_shut"]) == (0, 2)
     miles = unpack(second["records"])[1]
     assert miles["error"]["code"] == "no_token"
     assert {entry["status"] for entry in miles["steps"].values()} == {"failed"}
