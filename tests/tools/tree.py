@@ -44,12 +44,17 @@ def listed() -> set[str]:
     return paths
 
 
-def copy(name: str) -> Path:
-    """Copy what git knows or would add into a collections tree, as a repository of its own, and return its folder."""
+def copy(name: str, *, without: str | None = None) -> Path:
+    """Copy what git knows or would add into a collections tree, as a repository of its own, and return its folder.
+
+    What a path that begins with *without* names is left out.
+    """
     target = WORK / name / _PLACE
     if target.exists():
         shutil.rmtree(target)
     for path in listed():
+        if without and path.startswith(without):
+            continue
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / path, target / path, follow_symlinks=False)
     subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)

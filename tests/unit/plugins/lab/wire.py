@@ -137,7 +137,7 @@ class Wire(requests.adapters.BaseAdapter):
         self._clock = clock
         self._entra = entra
         self._steps: list[_Step] = []
-        self._lock = threading.RLock()
+        self._lock = threading.Condition()
         self._shuffle = random.Random(365).shuffle
 
     # --- the script ---
@@ -184,6 +184,7 @@ class Wire(requests.adapters.BaseAdapter):
             outer = Outer(request, verify, dict(proxies or {}), timeout, self._clock.monotonic())
             self.outer.append(outer)
             reply = self._entra.answer(request) if self._entra.is_meant_by(request) else self._play(outer)
+            self._lock.notify_all()
             self._clock.pass_by(reply.takes)
             if reply.raises:
                 raise reply.raises
@@ -206,11 +207,20 @@ class Wire(requests.adapters.BaseAdapter):
             step.open.remove(turn)
             found.append(turn)
             self._check_token(call)
+        if any(turn.reply.status == 429 for turn in found):
+            self._let_others_ask(step, outer.host)
         if step.whole:
             return step.whole
         if not calls[0].batched:
             return found[0].reply
         return self._batch_answer(outer, [turn.reply for turn in found])
+
+    def _let_others_ask(self, step: _Step, host: str) -> None:
+        """Wait until the other service was asked what it is asked at the same time, by a thread that may be slow.
+
+        Who is throttled naps next, and a nap takes no real time: that thread would ask later than it does.
+        """
+        self._lock.wait_for(lambda: all(turn.host == host for turn in step.open), timeout=10)
 
     def _fault(self, call: Sent, step: _Step) -> None:
         wanted = "\n  ".join(map(str, step.open)) or "nothing more"
