@@ -114,15 +114,18 @@ def test_the_tenant_is_as_it_was_but_for_password_and_sessions(
     tenant.journal.clear()
     names = [user.upn for user in users.values()]
 
-    checked = play(RESTORE, "--check", "--diff", leavers=names, evidence=str(file))
+    # The plan is the same for both, and who may only read may make it.
+    if null == "accepted":
+        assert tenant.app("auditor").graph == {READ}
+        checked = play(RESTORE, "--check", "--diff", app="auditor", leavers=names, evidence=str(file))
 
-    assert checked.returncode == 0, checked.output
-    assert tenant.journal.writes() == []
-    assert touched(shut, tenant) == set()
-    planned = by_upn(checked)
-    assert statuses(planned[users["jane"].upn]) == {"protocols": "planned", "signin": "planned"}
-    assert {one["status"] for one in restored(checked)} == {"planned"}
-    assert '"account_enabled": true' in checked.stdout
+        assert checked.returncode == 0, checked.output
+        assert tenant.journal.writes() == []
+        assert touched(shut, tenant) == set()
+        planned = by_upn(checked)
+        assert statuses(planned[users["jane"].upn]) == {"protocols": "planned", "signin": "planned"}
+        assert {one["status"] for one in restored(checked)} == {"planned"}
+        assert '"account_enabled": true' in checked.stdout
 
     done = play(RESTORE, leavers=names, evidence=str(file))
 
@@ -205,11 +208,6 @@ def test_what_cannot_be_undone_is_refused_with_the_reason(tenant: Tenant, play: 
     tenant.app("offboarding").roles |= {"Privileged Authentication Administrator"}
     good = offboard(play, tmp_path / "good.json", leavers, offboard_employee_allow_admins=True)
     offboard(play, tmp_path / "again.json", leavers, offboard_employee_allow_admins=True)
-    offboard(play, tmp_path / "checked.json", leavers[:1])
-    checked = play(
-        OFFBOARD, "--check", leavers=user("maria").upn, offboard_employee_report_path=str(tmp_path / "check.json")
-    )
-    assert checked.recap()["changed"] == 4
     # A new account under an old name.
     tenant.directory.delete(user("wei"))
     tenant.directory.add("wei2", {**user("wei").properties, "id": None} | {"id": user("ahmed").id[:-4] + "beef"})
@@ -246,7 +244,12 @@ def test_what_cannot_be_undone_is_refused_with_the_reason(tenant: Tenant, play: 
             {},
             "of an audit, which changes nothing",
         ),
-        "check": (jane, str(tmp_path / "check.json"), {}, "written in check mode, which changes nothing"),
+        "check": (
+            jane,
+            altered("c.json", lambda e: e.update(check_mode=True)),
+            {},
+            "written in check mode, which changes nothing",
+        ),
         "shape": (
             jane,
             altered("s.json", lambda e: of_host(e)["leavers"][0].pop("steps")),
@@ -459,6 +462,8 @@ def test_a_deleted_account_is_restored_where_that_is_asked_for(
     tenant: Tenant, play: Player, tmp_path: Path, name: str
 ) -> None:
     jane, john, helpdesk = (tenant.directory.user(key) for key in ("jane", "john", "helpdesk"))
+    # Who is refused, and what is planned, has nothing to do with what Microsoft calls a deleted user.
+    first = name == "prefixed"
     tenant.directory.deleted_upn = name
     tenant.directory.null_parameters = "accepted"
     before = as_before(snapshot(tenant)["jane"], null_smtp=None)
@@ -473,19 +478,20 @@ def test_a_deleted_account_is_restored_where_that_is_asked_for(
     tenant.journal.clear()
     asked = {"leavers": [jane.upn, john.upn], "evidence": str(file)}
 
-    told = play(RESTORE, app="restorer", **asked)
-    assert [one["status"] for one in restored(told)] == ["failed", "failed"]
-    assert "Set restore_employee_undelete" in said(restored(told)[0])
+    if first:
+        told = play(RESTORE, app="restorer", **asked)
+        assert [one["status"] for one in restored(told)] == ["failed", "failed"]
+        assert "Set restore_employee_undelete" in said(restored(told)[0])
 
-    checked = play(RESTORE, "--check", app="restorer", restore_employee_undelete=True, **asked)
-    assert statuses(restored(checked)[0]) == dict.fromkeys(("account", "protocols", "signin"), "planned")
-    assert tenant.journal.writes() == []
-    assert touched(gone, tenant) == set()
+        checked = play(RESTORE, "--check", app="restorer", restore_employee_undelete=True, **asked)
+        assert statuses(restored(checked)[0]) == dict.fromkeys(("account", "protocols", "signin"), "planned")
+        assert tenant.journal.writes() == []
+        assert touched(gone, tenant) == set()
 
-    refused = play(RESTORE, app="offboarding", restore_employee_undelete=True, **asked)
-    assert statuses(restored(refused)[0]) == dict.fromkeys(("account", "protocols", "signin"), "failed")
-    assert "lacks the permission User.DeleteRestore.All" in refused.failure()
-    assert touched(gone, tenant) == set()
+        refused = play(RESTORE, app="offboarding", restore_employee_undelete=True, **asked)
+        assert statuses(restored(refused)[0]) == dict.fromkeys(("account", "protocols", "signin"), "failed")
+        assert "lacks the permission User.DeleteRestore.All" in refused.failure()
+        assert touched(gone, tenant) == set()
 
     done = play(RESTORE, app="restorer", restore_employee_undelete=True, **asked)
 
@@ -523,9 +529,10 @@ def test_without_evidence_what_is_named_is_opened(tenant: Tenant, play: Player) 
     hosts["nobody"] = {"leavers": "nobody@contoso.com", "restore_employee_protocols": ["all"]}
     before = snapshot(tenant)
 
-    checked = play(RESTORE, "--check", hosts=hosts, app="restorer")
+    some = {host: hosts[host] for host in ("offboarded", "deleted")}
+    checked = play(RESTORE, "--check", hosts=some, app="restorer")
     assert tenant.journal.writes() == []
-    assert [one["status"] for key in keys for one in restored(checked, key)] == ["planned"] * 3
+    assert restored(checked, "offboarded")[0]["status"] == "planned"
     assert statuses(restored(checked, "deleted")[0])["account"] == "planned"
 
     played = play(RESTORE, hosts=hosts, app="restorer")
@@ -542,21 +549,8 @@ def test_without_evidence_what_is_named_is_opened(tenant: Tenant, play: Player) 
     assert deleted.passwords == before["deleted"]["passwords"]
     assert "There is no user nobody@contoso.com" in played.failure("nobody")
 
-    again = play(RESTORE, hosts=hosts, app="restorer")
-    assert all(again.recap(key)["changed"] == 0 for key in hosts)
-
-
-def test_a_reader_may_look_at_what_would_be_restored(tenant: Tenant, play: Player, tmp_path: Path) -> None:
-    jane = tenant.directory.user("jane")
-    file = tmp_path / "jane.json"
-    offboard(play, file, [jane])
-    tenant.journal.clear()
-
-    played = play(RESTORE, "--check", app="auditor", leavers=jane.upn, evidence=str(file))
-
-    assert tenant.app("auditor").graph == {READ}
-    assert restored(played)[0]["status"] == "planned"
-    assert tenant.journal.writes() == []
+    again = play(RESTORE, hosts=some, app="restorer")
+    assert all(again.recap(host)["changed"] == 0 for host in some)
 
 
 # --- several tenants ---
