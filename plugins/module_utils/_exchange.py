@@ -22,7 +22,8 @@ from ._asked import OBJECT_ID
 from ._credentials import Token
 from ._doors import PROTOCOLS, Mailbox
 from ._errors import CredentialError, NetworkError, OffboardingError, ServiceError, shorten
-from ._http import Answer, Call, Outcome, Response, Service, mapping
+from ._http import Response
+from ._service import Answer, Call, Outcome, Service, mapping
 
 # The one switch that is true when the protocol is off. Null inherits the organisation's setting.
 _INVERTED = "smtp_auth"

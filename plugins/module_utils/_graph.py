@@ -18,7 +18,7 @@ import urllib.parse
 from ._asked import OBJECT_ID
 from ._credentials import Token
 from ._errors import NetworkError, OffboardingError, ServiceError, shorten
-from ._http import Answer, Call, Outcome, Service, mapping
+from ._service import Answer, Call, Outcome, Service, mapping
 from ._times import parse_moment
 
 _USER_PROPERTIES = (

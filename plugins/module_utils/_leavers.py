@@ -5,33 +5,25 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Leavers: who they are, and which of their doors are open.
-
-The one place where it is decided whether a door is open: R(door_states).
-"""
+"""Leavers: who is meant by a name or a search, and what can be read of them."""
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import datetime
 import typing as t
 
 from ._asked import OBJECT_ID, Asked, Search, is_name
-from ._doors import NOT_APPLICABLE, OPEN, SHUT, UNKNOWN, Mailbox, Protocols
+from ._doors import Mailbox
 from ._errors import OffboardingError, ServiceError
 from ._exchange import Exchange
 from ._graph import LEAVE_DATE_PERMISSION, Graph, User, listed
-from ._http import Answer, Call, Outcome, side_by_side
+from ._service import Answer, Call, Outcome, side_by_side
 from ._times import format_moment
 
-_HOUR = datetime.timedelta(hours=1)
 _USER_TYPE = "#microsoft.graph.user"
 # Without it, a group that hides its members looks empty.
 _HIDDEN_MEMBERS_PERMISSION = "Member.Read.Hidden"
-
-
-# --- who they are ---
 
 
 @dataclasses.dataclass(frozen=True)
@@ -466,141 +458,3 @@ def _about(name: str, error: OffboardingError) -> OffboardingError:
     if error.code == "Authorization_RequestDenied":
         explained.hint = "Reading users needs the permission User.Read.All."
     return explained
-
-
-# --- which doors are open ---
-
-
-def door_states(leaver: Leaver, steps: t.Collection[str], protocols: Protocols) -> dict[str, str]:
-    """Each door of these steps: open, shut, unknown or not applicable.
-
-    An enabled account can sign in again or change its password after any timestamp, so timestamps prove nothing until
-    sign-in is blocked. A reset followed within the hour by a sign-out is the trace that our order leaves; a lone
-    sign-out, a lone block, or a password changed by the leaver leaves another. In doubt a door is open.
-    """
-    user = leaver.known
-    doors: dict[str, str] = {}
-    if "password" in steps:
-        doors["password"] = _timed_door(user, _password_is_shut(user, leaver.left_at))
-    if "sessions" in steps:
-        doors["sessions"] = _timed_door(user, _sessions_are_shut(user, leaver.left_at))
-    if "signin" in steps:
-        doors["signin"] = SHUT if user.account_enabled is False else UNKNOWN if user.account_enabled is None else OPEN
-    if "protocols" in steps:
-        doors.update(_protocol_doors(leaver, protocols))
-    return doors
-
-
-def _timed_door(user: User, shut: bool) -> str:
-    if user.is_guest:
-        return NOT_APPLICABLE
-    return SHUT if shut and user.account_enabled is False else OPEN
-
-
-def _password_is_shut(user: User, left_at: datetime.datetime | None) -> bool:
-    reset, revoked = user.password_changed, user.sessions_valid_from
-    if reset is None or revoked is None:
-        return False
-    return reset < revoked and revoked - reset <= _HOUR and (left_at is None or reset >= left_at)
-
-
-def _sessions_are_shut(user: User, left_at: datetime.datetime | None) -> bool:
-    reset, revoked = user.password_changed, user.sessions_valid_from
-    if reset is None or revoked is None:
-        return False
-    return reset < revoked and (revoked >= left_at if left_at else revoked - reset <= _HOUR)
-
-
-def _protocol_doors(leaver: Leaver, protocols: Protocols) -> dict[str, str]:
-    if leaver.mailbox_error or not leaver.mailbox_read:
-        return dict.fromkeys(protocols.names, UNKNOWN)
-    if leaver.mailbox is None:
-        return dict.fromkeys(protocols.names, NOT_APPLICABLE)
-    doors = {name: SHUT if value is False else OPEN for name, value in protocols.of(leaver.mailbox).items()}
-    doors.update(dict.fromkeys(protocols.absent_from(leaver.mailbox), NOT_APPLICABLE))
-    return doors
-
-
-def observed(leaver: Leaver, step: str, protocols: Protocols) -> dict[str, t.Any] | None:
-    """The facts a step looks at, as C(before) and C(after) of a record. C(None) where there is nothing to see."""
-    user = leaver.known
-    if step == "password":
-        return {"last_password_change_date_time": format_moment(user.password_changed)}
-    if step == "sessions":
-        return {"sign_in_sessions_valid_from_date_time": format_moment(user.sessions_valid_from)}
-    if step == "signin":
-        return {"account_enabled": user.account_enabled}
-    return dict(protocols.of(leaver.mailbox)) if leaver.mailbox else None
-
-
-def surely_shut(leaver: Leaver) -> datetime.datetime | None:
-    """When reset and sign-out have surely taken effect: within an hour, says Microsoft's page."""
-    valid_from = leaver.known.sessions_valid_from
-    return valid_from + _HOUR if valid_from else None
-
-
-def note_for(leaver: Leaver, step: str) -> str | None:
-    """What a person must know about this leaver and step, whatever the outcome."""
-    user = leaver.known
-    if step == "protocols":
-        if leaver.mailbox is None and leaver.mailbox_read and not leaver.mailbox_error:
-            elsewhere = user.synced or (user.has_mail and not user.has_exchange_plan)
-            suffix = " It may be on-premises: turn its protocols off there." if elsewhere else ""
-            return f"No Exchange Online mailbox.{suffix}"
-        return None
-    if user.is_guest and step != "signin":
-        return "Guest: password and sessions live in the home tenant and can only be ended there."
-    if user.synced and step != "sessions":
-        return (
-            "Synced from Active Directory: disable it in Active Directory too, otherwise the next sync may undo this."
-        )
-    if step == "sessions":
-        return "Outlook on the web may linger on an open page until another tile is opened or the page is refreshed."
-    return None
-
-
-# --- records ---
-
-
-def record(
-    leaver: Leaver,
-    status: str,
-    *,
-    before: t.Mapping[str, t.Any] | None = None,
-    after: t.Mapping[str, t.Any] | None = None,
-    written_at: datetime.datetime | None = None,
-    effective_by: datetime.datetime | None = None,
-    request_id: str | None = None,
-    note: str | None = None,
-    error: OffboardingError | None = None,
-    perhaps_written: bool = False,
-) -> dict[str, t.Any]:
-    """What a module tells of one leaver. C(perhaps_written): it failed, but may have been done all the same."""
-    user = leaver.user
-    return {
-        "user": leaver.asked.name,
-        "id": user.id if user else None,
-        "user_principal_name": user.user_principal_name if user else None,
-        "display_name": user.display_name if user else None,
-        "status": status,
-        "changed": status in ("planned", "verified", "accepted") or perhaps_written,
-        "before": before,
-        "after": after,
-        "written_at": format_moment(written_at),
-        "effective_by": format_moment(effective_by),
-        "request_id": request_id,
-        "note": note,
-        "error": error.as_record() if error else None,
-    }
-
-
-def summary(records: t.Sequence[t.Mapping[str, t.Any]]) -> str:
-    """One line that a helpdesk person understands: how many of which status, and why some failed."""
-    counts = collections.Counter(str(one["status"]) for one in records)
-    users = "1 user" if len(records) == 1 else f"{len(records)} users"
-    line = ": ".join(filter(None, (users, ", ".join(f"{count} {status}" for status, count in counts.items()))))
-    reasons = [one["error"] for one in records if one["error"]]
-    told = [" ".join(filter(None, (error["message"], error["hint"]))) for error in reasons[:3]]
-    if len(reasons) > len(told):
-        told.append(f"And {len(reasons) - len(told)} more, see users.")
-    return f"{line}. {' '.join(told)}".strip() if told else f"{line}."

@@ -23,7 +23,8 @@ from ._errors import OffboardingError, OptionError, internal_error
 from ._exchange import Exchange
 from ._graph import Graph
 from ._http import PatientTokenHttp, Transport
-from ._leavers import Tenant, summary
+from ._leavers import Tenant
+from ._records import summary
 from ._steps import Step, run_step
 
 

@@ -12,9 +12,11 @@ from __future__ import annotations
 import typing as t
 
 from ._asked import Asked, Search
+from ._door_states import door_states, note_for, observed, surely_shut
 from ._doors import OPEN, SHUT, STEPS, Protocols
 from ._errors import OffboardingError
-from ._leavers import Leaver, Tenant, door_states, note_for, observed, record, surely_shut
+from ._leavers import Leaver, Tenant
+from ._records import record
 from ._residual import survey
 from ._times import format_moment
 

@@ -19,8 +19,8 @@ import datetime
 import typing as t
 
 from ._errors import OffboardingError, ServiceError, internal_error, shorten
-from ._http import Call, Service, mapping
 from ._leavers import Leaver, Tenant
+from ._service import Call, Service, mapping
 from ._times import format_moment, parse_moment
 
 NONE, FOUND, NOT_LOOKED_AT = "none", "found", "not_looked_at"

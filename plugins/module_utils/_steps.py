@@ -15,10 +15,13 @@ import datetime
 import typing as t
 
 from ._asked import OBJECT_ID, Asked
+from ._door_states import door_states, note_for, observed
 from ._doors import OPEN, UNKNOWN, Protocols, doors_of
 from ._errors import OUTCOME_UNKNOWN, OffboardingError, ServiceError, internal_error
-from ._http import Answer, Call, Patience, Service
-from ._leavers import Leaver, Tenant, door_states, note_for, observed, record
+from ._leavers import Leaver, Tenant
+from ._records import record
+from ._retry import Patience
+from ._service import Answer, Call, Service
 from ._times import format_moment
 
 # Microsoft's moments are cut to the second, so this wait is a second at most; more would be a fault at Microsoft.

@@ -131,15 +131,16 @@ users:
 import datetime
 import typing as t
 
+from ansible_collections.m365.offboarding.plugins.module_utils._door_states import door_states
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import DOCUMENTED_PROTOCOLS, OPEN, Protocols
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
     OffboardingError,
     OptionError,
     ServiceError,
 )
-from ansible_collections.m365.offboarding.plugins.module_utils._http import Call
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant, door_states
+from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
 from ansible_collections.m365.offboarding.plugins.module_utils._module import Run, argument_spec, run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
 
 

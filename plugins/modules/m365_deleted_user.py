@@ -91,9 +91,9 @@ users:
 import typing as t
 
 from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked
-from ansible_collections.m365.offboarding.plugins.module_utils._http import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
 from ansible_collections.m365.offboarding.plugins.module_utils._module import argument_spec, run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
 from ansible_collections.m365.offboarding.plugins.module_utils._times import format_moment
 

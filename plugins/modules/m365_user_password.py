@@ -120,12 +120,13 @@ users:
 import datetime
 import typing as t
 
+from ansible_collections.m365.offboarding.plugins.module_utils._door_states import surely_shut
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import User
-from ansible_collections.m365.offboarding.plugins.module_utils._http import Call
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant, surely_shut
+from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
 from ansible_collections.m365.offboarding.plugins.module_utils._module import Run, argument_spec, run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._passwords import complaint, generate_password
+from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
 
 

@@ -33,9 +33,10 @@ from ansible_collections.m365.offboarding.plugins.module_utils._credentials impo
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import STEPS, Protocols
 from ansible_collections.m365.offboarding.plugins.module_utils._exchange import Exchange
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph
-from ansible_collections.m365.offboarding.plugins.module_utils._http import Clock, PatientTokenHttp, Transport
+from ansible_collections.m365.offboarding.plugins.module_utils._http import PatientTokenHttp, Transport
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Tenant as Readings
 from ansible_collections.m365.offboarding.plugins.module_utils._observe import observe
+from ansible_collections.m365.offboarding.plugins.module_utils._retry import Clock
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import run_step
 from ansible_collections.m365.offboarding.plugins.modules.exo_mailbox_protocols import SwitchProtocols
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_password import ResetPassword

@@ -9,7 +9,7 @@ import datetime
 import email.utils
 import threading
 
-from ansible_collections.m365.offboarding.plugins.module_utils._http import Clock
+from ansible_collections.m365.offboarding.plugins.module_utils._retry import Clock
 
 # Microsoft's time when a test begins.
 NOW = datetime.datetime(2026, 11, 20, 16, 0, 0, tzinfo=datetime.timezone.utc)

@@ -27,16 +27,11 @@ from ansible_collections.m365.offboarding.plugins.module_utils._exchange import 
     _own_row,
 )
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph, User, _List, listed
-from ansible_collections.m365.offboarding.plugins.module_utils._http import (
-    Answer,
-    Call,
-    Response,
-    http_date,
-    retryable,
-    told_wait,
-)
+from ansible_collections.m365.offboarding.plugins.module_utils._http import Response
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import TOPICS, Scene, _tell
+from ansible_collections.m365.offboarding.plugins.module_utils._retry import http_date, told_wait
+from ansible_collections.m365.offboarding.plugins.module_utils._service import Answer, Call, retryable
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab import residual
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import NOW
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES, mailbox, person

@@ -20,14 +20,9 @@ from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
     ServiceError,
 )
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph
-from ansible_collections.m365.offboarding.plugins.module_utils._http import (
-    Answer,
-    Patience,
-    PatientTokenHttp,
-    Transport,
-    http_date,
-    told_wait,
-)
+from ansible_collections.m365.offboarding.plugins.module_utils._http import PatientTokenHttp, Transport
+from ansible_collections.m365.offboarding.plugins.module_utils._retry import Patience, http_date, told_wait
+from ansible_collections.m365.offboarding.plugins.module_utils._service import Answer
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import NOW
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import (
     AUTHORITY,

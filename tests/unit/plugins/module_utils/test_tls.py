@@ -11,7 +11,8 @@ import ssl
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import NetworkError
-from ansible_collections.m365.offboarding.plugins.module_utils._http import Transport, side_by_side
+from ansible_collections.m365.offboarding.plugins.module_utils._http import Transport
+from ansible_collections.m365.offboarding.plugins.module_utils._service import side_by_side
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.tls import authority_pem, serving
 
 

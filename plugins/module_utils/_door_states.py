@@ -1,0 +1,111 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""Which doors of a leaver are open, and what else is to be seen of them.
+
+The one place where it is decided whether a door is open: R(door_states).
+"""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+from ._doors import NOT_APPLICABLE, OPEN, SHUT, UNKNOWN, Protocols
+from ._graph import User
+from ._leavers import Leaver
+from ._times import format_moment
+
+_HOUR = datetime.timedelta(hours=1)
+
+
+def door_states(leaver: Leaver, steps: t.Collection[str], protocols: Protocols) -> dict[str, str]:
+    """Each door of these steps: open, shut, unknown or not applicable.
+
+    An enabled account can sign in again or change its password after any timestamp, so timestamps prove nothing until
+    sign-in is blocked. A reset followed within the hour by a sign-out is the trace that our order leaves; a lone
+    sign-out, a lone block, or a password changed by the leaver leaves another. In doubt a door is open.
+    """
+    user = leaver.known
+    doors: dict[str, str] = {}
+    if "password" in steps:
+        doors["password"] = _timed_door(user, _password_is_shut(user, leaver.left_at))
+    if "sessions" in steps:
+        doors["sessions"] = _timed_door(user, _sessions_are_shut(user, leaver.left_at))
+    if "signin" in steps:
+        doors["signin"] = SHUT if user.account_enabled is False else UNKNOWN if user.account_enabled is None else OPEN
+    if "protocols" in steps:
+        doors.update(_protocol_doors(leaver, protocols))
+    return doors
+
+
+def _timed_door(user: User, shut: bool) -> str:
+    if user.is_guest:
+        return NOT_APPLICABLE
+    return SHUT if shut and user.account_enabled is False else OPEN
+
+
+def _password_is_shut(user: User, left_at: datetime.datetime | None) -> bool:
+    reset, revoked = user.password_changed, user.sessions_valid_from
+    if reset is None or revoked is None:
+        return False
+    return reset < revoked and revoked - reset <= _HOUR and (left_at is None or reset >= left_at)
+
+
+def _sessions_are_shut(user: User, left_at: datetime.datetime | None) -> bool:
+    reset, revoked = user.password_changed, user.sessions_valid_from
+    if reset is None or revoked is None:
+        return False
+    return reset < revoked and (revoked >= left_at if left_at else revoked - reset <= _HOUR)
+
+
+def _protocol_doors(leaver: Leaver, protocols: Protocols) -> dict[str, str]:
+    if leaver.mailbox_error or not leaver.mailbox_read:
+        return dict.fromkeys(protocols.names, UNKNOWN)
+    if leaver.mailbox is None:
+        return dict.fromkeys(protocols.names, NOT_APPLICABLE)
+    doors = {name: SHUT if value is False else OPEN for name, value in protocols.of(leaver.mailbox).items()}
+    doors.update(dict.fromkeys(protocols.absent_from(leaver.mailbox), NOT_APPLICABLE))
+    return doors
+
+
+def observed(leaver: Leaver, step: str, protocols: Protocols) -> dict[str, t.Any] | None:
+    """The facts a step looks at, as C(before) and C(after) of a record. C(None) where there is nothing to see."""
+    user = leaver.known
+    if step == "password":
+        return {"last_password_change_date_time": format_moment(user.password_changed)}
+    if step == "sessions":
+        return {"sign_in_sessions_valid_from_date_time": format_moment(user.sessions_valid_from)}
+    if step == "signin":
+        return {"account_enabled": user.account_enabled}
+    return dict(protocols.of(leaver.mailbox)) if leaver.mailbox else None
+
+
+def surely_shut(leaver: Leaver) -> datetime.datetime | None:
+    """When reset and sign-out have surely taken effect: within an hour, says Microsoft's page."""
+    valid_from = leaver.known.sessions_valid_from
+    return valid_from + _HOUR if valid_from else None
+
+
+def note_for(leaver: Leaver, step: str) -> str | None:
+    """What a person must know about this leaver and step, whatever the outcome."""
+    user = leaver.known
+    if step == "protocols":
+        if leaver.mailbox is None and leaver.mailbox_read and not leaver.mailbox_error:
+            elsewhere = user.synced or (user.has_mail and not user.has_exchange_plan)
+            suffix = " It may be on-premises: turn its protocols off there." if elsewhere else ""
+            return f"No Exchange Online mailbox.{suffix}"
+        return None
+    if user.is_guest and step != "signin":
+        return "Guest: password and sessions live in the home tenant and can only be ended there."
+    if user.synced and step != "sessions":
+        return (
+            "Synced from Active Directory: disable it in Active Directory too, otherwise the next sync may undo this."
+        )
+    if step == "sessions":
+        return "Outlook on the web may linger on an open page until another tile is opened or the page is refreshed."
+    return None

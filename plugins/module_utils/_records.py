@@ -1,0 +1,62 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""What a module tells: a record of each leaver, and one line for all of them."""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import typing as t
+
+from ._errors import OffboardingError
+from ._leavers import Leaver
+from ._times import format_moment
+
+
+def record(
+    leaver: Leaver,
+    status: str,
+    *,
+    before: t.Mapping[str, t.Any] | None = None,
+    after: t.Mapping[str, t.Any] | None = None,
+    written_at: datetime.datetime | None = None,
+    effective_by: datetime.datetime | None = None,
+    request_id: str | None = None,
+    note: str | None = None,
+    error: OffboardingError | None = None,
+    perhaps_written: bool = False,
+) -> dict[str, t.Any]:
+    """What a module tells of one leaver. C(perhaps_written): it failed, but may have been done all the same."""
+    user = leaver.user
+    return {
+        "user": leaver.asked.name,
+        "id": user.id if user else None,
+        "user_principal_name": user.user_principal_name if user else None,
+        "display_name": user.display_name if user else None,
+        "status": status,
+        "changed": status in ("planned", "verified", "accepted") or perhaps_written,
+        "before": before,
+        "after": after,
+        "written_at": format_moment(written_at),
+        "effective_by": format_moment(effective_by),
+        "request_id": request_id,
+        "note": note,
+        "error": error.as_record() if error else None,
+    }
+
+
+def summary(records: t.Sequence[t.Mapping[str, t.Any]]) -> str:
+    """One line that a helpdesk person understands: how many of which status, and why some failed."""
+    counts = collections.Counter(str(one["status"]) for one in records)
+    users = "1 user" if len(records) == 1 else f"{len(records)} users"
+    line = ": ".join(filter(None, (users, ", ".join(f"{count} {status}" for status, count in counts.items()))))
+    reasons = [one["error"] for one in records if one["error"]]
+    told = [" ".join(filter(None, (error["message"], error["hint"]))) for error in reasons[:3]]
+    if len(reasons) > len(told):
+        told.append(f"And {len(reasons) - len(told)} more, see users.")
+    return f"{line}. {' '.join(told)}".strip() if told else f"{line}."

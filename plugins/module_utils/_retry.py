@@ -1,0 +1,88 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""When a request may be sent again: what Microsoft says of it, and how long we wait in all."""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+import random
+import time
+import typing as t
+
+# No wait that is told is shorter, or a server that says 0 would be hammered.
+_FLOOR = 0.5
+_CEILING = 30.0
+
+
+class Clock:
+    """The controller's own time: only to measure how long, never to compare with Microsoft's."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def jitter(self) -> float:
+        """Between 0.5 and 1: a thousand refused clients must not come back together."""
+        return random.uniform(0.5, 1.0)  # noqa: S311
+
+
+def http_date(text: str | None) -> datetime.datetime | None:
+    """An HTTP date as a moment in UTC, C(None) when it is none."""
+    try:
+        moment = email.utils.parsedate_to_datetime(text or "")
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    return moment.replace(tzinfo=datetime.timezone.utc) if moment.tzinfo is None else moment
+
+
+def told_wait(headers: t.Mapping[str, str], now: datetime.datetime | None) -> float | None:
+    """Seconds that C(Retry-After) asks for: a number, or a date against C(now), Microsoft's clock.
+
+    :returns: C(None) when nothing usable is told; never less than half a second.
+    """
+    value = headers.get("retry-after", "").strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        date = http_date(value)
+        if date is None:
+            return None
+        seconds = (date - (now or datetime.datetime.now(datetime.timezone.utc))).total_seconds()
+        return max(seconds, 1.0)
+    if not 0 <= seconds < float("inf"):
+        return None
+    return max(seconds, _FLOOR)
+
+
+class Patience:
+    """How long one request may still wait, all its waits together.
+
+    :param limit: seconds.
+    """
+
+    def __init__(self, limit: float, clock: Clock) -> None:
+        self.limit = limit
+        self.waited = 0.0
+        self.tries = 0
+        self._clock = clock
+
+    def next_wait(self, told: float | None, spent: float = 0.0) -> float | None:
+        """Seconds to wait before the next try: what is told, else exponential with jitter; C(None): it is enough.
+
+        :param spent: seconds that the last try itself took without getting an answer.
+        """
+        self.waited += spent
+        wait = told if told is not None else min(_CEILING, 2.0**self.tries) * self._clock.jitter()
+        if self.waited + wait > self.limit:
+            return None
+        self.tries += 1
+        self.waited += wait
+        return wait

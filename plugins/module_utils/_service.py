@@ -1,0 +1,410 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""One of Microsoft's services: many calls in few requests, throttling respected, and each call's outcome told apart."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import datetime
+import json
+import threading
+import typing as t
+import uuid
+
+from ._credentials import Token, TokenSource
+from ._errors import NetworkError, OffboardingError, ServiceError
+from ._http import Response, Transport
+from ._retry import Patience, told_wait
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """One request to a service, whether it travels alone or in a batch.
+
+    :param path: below the service's root, with query, percent-encoded.
+    :param writes: whether it changes anything: decides which quota it counts against and whether it may be repeated.
+    :param secret: what its body holds and nobody may read, should the answer repeat it.
+    """
+
+    method: str
+    path: str
+    body: t.Mapping[str, t.Any] | None = dataclasses.field(default=None, repr=False)
+    writes: bool = False
+    headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    secret: str = dataclasses.field(default="", repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """A service's answer to one call. C(at) is the service's own time."""
+
+    status: int
+    headers: t.Mapping[str, str]
+    body: t.Any
+    at: datetime.datetime | None
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def request_id(self) -> str | None:
+        return self.headers.get("request-id") or self.headers.get("client-request-id")
+
+
+Outcome = t.Union[Answer, OffboardingError]  # noqa: UP007 (ansible-test takes the bar for an operation)
+
+
+class Service(abc.ABC):
+    """One of Microsoft's services, called in JSON, in batches where there are several calls.
+
+    Retried here, within C(retry_timeout) of waiting for each call: what was surely not carried out (throttled,
+    not connected, a concurrency conflict) and every read. A write whose outcome is unknown is given back as such
+    (C(OffboardingError.outcome_unknown)): whoever sent it must read before it is sent again.
+
+    Subclasses say where calls go, how they are wrapped, and what an error answer means.
+    """
+
+    name = ""
+    batch_size = 20
+    in_flight = 4
+
+    def __init__(self, base_url: str, transport: Transport, tokens: TokenSource, retry_timeout: float) -> None:
+        self.base_url = base_url
+        self._transport = transport
+        self.clock = transport.clock
+        self._tokens = tokens
+        self._retry_timeout = retry_timeout
+        self._lock = threading.Lock()
+        self._closed_until = {False: 0.0, True: 0.0}
+        self._seen: tuple[datetime.datetime, float] | None = None
+        self._silent_since: float | None = None
+
+    # --- what subclasses say ---
+
+    @abc.abstractmethod
+    def url(self, call: Call, token: Token) -> str:
+        """The address of a single call."""
+
+    @abc.abstractmethod
+    def headers(self, call: Call | None, token: Token) -> dict[str, str]:
+        """Headers of a single call, or of the batch (C(None))."""
+
+    @abc.abstractmethod
+    def batch_url(self, token: Token) -> str:
+        """The address of a batch."""
+
+    @abc.abstractmethod
+    def envelope(self, call: Call, token: Token) -> dict[str, t.Any]:
+        """The call as an element of a batch's C(requests), without its id."""
+
+    @abc.abstractmethod
+    def explain(self, answer: Answer) -> ServiceError:
+        """What an answer that is not ok says."""
+
+    def digest(self, body: t.Any) -> t.Any:
+        """What to keep of an answer's body: thousands are held at once."""
+        return body
+
+    def is_final(self, answer: Answer) -> bool:
+        """Whether an error answer is the service's considered word whatever its status, not a passing fault."""
+        return False
+
+    def refuses_batches(self, response: Response) -> bool:
+        """Whether the answer to a batch says that batches are not to be had here."""
+        return False
+
+    # --- what callers use ---
+
+    @property
+    def token(self) -> Token:
+        return self._tokens.token(self.base_url, self.name)
+
+    @property
+    def identity(self) -> dict[str, str | None]:
+        """Who asks here, by the token that was used: ids of tenant, application and its service principal (or user)."""
+        token = self._tokens.known(self.base_url)
+        return {name: getattr(token, name, None) for name in ("tenant_id", "client_id", "object_id")}
+
+    @property
+    def permissions(self) -> frozenset[str] | None:
+        """What the token allows, C(None) when that cannot be told."""
+        try:
+            return self.token.permissions
+        except OffboardingError:
+            return None
+
+    @property
+    def now(self) -> datetime.datetime | None:
+        """The service's time, never ahead of it: its last C(Date), plus what has passed here. C(None) before any."""
+        seen = self._seen
+        if seen is None:
+            return None
+        return seen[0] + datetime.timedelta(seconds=self.clock.monotonic() - seen[1])
+
+    def sleep_until(self, moment: datetime.datetime, at_most: float) -> None:
+        """Wait until the service's clock has reached C(moment)."""
+        if self.now is not None:
+            self.clock.sleep(min(at_most, max(0.0, (moment - self.now).total_seconds())))
+
+    def send(self, calls: t.Sequence[Call]) -> list[Outcome]:
+        """Send calls, all reads or all writes, and give each its outcome, in the same order."""
+        outcomes: dict[int, Outcome] = {}
+        patience = [Patience(self._retry_timeout, self.clock) for _call in calls]
+        pending = list(range(len(calls)))
+        while pending:
+            ready_at = {}
+            for index, (outcome, arrived) in zip(pending, self._round([calls[i] for i in pending]), strict=True):
+                wait = self._wait_before_retry(calls[index], outcome, patience[index])
+                if wait is None:
+                    outcomes[index] = self._final(calls[index], outcome, patience[index])
+                else:
+                    ready_at[index] = arrived + wait
+            pending = list(ready_at)
+            if pending:
+                self.clock.sleep(max(0.0, max(ready_at.values()) - self.clock.monotonic()))
+        return [outcomes[index] for index in range(len(calls))]
+
+    # --- how it is done ---
+
+    def _round(self, calls: t.Sequence[Call]) -> t.Iterator[tuple[Outcome, float]]:
+        """Each call sent once: its outcome, and when that arrived by the controller's clock."""
+        chunks = [calls[i : i + self.batch_size] for i in range(0, len(calls), self.batch_size)]
+        for outcomes in side_by_side(self._chunk, chunks, self.in_flight):
+            yield from outcomes
+
+    def _chunk(self, calls: t.Sequence[Call]) -> list[tuple[Outcome, float]]:
+        try:
+            outcomes = self._converse(calls)
+        except OffboardingError as exc:
+            outcomes = [exc] * len(calls)
+        arrived = self.clock.monotonic()
+        return [(outcome, arrived) for outcome in outcomes]
+
+    def _converse(self, calls: t.Sequence[Call]) -> list[Outcome]:
+        token = self.token
+        outcomes = self._once(calls, token)
+        refused = [i for i, outcome in enumerate(outcomes) if isinstance(outcome, Answer) and outcome.status == 401]
+        renewed = self._tokens.renew(self.base_url, self.name, token) if refused else None
+        if renewed:
+            for index, outcome in zip(refused, self._once([calls[i] for i in refused], renewed), strict=True):
+                outcomes[index] = outcome
+        return outcomes
+
+    def _once(self, calls: t.Sequence[Call], token: Token) -> list[Outcome]:
+        writes = calls[0].writes
+        self._wait_at_gate(writes)
+        response = self._request(calls, token)
+        if len(calls) > 1 and self.refuses_batches(response):
+            self.batch_size = 1
+            return [outcome for call in calls for outcome, _arrived in self._chunk([call])]
+        outcomes = self._answers(calls, response)
+        for outcome in outcomes:
+            if isinstance(outcome, Answer) and outcome.status in (429, 503):
+                told = told_wait(outcome.headers, outcome.at)
+                if told is not None or outcome.status == 429:
+                    self._close_gate(writes, told)
+        return outcomes
+
+    def _request(self, calls: t.Sequence[Call], token: Token) -> Response:
+        call = calls[0] if len(calls) == 1 else None
+        headers = {
+            **self.headers(call, token),
+            **(call.headers if call else {}),
+            "Accept": "application/json",
+            "Authorization": f"Bearer {token.value}",
+            "client-request-id": str(uuid.uuid4()),
+        }
+        body: t.Any = call.body if call else self._batch(calls, token)
+        data = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            data = json.dumps(body).encode()
+        method, url = (call.method, self.url(call, token)) if call else ("POST", self.batch_url(token))
+        response = self._listen(method, url, headers=headers, data=data)
+        self._note_time(response.date)
+        return response
+
+    def _listen(self, method: str, url: str, **content: t.Any) -> Response:
+        """Send, unless the service has been silent for so long that it will not be heard of in this run."""
+        now, since = self.clock.monotonic(), self._silent_since
+        if since is not None and now - since > self._retry_timeout:
+            raise NetworkError(f"{self.name} has been silent for {now - since:.0f} s.", reached=False, final=True)
+        try:
+            response = self._transport.send(method, url, **content)
+        except NetworkError:
+            self._silent_since = now if since is None else since
+            raise
+        self._silent_since = None
+        return response
+
+    def _batch(self, calls: t.Sequence[Call], token: Token) -> dict[str, t.Any]:
+        return {"requests": [{"id": str(i), **self.envelope(call, token)} for i, call in enumerate(calls)]}
+
+    def _answers(self, calls: t.Sequence[Call], response: Response) -> list[Outcome]:
+        body = response.json
+        if len(calls) == 1 or not 200 <= response.status < 300:
+            if 200 <= response.status < 300 and not isinstance(body, dict) and (response.body or not calls[0].writes):
+                return [self._unreadable()]
+            return [Answer(response.status, response.headers, self.digest(body), response.date)] * len(calls)
+        if not isinstance(mapping(body).get("responses"), list):
+            return [self._unreadable()] * len(calls)
+        found: dict[str, Outcome] = {}
+        for item in body["responses"]:
+            if isinstance(item, dict):
+                key = str(item.get("id"))
+                # Two answers for one call cannot both be true.
+                found[key] = self._lost() if key in found else self._inner(item, response)
+        return [self._checked(call, found.get(str(index))) for index, call in enumerate(calls)]
+
+    def _checked(self, call: Call, outcome: Outcome | None) -> Outcome:
+        """What a batch says of one call: nothing is lost, and a reading that holds nothing is none."""
+        if outcome is None:
+            return self._lost()
+        if isinstance(outcome, Answer) and outcome.ok and not call.writes and not isinstance(outcome.body, dict):
+            return self._unreadable()
+        return outcome
+
+    def _inner(self, item: t.Mapping[str, t.Any], response: Response) -> Outcome:
+        body = item.get("body")
+        status = item.get("status")
+        if status is None and isinstance(body, dict):  # Exchange leaves it out: success is the absence of an error
+            status = 400 if "error" in body else 200
+        if not isinstance(status, int):
+            return self._lost()
+        lower = {str(name).lower(): str(value) for name, value in mapping(item.get("headers")).items()}
+        # Exchange gives the answers in a batch no id of their own: Microsoft finds them by the batch's.
+        if not lower.get("request-id") and response.headers.get("request-id"):
+            lower["request-id"] = response.headers["request-id"]
+        return Answer(status, lower, self.digest(body), response.date)
+
+    def _unreadable(self) -> NetworkError:
+        return NetworkError(
+            f"{self.name} answered with something that is no JSON.",
+            reached=True,
+            hint="A proxy's page? Check proxy and addresses.",
+        )
+
+    def _lost(self) -> NetworkError:
+        return NetworkError(f"{self.name} left the answer to this call out of a batch.", reached=True)
+
+    def _wait_before_retry(self, call: Call, outcome: Outcome, patience: Patience) -> float | None:
+        """Seconds until the call may be sent again, C(None) when its outcome is final."""
+        if isinstance(outcome, NetworkError):
+            if outcome.final or (call.writes and outcome.reached):
+                return None
+            return patience.next_wait(None, outcome.spent)
+        if isinstance(outcome, OffboardingError) or outcome.ok or self.is_final(outcome):
+            return None
+        if outcome.status == 500 and patience.tries >= 4:
+            return None  # Graph disguises some missing permissions as 500
+        if retryable(outcome, call.writes):
+            return patience.next_wait(told_wait(outcome.headers, outcome.at))
+        return None
+
+    def _final(self, call: Call, outcome: Outcome, patience: Patience) -> Outcome:
+        if isinstance(outcome, OffboardingError) or outcome.ok:
+            return outcome
+        error = self.explain(dataclasses.replace(outcome, body=_masked(outcome.body, call.secret)))
+        told = told_wait(outcome.headers, outcome.at)
+        if outcome.status == 429 and told:
+            error.hint = (
+                f"{self.name} asks to wait {told:g} s; after {patience.waited:.0f} s of waiting that exceeds "
+                f"retry_timeout ({self._retry_timeout:g} s)."
+            )
+        elif patience.waited:
+            error.hint = " ".join(filter(None, [error.hint, f"Gave up after {patience.waited:.0f} s of waiting."]))
+        return error
+
+    def _close_gate(self, writes: bool, told: float | None) -> None:
+        """Throttled: nothing of this kind is sent to this host until the time that was told is over."""
+        until = self.clock.monotonic() + (self.clock.jitter() if told is None else told)
+        with self._lock:
+            self._closed_until[writes] = max(self._closed_until[writes], until)
+
+    def _wait_at_gate(self, writes: bool) -> None:
+        while (wait := self._closed_until[writes] - self.clock.monotonic()) > 0:
+            if wait > self._retry_timeout:
+                raise ServiceError(
+                    f"{self.name} is throttling, and asks to wait {wait:.0f} s.",
+                    status=429,
+                    code="TooManyRequests",
+                    hint=f"That exceeds retry_timeout ({self._retry_timeout:g} s): run again later.",
+                )
+            self.clock.sleep(wait)
+
+    def _note_time(self, date: datetime.datetime | None) -> None:
+        if date is not None:
+            with self._lock:
+                # Date is cut to the second and replicas differ: keep the latest lower bound.
+                now = self.now
+                if now is None or date > now:
+                    self._seen = (date, self.clock.monotonic())
+
+
+def retryable(answer: Answer, writes: bool) -> bool:
+    """Whether an error answer may be followed by the same call again.
+
+    429, 424 in a batch, and a concurrency conflict say that nothing was done. After 408 and 5xx a write may have
+    been applied: only reads are repeated.
+    """
+    if answer.status in (424, 429):
+        return True
+    if mapping(mapping(answer.body).get("error")).get("code") == "Directory_ConcurrencyViolation":
+        return True
+    return not writes and (answer.status == 408 or answer.status >= 500)
+
+
+def mapping(value: t.Any) -> dict[str, t.Any]:
+    """C(value) if it is a JSON object, an empty one otherwise: nothing in a foreign answer can be relied on."""
+    return value if isinstance(value, dict) else {}
+
+
+def _masked(body: t.Any, secret: str) -> t.Any:
+    """An answer's body without a secret that it repeats."""
+    if not secret or body is None:
+        return body
+    return json.loads(json.dumps(body).replace(json.dumps(secret)[1:-1], "********"))
+
+
+Item = t.TypeVar("Item")
+Result = t.TypeVar("Result")
+
+
+def side_by_side(work: t.Callable[[Item], Result], items: t.Sequence[Item], in_flight: int) -> list[Result]:
+    """C(work) done on each item, a few at once, the results in the items' order.
+
+    Not an executor: that would wait for its threads when the run is interrupted, and one may be told to wait minutes.
+    """
+    if len(items) == 1:
+        return [work(items[0])]
+    results: dict[int, Result] = {}
+    faults: list[BaseException] = []
+    todo = iter(enumerate(items))
+    lock = threading.Lock()
+
+    def worker() -> None:
+        while not faults:
+            with lock:
+                index, item = next(todo, (None, None))
+            if index is None:
+                return
+            try:
+                results[index] = work(t.cast("Item", item))
+            except BaseException as exc:
+                faults.append(exc)
+
+    threads = [threading.Thread(target=worker, daemon=True) for _i in range(min(in_flight, len(items)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise faults[0]
+    return [results[index] for index in range(len(items))]
