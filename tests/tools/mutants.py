@@ -1,0 +1,175 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Change the functions that decide, one small change at a time, and see whether the unit tests notice.
+
+A change that no test notices is a survivor. Each one that stays has its reason in ``tests/survivors.yml``; the run
+fails on any other, and on a reason whose survivor is gone. Cosmic Ray knows which changes there are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import os
+import queue
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.ast.ast_query import ASTQuery
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+
+from . import tree
+
+_UTILS = "plugins/module_utils"
+_TESTS = "tests/unit/plugins"
+_RETRIES = (f"{_TESTS}/module_utils/test_http.py", f"{_TESTS}/modules")
+# What decides: the file, its functions (none: all of them), and the tests that must notice, the quickest first.
+_DECISIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    f"{_UTILS}/_door_states.py": ((), (f"{_TESTS}/module_utils/test_door_states.py", f"{_TESTS}/modules")),
+    f"{_UTILS}/_retry.py": ((), _RETRIES),
+    f"{_UTILS}/_service.py": (
+        (
+            "send",
+            "_converse",
+            "_once",
+            "_listen",
+            "_wait_before_retry",
+            "_close_gate",
+            "_wait_at_gate",
+            "retryable",
+        ),
+        _RETRIES,
+    ),
+    f"{_UTILS}/_leavers.py": (("_leaver", "_is_due", "last_administrators"), (f"{_TESTS}/modules",)),
+}
+# The bar in a type is no operation, and what a decorator is for is not decided here.
+_MEANINGLESS = ("core/ReplaceBinaryOperator_BitOr", "core/RemoveDecorator")
+_REASONS = tree.ROOT / "tests" / "survivors.yml"
+# A change that makes a test wait for ever is noticed, too. The slowest of these tests take seconds.
+_LONGEST = 300
+
+
+class Mutant(NamedTuple):
+    """One change: where, and what stands there before and after."""
+
+    path: str
+    function: str
+    before: str
+    after: str
+    code: str
+
+    @property
+    def name(self) -> str:
+        return f"{Path(self.path).name} {self.function}: {self.before} -> {self.after}"
+
+
+def mutants(path: str, functions: tuple[str, ...]) -> Iterator[Mutant]:
+    """Yield every change that Cosmic Ray knows in these functions of a file, each once."""
+    source = (tree.ROOT / path).read_text(encoding="utf-8")
+    parsed = get_ast(source)
+    seen: set[str] = set()
+    for name in sorted(operator_names()):
+        if name.startswith(_MEANINGLESS) or get_operator(name).arguments():
+            continue
+        operator = get_operator(name)()
+        nodes = [node for node in ast_nodes(parsed) for _position in operator.mutation_positions(node)]
+        for occurrence, node in enumerate(nodes):
+            function = ASTQuery(node).get_definition_name()
+            if function is None or (functions and function not in functions):
+                continue
+            code = mutate_code(source, operator, occurrence)
+            if code is None or code in seen:
+                continue
+            seen.add(code)
+            yield Mutant(path, function, *_difference(source, code), code)
+
+
+def _difference(source: str, code: str) -> tuple[str, str]:
+    """Return the changed lines, before and after, each as one line."""
+    old, new = source.splitlines(), code.splitlines()
+    start = len(os.path.commonprefix([old, new]))
+    kept = len(os.path.commonprefix([old[start:][::-1], new[start:][::-1]]))
+    before, after = (" ".join(" ".join(lines[start : len(lines) - kept]).split()) for lines in (old, new))
+    return before, after
+
+
+def survives(mutant: Mutant, tests: tuple[str, ...], place: Path) -> bool:
+    """Return whether no test notices the change, made in a copy of the checkout."""
+    changed = place / mutant.path
+    original = changed.read_text(encoding="utf-8")
+    changed.write_text(mutant.code, encoding="utf-8")
+    try:
+        return _pass(place, tests)
+    finally:
+        changed.write_text(original, encoding="utf-8")
+
+
+def _pass(place: Path, tests: tuple[str, ...]) -> bool:
+    command = [sys.executable, "-m", "pytest", "--exitfirst", "--quiet", "-p", "no:cacheprovider", *tests]
+    # Bytecode is told by the second it was made in, which is too long here.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "ANSIBLE_COLLECTIONS_PATH": str(place.parents[2])}
+    try:
+        ran = subprocess.run(
+            command, cwd=place, env=environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=_LONGEST, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return ran.returncode == 0
+
+
+def _survivors(todo: list[tuple[Mutant, tuple[str, ...]]]) -> Iterator[Mutant]:
+    """Yield those that nobody notices, several at once, each in a copy that no other touches."""
+    places: queue.SimpleQueue[Path] = queue.SimpleQueue()
+    workers = os.cpu_count() or 1
+    for number in range(workers):
+        places.put(tree.copy(f"mutants-{number}"))
+
+    def look(one: tuple[Mutant, tuple[str, ...]]) -> Mutant | None:
+        place = places.get()
+        try:
+            return one[0] if survives(*one, place) else None
+        finally:
+            places.put(place)
+
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        for done, survivor in enumerate(pool.map(look, todo), 1):
+            if survivor:
+                print(f"{done} of {len(todo)}: nobody notices {survivor.name}", flush=True)
+                yield survivor
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="tools.mutants", description=__doc__)
+    parser.add_argument("only", nargs="*", metavar="FUNCTION", help="only these functions")
+    parser.add_argument("--list", action="store_true", help="list the changes, and test none of them")
+    options = parser.parse_args(arguments)
+    todo = [
+        (mutant, tests)
+        for path, (functions, tests) in _DECISIONS.items()
+        for mutant in mutants(path, functions)
+        if not options.only or mutant.function in options.only
+    ]
+    if options.list:
+        print("\n".join(mutant.name for mutant, _tests in todo))
+        return 0
+    found = [mutant.name for mutant in _survivors(todo)]
+    reasons = yaml.safe_load(_REASONS.read_text(encoding="utf-8")) or {}
+    meant = {name for name in reasons if not options.only or name.split()[1].rstrip(":") in options.only}
+    unexplained = [name for name in found if name not in meant]
+    gone = sorted(meant - set(found))
+    for title, names in (("No test notices:", unexplained), ("Explained, but noticed, or no longer there:", gone)):
+        if names:
+            print("\n  ".join((title, *names)))
+    print(f"{len(todo)} changes: {len(todo) - len(found)} noticed, {len(found) - len(unexplained)} explained.")
+    return 1 if unexplained or gone else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
