@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from simulator import Tenant
-from tools import awx_modules, tree
+from tools import awx_modules, callbacks, tree
 
 from .jobs import Launcher
 from .server import TOKEN, FakeAwx, Item
@@ -142,6 +142,7 @@ def set_up(
                 "ANSIBLE_REMOTE_TEMP": str(folder / "ansible" / "remote"),
                 "ANSIBLE_NOCOLOR": "true",
                 "ANSIBLE_PIPELINING": "true",
+                **callbacks.environment(),
                 **awx.environment,
             },
             stdin=subprocess.DEVNULL,

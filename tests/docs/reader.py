@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator import Tenant
-from tools import tree
+from tools import callbacks, tree
 
 from .pages import Block
 
@@ -32,7 +32,6 @@ _FROM_BEFORE = re.compile(r"(leavers_file|since|evidence)=([\w./-]+)")
 _LEAVERS = "user,left_at\njane.doe@contoso.com,2026-11-20T17:00:00+01:00\nmiles.obrien@contoso.com,\n"
 # With these the tenant was only looked at, and a failure says no more than that somebody is not contained.
 _LOOKED_AT = {"contained", "open", "unconfirmed", "not_due"}
-_CALLBACKS = tree.ROOT / "tests" / "integration" / "callback_plugins"
 # Commands that only read, run on a tenant of the first day, and whether they failed: they are not run again.
 _seen: dict[str, bool] = {}
 
@@ -185,9 +184,7 @@ class Reader:
             "ANSIBLE_NOCOLOR": "true",
             # Fewer processes for each task. The other tests run without it.
             "ANSIBLE_PIPELINING": "true",
-            "ANSIBLE_CALLBACK_PLUGINS": str(_CALLBACKS),
-            "ANSIBLE_CALLBACKS_ENABLED": "record",
-            "RECORD_PATH": str(record),
+            **callbacks.environment(record),
         }
 
 

@@ -22,6 +22,7 @@ import jsonschema
 from simulator import Tenant
 from simulator.directory import User
 from simulator.journal import Entry
+from tools import callbacks
 
 OFFBOARD = "m365.offboarding.offboard"
 AUDIT = "m365.offboarding.audit"
@@ -45,7 +46,6 @@ SWITCHES = {
 DOCUMENTED = ("activesync", "owa", "mapi", "ews", "pop", "imap")
 _WARNINGS = re.compile(r"\[(?:WARNING|DEPRECATION[^\]]*)\]:? ?(.*)")
 _SCHEMA = Path(__file__).parents[2] / "docs" / "evidence.schema.json"
-_CALLBACKS = Path(__file__).parent / "callback_plugins"
 
 
 # --- running Ansible ---
@@ -209,9 +209,7 @@ class Player:
             "ANSIBLE_REMOTE_TEMP": str(ansible / "remote"),
             "ANSIBLE_DEPRECATION_WARNINGS": "true",
             "ANSIBLE_NOCOLOR": "true",
-            "ANSIBLE_CALLBACK_PLUGINS": str(_CALLBACKS),
-            "ANSIBLE_CALLBACKS_ENABLED": "record",
-            "RECORD_PATH": str(folder / "record.jsonl"),
+            **callbacks.environment(folder / "record.jsonl"),
             **{name: value for name, value in known.items() if app or name not in credentials},
         }
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import difflib
 import os
 import queue
 import subprocess
@@ -93,10 +94,8 @@ def mutants(path: str, functions: tuple[str, ...]) -> Iterator[Mutant]:
 
 def _difference(source: str, code: str) -> tuple[str, str]:
     """Return the changed lines, before and after, each as one line."""
-    old, new = source.splitlines(), code.splitlines()
-    start = len(os.path.commonprefix([old, new]))
-    kept = len(os.path.commonprefix([old[start:][::-1], new[start:][::-1]]))
-    before, after = (" ".join(" ".join(lines[start : len(lines) - kept]).split()) for lines in (old, new))
+    changes = list(difflib.unified_diff(source.splitlines(), code.splitlines(), n=0, lineterm=""))[3:]
+    before, after = (" ".join(line[1:].strip() for line in changes if line[0] == sign) for sign in "-+")
     return before, after
 
 
@@ -117,7 +116,13 @@ def _pass(place: Path, tests: tuple[str, ...]) -> bool:
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "ANSIBLE_COLLECTIONS_PATH": str(place.parents[2])}
     try:
         ran = subprocess.run(
-            command, cwd=place, env=environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=_LONGEST, check=False
+            command,
+            cwd=place,
+            env=environment,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_LONGEST,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return False

@@ -169,7 +169,9 @@ GUEST = "Guest: password and sessions live in the home tenant"
             {"has_mail": True, "has_exchange_plan": False}, [None, LINGERS, None, ELSEWHERE], id="mail without a plan"
         ),
         pytest.param(
-            {"has_mail": True, "has_exchange_plan": True}, [None, LINGERS, None, NO_MAILBOX], id="a plan, no mailbox yet"
+            {"has_mail": True, "has_exchange_plan": True},
+            [None, LINGERS, None, NO_MAILBOX],
+            id="a plan, no mailbox yet",
         ),
         pytest.param(
             {"has_mail": False, "has_exchange_plan": False}, [None, LINGERS, None, NO_MAILBOX], id="no mail at all"
