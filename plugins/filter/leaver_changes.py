@@ -53,7 +53,7 @@ from ansible.errors import AnsibleFilterError
 def leaver_changes(
     leavers: t.Sequence[t.Mapping[str, t.Any]], earlier: t.Mapping[str, t.Any] | None
 ) -> list[dict[str, t.Any]]:
-    from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import changes
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._earlier import changes
 
     try:
         return changes(leavers, earlier)

@@ -45,7 +45,7 @@ import typing as t
 
 
 def leaver_counts(leavers: t.Sequence[t.Mapping[str, t.Any]], names: bool = False) -> dict[str, t.Any]:
-    from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import counts
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._results import counts
 
     return counts(leavers, names=names)
 

@@ -44,7 +44,7 @@ import typing as t
 
 
 def leaver_failures(leavers: t.Sequence[t.Mapping[str, t.Any]], fail_on_open: bool = True) -> list[str]:
-    from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import failures
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._table import failures
 
     return failures(leavers, fail_on_open=fail_on_open)
 

@@ -50,7 +50,7 @@ import typing as t
 def leaver_plan(
     opening: t.Sequence[t.Mapping[str, t.Any]], allow_admins: bool = False, max_users: int | None = None
 ) -> dict[str, t.Any]:
-    from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import plan
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import plan
 
     return plan(opening, allow_admins=allow_admins, max_users=max_users)
 

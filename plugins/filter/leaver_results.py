@@ -72,7 +72,7 @@ def leaver_results(
     closing: Records = (),
     refused: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
 ) -> list[dict[str, t.Any]]:
-    from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import results
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 
     return results(opening, steps=steps, protocols=protocols, runs=runs, closing=closing, refused=refused)
 

@@ -46,7 +46,7 @@ from ansible.errors import AnsibleFilterError
 
 
 def leaver_table(leavers: t.Sequence[t.Mapping[str, t.Any]], earlier: t.Mapping[str, t.Any] | None = None) -> list[str]:
-    from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import table
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._table import table
 
     try:
         return table(leavers, earlier)

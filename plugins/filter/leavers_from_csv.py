@@ -42,7 +42,7 @@ from ansible.errors import AnsibleFilterError
 
 
 def leavers_from_csv(text: str) -> list[dict[str, str]]:
-    from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import read_csv
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import read_csv
 
     try:
         return read_csv(text)

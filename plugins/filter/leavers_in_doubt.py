@@ -51,7 +51,7 @@ Records = t.Sequence[t.Mapping[str, t.Any]]
 
 
 def leavers_in_doubt(closing: Records, runs: Records) -> list[str]:
-    from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import in_doubt
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._results import in_doubt
 
     return in_doubt(closing, runs)
 

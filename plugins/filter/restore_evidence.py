@@ -54,7 +54,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 
 
 def restore_evidence(leavers: t.Any, path: str = "", host: str = "") -> dict[str, t.Any]:
-    from ansible_collections.m365.offboarding.plugins.plugin_utils._restoration import request
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_request import request
 
     # What a file says must never be taken for a template (ansible-core before 2.19 would).
     told: dict[str, t.Any] = wrap_var(request(leavers, evidence=path, host=host))

@@ -78,7 +78,7 @@ def restore_plan(
     allow_admins: bool = False,
     undelete: bool = False,
 ) -> dict[str, t.Any]:
-    from ansible_collections.m365.offboarding.plugins.plugin_utils._restoration import plan
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_plan import plan
 
     told: dict[str, t.Any] = wrap_var(
         plan(

@@ -57,7 +57,7 @@ def restore_results(
     runs: t.Sequence[t.Mapping[str, t.Any]] = (),
     provided: t.Sequence[str] = (),
 ) -> dict[str, t.Any]:
-    from ansible_collections.m365.offboarding.plugins.plugin_utils._restoration import outcome
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_outcome import outcome
 
     told: dict[str, t.Any] = wrap_var(outcome(plan, runs, provided=provided))
     return told

@@ -22,17 +22,10 @@ import zlib
 from ..module_utils._asked import parse_users
 from ..module_utils._errors import OffboardingError
 from ..module_utils._times import format_moment, parse_moment
-from ._evidence import (
-    FAILED,
-    OPEN_DOORS,
-    REFUSED,
-    UNCONFIRMED,
-    Record,
-    changes,
-    results,
-    tenant_entry,
-    unlooked,
-)
+from ._earlier import changes
+from ._evidence import tenant_entry
+from ._results import FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED, results, unlooked
+from ._sentences import Record
 
 # In doubt a door is open: also that of somebody who could not be looked at.
 _NOT_SHUT = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED)

@@ -17,9 +17,9 @@ import functools
 import typing as t
 
 from ..module_utils._doors import STEPS
-from ._evidence import CONTAINED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
 from ._markup import Markup, e
 from ._report_words import ABSENT, DOORS, OPEN, SHUT, UNSEEN, UNSURE, Leaver
+from ._results import CONTAINED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
 
 # A door is 20 wide and 24 high, an icon 24 by 24.
 _DOOR_LEAF = "M5 4.5a1 1 0 0 1 1-1h8a1 1 0 0 1 1 1v16H5z"

@@ -23,8 +23,10 @@ import xml.etree.ElementTree as ET
 from ..module_utils._doors import NOT_APPLICABLE, OPEN, STEPS, UNKNOWN, doors_of
 from ..module_utils._residual import FOUND, NOT_LOOKED_AT, TOPICS
 from ..module_utils._times import parse_moment
-from ._evidence import FAILED, NOT_DUE, errors_of, newly_open, reason_of
+from ._earlier import newly_open
 from ._report_html import html
+from ._results import FAILED, NOT_DUE
+from ._sentences import errors_of, reason_of
 
 Record = t.Mapping[str, t.Any]
 

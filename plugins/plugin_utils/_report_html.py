@@ -23,7 +23,6 @@ import typing as t
 from ..module_utils._doors import STEPS
 from ..module_utils._times import format_moment
 from ._drawings import columns, door, icon, row, rows, symbols
-from ._evidence import CONTAINED, FAILED, NOT_DUE, UNCONFIRMED
 from ._markup import Markup, e, joined, raw
 from ._report_words import (
     DOOR_NAMES,
@@ -43,6 +42,7 @@ from ._report_words import (
     timeline,
     verdict,
 )
+from ._results import CONTAINED, FAILED, NOT_DUE, UNCONFIRMED
 
 _ENTRIES = {
     "unchanged": "was so already",

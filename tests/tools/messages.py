@@ -51,7 +51,7 @@ _MAKERS: dict[str, tuple[int, int | None]] = {
     "within": _ERROR,
     "warn": _ERROR,
     "_unreached": (1, 2),
-    "_error": (1, 2),
+    "as_error": (1, 2),
 }
 # Functions that return messages, or gather them with append or insert. Of a tuple the rest is no message.
 _SAYING = (

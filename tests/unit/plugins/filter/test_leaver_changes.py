@@ -11,7 +11,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.m365.offboarding.plugins.filter.leaver_changes import FilterModule
-from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import results
+from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
     ACCOUNT,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.filter.leaver_failures import FilterModule
-from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import results
+from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
     STEPS,
     all_steps,

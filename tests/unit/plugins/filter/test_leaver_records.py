@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.m365.offboarding.plugins.filter.leaver_records import FilterModule
 from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import pack
-from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import results
+from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import STEPS, read_record
 
 opened = FilterModule().filters()["leaver_records"]

@@ -13,17 +13,17 @@ import pytest
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 LAYERS = (
-    ("_errors", "_times", "_files", "_markup"),
+    ("_errors", "_times", "_files", "_markup", "_sentences"),
     ("_clouds", "_asked", "_doors"),
-    ("_credentials", "_retry", "_evidence"),
-    ("_http",),
-    ("_service",),
-    ("_graph",),
-    ("_exchange",),
+    ("_credentials", "_retry", "_plan", "_results", "_evidence"),
+    ("_http", "_earlier", "_restore_request"),
+    ("_service", "_table", "_batches", "_restore_plan"),
+    ("_graph", "_restore_outcome", "_report_words"),
+    ("_exchange", "_drawings"),
     ("_passwords", "_leavers"),
-    ("_door_states", "_records", "_residual", "_batches", "_report_words"),
+    ("_door_states", "_records", "_residual"),
     ("_steps", "_observe"),
-    ("_module", "_drawings", "_restoration"),
+    ("_module",),
     ("_report_html",),
     ("_report",),
 )

@@ -10,7 +10,7 @@ import re
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import cut, join, pack, unpack
-from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import results
+from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
     STEPS,
     all_steps,

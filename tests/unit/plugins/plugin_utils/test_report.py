@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils import _evidence
+from ansible_collections.m365.offboarding.plugins.plugin_utils import _earlier, _evidence, _results
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report import FORMATS, format_of, formats_of, render
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab import records
 from tools import sample_evidence
@@ -153,7 +153,7 @@ RECORDS = {
 def test_what_the_role_joins_fits_the_schema(name, status, schema):
     record = RECORDS[name]
     runs = records.all_steps("jane.doe", status) if status and name == "open" else []
-    joined = _evidence.results([record], steps=STEPS, runs=runs, closing=[record])
+    joined = _results.results([record], steps=STEPS, runs=runs, closing=[record])
     automation = {"tenant_id": record["id"], "client_id": None, "object_id": None}
     tenant = _evidence.tenant_entry({"automation": automation, "users": [record]}, steps=STEPS)
     told = {"started_at": "2026-11-20T16:00:00Z", "job": {}, "ansible": "2.19.3", "check_mode": False}
@@ -163,7 +163,7 @@ def test_what_the_role_joins_fits_the_schema(name, status, schema):
 
     evidence = told_of(joined)
     assert complaints(schema, evidence) == []
-    assert complaints(schema, told_of(_evidence.changes(joined, evidence))) == []
+    assert complaints(schema, told_of(_earlier.changes(joined, evidence))) == []
 
 
 def test_json_ends_in_a_newline_and_is_the_same_in_every_encoding():

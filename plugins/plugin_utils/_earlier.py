@@ -1,0 +1,144 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""What changed since an earlier evidence file."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..module_utils._doors import OPEN, PROTOCOLS, SHUT, UNKNOWN
+from ._evidence import FORMAT, VERSION
+from ._sentences import Record
+
+
+class Earlier:
+    """An evidence file of an earlier run, to compare with.
+
+    :raises ValueError: no evidence, of a version that is not ours, or damaged.
+    """
+
+    def __init__(self, evidence: t.Any) -> None:
+        if not isinstance(evidence, t.Mapping) or evidence.get("format") != FORMAT:
+            raise ValueError(f"the earlier file is no evidence: its format is not {FORMAT}")
+        if evidence.get("version") != VERSION:
+            raise ValueError(
+                f"the earlier evidence has version {evidence.get('version')}; only version {VERSION} can be read"
+            )
+        self.written_at = str(_must_be(evidence.get("written_at"), str, "written_at"))
+        self._by_id: dict[str, list[Record]] = {}
+        self._by_name: dict[str, list[Record]] = {}
+        for one in _earlier_leavers(evidence):
+            if one["id"]:
+                self._by_id.setdefault(one["id"].casefold(), []).append(one)
+            for name in _names(one):
+                self._by_name.setdefault(name, []).append(one)
+
+    def records(self, one: Record) -> list[Record]:
+        """What it holds of a leaver, of all hosts.
+
+        An object id decides where both have one: who was deleted and made anew under the old name is somebody else.
+        """
+        known = self._by_id.get(one["id"].casefold(), []) if one["id"] else []
+        by_name = [then for name in _names(one) for then in self._by_name.get(name, ())]
+        return known or [then for then in by_name if not (one["id"] and then["id"])]
+
+    def doors(self, one: Record) -> dict[str, str]:
+        """The doors of a leaver that were looked at then; of several records the worst counts."""
+        doors: dict[str, str] = {}
+        for then in self.records(one):
+            for door, state in _told_doors(then).items():
+                doors[door] = min(state, doors.get(door, state), key=(OPEN, UNKNOWN, SHUT).index)
+        return doors
+
+    def contained(self, one: Record) -> bool:
+        records = self.records(one)
+        return bool(records) and all(then["contained"] for then in records)
+
+
+def compared_with(evidence: t.Any) -> Earlier | None:
+    # What a template gives as null, ansible-core 2.16 hands on as an empty text.
+    return None if evidence in (None, "") else Earlier(evidence)
+
+
+def _earlier_leavers(evidence: Record) -> t.Iterator[Record]:
+    for host, tenant in _must_be(evidence.get("hosts"), t.Mapping, "hosts").items():
+        where = f"hosts.{host}"
+        for number, one in enumerate(_must_be(_key(tenant, "leavers", where), list, f"{where}.leavers")):
+            place = f"{where}.leavers[{number}]"
+            for key in ("open", "unconfirmed", "not_looked_at"):
+                _must_be(_key(one, key, place), list, f"{place}.{key}")
+            for key in ("id", "user_principal_name"):
+                _must_be(_key(one, key, place) or "", str, f"{place}.{key}")
+            _must_be(_key(one, "user", place), str, f"{place}.user")
+            _key(one, "contained", place)
+            for step, entry in _must_be(_key(one, "steps", place), t.Mapping, f"{place}.steps").items():
+                for key in ("before", "after"):
+                    _must_be(_key(entry, key, f"{place}.steps.{step}") or {}, t.Mapping, f"{place}.steps.{step}.{key}")
+            yield one
+
+
+def _key(holder: t.Any, key: str, where: str) -> t.Any:
+    if key not in _must_be(holder, t.Mapping, where):
+        raise ValueError(f"the earlier evidence is damaged: {where} has no {key}")
+    return holder[key]
+
+
+def _must_be(value: t.Any, kind: t.Any, where: str) -> t.Any:
+    if not isinstance(value, kind):
+        names = {str: "text", list: "list"}
+        raise ValueError(f"the earlier evidence is damaged: {where} is no {names.get(kind, 'mapping')}")
+    return value
+
+
+def _names(one: Record) -> set[str]:
+    return {name.casefold() for name in (one["user"], one["user_principal_name"]) if name}
+
+
+def _told_doors(one: Record) -> dict[str, str]:
+    """The doors that a result tells of, with their states; one that does not exist counts as shut."""
+    doors = dict.fromkeys(one["open"], OPEN) | dict.fromkeys(one["unconfirmed"], UNKNOWN)
+    for step, entry in one["steps"].items() if one["id"] else ():
+        for name in [step] if step != "protocols" else _told_protocols(entry, doors):
+            if name not in one["not_looked_at"]:
+                doors.setdefault(name, SHUT)
+    return doors
+
+
+def _told_protocols(entry: Record, not_shut: t.Container[str]) -> t.Iterable[str]:
+    facts: Record | None = entry["before"] if entry["after"] is None else entry["after"]
+    if facts is not None:
+        return facts
+    # No facts: there is no mailbox, unless it could not be read.
+    return () if any(name in not_shut for name in PROTOCOLS) else PROTOCOLS
+
+
+def changes(leavers: t.Sequence[Record], earlier: t.Any) -> list[dict[str, t.Any]]:
+    """The same results with C(since): what changed since an earlier evidence file.
+
+    A door that one of the two did not look at, or could not tell of, has not changed.
+
+    :param earlier: the evidence, C(None) if there is none.
+    :raises ValueError: as R(Earlier).
+    """
+    compared = compared_with(earlier)
+    return [{**one, "since": _change(one, compared) if compared else None} for one in leavers]
+
+
+def _change(one: Record, earlier: Earlier) -> dict[str, t.Any]:
+    now, then = _told_doors(one), earlier.doors(one)
+    return {
+        "newly_open": [door for door, state in now.items() if state == OPEN and then.get(door) == SHUT],
+        "newly_shut": [door for door, state in now.items() if state == SHUT and then.get(door) == OPEN],
+        "new": not earlier.records(one),
+    }
+
+
+def newly_open(one: Record) -> t.Sequence[str]:
+    """The doors of a result that are open and were shut in the earlier evidence, if there is one."""
+    doors: t.Sequence[str] = (one["since"] or {}).get("newly_open", ())
+    return doors

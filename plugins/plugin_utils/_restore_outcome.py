@@ -1,0 +1,196 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""What came of undoing an offboarding, and how it is told."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..module_utils._doors import NOT_APPLICABLE
+from ._restore_plan import FAILED, GONE, PLANNED, REFUSED, RESTORED, UNCHANGED, UNCONFIRMED
+from ._sentences import Record, as_error, errors_of, folded, reason_of
+
+# No door opens before the rest is in place.
+ORDER = ("account", "password", "protocols", "signin")
+_VERDICTS = {
+    FAILED: "FAILED",
+    REFUSED: "REFUSED",
+    PLANNED: "would be restored",
+    UNCONFIRMED: "unconfirmed",
+    RESTORED: "restored",
+    UNCHANGED: "nothing to do",
+}
+_DEEDS = {
+    "account": "restored",
+    "password": "set",
+    "protocols": "on again",
+    "signin": "allowed",
+}
+_STATES = {
+    FAILED: "FAILED",
+    REFUSED: "REFUSED",
+    "unchanged": "is so already",
+    NOT_APPLICABLE: "no such door here",
+}
+_FINAL_WORD = (
+    "Passwords and sessions cannot be undone: the password of before is void, and on every device one signs in anew."
+)
+
+
+def outcome(plan: Record, runs: t.Sequence[Record] = (), *, provided: t.Collection[str] = ()) -> dict[str, t.Any]:
+    """One result per leaver, and how it is told.
+
+    :param runs: what was registered of each step, C({step, users, result}); a result without records counts as failed
+        for everyone who was to go through it.
+    :param provided: object ids of leavers for whom there is a password.
+    :returns: C(leavers), the results; C(open), object ids of those whose sign-in may be allowed now; C(table), lines
+        for people; C(failures), why the run fails.
+    """
+    told: dict[str, dict[str, Record]] = {}
+    for run in runs:
+        for record in run["result"].get("users") or _for_everyone(run):
+            # A deleted account may have been asked for by name.
+            for name in {str(record[key]).casefold() for key in ("id", "user") if record.get(key)}:
+                told.setdefault(name, {})[run["step"]] = record
+    leavers = [
+        _result(one, told.get(str(one["id"] or one["user"]).casefold(), {}), provided=one["id"] in provided)
+        for one in plan["leavers"]
+    ]
+    may_open = [
+        one["id"]
+        for one, result in zip(plan["leavers"], leavers, strict=True)
+        if one["signin"] and not one["undelete"] and result["steps"]["signin"]["status"] != FAILED
+    ]
+    return {"leavers": leavers, "open": may_open, "table": _table(leavers), "failures": _failures(leavers)}
+
+
+def _for_everyone(run: Record) -> list[Record]:
+    error = run["result"].get("error") or as_error("no_records", str(run["result"].get("msg")))
+    return [{"id": user, "status": FAILED, "error": error} for user in run["users"]]
+
+
+def _result(order: Record, told: Record, *, provided: bool) -> dict[str, t.Any]:
+    error = order["error"]
+    if error and error["code"] in GONE and told.get("account", {}).get("status") == "accepted":
+        error = as_error(
+            "not_visible", "The account was restored, but cannot be seen yet.", "Run again in some minutes."
+        )
+    entries = _entries(order, told, provided=provided)
+    notes = [*order["notes"], *(entry["note"] for entry in entries.values())]
+    if order["password_note"] and "password" not in entries:
+        notes.append(order["password_note"])
+    return {
+        "user": order["user"],
+        "id": order["id"],
+        "user_principal_name": order["user_principal_name"],
+        "display_name": order["display_name"],
+        "status": _status(order["status"] if error else None, entries),
+        "steps": entries,
+        "notes": list(dict.fromkeys(filter(None, notes))),
+        "error": error,
+    }
+
+
+def _entries(order: Record, told: Record, *, provided: bool) -> dict[str, dict[str, t.Any]]:
+    wanted = {
+        "account": order["undelete"] or "account" in told,
+        "password": order["password"] and provided,
+        "protocols": bool(order["protocols"]),
+        "signin": order["signin"],
+    }
+    entries: dict[str, dict[str, t.Any]] = {}
+    for step in ORDER:
+        if wanted[step] and (step == "account" or not order["error"]):
+            entries[step] = _entry(told[step]) if step in told else _untold(step, entries)
+    account, mailbox = entries.get("account"), entries.get("protocols")
+    if account and account["status"] == "accepted" and not order["undelete"] and not order["error"]:
+        account["status"] = "verified"  # it was read since
+    if mailbox and order["no_mailbox"] and mailbox["status"] == NOT_APPLICABLE:
+        message = f"There is no mailbox of {order['user_principal_name']}, so its protocols were not turned on."
+        hint = "A restored account gets its mailbox back with its licence, after a while: then run again."
+        mailbox |= {"status": FAILED, "error": as_error("no_mailbox", message, hint)}
+    return entries
+
+
+def _entry(record: Record) -> dict[str, t.Any]:
+    facts = ("before", "after", "written_at", "request_id", "note", "error")
+    return {"status": record["status"], **{name: record.get(name) for name in facts}}
+
+
+def _untold(step: str, entries: t.Mapping[str, Record]) -> dict[str, t.Any]:
+    """What is said of a step that was not run, or not yet."""
+    account, password = entries.get("account"), entries.get("password")
+    if account and account["status"] in (FAILED, REFUSED):
+        return _entry({"status": FAILED, "error": account["error"]})
+    if step == "signin" and password and password["status"] in (FAILED, REFUSED):
+        message = "Sign-in was not allowed, since the password could not be set."
+        hint = "Run again with another password, or with none."
+        return _entry({"status": FAILED, "error": as_error("held_back", message, hint)})
+    return _entry({"status": PLANNED})
+
+
+def _status(refusal: str | None, entries: t.Mapping[str, Record]) -> str:
+    statuses = {entry["status"] for entry in entries.values()}
+    if refusal:
+        return refusal
+    for verdict, found in (
+        (FAILED, FAILED),
+        (REFUSED, REFUSED),
+        (PLANNED, PLANNED),
+        (UNCONFIRMED, "accepted"),
+        (RESTORED, "verified"),
+    ):
+        if found in statuses:
+            return verdict
+    return UNCHANGED
+
+
+def _failures(leavers: t.Sequence[Record]) -> list[str]:
+    """Why the run fails: a sentence per leaver who is not restored."""
+    return [
+        f"{one['user_principal_name'] or one['user']}: {' '.join(map(reason_of, errors_of(one)))}"
+        for one in leavers
+        if one["status"] in (FAILED, REFUSED)
+    ]
+
+
+def _table(leavers: t.Sequence[Record]) -> list[str]:
+    """Lines of at most 88 characters, for people: who got what back, and what did not come back."""
+    restored = sum(1 for one in leavers if one["status"] in (RESTORED, UNCHANGED))
+    lines = [f"{restored} of {len(leavers)} {'leaver is' if len(leavers) == 1 else 'leavers are'} restored"]
+    for one in leavers:
+        lines.append(f"{one['user_principal_name'] or one['user']}  {_VERDICTS[one['status']]}")
+        lines += [f"  {step:<10} {_told(step, entry)}" for step, entry in one["steps"].items()]
+        lines += [f"  - {note}" for note in one["notes"]]
+        lines += [f"  ! {sentence}" for sentence in map(reason_of, errors_of(one))]
+    if any(one["status"] in (PLANNED, UNCONFIRMED, RESTORED) for one in leavers):
+        lines.append(_FINAL_WORD)
+    return [part for line in lines for part in folded(line)]
+
+
+def _told(step: str, entry: Record) -> str:
+    if entry["status"] in _STATES:
+        return _STATES[entry["status"]]
+    deed = _DEEDS[step]
+    before, after = entry["before"] or {}, entry["after"] or {}
+    if step == "protocols" and after:
+        deed = ", ".join(_switches(before, after)) or "as before"
+    if entry["status"] == PLANNED:
+        return f"would be {deed}"
+    when = f" at {entry['written_at']}" if entry["written_at"] else ""
+    seen = "" if entry["status"] == "verified" else ", not seen yet"
+    return f"{deed}{when}{seen}{'; must be changed at the next sign-in' if step == 'password' else ''}"
+
+
+def _switches(before: Record, after: Record) -> list[str]:
+    on = [name for name, state in after.items() if state is True and before.get(name) is not True]
+    inherited = [name for name, state in after.items() if state is None and before.get(name) is not None]
+    return [
+        *([f"on again: {', '.join(on)}"] if on else []),
+        *([f"as the organisation says: {', '.join(inherited)}"] if inherited else []),
+    ]

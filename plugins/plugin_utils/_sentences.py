@@ -1,0 +1,39 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""Errors as records and as sentences, and lines that fit."""
+
+from __future__ import annotations
+
+import textwrap
+import typing as t
+
+Record = t.Mapping[str, t.Any]
+
+# Ansible shows a list of lines with ten more columns around each: together they fit 100.
+_WIDTH = 88
+
+
+def as_error(code: str, message: str, hint: str | None = None) -> Record:
+    """An error as the modules' records have them, of something that no service was asked about."""
+    return {"code": code, "message": message, "hint": hint, "request_id": None}
+
+
+def errors_of(one: Record) -> list[Record]:
+    """A leaver's errors, each once: the same refusal stands in every step."""
+    errors = [one["error"], *(entry["error"] for entry in one["steps"].values())]
+    return list({error["message"]: error for error in errors if error}.values())
+
+
+def reason_of(error: Record) -> str:
+    return " ".join(filter(None, (error["message"], error["hint"])))
+
+
+def folded(line: str) -> list[str]:
+    """A line that is too long goes on below itself, a little further in."""
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(line, _WIDTH, subsequent_indent=indent) if len(line) > _WIDTH else [line]
