@@ -13,7 +13,7 @@ PIP := .venv/bin/python -m pip install --quiet --quiet --constraint tests/constr
 SESSIONS = $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tenant test clients soak bench bench-peers screenshots docs matrix release clean
+.PHONY: help demo tenant test clients mutants soak bench bench-peers screenshots docs matrix release clean
 
 help: ## Tell what there is
 	@echo "make TARGET [PYTHON=/path/to/python3.11-or-newer]"
@@ -31,6 +31,9 @@ test: .venv/nox.stamp ## Run everything that has to pass
 
 clients: .venv/nox.stamp ## Let Microsoft's own clients judge (installs 500 MB)
 	@.venv/bin/python -m nox --session clients
+
+mutants: .venv/nox.stamp ## See whether the unit tests would notice (half an hour; ONLY=door_states)
+	@.venv/bin/python -m nox --session $(if $(ONLY),,coverage) mutants -- $(ONLY)
 
 soak: .venv/nox.stamp ## Run the role through faults, kills and thousands of generated schedules (an hour)
 	@.venv/bin/python -m nox --session soak -- $(SOAK)

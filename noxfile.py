@@ -200,6 +200,23 @@ def simulator(session: nox.Session) -> None:
 
 
 @nox.session
+def coverage(session: nox.Session) -> None:
+    """Run the unit tests and see which branches of the plugins no test goes through."""
+    install(session, cores.requirement(OWN_CORE), "-r", "requirements.txt", *PYTEST, *READERS, "coverage")
+    environment = {**tree.home(session.name), "COVERAGE_FILE": str(tree.WORK / "coverage")}
+    folder = session.posargs or ["tests/unit/plugins"]
+    session.run("python", "-m", "coverage", "run", "-m", "pytest", "--numprocesses=0", *folder, env=environment)
+    session.run("python", "-m", "coverage", "report", env=environment)
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Change the functions that decide, and see whether a unit test notices; ``-- door_states`` for one of them."""
+    install(session, cores.requirement(OWN_CORE), "-r", "requirements.txt", *PYTEST, *READERS, "cosmic-ray")
+    tool(session, "mutants", *session.posargs)
+
+
+@nox.session
 def integration(session: nox.Session) -> None:
     """Run the playbooks and the role against the simulator."""
     install(session, *SIMULATOR, *PYTEST, *READERS)
