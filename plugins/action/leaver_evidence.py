@@ -31,7 +31,6 @@ class ActionModule(ActionBase):
                 "missing": {"type": "list", "elements": "str", "default": []},
                 "purpose": {"type": "str", "required": True, "choices": ["offboard", "audit"]},
                 "complete": {"type": "bool", "required": True},
-                "check_mode": {"type": "bool", "required": True},
                 "started_at": {"type": "str", "required": True},
                 "job": {"type": "dict", "default": {}},
                 "files": {"type": "dict", "default": {}},
@@ -50,7 +49,9 @@ class ActionModule(ActionBase):
 
     def _write(self, asked: dict[str, t.Any], ansible: str) -> dict[str, str]:
         """Hosts that name the same path share a file; of a host that never came to name one, each file tells."""
-        told = {name: asked[name] for name in ("purpose", "complete", "check_mode", "started_at", "job")}
+        told = {name: asked[name] for name in ("purpose", "complete", "started_at", "job")}
+        # A play's own keyword counts as well, which no variable tells of.
+        told["check_mode"] = self._task.check_mode
         written = {}
         leavers = {name: unpack(host["records"]) for name, host in asked["hosts"].items()}
         for path in dict.fromkeys(path for paths in asked["paths"].values() for path in paths):

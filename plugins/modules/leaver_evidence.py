@@ -44,10 +44,6 @@ options:
     description: Whether the run has come to its end.
     type: bool
     required: true
-  check_mode:
-    description: Whether nothing was written to the tenants.
-    type: bool
-    required: true
   started_at:
     description: When the run began, ISO 8601.
     type: str
@@ -76,7 +72,6 @@ EXAMPLES = r"""
       localhost: [/var/log/leavers.html, /var/log/leavers.json]
     purpose: audit
     complete: true
-    check_mode: false
     started_at: "2026-11-20T16:04:00Z"
 """
 

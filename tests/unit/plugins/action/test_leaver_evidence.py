@@ -27,7 +27,6 @@ def act(check_mode=False, **arguments):
     task.args = {
         "purpose": "audit",
         "complete": True,
-        "check_mode": check_mode,
         "started_at": "2026-11-20T16:00:00Z",
         **arguments,
     }
