@@ -379,7 +379,7 @@ def _read_certificate(path: str, password: str | None) -> dict[str, str]:
         "private_key": private.decode(),
         "public_certificate": certificate.public_bytes(serialization.Encoding.PEM).decode(),
         # With the thumbprint every msal since 1.30 takes this form; Entra compares it, it secures nothing.
-        "thumbprint": certificate.fingerprint(hashes.SHA1()).hex(),  # noqa: S303
+        "thumbprint": certificate.fingerprint(hashes.SHA1()).hex(),  # noqa: S303 (the name Entra ID knows it by)
     }
 
 

@@ -21,7 +21,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
 )
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph
 from ansible_collections.m365.offboarding.plugins.module_utils._http import PatientTokenHttp, Transport
-from ansible_collections.m365.offboarding.plugins.module_utils._retry import Patience, http_date, told_wait
+from ansible_collections.m365.offboarding.plugins.module_utils._retry import Clock, Patience, http_date, told_wait
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Answer
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import NOW
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import (
@@ -103,6 +103,7 @@ TOLD = [
     pytest.param(None, 1, id="nothing told: own back-off"),
     pytest.param("soon", 1, id="garbage: own back-off"),
     pytest.param("-5", 1, id="negative: own back-off"),
+    pytest.param("-0.5", 1, id="a little negative: own back-off"),
     pytest.param("nan", 1, id="not a number: own back-off"),
     pytest.param("inf", 1, id="infinite: own back-off"),
     pytest.param("", 1, id="empty: own back-off"),
@@ -172,6 +173,13 @@ def test_back_off_doubles_up_to_half_a_minute_and_ends_within_retry_timeout(grap
     assert statuses(ask(graph, JANE)) == [429]
     assert clock.naps == [1, 2, 4, 8, 16] + [30] * 8
     assert clock.passed <= 300
+
+
+def test_jitter_spreads_over_the_upper_half():
+    drawn = [Clock().jitter() for _draw in range(1_000)]
+
+    assert 0.5 <= min(drawn) < 0.55
+    assert 0.95 < max(drawn) <= 1
 
 
 def test_jitter_makes_back_off_shorter_never_longer(clock):
