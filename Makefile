@@ -24,7 +24,7 @@ demo: .venv/simulator.stamp ## Block a leaver of a simulated tenant, prove it, a
 	@PYTHONPATH=tests .venv/bin/python -m demo
 
 tenant: .venv/simulator.stamp ## Start a simulated tenant to try things on, and say how to reach it
-	@PYTHONPATH=tests .venv/bin/python -m demo.tenant
+	@PYTHONPATH=tests .venv/bin/python -m demo.tenant $(if $(APP),--app $(APP))
 
 test: .venv/nox.stamp ## Run everything that has to pass
 	@.venv/bin/python -m nox --parallel $(SESSIONS)

@@ -112,7 +112,7 @@ def draw(found: list[Box]) -> str:
     rows: dict[tuple[int, str], list[str]] = {}
     for box in found:
         rows.setdefault((heights[box.name], box.side), []).append(box.name)
-    step = _BOX[0] + _GAP
+    step = max(_wide(box.name) for box in found if box.side != "top") + _GAP
     widths = {
         side: max((len(names) for (_h, own), names in rows.items() if own == side)) * step for side in ("left", "right")
     }
@@ -149,6 +149,10 @@ def draw(found: list[Box]) -> str:
     return "\n".join([head, title, f"<style>{_STYLE}</style>", *lines, *shapes, *titles, "</svg>", ""])
 
 
+def _wide(name: str) -> float:
+    return max(_BOX[0], len(name) * 7.5 + 16)
+
+
 def _line(start: tuple[float, float], end: tuple[float, float]) -> str:
     top, bottom = start[1] + _BOX[1] / 2, end[1] - _BOX[1] / 2
     bend = (bottom - top) / 2
@@ -159,7 +163,7 @@ def _line(start: tuple[float, float], end: tuple[float, float]) -> str:
 
 
 def _shape(box: Box, x: float, y: float) -> str:
-    wide = max(_BOX[0], len(box.name) * 7.5 + 16)
+    wide = _wide(box.name)
     return (
         f'<rect class="{box.side}" x="{x - wide / 2:.0f}" y="{y - _BOX[1] / 2:.0f}" width="{wide:.0f}" '
         f'height="{_BOX[1]}" rx="5"/><text x="{x:.0f}" y="{y + 4:.0f}">{html.escape(box.name)}</text>'

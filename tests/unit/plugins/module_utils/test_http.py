@@ -240,6 +240,18 @@ def test_one_throttled_chunk_closes_the_window_for_all_chunks_that_follow(graph,
     assert not [sent for sent in wire.sent if closed < sent.at < closed + 9]
 
 
+@pytest.mark.parametrize("told", [None, "0"], ids=["nothing told", "half a second"])
+def test_a_short_window_is_a_closed_one_too(make_graph, wire, clock, told):
+    graph = make_graph(retry_timeout=0.4)
+    wire.expect(read(ANN).but(throttled(told)))
+    ask(graph, ANN)
+
+    (error,) = ask(graph, BOB)
+
+    assert "is throttling" in error.message
+    assert len(wire.sent) == 1
+
+
 @pytest.mark.parametrize("status", [503])
 def test_not_available_with_a_told_wait_closes_the_window_too(make_graph, wire, clock, status):
     graph = make_graph(retry_timeout=5)
