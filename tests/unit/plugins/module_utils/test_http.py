@@ -264,7 +264,44 @@ def test_not_available_with_a_told_wait_closes_the_window_too(make_graph, wire, 
     assert len(wire.sent) == 1
 
 
+def test_not_available_without_a_told_wait_closes_nothing(make_graph, wire, clock):
+    graph = make_graph(retry_timeout=0.4)
+    wire.expect(read(ANN).but(Reply(503)))
+    ask(graph, ANN)
+    wire.expect(read(BOB))
+
+    assert statuses(ask(graph, BOB)) == [200]
+    assert clock.naps == []
+
+
+def test_who_has_waited_long_enough_while_others_were_asked_waits_no_more(graph, wire, clock, monkeypatch):
+    everybody = crowd(40)
+    first, second = everybody[:20], everybody[20:]
+    wire.expect(read(first[0]).but(throttled("5")), *map(read, first[1:]))
+    wire.expect(*map(read, second))
+    wire.expect(read(first[0]))
+    naps = []
+
+    def oversleep(seconds):
+        assert seconds >= 0
+        naps.append(seconds)
+        clock.pass_by(seconds + 1)
+
+    monkeypatch.setattr(clock, "sleep", oversleep)
+    graph.in_flight = 1
+
+    assert set(statuses(ask(graph, *everybody))) == {200}
+    assert naps == [5, 0]
+
+
 # --- faults of the service ---
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_fault_that_hides_nothing_is_worth_more_tries(graph, wire, clock, status):
+    wire.expect_each(*[read(JANE).but(Reply(status))] * 6, read(JANE))
+
+    assert statuses(ask(graph, JANE)) == [200]
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
@@ -309,7 +346,7 @@ def test_a_concurrency_conflict_did_nothing_and_is_tried_again(graph, wire, cloc
     assert clock.naps == [1]
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 405, 409, 415])
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 409, 415, 499])
 def test_a_considered_refusal_is_final(graph, wire, clock, status):
     wire.expect(read(JANE).but(graph_error(status, "Request_BadRequest", "No.")))
 
@@ -535,6 +572,19 @@ def test_a_host_that_answered_before_is_worth_more_patience(graph, wire, clock):
     wire.expect_each(read(JANE), *[read(JANE).but(REFUSED)] * 5, read(JANE))
 
     assert statuses([*ask(graph, JANE), *ask(graph, JANE)]) == [200, 200]
+
+
+def test_a_service_that_stays_silent_is_asked_no_more(make_graph, wire, clock):
+    graph = make_graph(retry_timeout=60)
+    silence = Reply(raises=requests.exceptions.ReadTimeout("Read timed out."), takes=30)
+    wire.expect_each(read(ANN).but(silence), read(ANN).but(silence))
+    ask(graph, ANN)
+    clock.pass_by(7_010 - clock.passed)
+
+    (error,) = ask(graph, BOB)
+
+    assert error.message == "Microsoft Graph has been silent for 7010 s."
+    assert len(wire.sent) == 2
 
 
 def test_a_write_that_surely_never_left_is_sent_again(graph, wire, clock):
