@@ -135,6 +135,11 @@ def _survivors(todo: list[tuple[Mutant, tuple[str, ...]]]) -> Iterator[Mutant]:
     workers = os.cpu_count() or 1
     for number in range(workers):
         places.put(tree.copy(f"mutants-{number}"))
+    place = places.get()
+    for tests in dict.fromkeys(tests for _mutant, tests in todo):
+        if not _pass(place, tests):
+            raise SystemExit(f"Nothing can be learnt: {' '.join(tests)} fail before anything is changed.")
+    places.put(place)
 
     def look(one: tuple[Mutant, tuple[str, ...]]) -> Mutant | None:
         place = places.get()
@@ -165,8 +170,8 @@ def main(arguments: list[str]) -> int:
         print("\n".join(mutant.name for mutant, _tests in todo))
         return 0
     found = [mutant.name for mutant in _survivors(todo)]
-    reasons = yaml.safe_load(_REASONS.read_text(encoding="utf-8")) or {}
-    meant = {name for name in reasons if not options.only or name.split()[1].rstrip(":") in options.only}
+    explained = [one["change"] for one in yaml.safe_load(_REASONS.read_text(encoding="utf-8"))]
+    meant = {name for name in explained if not options.only or name.split()[1].rstrip(":") in options.only}
     unexplained = [name for name in found if name not in meant]
     gone = sorted(meant - set(found))
     for title, names in (("No test notices:", unexplained), ("Explained, but noticed, or no longer there:", gone)):
