@@ -584,6 +584,7 @@ def test_a_service_that_stays_silent_is_asked_no_more(make_graph, wire, clock):
     (error,) = ask(graph, BOB)
 
     assert error.message == "Microsoft Graph has been silent for 7010 s."
+    assert not error.reached
     assert len(wire.sent) == 2
 
 
