@@ -42,7 +42,7 @@ from ansible_collections.m365.offboarding.plugins.modules.exo_mailbox_protocols 
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_password import ResetPassword
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_sessions import SignOut
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_signin import BlockOrAllowSignIn
-from ansible_collections.m365.offboarding.plugins.plugin_utils import _evidence
+from ansible_collections.m365.offboarding.plugins.plugin_utils import _plan, _results
 from simulator.directory import User
 from simulator.journal import Entry
 from simulator.server import Tenant
@@ -205,7 +205,7 @@ class World:
         """What the role does, task by task: look, plan, the four steps in their order, look again, join."""
         before = len(self.tenant.journal)
         opening = self._module(lambda: self.look(users, directory_roles=True))
-        plan = _evidence.plan(opening["users"], allow_admins=False, max_users=None)
+        plan = _plan.plan(opening["users"], allow_admins=False, max_users=None)
         runs = []
         for step in STEPS if plan["write"] else ():
             records = self._module(lambda step=step: self.step(step, plan["write"], check_mode=check_mode))
@@ -214,10 +214,10 @@ class World:
         if plan["write"] and not check_mode:
             for _try in range(16):
                 closing = self._module(lambda: self.look(plan["write"]))["users"]
-                if not _evidence.in_doubt(closing, runs):
+                if not _results.in_doubt(closing, runs):
                     break
                 self.clock.advance(2)
-        results = _evidence.results(opening["users"], steps=STEPS, runs=runs, closing=closing, refused=plan["refused"])
+        results = _results.results(opening["users"], steps=STEPS, runs=runs, closing=closing, refused=plan["refused"])
         return Outcome(results, runs, opening, self.tenant.journal[before:])
 
     def sent_too_early(self, tolerance: float = 0.5) -> list[Entry]:
