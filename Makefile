@@ -9,8 +9,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP := .venv/bin/python -m pip install --quiet --quiet --constraint tests/constraints.txt
 
-# Two sessions more than there are cores, since each of them waits now and then.
-SESSIONS = $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 2)')
+# One session more than there are cores, since each of them waits now and then.
+SESSIONS = $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 
 .DEFAULT_GOAL := help
 .PHONY: help demo tenant test clients mutants soak bench bench-peers screenshots docs matrix release clean

@@ -219,7 +219,8 @@ def mutants(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Run the playbooks and the role against the simulator."""
     install(session, *SIMULATOR, *PYTEST, *READERS)
-    run_pytest(session, "tests/integration")
+    # By far the longest: with one worker, all other sessions would be over long before.
+    run_pytest(session, "tests/integration", "--numprocesses=2")
 
 
 @nox.session
