@@ -207,13 +207,14 @@ def links(page: str) -> Iterator[tuple[int, str]]:
 
 
 def anchors(path: Path) -> set[str]:
-    """The names of a page's headings, as GitHub makes them."""
+    """The names of a page's headings, as GitHub makes them, and those that it gives by itself."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".rst":
         titles = re.findall(r"^(\S.*)\n([=*~^-])\2{2,}$", text, re.MULTILINE)
         return {_slug(title) for title, _line in titles}
     found = tokens(text)
-    return {_slug(found[place + 1].content) for place, token in enumerate(found) if token.type == "heading_open"}
+    headings = {_slug(found[place + 1].content) for place, token in enumerate(found) if token.type == "heading_open"}
+    return headings | set(re.findall(r'<a id="([^"]+)"></a>', text))
 
 
 def _slug(title: str) -> str:
