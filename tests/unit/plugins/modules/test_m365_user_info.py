@@ -363,6 +363,7 @@ LEAVE_DATE = {"select": f"{USER_PROPERTIES},employeeLeaveDateTime"}
     ("leaves", "left_at", "told"),
     [
         pytest.param(later(hours=-2), None, later(hours=-2), id="past"),
+        pytest.param(later(), None, later(), id="this very second"),
         pytest.param(later(hours=2), None, None, id="future: people are dismissed early"),
         pytest.param(None, None, None, id="none"),
         pytest.param("not a moment", None, None, id="garbage"),

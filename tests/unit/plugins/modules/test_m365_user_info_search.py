@@ -549,6 +549,13 @@ def test_whether_who_was_found_leaves_later_is_not_known_without_the_permission(
     assert [(one["user"], one["due"]) for one in told.users] == [(UPN, None), ("pierre@contoso.com", True)]
 
 
+def test_who_may_be_able_to_sign_in_may_leave_later(lab):
+    unclear = {**JANE, "accountEnabled": None}
+    expect_found(lab, search(SALES, unclear), found=[unclear])
+
+    assert look(lab, filter=SALES).user["due"] is None
+
+
 def test_whoever_says_since_when_need_not_know_the_leave_date(lab):
     expect_found(lab, search(SALES, JANE), found=[JANE])
 
