@@ -25,6 +25,8 @@ OWN_CORE = "2.19" if sys.version_info < (3, 14) else "2.21"
 OLDEST, NEWEST = "2.16", "2.21"
 
 SIMULATOR = ("-r", "tests/requirements.txt")
+# What makes a release, each file known by its hash: the Makefile installs the one, session "release" the other.
+LOCKS = ("tests/locks/nox", "tests/locks/release")
 PYTEST = ("hypothesis", "pytest", "pytest-xdist")
 # They read what the reports hold; none of them is ours.
 READERS = ("jsonschema", "junitparser", "rfc3339-validator")
@@ -82,7 +84,7 @@ def install(session: nox.Session, *wanted: str, oldest: bool = False) -> None:
     With *oldest*, the modules' libraries are then replaced by the oldest that requirements.txt allows.
     """
     digest = hashlib.sha256(repr((wanted, oldest)).encode())
-    for path in ("requirements.txt", "tests/requirements.txt", "tests/constraints.txt"):
+    for path in ("requirements.txt", "tests/constraints.txt", *(one for one in wanted if one.endswith(".txt"))):
         digest.update((ROOT / path).read_bytes())
     stamp = Path(session.virtualenv.location, "installed")
     if not stamp.is_file() or stamp.read_text() != digest.hexdigest():
@@ -347,8 +349,21 @@ def artifact(session: nox.Session) -> None:
 @nox.session
 def release(session: nox.Session) -> None:
     """Make what a release consists of in .work/release, and use it on the oldest and the newest supported pair."""
-    install(session, *SIMULATOR, "cyclonedx-bom", "pip-audit")
+    install(session, "--require-hashes", "-r", "tests/locks/release.txt")
     tool(session, "release", *session.posargs)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Write down anew which files may be installed where a release is made, by their hashes."""
+    session.install("uv")
+    for name in LOCKS:
+        session.run(
+            *("uv", "pip", "compile", f"{name}.in", f"--output-file={name}.txt"),
+            *("--universal", "--python-version=3.11", "--constraint=tests/constraints.txt"),
+            *("--generate-hashes", "--no-annotate", "--upgrade"),
+            *("--quiet", "--custom-compile-command=nox -s lock"),
+        )
 
 
 @nox.session
