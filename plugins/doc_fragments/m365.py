@@ -121,7 +121,7 @@ options:
     type: str
   timeout:
     description:
-      - Seconds that one request may take.
+      - Seconds to connect, seconds without a byte, and seconds for the body of an answer; each of them on its own.
       - If not set, the environment variable E(M365_TIMEOUT) is used.
     type: float
     default: 30
@@ -129,6 +129,7 @@ options:
     description:
       - Seconds that one request may wait altogether before it is sent again, when Microsoft throttles, is not available,
         or cannot be reached. A longer wait asked for by C(Retry-After) is a failure that names it.
+      - Not counted is how long it waits in line because other requests of the same run are throttled.
       - If not set, the environment variable E(M365_RETRY_TIMEOUT) is used.
     type: float
     default: 300
@@ -153,7 +154,7 @@ options:
 notes:
   - Reading users needs the application permission C(User.Read.All) on Microsoft Graph.
   - With the application permission C(User-LifeCycleInfo.Read.All), a past C(employeeLeaveDateTime) of a user counts as its
-    C(left_at) where none is given. One in the future is ignored, since people are dismissed early.
+    C(left_at) where none is given. One in the future is ignored for users who are named, since people are dismissed early.
   - Errors come one per user in C(users), each with Microsoft's code and request id and with what to do. One user's failure
     never stops the others; the module fails at the end, with all records in its result.
 seealso:

@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""How a step goes through: resolve, decide, write, read back, tell. The same for all four steps."""
+"""How a step goes through: resolve, decide, write, read back, tell. The same for every step."""
 
 from __future__ import annotations
 

@@ -70,11 +70,12 @@ EXAMPLES = r"""
     state: disabled
     protocols: [all]
 
-- name: Leave ActiveSync on while a remote wipe is pending
+- name: Leave ActiveSync alone on while a remote wipe is pending
   m365.offboarding.exo_mailbox_protocols:
     users: jane.doe@contoso.com
     state: disabled
-    protocols: [owa, mapi, ews, pop, imap]
+    protocols:
+      [owa, mapi, ews, pop, imap, smtp_auth, outlook_mobile, owa_for_devices, universal_outlook, mac_outlook, new_outlook]
 
 - name: Turn all protocols on again, SMTP AUTH as far as the organisation allows it
   m365.offboarding.exo_mailbox_protocols:

@@ -38,9 +38,10 @@ _MAY_HOLD = re.compile(
 )
 # Of these everything that git knows must be inside.
 _WHOLE = ("LICENSES/", "docs/", "extensions/awx/", "extensions/eda/", "meta/", "playbooks/", "plugins/", "roles/")
-# The README shows the pictures from the repository; they would fill most of what the artifact may weigh. AWX takes its
-# project from the repository, too; in the artifact, Galaxy's importer lints it without knowing the playbooks it imports.
-_LEFT_OUT = ("docs/images/", "extensions/awx/project/")
+# Pictures, and the page for who works on this, are shown from the repository; they would fill most of what the artifact
+# may weigh. AWX takes its project from the repository, too; in the artifact, Galaxy's importer lints it without knowing
+# the playbooks it imports.
+_LEFT_OUT = ("docs/architecture.md", "docs/images/", "extensions/awx/project/")
 _SINGLE = ("README.md", "CHANGELOG.md", "COPYING", "requirements.txt")
 # Certified content caps nothing, and names neither ansible nor ansible-core:
 # https://docs.ansible.com/projects/partner-certification-requirements/dependencies/

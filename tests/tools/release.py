@@ -3,7 +3,7 @@
 
 """Make what a release consists of, and use it as a stranger would; everything lands in .work/release.
 
-The artifact is built twice, from two copies of the checkout, and has to come out the same. It is installed into empty
+The artifact is built twice, from the checkout and from a copy of it, and has to come out the same. It is installed into empty
 environments, the oldest and the newest supported pair of ansible-core and Python that this machine has, and shuts a leaver
 out of a tenant there. Beside it lie a bill of materials (CycloneDX) and SHA256SUMS.
 """

@@ -227,6 +227,17 @@ def test_nothing_is_sent_into_a_closed_window(make_graph, wire, clock):
     assert wire.sent[-1].at == closed_at + 20
 
 
+def test_a_window_that_opens_exactly_with_the_end_of_patience_is_waited_for(make_graph, wire, clock):
+    graph = make_graph(retry_timeout=20)
+    wire.expect(read(ANN).but(throttled("25")))
+    ask(graph, ANN)
+    clock.pass_by(5)
+    wire.expect(read(BOB))
+
+    assert statuses(ask(graph, BOB)) == [200]
+    assert clock.naps == [20]
+
+
 def test_one_throttled_chunk_closes_the_window_for_all_chunks_that_follow(graph, wire, clock):
     everybody = crowd(90)
     limited = everybody[3]
@@ -252,10 +263,9 @@ def test_a_short_window_is_a_closed_one_too(make_graph, wire, clock, told):
     assert len(wire.sent) == 1
 
 
-@pytest.mark.parametrize("status", [503])
-def test_not_available_with_a_told_wait_closes_the_window_too(make_graph, wire, clock, status):
+def test_not_available_with_a_told_wait_closes_the_window_too(make_graph, wire):
     graph = make_graph(retry_timeout=5)
-    wire.expect(read(ANN).but(Reply(status, headers={"Retry-After": "100"})))
+    wire.expect(read(ANN).but(Reply(503, headers={"Retry-After": "100"})))
     ask(graph, ANN)
 
     (error,) = ask(graph, BOB)

@@ -393,10 +393,14 @@ def test_a_global_administrator_is_blocked_while_another_one_stays(lab):
     assert lab.run(MODULE, users=UPN, state="blocked").statuses == ["verified"]
 
 
-def test_an_application_that_holds_the_role_is_nobody_who_stays(lab):
+@pytest.mark.parametrize(
+    ("kind", "enabled"),
+    [("#microsoft.graph.servicePrincipal", True), (None, True), ("#microsoft.graph.user", None)],
+    ids=["an application", "of no known kind", "enabled or not"],
+)
+def test_who_holds_the_role_and_is_not_known_to_be_an_enabled_user_is_nobody_who_stays(lab, kind, enabled):
     holders = administrators(JANE)
-    application = {"@odata.type": "#microsoft.graph.servicePrincipal", "id": "5ea1", "accountEnabled": True}
-    holders.reply.json["value"].append(application)
+    holders.reply.json["value"].append({"@odata.type": kind, "id": "5ea1", "accountEnabled": enabled})
     lab.wire.expect_each(find(JANE), holders)
 
     assert lab.run(MODULE, users=UPN, state="blocked").statuses == ["refused"]
