@@ -110,7 +110,8 @@ users:
         - V(accepted), written, but not to be seen yet within O(verify_timeout), or not read back.
         - V(not_applicable), there is no such door here.
         - V(not_due), C(left_at) lies ahead by Microsoft's clock and nothing was sent.
-        - V(refused), protected, the account that is used here, or perhaps the last Global Administrator; nothing was sent; fails the module.
+        - V(refused), protected, the account that is used here, or perhaps the last Global Administrator, and nothing was sent;
+          fails the module.
         - V(failed), see C(error); fails the module.
       type: str
       sample: verified

@@ -189,7 +189,7 @@ class Reader:
 
 
 def _typed(block: Block) -> list[tuple[int, str]]:
-    """Each command with its line; one that goes on after a backslash is one."""
+    """Each command with its line; one that goes on after a backslash, or within quotes, is one."""
     found: list[tuple[int, str]] = []
     open_ended = False
     for number, line in enumerate(block.text.splitlines(), block.line):
@@ -197,8 +197,16 @@ def _typed(block: Block) -> list[tuple[int, str]]:
             found[-1] = (found[-1][0], f"{found[-1][1]}\n{line}")
         elif line.strip() and not line.lstrip().startswith("#"):
             found.append((number, line.removeprefix("$ ")))
-        open_ended = line.endswith("\\")
+        open_ended = bool(found) and _goes_on(found[-1][1])
     return found
+
+
+def _goes_on(command: str) -> bool:
+    try:
+        shlex.split(command, comments=True)
+    except ValueError:  # no closing quotation, or nothing after a backslash
+        return True
+    return command.endswith("\\")
 
 
 def _end(output: str) -> str:
