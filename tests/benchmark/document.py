@@ -49,9 +49,11 @@ def write(results: Results) -> None:
     _old, end, after = rest.partition(_END)
     if not begin or not end:
         raise SystemExit(f"{PAGE} lacks the marks between which the figures stand")
+    # Before anything is written, or the checkout would be said to hold changes.
+    measured = figures(results)
     IMAGES.mkdir(exist_ok=True)
     plot(results, IMAGES)
-    PAGE.write_text(f"{before}{begin}\n\n{figures(results)}\n{end}{after}", encoding="utf-8")
+    PAGE.write_text(f"{before}{begin}\n\n{measured}\n{end}{after}", encoding="utf-8")
 
 
 def figures(results: Results) -> str:
