@@ -72,7 +72,7 @@ clean: ## Remove everything that the other targets made
 	@$(PIP) --requirement tests/requirements.txt
 	@touch $@
 
-.venv/nox.stamp: tests/locks/nox.txt | .venv/bin/python
+.venv/nox.stamp: tests/locks/nox.txt tests/constraints.txt | .venv/bin/python
 	@echo "Installing nox ..."
 	@$(PIP) --require-hashes --requirement tests/locks/nox.txt
 	@touch $@
