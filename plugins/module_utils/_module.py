@@ -5,206 +5,27 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""What all modules have in common towards Ansible: options, the outermost guard, the result."""
+"""The host of a module that runs as a process of its own: the `AnsibleModule` around its job."""
 
 from __future__ import annotations
 
-import os
-import typing as t
+import copy
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.warnings import warn
-from ansible.module_utils.errors import AnsibleFallbackNotFound
 
-from ._asked import Asked, parse_left_at, parse_users
-from ._clouds import CLOUDS, endpoints
-from ._credentials import TokenSource, choose_credential, first_set
-from ._errors import OffboardingError, OptionError, internal_error
-from ._exchange import Exchange
-from ._graph import Graph
-from ._http import PatientTokenHttp, Transport
-from ._leavers import Tenant
-from ._records import summary
-from ._steps import Step, run_step
+from ._run import Job, Run, perform
 
 
-def _from_environment(*names: str) -> str:
-    """A fallback as Ansible's own C(env_fallback), but empty counts as not given."""
-    value = first_set(os.environ, names)
-    if value is None:
-        raise AnsibleFallbackNotFound
-    return value
-
-
-def _environment(*names: str) -> tuple[t.Callable[..., str], list[str]]:
-    return _from_environment, list(names)
-
-
-def argument_spec(**own: t.Any) -> dict[str, t.Any]:
-    """The options of every module, and a module's C(own).
-
-    Credentials have no fallback here: options beat the environment as a group, which C(choose_credential) decides.
-    """
-    return {
-        "users": {"type": "list", "elements": "raw", "required": True, "aliases": ["user"]},
-        "tenant_id": {"type": "str", "fallback": _environment("AZURE_TENANT_ID", "AZURE_TENANT")},
-        "client_id": {"type": "str", "fallback": _environment("AZURE_CLIENT_ID")},
-        "client_secret": {"type": "str", "no_log": True},
-        "certificate_path": {"type": "path"},
-        "certificate_password": {"type": "str", "no_log": True},
-        "federated_token_file": {"type": "path"},
-        "managed_identity": {"type": "bool"},
-        "access_token": {"type": "str", "no_log": True},
-        "exchange_access_token": {"type": "str", "no_log": True},
-        "cloud": {
-            "type": "str",
-            "choices": list(CLOUDS),
-            "default": "public",
-            "fallback": _environment("M365_CLOUD"),
-        },
-        "authority_url": {"type": "str", "fallback": _environment("M365_AUTHORITY_URL")},
-        "graph_url": {"type": "str", "fallback": _environment("M365_GRAPH_URL")},
-        "exchange_url": {"type": "str", "fallback": _environment("M365_EXCHANGE_URL")},
-        "validate_certs": {"type": "bool", "default": True, "fallback": _environment("M365_VALIDATE_CERTS")},
-        "ca_path": {"type": "path", "fallback": _environment("M365_CA_PATH")},
-        "proxy": {"type": "str", "fallback": _environment("M365_PROXY")},
-        "timeout": {"type": "float", "default": 30, "fallback": _environment("M365_TIMEOUT")},
-        "retry_timeout": {"type": "float", "default": 300, "fallback": _environment("M365_RETRY_TIMEOUT")},
-        "verify_timeout": {"type": "float", "default": 30, "fallback": _environment("M365_VERIFY_TIMEOUT")},
-        "protected_users": {"type": "list", "elements": "str", "default": []},
-        **own,
-    }
-
-
-class Run:
-    """One run of a module: its options as values, and the tenant they lead to. Nothing is sent by making it."""
-
-    def __init__(self, module: AnsibleModule) -> None:
-        self._module = module
-        self.params: dict[str, t.Any] = module.params
-        self.check_mode: bool = module.check_mode
-        self._tenant: Tenant | None = None
-
-    def asked(self) -> list[Asked]:
-        try:
-            default = parse_left_at(self.params.get("left_at"))
-        except ValueError as exc:
-            raise OptionError(str(exc)) from None
-        return parse_users(self.params["users"], default)
-
-    def remember_secret(self, secret: str) -> None:
-        """Ansible masks it from now on in everything that the module returns (but not in warnings)."""
-        self._module.no_log_values.add(secret)
-
-    def tenant(self, *, with_exchange: bool) -> Tenant:
-        """:raises OptionError: options that cannot be meant; still nothing is sent."""
-        params = self.params
-        for name in ("timeout", "retry_timeout", "verify_timeout"):
-            if not 0 <= params[name] < float("inf") or (name == "timeout" and not params[name]):
-                raise OptionError(f"{name} must be a number of seconds, not {params[name]:g}.")
-        addresses = endpoints(
-            params["cloud"], **{name: params[name] for name in ("authority_url", "graph_url", "exchange_url")}
-        )
-        if not params["validate_certs"]:
-            warn("validate_certs is off: whoever sits between here and Microsoft can read and use the credential.")
-        credential = choose_credential(params, os.environ)
-        transport = Transport(
-            validate_certs=params["validate_certs"],
-            ca_path=params["ca_path"],
-            proxy=params["proxy"],
-            timeout=params["timeout"],
-        )
-        tokens = TokenSource(
-            credential,
-            tenant_id=params["tenant_id"],
-            client_id=params["client_id"],
-            authority_url=addresses.authority_url,
-            http=PatientTokenHttp(transport, params["retry_timeout"]),
-            on_secret=self.remember_secret,
-            monotonic=transport.clock.monotonic,
-        )
-        graph = Graph(addresses.graph_url, transport, tokens, params["retry_timeout"])
-        exchange = Exchange(addresses.exchange_url, transport, tokens, params["retry_timeout"])
-        self._tenant = Tenant(graph, exchange if with_exchange else None, self._protected())
-        return self._tenant
-
-    @property
-    def automation(self) -> dict[str, str | None] | None:
-        """In whose name something was sent, C(None) when nothing was."""
-        return self._tenant.graph.identity if self._tenant else None
-
-    def warn(self, text: str) -> None:
+def run_module(job: Job) -> None:
+    """Build the module, do its job, leave with the result."""
+    # A copy: Ansible's validator changes the spec that it is given.
+    module = AnsibleModule(argument_spec=copy.deepcopy(job.spec), supports_check_mode=True)
+    run = Run(module.params, check_mode=module.check_mode)
+    result = perform(job, run, diff=module._diff)
+    module.no_log_values.update(run.secrets)
+    for text in run.warnings:
         warn(text)
-
-    def warn_of_unknown_protected(self, tenant: Tenant) -> None:
-        for entry, why in tenant.unknown_protected.items():
-            warn(f"protected_users: {entry} {why}.")
-
-    def step(self, step: Step, *, force: bool = False) -> list[dict[str, t.Any]]:
-        """Take the users through a step; one record per leaver."""
-        asked = self.asked()
-        tenant = self.tenant(with_exchange=step.reads_mailbox)
-        records = run_step(
-            tenant,
-            step,
-            asked,
-            check_mode=self.check_mode,
-            force=force,
-            retry_timeout=self.params["retry_timeout"],
-            verify_timeout=self.params["verify_timeout"],
-        )
-        self.warn_of_unknown_protected(tenant)
-        return records
-
-    def _protected(self) -> list[str]:
-        """The option and the environment, added together, so that nobody can shorten a credential's list."""
-        listed = [*self.params["protected_users"], *os.environ.get("M365_PROTECTED_USERS", "").split(",")]
-        return [entry.strip() for text in listed for entry in text.splitlines() if entry.strip()]
-
-
-def run_module(work: t.Callable[[Run], list[dict[str, t.Any]]], spec: dict[str, t.Any], **constraints: t.Any) -> None:
-    """Build the module, do the work, leave with its records. Nothing but our own sentences gets out.
-
-    ansible-core 2.19 and later print the text of an exception that escapes a module even under C(no_log).
-    """
-    module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **constraints)
-    run = Run(module)
-    records: list[dict[str, t.Any]] = []
-    error = None
-    try:
-        records = work(run)
-    except Exception as exc:
-        error = exc if isinstance(exc, OffboardingError) else internal_error(exc)
-    if error:  # outside of the except clause: inside, ansible-core may add the exception's text to the result
-        module.fail_json(msg=str(error), changed=False, error=error.as_record(), users=[], automation=run.automation)
-    result = {
-        "changed": any(one["changed"] for one in records),
-        "msg": summary(records),
-        "users": records,
-        # A role cannot see it otherwise: ansible_check_mode knows the command line, not the keyword of a play or task.
-        "check_mode": module.check_mode,
-        "automation": run.automation,
-    }
-    if module._diff:  # the same facts once more, which nobody sees without --diff
-        result["diff"] = _diff(records)
-    if any(one["status"] in ("failed", "refused") for one in records):
+    if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)
-
-
-def _diff(records: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    """Before and after of those who changed, by user principal name, as C(--diff) shows it."""
-    changed = [one for one in records if one["changed"]]
-    return {
-        "before": {str(one["user_principal_name"]): one["before"] for one in changed},
-        "after": {str(one["user_principal_name"]): _foretold(one) for one in changed},
-    }
-
-
-def _foretold(one: t.Mapping[str, t.Any]) -> t.Any:
-    if one["status"] != "planned" or not one["after"]:
-        return one["after"]
-    return {
-        name: "(the moment of the write)" if name.endswith("_date_time") else value
-        for name, value in one["after"].items()
-    }

@@ -140,7 +140,8 @@ from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
     ServiceError,
 )
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
-from ansible_collections.m365.offboarding.plugins.module_utils._module import Run, argument_spec, run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, Run, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
 
@@ -218,15 +219,18 @@ def switch(run: Run) -> list[dict[str, t.Any]]:
     return run.step(SwitchProtocols(state, protocols, inherit_smtp_auth=inherits))
 
 
+JOB = Job(
+    argument_spec(
+        state={"type": "str", "choices": ["disabled", "enabled"], "required": True},
+        protocols={"type": "list", "elements": "str", "default": list(DOCUMENTED_PROTOCOLS)},
+        inherit_smtp_auth={"type": "bool", "default": False},
+    ),
+    switch,
+)
+
+
 def main() -> None:
-    run_module(
-        switch,
-        argument_spec(
-            state={"type": "str", "choices": ["disabled", "enabled"], "required": True},
-            protocols={"type": "list", "elements": "str", "default": list(DOCUMENTED_PROTOCOLS)},
-            inherit_smtp_auth={"type": "bool", "default": False},
-        ),
-    )
+    run_module(JOB)
 
 
 if __name__ == "__main__":

@@ -92,7 +92,8 @@ import typing as t
 
 from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
-from ansible_collections.m365.offboarding.plugins.module_utils._module import argument_spec, run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
 from ansible_collections.m365.offboarding.plugins.module_utils._times import format_moment
@@ -135,11 +136,14 @@ class RestoreUser(Step):
         return None
 
 
+JOB = Job(
+    argument_spec(state={"type": "str", "choices": ["restored"], "required": True}),
+    lambda run: run.step(RestoreUser()),
+)
+
+
 def main() -> None:
-    run_module(
-        lambda run: run.step(RestoreUser()),
-        argument_spec(state={"type": "str", "choices": ["restored"], "required": True}),
-    )
+    run_module(JOB)
 
 
 if __name__ == "__main__":

@@ -268,9 +268,10 @@ import typing as t
 from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked, Search, names_nobody
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import STEPS, Protocols
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
-from ansible_collections.m365.offboarding.plugins.module_utils._module import Run, argument_spec, run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._observe import observe
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import TOPICS
+from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, Run, argument_spec
 
 
 def whom(run: Run) -> tuple[list[Asked], Search]:
@@ -305,22 +306,25 @@ def look(run: Run) -> list[dict[str, t.Any]]:
     return records
 
 
+JOB = Job(
+    argument_spec(
+        left_at={"type": "str"},
+        steps={"type": "list", "elements": "str", "choices": list(STEPS), "default": list(STEPS)},
+        protocols={"type": "list", "elements": "str", "default": ["all"]},
+        directory_roles={"type": "bool", "default": False},
+        users={"type": "list", "elements": "raw", "aliases": ["user"]},
+        filter={"type": "str"},
+        group={"type": "str"},
+        left_before={"type": "str"},
+        blocked={"type": "bool", "default": False},
+        residual={"type": "list", "elements": "str", "choices": ["all", *TOPICS], "default": []},
+    ),
+    look,
+)
+
+
 def main() -> None:
-    run_module(
-        look,
-        argument_spec(
-            left_at={"type": "str"},
-            steps={"type": "list", "elements": "str", "choices": list(STEPS), "default": list(STEPS)},
-            protocols={"type": "list", "elements": "str", "default": ["all"]},
-            directory_roles={"type": "bool", "default": False},
-            users={"type": "list", "elements": "raw", "aliases": ["user"]},
-            filter={"type": "str"},
-            group={"type": "str"},
-            left_before={"type": "str"},
-            blocked={"type": "bool", "default": False},
-            residual={"type": "list", "elements": "str", "choices": ["all", *TOPICS], "default": []},
-        ),
-    )
+    run_module(JOB)
 
 
 if __name__ == "__main__":

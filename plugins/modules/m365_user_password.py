@@ -124,8 +124,9 @@ from ansible_collections.m365.offboarding.plugins.module_utils._door_states impo
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import User
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
-from ansible_collections.m365.offboarding.plugins.module_utils._module import Run, argument_spec, run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._passwords import complaint, generate_password
+from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, Run, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
 
@@ -191,15 +192,18 @@ def reset(run: Run) -> list[dict[str, t.Any]]:
     return run.step(ResetPassword(given), force=run.params["force"] or given is not None)
 
 
+JOB = Job(
+    argument_spec(
+        left_at={"type": "str"},
+        force={"type": "bool", "default": False},
+        password={"type": "str", "no_log": True},
+    ),
+    reset,
+)
+
+
 def main() -> None:
-    run_module(
-        reset,
-        argument_spec(
-            left_at={"type": "str"},
-            force={"type": "bool", "default": False},
-            password={"type": "str", "no_log": True},
-        ),
-    )
+    run_module(JOB)
 
 
 if __name__ == "__main__":

@@ -110,7 +110,8 @@ import typing as t
 
 from ansible_collections.m365.offboarding.plugins.module_utils._door_states import surely_shut
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
-from ansible_collections.m365.offboarding.plugins.module_utils._module import argument_spec, run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
 
@@ -151,11 +152,14 @@ class SignOut(Step):
         return surely_shut(leaver) if seen else None
 
 
+JOB = Job(
+    argument_spec(left_at={"type": "str"}, force={"type": "bool", "default": False}),
+    lambda run: run.step(SignOut(), force=run.params["force"]),
+)
+
+
 def main() -> None:
-    run_module(
-        lambda run: run.step(SignOut(), force=run.params["force"]),
-        argument_spec(left_at={"type": "str"}, force={"type": "bool", "default": False}),
-    )
+    run_module(JOB)
 
 
 if __name__ == "__main__":

@@ -153,7 +153,8 @@ import datetime
 import typing as t
 
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
-from ansible_collections.m365.offboarding.plugins.module_utils._module import argument_spec, run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
 
@@ -192,11 +193,14 @@ class BlockOrAllowSignIn(Step):
         return super().note(leaver)
 
 
+JOB = Job(
+    argument_spec(state={"type": "str", "choices": ["blocked", "allowed"], "required": True}),
+    lambda run: run.step(BlockOrAllowSignIn(run.params["state"])),
+)
+
+
 def main() -> None:
-    run_module(
-        lambda run: run.step(BlockOrAllowSignIn(run.params["state"])),
-        argument_spec(state={"type": "str", "choices": ["blocked", "allowed"], "required": True}),
-    )
+    run_module(JOB)
 
 
 if __name__ == "__main__":

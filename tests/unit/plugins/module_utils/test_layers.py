@@ -23,6 +23,7 @@ LAYERS = (
     ("_passwords", "_leavers"),
     ("_door_states", "_records", "_residual"),
     ("_steps", "_observe"),
+    ("_run",),
     ("_module",),
     ("_report_html",),
     ("_report",),
@@ -57,10 +58,16 @@ def test_a_layer_imports_only_what_is_below_it(path):
 
 
 @every_util
-def test_only_the_topmost_layer_knows_ansible(path):
+def test_only_what_runs_a_module_knows_ansible(path):
     knows = any(name.partition(".")[0] == "ansible" for name in imports(path))
 
-    assert knows is (path.stem == "_module")
+    assert knows is (path.stem in ("_run", "_module"))
+
+
+def test_only_the_host_of_a_process_of_its_own_knows_ansible_module():
+    knowing = [path.stem for path in UTILS if "ansible.module_utils.basic" in imports(path)]
+
+    assert knowing == ["_module"]
 
 
 @every_util

@@ -550,7 +550,7 @@ def test_a_fault_of_ours_is_told_in_our_words_and_without_the_exceptions_text(la
         raise KeyError("the password is hunter2")
 
     for place in ("run_step", "observe"):
-        for name in ("_module", "_steps"):
+        for name in ("_run", "_steps"):
             target = importlib.import_module(f"{MODULES.replace('.modules', '.module_utils')}.{name}")
             monkeypatch.setattr(target, place, fall, raising=False)
     monkeypatch.setattr(importlib.import_module(f"{MODULES}.m365_user_info"), "observe", fall)
