@@ -25,8 +25,8 @@ class Endpoints:
     exchange_url: str
 
 
-# https://learn.microsoft.com/graph/deployments and the connection table of Connect-ExchangeOnline. Which host serves
-# Exchange's admin endpoint in DoD and China is documented twice, with two hosts: O(exchange_url) is the way out.
+# https://learn.microsoft.com/graph/deployments; Exchange's admin endpoint as Microsoft's ScubaGear has it
+# (https://github.com/cisagov/ScubaGear, EXORestHelper.psm1). O(exchange_url) is the way out where a tenant has another host.
 CLOUDS = {
     "public": Endpoints(
         "https://login.microsoftonline.com", "https://graph.microsoft.com", "https://outlook.office365.com"
@@ -35,7 +35,7 @@ CLOUDS = {
         "https://login.microsoftonline.us", "https://graph.microsoft.us", "https://outlook.office365.us"
     ),
     "usgov_dod": Endpoints(
-        "https://login.microsoftonline.us", "https://dod-graph.microsoft.us", "https://webmail.apps.mil"
+        "https://login.microsoftonline.us", "https://dod-graph.microsoft.us", "https://outlook-dod.office365.us"
     ),
     "china": Endpoints(
         "https://login.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn", "https://partner.outlook.cn"

@@ -67,7 +67,7 @@ def _protocol_doors(leaver: Leaver, protocols: Protocols) -> dict[str, str]:
     if leaver.mailbox_error or not leaver.mailbox_read:
         return dict.fromkeys(protocols.names, UNKNOWN)
     if leaver.mailbox is None:
-        return dict.fromkeys(protocols.names, NOT_APPLICABLE)
+        return dict.fromkeys(protocols.names, UNKNOWN if leaver.awaits_mailbox else NOT_APPLICABLE)
     doors = {name: SHUT if value is False else OPEN for name, value in protocols.of(leaver.mailbox).items()}
     doors.update(dict.fromkeys(protocols.absent_from(leaver.mailbox), NOT_APPLICABLE))
     return doors
@@ -95,7 +95,12 @@ def note_for(leaver: Leaver, step: str) -> str | None:
     """What a person must know about this leaver and step, whatever the outcome."""
     user = leaver.known
     if step == "protocols":
-        if leaver.mailbox is None and leaver.mailbox_read and not leaver.mailbox_error:
+        if leaver.awaits_mailbox:
+            return (
+                "No Exchange Online mailbox is known although the user has an enabled Exchange plan: "
+                "it may be about to appear, so its protocols are unconfirmed."
+            )
+        if leaver.lacks_mailbox:
             elsewhere = user.synced or (user.has_mail and not user.has_exchange_plan)
             suffix = " It may be on-premises: turn its protocols off there." if elsewhere else ""
             return f"No Exchange Online mailbox.{suffix}"

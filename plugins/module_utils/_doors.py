@@ -85,6 +85,12 @@ class Protocols:
         return [] if self.all else [name for name in self.names if name not in mailbox.switches]
 
 
+def protocol_of(switch: str | None) -> str | None:
+    """Our name of a property of Get-CASMailbox, in any case; C(None) for what is none of the twelve."""
+    names = {wire.lower(): name for name, wire in PROTOCOLS.items()}
+    return names.get((switch or "").lower())
+
+
 def doors_of(step: str, doors: t.Mapping[str, str]) -> dict[str, str]:
     """Those of C(doors) that belong to a step."""
     own = {step} if step != "protocols" else set(PROTOCOLS)

@@ -115,6 +115,8 @@ class ServiceError(OffboardingError):
     """Microsoft answered, and the answer is a refusal or a fault.
 
     :param status: the HTTP status of the answer.
+
+    C(told) is how many seconds the answer asks to wait, C(None) when it does not.
     """
 
     def __init__(
@@ -130,6 +132,7 @@ class ServiceError(OffboardingError):
         unknown = status == 408 or status >= 500
         super().__init__(message, code=code, hint=hint, request_id=request_id, outcome_unknown=unknown)
         self.status = status
+        self.told: float | None = None
 
 
 def shorten(text: str) -> str:

@@ -14,8 +14,13 @@ notice. Everything that knows it is in this file.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
+import json
+import re
 import typing as t
+import urllib.parse
 import uuid
 
 from ._asked import OBJECT_ID
@@ -23,12 +28,38 @@ from ._credentials import Token
 from ._doors import PROTOCOLS, Mailbox
 from ._errors import CredentialError, NetworkError, OffboardingError, ServiceError, shorten
 from ._http import Response
-from ._service import Answer, Call, Outcome, Service, mapping
+from ._service import Answer, Call, Outcome, Service, error_of, mapping
 
 # The one switch that is true when the protocol is off. Null inherits the organisation's setting.
 _INVERTED = "smtp_auth"
 
-_NOT_FOUND = ("ManagementObjectNotFoundException", "ADNoSuchObjectException", "Couldn't find object")
+_NOT_FOUND = ("ManagementObjectNotFoundException", "ADNoSuchObjectException")
+# How a text without a class says the same, and what object it means.
+_NOT_FOUND_TEXT = re.compile("couldn't (find object|be found)", re.IGNORECASE)
+_OBJECT = re.compile(r"\bobject:?\s*['\"\u2018\u2019\u201c\u201d]([^'\"\u2018\u2019\u201c\u201d]+)", re.IGNORECASE)
+# Exceptions after which Microsoft's own client sends again, whatever the status; the last five are prefixes, seen by
+# others (https://github.com/jflieben/M365Permissions, ExchangeRestClient.cs).
+_TRANSIENT = (
+    "DCOverloadedException",
+    "SuitabilityDirectoryException",
+    "ServerInMMException",
+    "ADServerSettingsChangedException",
+    "StorageTransientException",
+    "CmdletProxyNotAvailable",
+    "ServerBusy",
+    "ServerTooBusy",
+    "BackendCommunication",
+    "OverBudget",
+)
+# Said in a 200's error of a fault that passes (https://github.com/cisagov/ScubaGear, EXORestHelper.psm1).
+_TRANSIENT_TEXT = ("throttl", "busy", "unavailable", "try again")
+# PowerShell's words for a parameter that the caller's role, or the tenant, does not have
+# (https://learn.microsoft.com/powershell/exchange/find-exchange-cmdlet-permissions).
+_UNKNOWN_PARAMETER = re.compile(
+    r"parameter cannot be found that matches parameter name\s*['\"\u2018\u201c]?-?(\w+)", re.IGNORECASE
+)
+# A list that goes on for longer than this is none.
+_MOST_PAGES = 1000
 
 
 # What a cmdlet says of one thing: Exchange's names in lower case, since it is not of one mind about them.
@@ -39,9 +70,14 @@ class Exchange(Service):
     """Exchange Online's admin endpoint."""
 
     name = "Exchange Online"
+    address_option = "exchange_url"
     batch_size = 10  # no documented limit; ten is what other clients send
+    # Ten calls of some seconds each are normal: Exchange throttles by delay.
+    one_by_one = True
 
-    _connection_id = str(uuid.uuid4())
+    def __init__(self, *arguments: t.Any, **options: t.Any) -> None:
+        super().__init__(*arguments, **options)
+        self._connection_id = str(uuid.uuid4())
 
     def url(self, call: Call, token: Token) -> str:
         return f"{self._root(token)}{call.path}"
@@ -53,6 +89,7 @@ class Exchange(Service):
             "Prefer": "odata.maxpagesize=1000",
             "connection-id": self._connection_id,
             "parameter-based-routing": "true",
+            "X-ResponseFormat": "json",
         }
         if call is None:
             headers["Prefer"] += ";odata.continue-on-error"
@@ -74,22 +111,47 @@ class Exchange(Service):
     def refuses_batches(self, response: Response) -> bool:
         return response.status in (400, 404, 405, 501)
 
+    def is_transient(self, answer: Answer) -> bool:
+        """Whether an exception passes by itself, or a 200's error says in words that it does.
+
+        What names a missing object or parameter is the cmdlet's last word, whatever else its text says.
+        """
+        told = _told(answer)
+        kinds = [one.kind for one in told] or [_kind_in_header(answer)]
+        if any(kind.startswith(_TRANSIENT) or "transient" in kind.lower() for kind in kinds):
+            return True
+        if not 200 <= answer.status < 300 or any(_is_not_found(one) or _parameter(one.text) for one in told):
+            return False
+        text = " ".join([str(error_of(answer.body).get("code")), *(one.text for one in told)]).lower()
+        return any(mark in text for mark in _TRANSIENT_TEXT) or "toomanyrequests" in text
+
     def is_final(self, answer: Answer) -> bool:
-        """An exception of the cmdlet itself; "not found" for one comes with 404 or with 500."""
-        return answer.status != 429 and _kind(answer)[0] is not None
+        """An exception of the cmdlet itself; "not found" for one comes with 404, with 400 or with 500."""
+        if answer.status in (408, 429, 502, 503, 504):
+            return False
+        return any(one.kind or _is_not_found(one) for one in _told(answer))
 
     def explain(self, answer: Answer) -> ServiceError:
-        """The human text is what follows the last bar of C(details[0].message). The stack trace is not shown."""
-        text = _text(answer)
-        kind, code = _kind(answer)
-        error = ServiceError(
-            f"Exchange Online answered {answer.status}: {text}",
+        """The class and text of the first error that has them. The stack trace is not shown."""
+        told = _told(answer)
+        first = next((one for one in told if one.kind), told[0] if told else _Told())
+        kind = first.kind or _kind_in_header(answer)
+        text = shorten(first.text.rsplit("|", 1)[-1].strip()) or "no reason given"
+        error = ExchangeError(
+            f"Exchange Online answered {answer.status}: " + (f"{kind}, {text}" if kind and not first.kind else text),
             status=answer.status,
-            code=code,
-            hint=_HINTS.get(answer.status if kind is None else 0),
+            code=kind or str(error_of(answer.body).get("code") or f"http_{answer.status}"),
+            hint=None if first.kind else _HINTS.get(answer.status),
             request_id=answer.request_id,
         )
-        error.outcome_unknown = error.outcome_unknown and kind is None
+        error.told_texts = tuple(one.text for one in told if _is_not_found(one))
+        # Another exception beside it: then it is not only a mailbox that is missing.
+        if any(one.kind and not _is_not_found(one) for one in told):
+            error.told_texts = ()
+        error.parameter = next(filter(None, (_parameter(one.text) for one in told)), None)
+        if first.kind and answer.status not in (408, 502, 503, 504):
+            error.outcome_unknown = False
+        error.outcome_unknown = error.outcome_unknown or self.is_transient(answer)
         return error
 
     def get_mailbox(self, object_id: str) -> Call:
@@ -110,7 +172,8 @@ class Exchange(Service):
         :param by: the parameter that names the mailbox.
         """
         calls = [_cmdlet(cmdlet, {by: object_id}, writes=False, by=by) for object_id in object_ids]
-        return [_all_rows(outcome) for outcome in self.send(calls)]
+        outcomes = zip(object_ids, self._read_all(calls), strict=True)
+        return [_rows(object_id, outcome) for object_id, outcome in outcomes]
 
     def read_recipients(self, object_ids: t.Sequence[str]) -> list[list[Row] | OffboardingError | None]:
         """What Get-Mailbox says of each of these users, one row each: C(None) for who has no mailbox.
@@ -118,7 +181,7 @@ class Exchange(Service):
         https://learn.microsoft.com/powershell/module/exchangepowershell/get-mailbox
         """
         calls = [_cmdlet("Get-Mailbox", {"Identity": object_id}, writes=False) for object_id in object_ids]
-        outcomes = zip(object_ids, self.send(calls), strict=True)
+        outcomes = zip(object_ids, self._read_all(calls), strict=True)
         found = [_own_row(object_id, outcome) for object_id, outcome in outcomes]
         return [[row] if isinstance(row, dict) else row for row in found]
 
@@ -129,11 +192,11 @@ class Exchange(Service):
         https://learn.microsoft.com/powershell/module/exchangepowershell/get-accepteddomain
         """
         # Asked without an identity on purpose: all of them are meant.
-        rows = _rows(self.send([_call("Get-AcceptedDomain", {}, writes=False)])[0])
+        rows = self._read_all([_call("Get-AcceptedDomain", {}, writes=False)])[0]
         if isinstance(rows, OffboardingError):
             return rows
         domains = set()
-        for row in rows or ():
+        for row in rows:
             name = row.get("domainname")
             if isinstance(name, str) and name:
                 domains.add(name.lower())
@@ -143,7 +206,19 @@ class Exchange(Service):
     def read_mailboxes(self, object_ids: t.Sequence[str]) -> list[Mailbox | OffboardingError | None]:
         """The mailboxes of these users: C(None) for who has none, an error for who could not be read."""
         calls = [self.get_mailbox(object_id) for object_id in object_ids]
-        return [_mailbox(object_id, outcome) for object_id, outcome in zip(object_ids, self.send(calls), strict=True)]
+        outcomes = zip(object_ids, self._read_all(calls), strict=True)
+        return [_mailbox(object_id, outcome) for object_id, outcome in outcomes]
+
+    def _read_all(self, calls: t.Sequence[Call]) -> list[list[Row] | OffboardingError]:
+        """All rows that each cmdlet gives, page after page: the same body is POSTed again to the link to the next one.
+
+        A list is whole, or it is an error: a page that fails, that is none, or that leads elsewhere, spoils it.
+        """
+        readings = [_Reading(call) for call in calls]
+        while pending := [one for one in readings if one.next]:
+            for one, outcome in zip(pending, self.send([t.cast("Call", one.next) for one in pending]), strict=True):
+                one.take(outcome, lambda: self._root(self.token))
+        return [one.error or one.found for one in readings]
 
     def _tenant(self, token: Token) -> str:
         if not token.tenant_id:
@@ -178,39 +253,76 @@ def _call(name: str, parameters: t.Mapping[str, t.Any], *, writes: bool) -> Call
     return Call("POST", "/InvokeCommand", body, writes=writes, headers={"X-CmdletName": name})
 
 
-def _rows(outcome: Outcome) -> list[Row] | OffboardingError | None:
-    """The rows that a cmdlet gave, C(None) when it says that there is no such mailbox."""
-    if not isinstance(outcome, Answer):
-        missing = any(mark in f"{outcome.code} {outcome}" for mark in _NOT_FOUND)
-        return None if isinstance(outcome, ServiceError) and missing else outcome
-    rows = mapping(outcome.body).get("value")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        return NetworkError("Exchange Online did not answer with a list.", reached=True)
-    return [{str(key).lower(): value for key, value in row.items() if "@" not in str(key)} for row in rows]
+class _Reading:
+    """What a cmdlet gives, as it is read page after page."""
+
+    def __init__(self, call: Call) -> None:
+        self.next: Call | None = call
+        self.found: list[Row] = []
+        self.error: OffboardingError | None = None
+        self._seen: set[str] = set()
+
+    def take(self, outcome: Outcome, root: t.Callable[[], str]) -> None:
+        """Add a page, and say in C(next) which one follows.
+
+        :param root: gives the address below which a following page must be: nobody else may see the token.
+        """
+        call, self.next = t.cast("Call", self.next), None
+        if isinstance(outcome, OffboardingError):
+            # A later page that is "not found" says nothing of the mailbox, whose first page came.
+            self.error = outcome.within("Exchange Online broke off a list") if self._seen else outcome
+            return
+        page = mapping(outcome.body)
+        rows, link = page.get("value"), page.get("@odata.nextLink")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            self.error = NetworkError("Exchange Online did not answer with a list.", reached=True)
+            return
+        self.found += [{str(key).lower(): value for key, value in row.items() if "@" not in str(key)} for row in rows]
+        if link in (None, ""):
+            return
+        path = _path_below(root(), link)
+        if path is None:
+            self.error = NetworkError("Exchange Online names a next page that is not its own.", reached=True)
+        elif path in self._seen or len(self._seen) == _MOST_PAGES:
+            self.error = NetworkError("Exchange Online names next pages without end.", reached=True)
+        else:
+            self._seen.add(path)
+            self.next = dataclasses.replace(call, path=path)
 
 
-def _all_rows(outcome: Outcome) -> list[Row] | OffboardingError | None:
-    """As R(_rows), but a first page of several is an error: nothing says how the next one is to be fetched."""
-    if isinstance(outcome, Answer) and mapping(outcome.body).get("@odata.nextLink"):
-        return NetworkError("Exchange Online has more to say than fits on one page.", reached=True)
-    return _rows(outcome)
+def _path_below(root: str, link: t.Any) -> str | None:
+    """What follows C(root) in an address, C(None) for one that leads elsewhere."""
+    if not isinstance(link, str) or link[: len(root) + 1].casefold() != f"{root}/".casefold():
+        return None
+    path = link[len(root) :]
+    steps = urllib.parse.unquote(path.partition("?")[0]).replace("\\", "/").split("/")
+    return None if {".", ".."} & set(steps) or not path.isascii() or not path.isprintable() or " " in path else path
 
 
-def _own_row(object_id: str, outcome: Outcome) -> Row | OffboardingError | None:
-    """The only row, which must be about the mailbox that was asked for."""
-    rows = _rows(outcome)
+def _rows(object_id: str, found: list[Row] | OffboardingError) -> list[Row] | OffboardingError | None:
+    """The rows that a cmdlet gave, C(None) when it says that there is no such mailbox: the one that was asked for."""
+    if isinstance(found, ExchangeError) and found.says_missing(object_id):
+        return None
+    return found
+
+
+def _own_row(object_id: str, found: list[Row] | OffboardingError) -> Row | OffboardingError | None:
+    """The only row, which must say that it is about the mailbox that was asked for."""
+    rows = _rows(object_id, found)
     if not isinstance(rows, list):
         return rows
     if len(rows) != 1:
         return NetworkError("Exchange Online did not answer with exactly one mailbox.", reached=True)
     owner = rows[0].get("externaldirectoryobjectid")
-    if owner and str(owner).lower() != object_id.lower():
+    if not isinstance(owner, str) or not owner:
+        return NetworkError("Exchange Online did not say whose mailbox its answer is about.", reached=True)
+    if owner.lower() != object_id.lower():
         return NetworkError("Exchange Online answered for another mailbox than the one asked for.", reached=True)
     return rows[0]
 
 
-def _mailbox(object_id: str, outcome: Outcome) -> Mailbox | OffboardingError | None:
-    row = _own_row(object_id, outcome)
+def _mailbox(object_id: str, found: list[Row] | OffboardingError) -> Mailbox | OffboardingError | None:
+    row = _own_row(object_id, found)
     if not isinstance(row, dict):
         return row
     switches = {}
@@ -222,22 +334,93 @@ def _mailbox(object_id: str, outcome: Outcome) -> Mailbox | OffboardingError | N
     return Mailbox(switches)
 
 
-def _details(answer: Answer) -> tuple[dict[str, t.Any], str]:
-    error = mapping(mapping(answer.body).get("error"))
+class ExchangeError(ServiceError):
+    """An error of Exchange.
+
+    C(told_texts) are the whole texts of its errors where they say that something was not found and nothing else;
+    C(parameter) is the parameter of the cmdlet that this caller does not have.
+    """
+
+    told_texts: tuple[str, ...] = ()
+    parameter: str | None = None
+
+    def says_missing(self, object_id: str) -> bool:
+        """Whether it says that the object asked for, and no other, was not found."""
+        wanted = object_id.lower()
+        for text in self.told_texts:
+            named = _OBJECT.findall(text)
+            if any(wanted in name.lower() for name in named) or (not named and wanted in text.lower()):
+                return True
+        return False
+
+
+@dataclasses.dataclass(frozen=True)
+class _Told:
+    """One error of an answer: the name of its class without what stands before it, and its text, both may be empty."""
+
+    kind: str = ""
+    text: str = ""
+
+
+def _told(answer: Answer) -> list[_Told]:
+    """The errors of an answer, the one that matters most first. Texts are whole: classes and names stand anywhere in them.
+
+    Seen are C(error.details[].message) and each of C(@adminapi.errors), as C(id|class|text); Microsoft's client is also
+    prepared for JSON with C(ClassName) and C(Message) there.
+    """
+    error = error_of(answer.body)
     details = error.get("details")
-    first = mapping(details[0]) if isinstance(details, list) and details else {}
-    return error, str(first.get("message") or "")
-
-
-def _kind(answer: Answer) -> tuple[str | None, str]:
-    """The exception class that Exchange names, if any, and the code for the record."""
-    error, detail = _details(answer)
-    kind = detail.split("|")[1].rsplit(".", 1)[-1] if detail.count("|") >= 2 else None
-    return kind, kind or str(error.get("code") or f"http_{answer.status}")
-
-
-def _text(answer: Answer) -> str:
-    error, detail = _details(answer)
+    details = details if isinstance(details, list) else [details]
+    told = [_parsed(mapping(one).get("message")) for one in details if mapping(one).get("message")]
     internal = mapping(mapping(error.get("innererror")).get("internalexception"))
-    text = detail.rsplit("|", 1)[-1].strip() or internal.get("message") or error.get("message") or "no reason given"
-    return shorten(str(text))
+    if internal:
+        told.append(_Told(_class_name(internal.get("type")), str(internal.get("message") or "")))
+    if error.get("message"):
+        told.append(_parsed(error["message"]))
+    lower = {str(name).lower(): value for name, value in mapping(answer.body).items()}
+    for name in ("error", "@odata.error"):
+        if isinstance(lower.get(name), str):
+            told.append(_parsed(lower[name]))
+    others = lower.get("@adminapi.errors") or []
+    told += [_parsed(one) for one in (others if isinstance(others, list) else [others])]
+    told = [one for one in told if one.kind or one.text]
+    # Beside a text that has a class, "Error executing cmdlet" says nothing.
+    return [one for one in told if one.kind] or told
+
+
+def _parsed(message: t.Any) -> _Told:
+    if isinstance(message, str) and message.lstrip().startswith("{"):
+        with contextlib.suppress(ValueError, RecursionError):
+            message = json.loads(message)
+    if isinstance(message, dict):
+        lower = {str(name).lower(): value for name, value in message.items()}
+        texts = [value for name, value in lower.items() if name == "message" or name.startswith("localizedstring")]
+        text = next((one for one in [lower.get("message"), *texts] if isinstance(one, str) and one), "")
+        return _Told(_class_name(lower.get("classname")), text or json.dumps(message))
+    text = str(message)
+    parts = text.split("|")
+    if len(parts) >= 3:
+        return _Told(_class_name(parts[1]), "|".join(parts[2:]))
+    if len(parts) == 2 and _class_name(parts[0]).endswith("Exception"):
+        return _Told(_class_name(parts[0]), parts[1])
+    return _Told("", text)
+
+
+def _class_name(name: t.Any) -> str:
+    """The last part of a class's full name, empty for what is no name."""
+    last = re.split(r"[.+]", name.strip())[-1] if isinstance(name, str) else ""
+    return last if re.fullmatch(r"\w{1,120}", last, re.ASCII) else ""
+
+
+def _kind_in_header(answer: Answer) -> str:
+    """What stands in for a body of NUL bytes."""
+    return _class_name(answer.headers.get("x-exceptiontype"))
+
+
+def _is_not_found(told: _Told) -> bool:
+    return told.kind in _NOT_FOUND or (not told.kind and bool(_NOT_FOUND_TEXT.search(told.text)))
+
+
+def _parameter(text: str) -> str | None:
+    found = _UNKNOWN_PARAMETER.search(text)
+    return found.group(1) if found else None

@@ -18,7 +18,7 @@ import urllib.parse
 from ._asked import OBJECT_ID
 from ._credentials import Token
 from ._errors import NetworkError, OffboardingError, ServiceError, shorten
-from ._service import Answer, Call, Outcome, Service, mapping
+from ._service import Answer, Call, Outcome, Service, error_of, mapping
 from ._times import parse_moment
 
 _USER_PROPERTIES = (
@@ -119,6 +119,7 @@ class Graph(Service):
     """https://learn.microsoft.com/graph/overview"""
 
     name = "Microsoft Graph"
+    address_option = "graph_url"
     batch_size = 20  # https://learn.microsoft.com/graph/json-batching
 
     def url(self, call: Call, token: Token) -> str:
@@ -142,7 +143,7 @@ class Graph(Service):
 
     def explain(self, answer: Answer) -> ServiceError:
         """Graph's error envelope (https://learn.microsoft.com/graph/errors); its C(innerError) has two spellings."""
-        error = mapping(mapping(answer.body).get("error"))
+        error = error_of(answer.body)
         inner = mapping(error.get("innerError") or error.get("innererror"))
         code = str(error.get("code") or f"http_{answer.status}")
         text = shorten(str(error.get("message") or "no reason given"))

@@ -82,7 +82,7 @@ class Transport:
         if not validate_certs:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._proxies = {"http": proxy, "https": proxy} if proxy else None
-        self._timeout = timeout
+        self.timeout = timeout
         self.session = requests.Session()
         adapter = _adapter_with_one_context() if validate_certs else requests.adapters.HTTPAdapter
         self.session.mount("https://", adapter(pool_maxsize=in_flight))
@@ -97,9 +97,11 @@ class Transport:
         headers: t.Mapping[str, str] | None = None,
         params: t.Any = None,
         data: t.Any = None,
+        within: float | None = None,
     ) -> Response:
         """Send one request and read its answer.
 
+        :param within: seconds to wait for the answer, where that is not C(timeout).
         :raises NetworkError: no answer.
         """
         host = urllib.parse.urlsplit(url).hostname or url
@@ -107,14 +109,14 @@ class Transport:
             raise self._unreached(host, f"{host} could not be reached before.")
         began = self.clock.monotonic()
         try:
-            response = self._send(method, url, host, headers=headers, params=params, data=data)
+            response = self._send(method, url, host, within or self.timeout, headers=headers, params=params, data=data)
         except NetworkError as exc:
             exc.spent = self.clock.monotonic() - began
             raise
         self._knocks[host] = -1
         return response
 
-    def _send(self, method: str, url: str, host: str, **content: t.Any) -> Response:
+    def _send(self, method: str, url: str, host: str, within: float, **content: t.Any) -> Response:
         exceptions = self._requests.exceptions
         try:
             with self.session.request(
@@ -122,7 +124,7 @@ class Transport:
                 url,
                 **content,
                 auth=_no_netrc,
-                timeout=self._timeout,
+                timeout=self.timeout if within == self.timeout else (self.timeout, within),
                 verify=self._verify,
                 # Only a managed identity's endpoint is not https: it is on the machine, and no proxy can reach it.
                 proxies=self._proxies if url.startswith("https:") else {"no_proxy": "*"},
@@ -130,11 +132,11 @@ class Transport:
                 stream=True,
             ) as reply:
                 names = {name.lower(): value for name, value in reply.headers.items()}
-                return Response(reply.status_code, names, self._read(reply, host))
+                return Response(reply.status_code, names, self._read(reply, host, within))
         except NetworkError:
             raise
         except (exceptions.RequestException, self._urllib3.exceptions.HTTPError) as exc:
-            raise self._explain(exc, host) from None
+            raise self._explain(exc, host, within) from None
         except OSError:  # requests complains so about a CA bundle that does not exist
             raise NetworkError(
                 "The CA bundle for TLS cannot be read.",
@@ -143,21 +145,21 @@ class Transport:
                 hint="Check ca_path or REQUESTS_CA_BUNDLE.",
             ) from None
 
-    def _read(self, reply: t.Any, host: str) -> bytes:
+    def _read(self, reply: t.Any, host: str, within: float) -> bytes:
         """The body, within the timeout as a whole: a body that drips would otherwise never time out."""
-        deadline = self.clock.monotonic() + self._timeout
+        deadline = self.clock.monotonic() + within
         read = getattr(reply.raw, "read1", None) or reply.raw.read
         body = bytearray()
         try:
             while chunk := read(65536, decode_content=True):
                 body += chunk
                 if self.clock.monotonic() > deadline or len(body) > _LARGEST_ANSWER:
-                    raise NetworkError(f"{host} did not finish its answer within {self._timeout:g} s.", reached=True)
+                    raise NetworkError(f"{host} did not finish its answer within {within:g} s.", reached=True)
         except self._urllib3.exceptions.DecodeError:
             return b""  # Exchange declares NUL bytes as gzip in some refusals; the status says enough
         return bytes(body)
 
-    def _explain(self, exc: Exception, host: str) -> NetworkError:
+    def _explain(self, exc: Exception, host: str, within: float) -> NetworkError:
         exceptions = self._requests.exceptions
         text = str(exc)
         if isinstance(exc, exceptions.SSLError) and any(mark in text for mark in _UNTRUSTED):
@@ -174,9 +176,9 @@ class Transport:
         if isinstance(exc, exceptions.ProxyError):
             return self._unreached(host, f"The proxy did not let us through to {host}.", "Check proxy or HTTPS_PROXY.")
         if isinstance(exc, exceptions.ConnectTimeout):
-            return self._unreached(host, f"{host} did not accept a connection within {self._timeout:g} s.")
+            return self._unreached(host, f"{host} did not accept a connection within {self.timeout:g} s.")
         if isinstance(exc, (exceptions.Timeout, self._urllib3.exceptions.TimeoutError)):
-            return NetworkError(f"{host} did not answer within {self._timeout:g} s.", reached=True)
+            return NetworkError(f"{host} did not answer within {within:g} s.", reached=True)
         if any(mark in text for mark in ("NameResolutionError", "Failed to resolve", "Name or service not known")):
             return self._unreached(host, f"The name {host} cannot be resolved.", "Check DNS, proxy and addresses.")
         if "NewConnectionError" in text:

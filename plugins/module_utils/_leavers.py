@@ -53,6 +53,21 @@ class Leaver:
         return self.user.user_principal_name if self.user else self.asked.name
 
     @property
+    def lacks_mailbox(self) -> bool:
+        """Whether Exchange Online was asked, and knows no mailbox of this user."""
+        return self.mailbox_read and self.mailbox is None and not self.mailbox_error
+
+    @property
+    def awaits_mailbox(self) -> bool:
+        """Whether there may be a mailbox although Exchange Online knows none.
+
+        Just after a licence is given, a user of the cloud has the plan and no mailbox yet, and a replica may not know a
+        fresh one. A synced user's mailbox may be on-premises; a guest has none.
+        """
+        user = self.user
+        return bool(self.lacks_mailbox and user and user.has_exchange_plan and not (user.synced or user.is_guest))
+
+    @property
     def known(self) -> User:
         """The user of a leaver of whom it has been checked that there is one."""
         if self.user is None:
@@ -64,11 +79,15 @@ class Tenant:
     """The readings that every module needs, of one tenant, in as few requests as the service allows.
 
     :param exchange: absent where no mailbox is looked at.
+    :param verify_timeout: seconds for which a mailbox that should be there is asked for again.
     :param protected: names and ids that no step may touch; the caller's own account is added.
     """
 
-    def __init__(self, graph: Graph, exchange: Exchange | None, protected: t.Iterable[str]) -> None:
+    def __init__(
+        self, graph: Graph, exchange: Exchange | None, protected: t.Iterable[str], verify_timeout: float = 0
+    ) -> None:
         self.graph = graph
+        self._verify_timeout = verify_timeout
         self._exchange = exchange
         self._protected = {entry.casefold(): entry for entry in protected}
         # Entries that could not be resolved, with why: they still count as text.
@@ -172,6 +191,20 @@ class Tenant:
         """The same leavers with their mailboxes read."""
         read = self.exchange.read_mailboxes([leaver.known.id for leaver in leavers])
         return [_with_mailbox(leaver, found) for leaver, found in zip(leavers, read, strict=True)]
+
+    def await_mailboxes(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
+        """The same leavers, those that await a mailbox read again until it is there or C(verify_timeout) is over."""
+        leavers = list(leavers)
+        awaiting = [index for index, leaver in enumerate(leavers) if leaver.awaits_mailbox]
+        clock = self.graph.clock
+        deadline, pause = clock.monotonic() + self._verify_timeout, 0.5
+        while awaiting and (left := deadline - clock.monotonic()) > 0:
+            clock.sleep(min(pause, left))
+            pause = min(2 * pause, 4.0)
+            for index, leaver in zip(awaiting, self.read_mailboxes([leavers[i] for i in awaiting]), strict=True):
+                leavers[index] = leaver
+            awaiting = [index for index in awaiting if leavers[index].awaits_mailbox]
+        return leavers
 
     def read_mailboxes_and_roles(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
         """The same leavers with both read, which come from two services; mailboxes that have been read are kept."""

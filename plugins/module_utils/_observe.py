@@ -59,7 +59,8 @@ def _read(
         known = [leaver for leaver in known if mailboxes and not leaver.mailbox_read]
         read = tenant.read_mailboxes(known)
     told = {id(leaver): one for leaver, one in zip(known, read, strict=True)}
-    return [told.get(id(leaver), leaver) for leaver in leavers]
+    leavers = [told.get(id(leaver), leaver) for leaver in leavers]
+    return tenant.await_mailboxes(leavers) if mailboxes else leavers
 
 
 def _observation(

@@ -438,9 +438,7 @@ class _Asking:
         self._answers: dict[t.Callable[..., Answers], Answers] = {}
         self._with_mailbox = {index for index, leaver in enumerate(leavers) if leaver.mailbox}
         self._without_mailbox = {
-            index
-            for index, leaver in enumerate(leavers)
-            if leaver.mailbox_read and leaver.mailbox is None and not leaver.mailbox_error
+            index for index, leaver in enumerate(leavers) if leaver.lacks_mailbox and not leaver.awaits_mailbox
         }
 
     def answers(self, question: Question) -> Answers:
@@ -481,6 +479,8 @@ class _Asking:
         """An answer about a mailbox, which cannot be there for one cmdlet and missing for the next."""
         if answer is None and index in self._with_mailbox:
             return OffboardingError("Exchange Online says that there is no such mailbox, and has told of it before.")
+        if answer is None and dataclasses.replace(self.leavers[index], mailbox_read=True, mailbox=None).awaits_mailbox:
+            return OffboardingError("Exchange Online knows no mailbox of a user who has an enabled Exchange plan.")
         if not isinstance(answer, OffboardingError):
             (self._without_mailbox if answer is None else self._with_mailbox).add(index)
         return answer

@@ -130,7 +130,7 @@ class Run:
         )
         graph = Graph(addresses.graph_url, transport, tokens, params["retry_timeout"])
         exchange = Exchange(addresses.exchange_url, transport, tokens, params["retry_timeout"])
-        self._tenant = Tenant(graph, exchange if with_exchange else None, self._protected())
+        self._tenant = Tenant(graph, exchange if with_exchange else None, self._protected(), params["verify_timeout"])
         return self._tenant
 
     @property

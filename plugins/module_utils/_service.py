@@ -13,8 +13,10 @@ import abc
 import dataclasses
 import datetime
 import json
+import re
 import threading
 import typing as t
+import urllib.parse
 import uuid
 
 from ._credentials import Token, TokenSource
@@ -51,7 +53,8 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        return 200 <= self.status < 300
+        """Whether the call succeeded: the status says so, and the body does not say otherwise."""
+        return 200 <= self.status < 300 and not carries_error(self.body)
 
     @property
     def request_id(self) -> str | None:
@@ -72,8 +75,12 @@ class Service(abc.ABC):
     """
 
     name = ""
+    # The option that replaces this service's address.
+    address_option = ""
     batch_size = 20
     in_flight = 4
+    # Whether the service works on the calls of a batch one after the other, so that a batch takes as long as all of them.
+    one_by_one = False
 
     def __init__(self, base_url: str, transport: Transport, tokens: TokenSource, retry_timeout: float) -> None:
         self.base_url = base_url
@@ -114,6 +121,10 @@ class Service(abc.ABC):
 
     def is_final(self, answer: Answer) -> bool:
         """Whether an error answer is the service's considered word whatever its status, not a passing fault."""
+        return False
+
+    def is_transient(self, answer: Answer) -> bool:
+        """Whether an error answer names a passing fault, whatever its status. What a write did by then is not known."""
         return False
 
     def refuses_batches(self, response: Response) -> bool:
@@ -206,7 +217,7 @@ class Service(abc.ABC):
             return [outcome for call in calls for outcome, _arrived in self._chunk([call])]
         outcomes = self._answers(calls, response)
         for outcome in outcomes:
-            if isinstance(outcome, Answer) and outcome.status in (429, 503):
+            if isinstance(outcome, Answer) and (outcome.status in (429, 503) or self._is_passing(outcome)):
                 told = told_wait(outcome.headers, outcome.at)
                 if told is not None or outcome.status == 429:
                     self._close_gate(writes, told)
@@ -227,7 +238,8 @@ class Service(abc.ABC):
             headers["Content-Type"] = "application/json"
             data = json.dumps(body).encode()
         method, url = (call.method, self.url(call, token)) if call else ("POST", self.batch_url(token))
-        response = self._listen(method, url, headers=headers, data=data)
+        within = self._transport.timeout * len(calls) if self.one_by_one else None
+        response = self._listen(method, url, headers=headers, data=data, within=within)
         self._note_time(response.date)
         return response
 
@@ -249,7 +261,7 @@ class Service(abc.ABC):
 
     def _answers(self, calls: t.Sequence[Call], response: Response) -> list[Outcome]:
         body = response.json
-        if len(calls) == 1 or not 200 <= response.status < 300:
+        if len(calls) == 1 or not 200 <= response.status < 300 or carries_error(body):
             if 200 <= response.status < 300 and not isinstance(body, dict) and (response.body or not calls[0].writes):
                 return [self._unreadable()]
             return [Answer(response.status, response.headers, self.digest(body), response.date)] * len(calls)
@@ -264,18 +276,19 @@ class Service(abc.ABC):
         return [self._checked(call, found.get(str(index))) for index, call in enumerate(calls)]
 
     def _checked(self, call: Call, outcome: Outcome | None) -> Outcome:
-        """What a batch says of one call: nothing is lost, and a reading that holds nothing is none."""
+        """What a batch says of one call: nothing is lost, and a body that is no JSON object proves nothing."""
         if outcome is None:
             return self._lost()
-        if isinstance(outcome, Answer) and outcome.ok and not call.writes and not isinstance(outcome.body, dict):
-            return self._unreadable()
+        if isinstance(outcome, Answer) and outcome.ok and not isinstance(outcome.body, dict):
+            # A write may be answered without a body (204).
+            return outcome if call.writes and outcome.body in (None, "") else self._unreadable()
         return outcome
 
     def _inner(self, item: t.Mapping[str, t.Any], response: Response) -> Outcome:
         body = item.get("body")
         status = item.get("status")
         if status is None and isinstance(body, dict):  # Exchange leaves it out: success is the absence of an error
-            status = 400 if "error" in body else 200
+            status = 200
         if not isinstance(status, int):
             return self._lost()
         lower = {str(name).lower(): str(value) for name, value in mapping(item.get("headers")).items()}
@@ -300,7 +313,11 @@ class Service(abc.ABC):
             if outcome.final or (call.writes and outcome.reached):
                 return None
             return patience.next_wait(None, outcome.spent)
-        if isinstance(outcome, OffboardingError) or outcome.ok or self.is_final(outcome):
+        if isinstance(outcome, OffboardingError) or outcome.ok:
+            return None
+        if self._is_passing(outcome):
+            return None if call.writes else patience.next_wait(told_wait(outcome.headers, outcome.at))
+        if self.is_final(outcome):
             return None
         if outcome.status == 500 and patience.tries >= 4:
             return None  # Graph disguises some missing permissions as 500
@@ -311,8 +328,9 @@ class Service(abc.ABC):
     def _final(self, call: Call, outcome: Outcome, patience: Patience) -> Outcome:
         if isinstance(outcome, OffboardingError) or outcome.ok:
             return outcome
-        error = self.explain(dataclasses.replace(outcome, body=_masked(outcome.body, call.secret)))
-        told = told_wait(outcome.headers, outcome.at)
+        answer = dataclasses.replace(outcome, body=_masked(outcome.body, call.secret))
+        error = self._redirected(answer) or self.explain(answer)
+        error.told = told = told_wait(outcome.headers, outcome.at)
         if outcome.status == 429 and told:
             error.hint = (
                 f"{self.name} asks to wait {told:g} s; after {patience.waited:.0f} s of waiting that exceeds "
@@ -321,6 +339,23 @@ class Service(abc.ABC):
         elif patience.waited:
             error.hint = " ".join(filter(None, [error.hint, f"Gave up after {patience.waited:.0f} s of waiting."]))
         return error
+
+    def _is_passing(self, answer: Answer) -> bool:
+        """As R(is_transient), for answers that are no success. 429 says surely that nothing was done."""
+        return not answer.ok and answer.status != 429 and self.is_transient(answer)
+
+    def _redirected(self, answer: Answer) -> ServiceError | None:
+        """What a redirection says. It is never followed: the token must not reach another host."""
+        if not 300 <= answer.status < 400:
+            return None
+        host = _host(answer.headers.get("location", ""))
+        return ServiceError(
+            f"{self.name} answered {answer.status}: it refers to {host or 'another address'}, which was not followed",
+            status=answer.status,
+            code=f"http_{answer.status}",
+            hint=f"If that host is Microsoft's, give it by {self.address_option}. A proxy's sign-in page answers so, too.",
+            request_id=answer.request_id,
+        )
 
     def _close_gate(self, writes: bool, told: float | None) -> None:
         """Throttled: nothing of this kind is sent to this host until the time that was told is over."""
@@ -348,6 +383,23 @@ class Service(abc.ABC):
                     self._seen = (date, self.clock.monotonic())
 
 
+def carries_error(body: t.Any) -> bool:
+    """Whether a body tells of an error, whatever the status says.
+
+    Exchange answers 200 with C(error) or C(@odata.error), and with errors of a cmdlet that went on in
+    C(@adminapi.errors), a list of strings that is empty where all went well. Seen by ScubaGear
+    (https://github.com/cisagov/ScubaGear) and CIPP (https://github.com/KelvinTegelaar/CIPP-API).
+    """
+    told = {str(name).lower(): value for name, value in mapping(body).items()}
+    return any(told.get(name) is not None for name in ("error", "@odata.error")) or bool(told.get("@adminapi.errors"))
+
+
+def error_of(body: t.Any) -> dict[str, t.Any]:
+    """The error object of a body, an empty one where it has none."""
+    told = {str(name).lower(): value for name, value in mapping(body).items()}
+    return mapping(told.get("error")) or mapping(told.get("@odata.error"))
+
+
 def retryable(answer: Answer, writes: bool) -> bool:
     """Whether an error answer may be followed by the same call again.
 
@@ -364,6 +416,15 @@ def retryable(answer: Answer, writes: bool) -> bool:
 def mapping(value: t.Any) -> dict[str, t.Any]:
     """C(value) if it is a JSON object, an empty one otherwise: nothing in a foreign answer can be relied on."""
     return value if isinstance(value, dict) else {}
+
+
+def _host(address: str) -> str:
+    """The host of a foreign address, empty where it is none."""
+    try:
+        host = urllib.parse.urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+    return host if re.fullmatch(r"[a-z0-9.:-]{1,253}", host) else ""
 
 
 def _masked(body: t.Any, secret: str) -> t.Any:

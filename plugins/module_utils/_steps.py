@@ -81,6 +81,10 @@ class Step(abc.ABC):
         """
         return False
 
+    def left_undone(self, leaver: Leaver) -> OffboardingError | None:
+        """Why a part of what was asked for was not done, although the rest was: the step gave way in it."""
+        return None
+
     def not_before(self, leaver: Leaver) -> datetime.datetime | None:
         """The earliest moment, by the service's clock, at which the write can be told from what was before."""
         return None
@@ -166,7 +170,7 @@ def _untouchable(step: Step, leaver: Leaver) -> bool:
 def _with_mailboxes(tenant: Tenant, step: Step, leavers: t.Sequence[Leaver]) -> list[Leaver]:
     wanted = [leaver for leaver in leavers if not (leaver.mailbox_read or _untouchable(step, leaver))]
     read = {id(leaver): fresh for leaver, fresh in zip(wanted, tenant.read_mailboxes(wanted), strict=True)}
-    return [read.get(id(leaver), leaver) for leaver in leavers]
+    return tenant.await_mailboxes([read.get(id(leaver), leaver) for leaver in leavers])
 
 
 def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | None:
@@ -181,6 +185,8 @@ def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | N
     error = leaver.mailbox_error if step.reads_mailbox else None
     if error:
         return record(leaver, "failed", note=note, error=error.within(f"Could not read the mailbox of {leaver.name}"))
+    if step.reads_mailbox and leaver.awaits_mailbox:
+        return record(leaver, "failed", note=note, error=_awaited_error(leaver, step))
     if step.not_applicable(leaver):
         return record(leaver, "not_applicable", note=note)
     before = step.describe(leaver)
@@ -202,7 +208,30 @@ def protected_error(leaver: Leaver) -> OffboardingError:
     )
 
 
+def _awaited_error(leaver: Leaver, step: Step) -> OffboardingError:
+    return OffboardingError(
+        f"Could not {step.deed} {leaver.name}: Exchange Online knows no mailbox of a user who has an enabled Exchange plan.",
+        code="mailbox_awaited",
+        hint="Run again when the mailbox is there, or take the licence away.",
+    )
+
+
 def _tell(step: Step, written: _Written) -> dict[str, t.Any]:
+    undone = None if written.error else step.left_undone(written.before)
+    if undone:
+        # What could be done was done: the leaver fails for the rest alone, and what was written stays on record.
+        return record(
+            written.before,
+            "failed",
+            before=step.describe(written.before),
+            after=step.describe(written.now) if written.looked or written.void else None,
+            written_at=None if written.void else written.at,
+            effective_by=None if written.void else step.effective_by(written.now, written.at, seen=written.shown),
+            request_id=written.request_id,
+            note=step.note(written.now),
+            error=undone,
+            perhaps_written=not written.void,
+        )
     status = "failed" if written.error else "unchanged" if written.void else "verified" if written.shown else "accepted"
     return record(
         written.before,
@@ -271,7 +300,10 @@ class _Writer:
                 if write.shown:
                     write.error = None
             pending = [write for write in pending if not write.shown]
-            wait = patience.next_wait(None) if pending else None
+            waits = [
+                write.error.told for write in pending if isinstance(write.error, ServiceError) and write.error.told
+            ]
+            wait = patience.next_wait(max(waits, default=None)) if pending else None
             if wait is None:
                 return
             self._clock.sleep(wait)

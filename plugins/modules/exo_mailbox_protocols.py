@@ -133,12 +133,18 @@ import datetime
 import typing as t
 
 from ansible_collections.m365.offboarding.plugins.module_utils._door_states import door_states
-from ansible_collections.m365.offboarding.plugins.module_utils._doors import DOCUMENTED_PROTOCOLS, OPEN, Protocols
+from ansible_collections.m365.offboarding.plugins.module_utils._doors import (
+    DOCUMENTED_PROTOCOLS,
+    OPEN,
+    Protocols,
+    protocol_of,
+)
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
     OffboardingError,
     OptionError,
     ServiceError,
 )
+from ansible_collections.m365.offboarding.plugins.module_utils._exchange import ExchangeError
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, Run, argument_spec
@@ -159,6 +165,8 @@ class SwitchProtocols(Step):
         self._inherits = inherit_smtp_auth
         # By object id, why smtp_auth could not be given back.
         self._null_refused: dict[str, str] = {}
+        # By object id, what Exchange said of each protocol whose switch this caller cannot set.
+        self._refused: dict[str, dict[str, ExchangeError]] = {}
 
     def not_applicable(self, leaver: Leaver) -> bool:
         return leaver.mailbox is None or not self.describe(leaver)
@@ -173,12 +181,31 @@ class SwitchProtocols(Step):
         return tenant.exchange.set_mailbox(leaver.known.id, self._differing(leaver))
 
     def gives_way(self, leaver: Leaver, error: OffboardingError) -> bool:
+        """Each refusal names one switch, and there are twelve: so this ends."""
+        refused = protocol_of(error.parameter) if isinstance(error, ExchangeError) else None
+        if refused in self._differing(leaver) and isinstance(error, ExchangeError):
+            self._refused.setdefault(leaver.known.id, {})[t.cast("str", refused)] = error
+            return True
         # Nothing says that the endpoint takes a null; a 4xx about who asks, or how often, says nothing about it.
         about_null = isinstance(error, ServiceError) and error.status not in (401, 403, 404, 429)
         if None not in self._differing(leaver).values() or not about_null:
             return False
         self._null_refused[leaver.known.id] = error.message
         return True
+
+    def left_undone(self, leaver: Leaver) -> OffboardingError | None:
+        refused = self._refused.get(leaver.known.id)
+        if not refused:
+            return None
+        names = ", ".join(refused)
+        error = next(iter(refused.values())).within(f"Could not {self.deed} {leaver.name}, as for {names}")
+        error.hint = (
+            "The application's role may lack this parameter of Set-CASMailbox (Exchange Administrator has it), or the "
+            "tenant has it no more."
+        )
+        if "ews" in refused:
+            error.hint += " Exchange Web Services and their switch end on 1 April 2027."
+        return error
 
     def shows(self, before: Leaver, now: Leaver) -> bool:
         return self.is_done(now)
@@ -199,6 +226,10 @@ class SwitchProtocols(Step):
         return " ".join(filter(None, notes)) or None
 
     def _differing(self, leaver: Leaver) -> dict[str, bool | None]:
+        refused = self._refused.get(leaver.known.id, {}) if leaver.user else {}
+        return {name: wanted for name, wanted in self._wanted(leaver).items() if name not in refused}
+
+    def _wanted(self, leaver: Leaver) -> dict[str, bool | None]:
         if self.shuts:
             doors = door_states(leaver, (self.name,), self.protocols)
             return {name: False for name, state in doors.items() if state == OPEN}

@@ -16,7 +16,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._errors import Op
     [
         ("public", ("login.microsoftonline.com", "graph.microsoft.com", "outlook.office365.com")),
         ("usgov", ("login.microsoftonline.us", "graph.microsoft.us", "outlook.office365.us")),
-        ("usgov_dod", ("login.microsoftonline.us", "dod-graph.microsoft.us", "webmail.apps.mil")),
+        ("usgov_dod", ("login.microsoftonline.us", "dod-graph.microsoft.us", "outlook-dod.office365.us")),
         ("china", ("login.chinacloudapi.cn", "microsoftgraph.chinacloudapi.cn", "partner.outlook.cn")),
     ],
 )

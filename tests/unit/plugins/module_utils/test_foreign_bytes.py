@@ -22,9 +22,9 @@ from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
 )
 from ansible_collections.m365.offboarding.plugins.module_utils._exchange import (
     Exchange,
-    _all_rows,
     _mailbox,
     _own_row,
+    _Reading,
 )
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph, User, _List, listed
 from ansible_collections.m365.offboarding.plugins.module_utils._http import Response
@@ -89,6 +89,9 @@ def test_errors_of_graph(graph, body, status):
 @example(body={"error": {"details": [None]}}, status=500)
 @example(body={"error": {"details": [{"message": "|||"}]}}, status=404)
 @example(body={"error": {"details": {"message": "a|b|c"}}}, status=404)
+@example(body={"error": {"details": [{"message": "{" * 5000}]}}, status=400)
+@example(body={"error": {"details": [{"message": '{"ClassName": 5, "Message": []}'}]}}, status=400)
+@example(body={"@adminapi.errors": {"a": "b"}}, status=200)
 @example(body={"error": {"innererror": {"internalexception": {"message": "\n"}}}}, status=404)
 def test_errors_of_exchange(exchange, body, status):
     answer = Answer(status, {}, body, None)
@@ -97,6 +100,7 @@ def test_errors_of_exchange(exchange, body, status):
 
     assert json.dumps(error.as_record())
     assert exchange.is_final(answer) in (True, False)
+    assert exchange.is_transient(answer) in (True, False)
     assert isinstance(_mailbox(JANE["id"], error), OffboardingError | None)
 
 
@@ -130,11 +134,25 @@ def test_lists_of_graph(body):
 )
 @example(body={"value": [{**mailbox(JANE), "PopEnabled": "False"}]})
 def test_mailboxes_of_exchange(body):
-    found = _mailbox(JANE["id"], Answer(200, {}, body, None))
+    found = _mailbox(JANE["id"], rows_of(Answer(200, {}, body, None)))
 
     assert isinstance(found, Mailbox | OffboardingError)
     if isinstance(found, Mailbox):
         assert all(value in (True, False, None) for value in found.switches.values())
+
+
+EXCHANGE_ROOT = "https://outlook.office365.com/adminapi/beta/tenant"
+
+
+def rows_of(*answers):
+    """Return what comes of these pages of a cmdlet: its rows, or an error."""
+    reading = _Reading(Call("POST", "/InvokeCommand", {"CmdletInput": {}}))
+    for answer in answers:
+        if reading.next:
+            reading.take(answer, lambda: EXCHANGE_ROOT)
+            assert not (reading.next and reading.error)
+            assert reading.next is None or reading.next.body == {"CmdletInput": {}}
+    return reading.error or reading.found
 
 
 ROOT = "https://graph.microsoft.com/v1.0"
@@ -157,17 +175,33 @@ def test_pages_of_graph(bodies):
         assert reading.next.headers == {"ConsistencyLevel": "eventual"}
 
 
+exchange_links = anything | st.sampled_from(
+    [
+        f"{EXCHANGE_ROOT}/InvokeCommand?$skiptoken=1",
+        f"{EXCHANGE_ROOT.upper()}/x",
+        EXCHANGE_ROOT,
+        f"{EXCHANGE_ROOT}.evil.com/InvokeCommand",
+        f"{EXCHANGE_ROOT}/../../evil",
+        f"{EXCHANGE_ROOT}/%2e%2e/evil",
+    ]
+)
+
+
 @LIMITS
 @given(
-    body=anything
-    | st.fixed_dictionaries({"value": st.lists(anything, max_size=2)}, optional={"@odata.nextLink": links})
+    st.lists(
+        anything
+        | st.fixed_dictionaries(
+            {"value": st.lists(anything, max_size=2)}, optional={"@odata.nextLink": exchange_links}
+        ),
+        min_size=1,
+        max_size=4,
+    )
 )
-def test_rows_of_exchange(body):
-    answer = Answer(200, {}, body, None)
+def test_rows_of_exchange(bodies):
+    rows = rows_of(*[Answer(200, {}, body, None) for body in bodies])
 
-    assert isinstance(_own_row(JANE["id"], answer), dict | OffboardingError)
-    rows = _all_rows(answer)
-    assert isinstance(rows, list | OffboardingError)
+    assert isinstance(_own_row(JANE["id"], rows), dict | OffboardingError)
     assert isinstance(rows, OffboardingError) or all(isinstance(row, dict) for row in rows)
 
 

@@ -178,10 +178,9 @@ def test_an_unknown_protocol_is_refused_before_anything_is_sent(lab, protocols):
     ("facts", "on_premises"),
     [
         pytest.param({"mail": None, "assignedPlans": []}, False, id="no mail, no plan"),
-        pytest.param({}, False, id="mail and a plan"),
         pytest.param({"assignedPlans": []}, True, id="mail without a plan"),
         pytest.param({"onPremisesSyncEnabled": True}, True, id="synced"),
-        pytest.param({"onPremisesSyncEnabled": False, "mail": None}, False, id="synced formerly"),
+        pytest.param({"onPremisesSyncEnabled": False, "mail": None, "assignedPlans": []}, False, id="synced formerly"),
         pytest.param(
             {"assignedPlans": [{"service": "exchange", "capabilityStatus": "Deleted"}]}, True, id="a plan that is gone"
         ),
@@ -201,21 +200,86 @@ def test_no_mailbox_is_not_applicable_and_the_note_says_where_it_may_be(lab, sta
     assert ("on-premises" in told.user["note"]) is on_premises
 
 
+NOT_FOUND = "Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException"
+NO_SUCH_OBJECT = "Microsoft.Exchange.Data.Directory.ADNoSuchObjectException"
+UNLICENSED = {**JANE, "assignedPlans": []}
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 500])
+@pytest.mark.parametrize("mark", ["Ex41BAF5", ""])
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
-        (
-            "Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException",
-            "The specified mailbox doesn't exist.",
-        ),
-        ("Microsoft.Exchange.Data.Directory.ADNoSuchObjectException", "Active Directory operation failed."),
+        (NOT_FOUND, f"The operation couldn't be performed because object '{JANE['id'].upper()}' couldn't be found."),
+        (NO_SUCH_OBJECT, f"There is no such object as {JANE['id']} on the server."),
+        ("ManagementObjectNotFoundException", f'Couldn\'t find object "{JANE["id"]}". Please try again.'),
     ],
 )
-@pytest.mark.parametrize("mark", ["Ex41BAF5", ""])
-def test_other_ways_to_say_that_there_is_no_mailbox(lab, kind, text, mark):
-    lab.wire.expect_each(find(JANE), get_mailbox(JANE).but(exchange_error(500, kind, text, mark=mark)))
+def test_other_ways_to_say_that_there_is_no_mailbox(lab, kind, text, mark, status):
+    lab.wire.expect_each(find(UNLICENSED), get_mailbox(JANE).but(exchange_error(status, kind, text, mark=mark)))
 
     assert lab.run(MODULE, users=UPN, state="disabled").statuses == ["not_applicable"]
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 500])
+@pytest.mark.parametrize("kind", [NOT_FOUND, NO_SUCH_OBJECT])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The operation couldn't be performed because object 'Default Policy' couldn't be found on 'DC01'.",
+        f"The operation couldn't be performed because object '{person('bob')['id']}' couldn't be found on 'DC01'.",
+        f"Object 'AM0PR01A002' couldn't be found on 'DC01' for {JANE['id']}.",
+        "The specified mailbox doesn't exist.",
+    ],
+)
+def test_another_object_that_is_not_found_says_nothing_of_the_mailbox(lab, kind, text, status):
+    lab.wire.expect_each(find(UNLICENSED), get_mailbox(JANE).but(exchange_error(status, kind, text)))
+
+    told = lab.run(MODULE, users=UPN, state="disabled")
+
+    assert (told.statuses, told.changed) == (["failed"], False)
+
+
+def test_a_mailbox_that_is_not_found_beside_another_error_is_not_proven_missing(lab):
+    text = f"Ex6F9304|{NOT_FOUND}|Object '{JANE['id']}' couldn't be found on 'DC01'."
+    reply = Reply(json={"@adminapi.errors": [text, "Ex1|x.TopologyException|No domain controller."], "value": []})
+    lab.wire.expect_each(find(UNLICENSED), get_mailbox(JANE).but(reply))
+
+    assert lab.run(MODULE, users=UPN, state="disabled").statuses == ["failed"]
+
+
+# --- a mailbox that should be there ---
+
+
+def test_a_user_of_the_cloud_who_has_a_plan_is_asked_for_again_and_then_unconfirmed(lab):
+    lab.wire.expect_each(find(JANE), *[get_mailbox(JANE)] * 3)
+
+    told = lab.run(MODULE, users=UPN, state="disabled", verify_timeout=1)
+
+    assert (told.statuses, told.changed) == (["failed"], False)
+    assert told.user["error"]["code"] == "mailbox_awaited"
+    assert "enabled Exchange plan" in told.user["note"]
+    assert lab.clock.naps == [0.5, 0.5]
+
+
+def test_a_mailbox_that_appears_meanwhile_is_shut(lab):
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE), get_mailbox(JANE, ON), set_mailbox(JANE, **off("owa")))
+    lab.wire.expect(get_mailbox(JANE, OFF))
+
+    told = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"])
+
+    assert (told.statuses, told.user["note"]) == (["verified"], None)
+
+
+def test_only_those_who_await_a_mailbox_are_asked_for_again(lab):
+    ann, bob, cid = crowd(3)
+    lab.wire.expect(find(ann), find({**bob, "assignedPlans": []}), find(cid))
+    lab.wire.expect(get_mailbox(ann, mailbox(ann, on=False)), get_mailbox(bob), get_mailbox(cid))
+    lab.wire.expect(get_mailbox(cid, mailbox(cid, on=False)))
+
+    told = lab.run(MODULE, users=[one["userPrincipalName"] for one in (ann, bob, cid)], state="disabled")
+
+    assert told.statuses == ["unchanged", "not_applicable", "unchanged"]
 
 
 def test_a_guest_without_a_mailbox_is_not_applicable(lab):
@@ -365,7 +429,7 @@ def test_twelve_leavers_travel_in_batches_of_ten(lab):
 def test_in_a_batch_one_without_a_mailbox_does_not_hinder_the_others(lab, told):
     lab.wire.statuses_in_batches = told
     ann, bob = crowd(2)
-    lab.wire.expect(find(ann), find(bob))
+    lab.wire.expect(find({**ann, "assignedPlans": []}), find(bob))
     lab.wire.expect(get_mailbox(ann), get_mailbox(bob, mailbox(bob)))
     lab.wire.expect_each(set_mailbox(bob, **off("owa")), get_mailbox(bob, mailbox(bob, on=False)))
 

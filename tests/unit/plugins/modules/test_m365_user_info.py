@@ -174,7 +174,7 @@ def test_named_protocols_that_the_tenant_does_not_know_are_not_applicable(lab):
 
 
 def test_who_has_no_mailbox_has_no_mailbox_doors(lab):
-    lab.wire.expect_each(find(JANE), get_mailbox(JANE))
+    lab.wire.expect_each(find({**JANE, "assignedPlans": []}), get_mailbox(JANE))
 
     record = lab.run(MODULE, users=UPN, steps=["protocols"], protocols=["owa"]).user
 
@@ -332,7 +332,7 @@ def test_an_exchange_that_is_down_keeps_nobody_from_being_read_beside_it(lab):
 
 
 def test_roles_are_read_beside_mailboxes_and_both_are_told(lab):
-    ann, bob = crowd(2)
+    ann, bob = crowd(2, assignedPlans=[])
     lab.wire.expect(find(ann), find(bob))
     rows = get_mailbox(ann, mailbox(ann)), get_mailbox(bob)
     lab.wire.expect(*rows, roles(ann), roles(bob).but(forbidden()))

@@ -80,9 +80,9 @@ def granted(lab):
     )
 
 
-def look(lab, topic, *turns, **options):
+def look(lab, topic, *turns, user=JANE, **options):
     """Read what is left of Jane under one topic; the doors are read and told whatever comes of it."""
-    lab.wire.expect_each(find(JANE), *turns)
+    lab.wire.expect_each(find(user), *turns)
     told = lab.run(MODULE, **{"users": UPN, "steps": ["signin"], "residual": [topic], **options})
     assert not told.failed
     assert not told.changed
@@ -381,10 +381,12 @@ def test_rules_come_in_pages_and_an_empty_page_is_not_the_end(lab):
 
 # --- no mailbox ---
 
+UNLICENSED = {**JANE, "assignedPlans": []}
+
 
 @pytest.mark.parametrize("topic", ["forwarding", "delegates", "phones"])
 def test_who_is_known_to_have_no_mailbox_is_not_asked_about_it(lab, topic):
-    left = look(lab, topic, get_mailbox(JANE), steps=["signin", "protocols"])
+    left = look(lab, topic, get_mailbox(JANE), user=UNLICENSED, steps=["signin", "protocols"])
 
     assert (left["state"], left["note"]) == ("none", "No Exchange Online mailbox.")
 
@@ -398,9 +400,27 @@ def test_who_is_known_to_have_no_mailbox_is_not_asked_about_it(lab, topic):
     ],
 )
 def test_who_turns_out_to_have_no_mailbox_is_asked_no_more(lab, topic, first):
-    left = look(lab, topic, first)
+    left = look(lab, topic, first, user=UNLICENSED)
 
     assert (left["state"], left["note"]) == ("none", "No Exchange Online mailbox.")
+
+
+@pytest.mark.parametrize("topic", ["forwarding", "delegates", "phones"])
+def test_no_mailbox_is_not_none_for_a_user_who_has_an_exchange_plan(lab, topic):
+    missing = {
+        "forwarding": [recipient(JANE, None), rules(JANE), domains("contoso.com")],
+        "delegates": [
+            rows("Get-MailboxPermission", JANE).but(no_mailbox(JANE)),
+            rows("Get-RecipientPermission", JANE).but(no_mailbox(JANE)),
+            recipient(JANE, None),
+        ],
+        "phones": [rows("Get-MobileDevice", JANE, by="Mailbox").but(no_mailbox(JANE))],
+    }
+
+    left = look(lab, topic, *missing[topic])
+
+    assert left["state"] == "not_looked_at"
+    assert "enabled Exchange plan" in left["error"]["message"]
 
 
 def test_a_mailbox_that_is_there_for_one_cmdlet_and_missing_for_the_next_is_not_none(lab):
@@ -767,7 +787,18 @@ def test_whatever_graph_answers_nothing_is_none_that_was_not_read(lab, topic, re
 
 @pytest.mark.parametrize("topic", BY_EXCHANGE)
 @pytest.mark.parametrize(
-    "reply", [NUL_BYTES, fault(400), Reply(json={}), Reply(json={"value": [1]}), Reply(json={"value": {}})]
+    "reply",
+    [
+        NUL_BYTES,
+        fault(400),
+        Reply(json={}),
+        Reply(json={"value": [1]}),
+        Reply(json={"value": {}}),
+        Reply(json={"@adminapi.errors": ["Ex1|x.SomethingException|No."], "value": []}),
+        Reply(json={"error": {"code": "x", "message": "No."}, "value": []}),
+        Reply(json={"@odata.error": {"code": "x", "message": "No."}, "value": []}),
+        Reply(json={"value": [], "@odata.nextLink": "https://evil.example/adminapi/beta/x/InvokeCommand"}),
+    ],
 )
 def test_whatever_exchange_answers_nothing_is_none_that_was_not_read(lab, topic, reply):
     turns = delegates() if topic == "delegates" else [BY_EXCHANGE[topic]]
