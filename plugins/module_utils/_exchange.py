@@ -389,14 +389,15 @@ def _told(answer: Answer) -> list[_Told]:
 
 
 def _parsed(message: t.Any) -> _Told:
+    parsed = message
     if isinstance(message, str) and message.lstrip().startswith("{"):
         with contextlib.suppress(ValueError, RecursionError):
-            message = json.loads(message)
-    if isinstance(message, dict):
-        lower = {str(name).lower(): value for name, value in message.items()}
+            parsed = json.loads(message)
+    if isinstance(parsed, dict):
+        lower = {str(name).lower(): value for name, value in parsed.items()}
         texts = [value for name, value in lower.items() if name == "message" or name.startswith("localizedstring")]
         text = next((one for one in [lower.get("message"), *texts] if isinstance(one, str) and one), "")
-        return _Told(_class_name(lower.get("classname")), text or json.dumps(message))
+        return _Told(_class_name(lower.get("classname")), text or json.dumps(parsed))
     text = str(message)
     parts = text.split("|")
     if len(parts) >= 3:

@@ -84,6 +84,8 @@ class Transport:
         self._proxies = {"http": proxy, "https": proxy} if proxy else None
         self.timeout = timeout
         self.session = requests.Session()
+        # Even when it does not follow a redirection, requests reads its body whole and stumbles over a malformed address.
+        self.session.get_redirect_target = lambda _reply: None  # type: ignore[method-assign,assignment]
         adapter = _adapter_with_one_context() if validate_certs else requests.adapters.HTTPAdapter
         self.session.mount("https://", adapter(pool_maxsize=in_flight))
         self.session.headers["User-Agent"] = USER_AGENT

@@ -184,7 +184,7 @@ class SwitchProtocols(Step):
         """Each refusal names one switch, and there are twelve: so this ends."""
         refused = protocol_of(error.parameter) if isinstance(error, ExchangeError) else None
         if refused in self._differing(leaver) and isinstance(error, ExchangeError):
-            self._refused.setdefault(leaver.known.id, {})[t.cast("str", refused)] = error
+            self._refused.setdefault(leaver.known.id, {})[refused] = error
             return True
         # Nothing says that the endpoint takes a null; a 4xx about who asks, or how often, says nothing about it.
         about_null = isinstance(error, ServiceError) and error.status not in (401, 403, 404, 429)
