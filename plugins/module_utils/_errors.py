@@ -98,15 +98,19 @@ class NetworkError(OffboardingError):
 
     :param reached: false when the request surely never left this machine, so that nothing can have happened.
     :param final: true when trying again cannot help (an untrusted certificate).
+    :param late: true when the answer was waited for and did not come in time.
 
     C(spent) is how many seconds the attempt took; it counts as waiting.
     """
 
     default_code = "network"
 
-    def __init__(self, message: str, *, reached: bool, final: bool = False, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, reached: bool, final: bool = False, late: bool = False, hint: str | None = None
+    ) -> None:
         super().__init__(message, hint=hint, outcome_unknown=reached)
         self.reached = reached
+        self.late = late
         self.final = final
         self.spent = 0.0
 

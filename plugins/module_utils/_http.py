@@ -180,7 +180,7 @@ class Transport:
         if isinstance(exc, exceptions.ConnectTimeout):
             return self._unreached(host, f"{host} did not accept a connection within {self.timeout:g} s.")
         if isinstance(exc, (exceptions.Timeout, self._urllib3.exceptions.TimeoutError)):
-            return NetworkError(f"{host} did not answer within {within:g} s.", reached=True)
+            return NetworkError(f"{host} did not answer within {within:g} s.", reached=True, late=True)
         if any(mark in text for mark in ("NameResolutionError", "Failed to resolve", "Name or service not known")):
             return self._unreached(host, f"The name {host} cannot be resolved.", "Check DNS, proxy and addresses.")
         if "NewConnectionError" in text:

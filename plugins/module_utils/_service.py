@@ -194,6 +194,8 @@ class Service(abc.ABC):
         try:
             outcomes = self._converse(calls)
         except OffboardingError as exc:
+            if self.one_by_one and isinstance(exc, NetworkError) and exc.late:
+                self.batch_size = min(self.batch_size, max(1, len(calls) // 2))
             outcomes = [exc] * len(calls)
         arrived = self.clock.monotonic()
         return [(outcome, arrived) for outcome in outcomes]
@@ -238,10 +240,17 @@ class Service(abc.ABC):
             headers["Content-Type"] = "application/json"
             data = json.dumps(body).encode()
         method, url = (call.method, self.url(call, token)) if call else ("POST", self.batch_url(token))
-        within = self._transport.timeout * len(calls) if self.one_by_one else None
-        response = self._listen(method, url, headers=headers, data=data, within=within)
+        response = self._listen(method, url, headers=headers, data=data, within=self._time_for(len(calls)))
         self._note_time(response.date)
         return response
+
+    def _time_for(self, calls: int) -> float | None:
+        """Seconds to wait for the answer to so many calls, C(None) for the transport's own.
+
+        Half of the retry budget at most: what was not answered by then is sent again in smaller batches.
+        """
+        timeout = self._transport.timeout
+        return max(timeout, min(timeout * calls, self._retry_timeout / 2)) if self.one_by_one else None
 
     def _listen(self, method: str, url: str, **content: t.Any) -> Response:
         """Send, unless the service has been silent for so long that it will not be heard of in this run."""

@@ -16,7 +16,7 @@ import typing as t
 
 from ._asked import OBJECT_ID, Asked
 from ._door_states import door_states, note_for, observed
-from ._doors import OPEN, UNKNOWN, Protocols, doors_of
+from ._doors import MAILBOX_AWAITED, OPEN, UNKNOWN, Protocols, doors_of
 from ._errors import OUTCOME_UNKNOWN, OffboardingError, ServiceError, internal_error
 from ._leavers import Leaver, Tenant
 from ._records import record
@@ -211,7 +211,7 @@ def protected_error(leaver: Leaver) -> OffboardingError:
 def _awaited_error(leaver: Leaver, step: Step) -> OffboardingError:
     return OffboardingError(
         f"Could not {step.deed} {leaver.name}: Exchange Online knows no mailbox of a user who has an enabled Exchange plan.",
-        code="mailbox_awaited",
+        code=MAILBOX_AWAITED,
         hint="Run again when the mailbox is there, or take the licence away.",
     )
 

@@ -10,6 +10,7 @@ import typing as t
 
 from hypothesis import strategies as st
 
+from simulator.exchange_errors import SHAPES, TRANSIENT, error_body
 from simulator.faults import Fault
 
 from .world import Outcome, World
@@ -45,6 +46,15 @@ _WHAT = st.one_of(
             {"duplicate": True},
             {"delay": 5.0},
             {"delay": 45.0},
+            *(
+                {"status": status, "body": error_body(TRANSIENT[number % len(TRANSIENT)], "Not now.", shape), **first}
+                for status in (200, 400, 500)
+                for number, shape in enumerate(SHAPES)
+                for first in ({}, {"apply_first": True}, {"headers": {"Retry-After": "2"}})
+            ),
+            *({"status": 200, "body": error_body("x.SomethingException", "No.", shape)} for shape in SHAPES),
+            {"status": 302, "headers": {"Location": "https://eur05.outlook.office365.com/"}},
+            {"status": 403, "nul_gzip": True, "headers": {"X-ExceptionType": "x.AccessDeniedException"}},
         ]
     ),
 )

@@ -15,6 +15,7 @@ import pytest
 import requests
 import urllib3
 
+from simulator.exchange_errors import SHAPES, TRANSIENT, error_body
 from simulator.faults import Fault
 
 from .schedules import check_outcome
@@ -227,6 +228,172 @@ def test_a_network_that_is_not_there_is_told_in_one_sentence(w: World, broken: E
     run_again(w)
 
 
+# --- errors in a 200, and exceptions that pass ---
+
+FINAL_KIND = "Microsoft.Exchange.Configuration.Tasks.SomethingException"
+
+
+@pytest.mark.parametrize("statuses", [True, False], ids=["with status", "without status"])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("cmdlet", ["Get-CASMailbox", "Set-CASMailbox"])
+def test_an_error_in_a_200_is_neither_a_reading_nor_a_write(w: World, cmdlet: str, shape: str, statuses: bool) -> None:
+    w.tenant.directory.exchange_batch_status = statuses
+    rule = w.tenant.faults.add(
+        Fault(cmdlet=cmdlet, status=200, body=error_body(FINAL_KIND, "It cannot be done.", shape))
+    )
+    outcome = offboard(w)
+    assert rule.struck
+    for one in outcome.results:
+        assert not one["contained"]
+        assert one["steps"]["protocols"]["status"] == "failed"
+        assert one["steps"]["protocols"]["written_at"] is None
+        assert "It cannot be done." in one["steps"]["protocols"]["error"]["message"]
+    run_again(w)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "3"}], ids=["no wait told", "a wait told"])
+@pytest.mark.parametrize("status", [200, 400, 500, 503])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_reading_is_repeated_after_an_exception_that_passes(
+    w: World, shape: str, status: int, headers: dict[str, str]
+) -> None:
+    body = error_body(TRANSIENT[4], "Not now.", shape)
+    rule = w.tenant.faults.add(Fault(cmdlet="Get-CASMailbox", nth=(1, 4), status=status, headers=headers, body=body))
+    assert contained(offboard(w)) == EVERYBODY
+    assert rule.struck == 4
+    run_again(w)
+
+
+@pytest.mark.parametrize("applied", [False, True], ids=["lost", "done"])
+@pytest.mark.parametrize("status", [200, 400, 500, 503])
+@pytest.mark.parametrize("kind", TRANSIENT)
+def test_a_write_is_looked_at_and_sent_again_after_an_exception_that_passes(
+    w: World, kind: str, status: int, applied: bool
+) -> None:
+    body = error_body(kind, "Not now.", SHAPES[len(kind) % len(SHAPES)])
+    rule = w.tenant.faults.add(Fault(cmdlet="Set-CASMailbox", nth=1, status=status, body=body, apply_first=applied))
+    assert contained(offboard(w)) == EVERYBODY
+    assert rule.struck == 1
+    assert len(sent(w, cmdlet="Set-CASMailbox")) == len(EVERYBODY) + (not applied)
+    run_again(w)
+
+
+@pytest.mark.parametrize("text", ["Throttled.", "The server is busy.", "Unavailable.", "Please try again."])
+def test_a_200_that_says_in_words_that_it_passes_is_repeated(w: World, text: str) -> None:
+    rule = w.tenant.faults.add(Fault(listener="exchange", batch=True, nth=(1, 2), status=200, body={"error": text}))
+    assert contained(offboard(w)) == EVERYBODY
+    assert rule.struck == 2
+
+
+# --- delay ---
+
+
+@pytest.mark.parametrize("delay", [3.5, 20.0])
+def test_a_batch_of_ten_slow_cmdlets_finishes_with_default_options(w: World, delay: float) -> None:
+    people = [user.upn for user in w.tenant.directory.add_crowd(10)]
+    w.tenant.directory.exchange_call_delay = delay
+    assert contained(offboard(w, people)) == people
+    assert len(sent(w, cmdlet="Set-CASMailbox")) == len(people), "a write was sent twice"
+
+
+def test_after_a_batch_of_writes_that_took_too_long_only_those_not_shown_are_sent_again(w: World) -> None:
+    people = [user.upn for user in w.tenant.directory.add_crowd(10)]
+    w.tenant.faults.add(Fault(cmdlet="Set-CASMailbox", nth=3, status=503, delay=400.0))
+    assert contained(offboard(w, people)) == people
+    assert len(sent(w, cmdlet="Set-CASMailbox")) == len(people) + 1
+
+
+# --- a switch that this tenant does not have ---
+
+
+@pytest.mark.parametrize("missing", [("EwsEnabled",), ("EwsEnabled", "MacOutlookEnabled", "PopEnabled")])
+def test_a_switch_that_cannot_be_set_keeps_no_other_one_on(w: World, missing: tuple[str, ...]) -> None:
+    w.tenant.directory.missing_parameters = missing
+    outcome = offboard(w)
+    for one in outcome.results:
+        assert one["status"] == "failed"
+        assert len(one["open"]) == len(missing)
+        assert "ews" in one["open"]
+        error = one["steps"]["protocols"]["error"]
+        assert "A parameter cannot be found" in error["message"]
+        assert "role" in error["hint"]
+        settings = w.tenant.directory.user(one["id"]).mailbox
+        assert settings is not None
+        assert settings["MAPIEnabled"] is False
+    w.tenant.directory.missing_parameters = ()
+    run_again(w)
+
+
+# --- mailboxes that are not there, or do not say whose they are ---
+
+
+def test_a_licensed_user_without_a_mailbox_is_unconfirmed_until_there_is_one(w: World) -> None:
+    john = w.tenant.directory.user(JOHN)
+    john.mailbox_back = w.clock.monotonic() + 3600
+    outcome = offboard(w)
+    assert contained(outcome) == [JANE, MARIA]
+    told = outcome.by_name[JOHN]
+    assert (told["status"], len(told["unconfirmed"]), told["open"]) == ("unconfirmed", 12, [])
+    assert "enabled Exchange plan" in told["steps"]["protocols"]["note"]
+    w.clock.advance(3600)
+    assert contained(offboard(w)) == EVERYBODY
+    assert w.is_contained(john)
+    run_again(w)
+
+
+def test_a_mailbox_that_appears_within_verify_timeout_is_shut_in_the_same_run(w: World) -> None:
+    w.tenant.directory.user(JOHN).mailbox_back = w.clock.monotonic() + 10
+    assert contained(offboard(w)) == EVERYBODY
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 500])
+def test_another_object_that_is_not_found_says_nothing_of_the_mailbox(w: World, status: int) -> None:
+    w.tenant.directory.mailbox_not_found_status = status
+    nomail = w.tenant.directory.user("nomail").upn
+    assert contained(offboard(w, [nomail])) == [nomail]
+    w.tenant.directory.mailbox_not_found_names = "OwaMailboxPolicy-Default"
+    told = offboard(w, [nomail]).results[0]
+    assert not told["contained"]
+    assert len(told["unconfirmed"]) == 12
+
+
+def test_rows_that_do_not_say_whose_they_are_prove_nothing(w: World) -> None:
+    w.tenant.directory.mailbox_tells_owner = False
+    outcome = offboard(w)
+    assert contained(outcome) == []
+    assert all(len(one["unconfirmed"]) == 12 for one in outcome.results)
+    w.tenant.directory.mailbox_tells_owner = True
+    run_again(w)
+
+
+def test_a_mailbox_that_comes_on_the_second_page_is_read(w: World) -> None:
+    w.tenant.directory.exchange_empty_first_page = True
+    assert contained(offboard(w)) == EVERYBODY
+    run_again(w)
+
+
+# --- refusals without words ---
+
+
+def test_a_tenant_that_lives_on_another_host_is_named_with_the_way_out(w: World) -> None:
+    w.tenant.directory.exchange_redirect = "eur05.outlook.office365.com"
+    outcome = offboard(w)
+    for one in outcome.results:
+        error = one["steps"]["protocols"]["error"]
+        assert "eur05.outlook.office365.com" in error["message"]
+        assert "exchange_url" in error["hint"]
+    assert {e.listener for e in w.tenant.journal} == {"entra", "graph", "exchange"}
+    w.tenant.directory.exchange_redirect = ""
+    run_again(w)
+
+
+def test_a_403_of_nul_bytes_names_its_class(w: World) -> None:
+    w.tenant.app("offboarding").exchange_roles = frozenset()
+    w.tenant.app("offboarding").roles = frozenset({"Privileged Authentication Administrator"})
+    for one in offboard(w).results:
+        assert "CmdletAccessDeniedException" in one["steps"]["protocols"]["error"]["message"]
+
+
 # --- batches ---
 
 
@@ -341,6 +508,18 @@ def test_replicas_that_lag_never_make_a_false_verdict(w: World, lag: float) -> N
         assert record["status"] in ("verified", "accepted"), (step, record)
     accepted = {record["status"] for _step, record in outcome.records} == {"accepted"}
     assert accepted is (lag > w.verify_timeout)
+    run_again(w)
+
+
+def test_a_replica_of_exchange_that_lags_for_six_minutes_never_makes_a_false_verdict(w: World) -> None:
+    w.tenant.directory.exchange_replica_lag = 360
+    outcome = offboard(w)
+    assert contained(outcome) == []
+    for one in outcome.results:
+        assert one["steps"]["protocols"]["status"] == "accepted"
+        assert one["status"] == "unconfirmed"
+        assert len(one["unconfirmed"]) == 12
+    w.clock.advance(360)
     run_again(w)
 
 

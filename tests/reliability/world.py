@@ -89,7 +89,7 @@ class Network(requests.adapters.HTTPAdapter):
         self.broken: dict[str, Exception] = {}
         self.requests = 0
 
-    def send(self, request: requests.PreparedRequest, **_kwargs: t.Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, **options: t.Any) -> requests.Response:
         self.requests += 1
         self.world.clock.advance(_LATENCY)
         parts = urllib.parse.urlsplit(t.cast("str", request.url))
@@ -107,11 +107,19 @@ class Network(requests.adapters.HTTPAdapter):
             origin=f"https://{parts.netloc}",
         )
         answer = self.world.tenant.serve(name, call)
-        self.world.clock.advance(answer.delay)
+        self._wait(answer.delay, options.get("timeout"), request)
         if answer.close:
             cause = urllib3.exceptions.ProtocolError("Connection aborted.", ConnectionResetError(104, "reset"))
             raise requests.exceptions.ConnectionError(cause, request=request)
         return self.build_response(request, self._response(answer))
+
+    def _wait(self, delay: float, timeout: t.Any, request: requests.PreparedRequest) -> None:
+        """The answer is late; the tenant has done what was asked for by the time that nobody waits any more."""
+        longest = timeout[1] if isinstance(timeout, tuple) else timeout
+        if longest is not None and delay > longest:
+            self.world.clock.advance(longest)
+            raise requests.exceptions.ReadTimeout("Read timed out.", request=request)
+        self.world.clock.advance(delay)
 
     def _response(self, answer: Answer) -> urllib3.HTTPResponse:
         content = b"" if answer.status == 204 else answer.content()
@@ -160,7 +168,7 @@ class World:
         # When each module run began, in simulated time.
         self._starts = [0.0]
 
-    def readings(self, app: str = "offboarding") -> Readings:
+    def readings(self, app: str = "offboarding", verify_timeout: float | None = None) -> Readings:
         """What a module starts with: a session, no token, the environment's credential."""
         transport = Transport(timeout=self.timeout, clock=self.clock)
         transport.session.mount("https://", self.network)
@@ -178,7 +186,9 @@ class World:
         exchange = Exchange(environment["M365_EXCHANGE_URL"], transport, tokens, self.retry_timeout)
         # One request at a time: what happens must follow from the schedule alone.
         graph.in_flight = exchange.in_flight = 1
-        return Readings(graph, exchange, self.protected)
+        return Readings(
+            graph, exchange, self.protected, self.verify_timeout if verify_timeout is None else verify_timeout
+        )
 
     def look(self, users: Sequence[t.Any], **options: t.Any) -> list[dict[str, t.Any]]:
         options = {"steps": STEPS, "protocols": Protocols(), "directory_roles": False, **options}
@@ -191,14 +201,15 @@ class World:
             "signin": lambda: BlockOrAllowSignIn("blocked"),
             "protocols": lambda: SwitchProtocols("disabled", Protocols()),
         }[step]()
+        # As the role has it: what the others write is read back with the closing read.
+        verify_timeout = self.verify_timeout if step == "password" else 0
         return run_step(
-            self.readings(),
+            self.readings(verify_timeout=verify_timeout),
             made,
             parse_users(list(users)),
             check_mode=check_mode,
             retry_timeout=self.retry_timeout,
-            # As the role has it: what the others write is read back with the closing read.
-            verify_timeout=self.verify_timeout if step == "password" else 0,
+            verify_timeout=verify_timeout,
         )
 
     def offboard(self, users: Sequence[t.Any], *, check_mode: bool = False) -> Outcome:

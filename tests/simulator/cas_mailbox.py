@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .directory import timestamp
-from .exchange_errors import SERVER, ambiguous, bad_value, missing_identity, not_found, null_value, unknown_parameter
+from .exchange_errors import (
+    SERVER,
+    ambiguous,
+    bad_value,
+    missing_identity,
+    missing_parameter,
+    not_found,
+    null_value,
+    unknown_parameter,
+)
 from .mailbox import OTHER, SWITCHES
 from .wire import Call
 
@@ -133,7 +142,9 @@ class CasMailbox:
             raise bad_value(name, "Microsoft.Exchange.Configuration.Tasks.MailboxIdParameter")
         found = self.matches(identity)
         if not found:
-            raise not_found(identity, self.directory.mailbox_not_found_status, self.directory.mailbox_not_found_text)
+            directory = self.directory
+            named = directory.mailbox_not_found_names or identity
+            raise not_found(named, directory.mailbox_not_found_status, directory.mailbox_not_found_text)
         if len(found) > 1:
             raise ambiguous(identity)
         return found[0]
@@ -188,7 +199,7 @@ class CasMailbox:
             "ObjectState": "Unchanged",
             "IsValid": True,
         }
-        return annotated(values, select)
+        return annotated(owned(values, directory), select)
 
     # Set-CASMailbox ------------------------------------------------------------------------------------------------
 
@@ -206,6 +217,8 @@ class CasMailbox:
                 dry = dry or (low == "whatif" and value is True)
             elif low in _SET_BY_LOWER:
                 proper = _SET_BY_LOWER[low]
+                if low in {missing.lower() for missing in self.directory.missing_parameters}:
+                    raise missing_parameter(name)
                 if value is None and self.directory.null_parameters == "refused":
                     raise null_value(proper, _TYPES.get(_SET_PARAMETERS[proper].split()[0], "System.String"))
                 changes[proper] = _fitting(proper, value)
@@ -219,7 +232,7 @@ class CasMailbox:
         for name in changes:
             # Newer switches do not exist everywhere; ECPEnabled is said to be for on-premises servers only.
             if name not in mailbox or (name == "ECPEnabled" and not self.directory.ecp_settable):
-                raise unknown_parameter(name)
+                raise missing_parameter(name)
         changes = {name: value for name, value in changes.items() if mailbox[name] != value}
         if not changes:
             return Result(warnings=[NO_CHANGE.format(owner.get("displayName"))])
@@ -270,6 +283,12 @@ def _size(wanted: Any, there: int) -> tuple[int, list[str]]:
     if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 0:
         raise bad_value("ResultSize", "Microsoft.Exchange.Data.Unlimited")
     return wanted, []
+
+
+def owned(values: dict[str, Any], directory: Directory) -> dict[str, Any]:
+    """The row, without whose it is where the tenant does not tell."""
+    hidden = () if directory.mailbox_tells_owner else ("ExternalDirectoryObjectId",)
+    return {name: value for name, value in values.items() if name not in hidden}
 
 
 def annotated(values: dict[str, Any], select: frozenset[str] | None) -> dict[str, Any]:

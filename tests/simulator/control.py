@@ -9,7 +9,7 @@
 | DELETE /_tenant/journal | empties it |
 | POST /_tenant/reset | everything as on the first day |
 | GET /_tenant/people | who lives here: key, id, UPN, kind |
-| GET, PATCH /_tenant/users/{key, id, UPN} | one user's whole state: `properties`, `mailbox`, `roles`, `groups`, `residual` |
+| GET, PATCH /_tenant/users/{key, id, UPN} | a user: `properties`, `mailbox`, `mailbox_delay`, `roles`, `groups`, `residual` |
 | DELETE /_tenant/users/{key, id, UPN} | into the bin |
 | POST /_tenant/crowd `{"count": 100, "group": "leavers"}` | adds ordinary people, to a group where one is named |
 | GET /_tenant/groups, PATCH /_tenant/groups/{key, id, name} | the groups; `display_name`, `mail`, `visibility`, `groups` of one |
@@ -29,6 +29,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
@@ -107,6 +108,8 @@ class Control:
             if user.mailbox is None:
                 raise LookupError(f"{name} has no mailbox")
             user.mailbox.update(body["mailbox"])
+        if "mailbox_delay" in body:  # seconds until Exchange knows the mailbox
+            user.mailbox_back = time.monotonic() + float(body["mailbox_delay"])
         user.roles = set(body.get("roles", user.roles))
         if "groups" in body:
             user.groups = {self.tenant.directory.group(group).id for group in body["groups"]}

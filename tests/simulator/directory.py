@@ -170,11 +170,24 @@ class Settings:
     # Answer to an unknown mailbox, and its text ("ex6f9304" or "ex41baf5").
     mailbox_not_found_status: int = 404
     mailbox_not_found_text: str = "ex6f9304"
+    # The object that such an answer names, where it is not the one that was asked for.
+    mailbox_not_found_names: str = ""
     # Exchange batches: 0, or the status that refuses all of them; the limit; is there a `status` in inner answers?
     exchange_batch_refusal: int = 0
     exchange_batch_limit: int = 10
     exchange_batch_status: bool = True
     ecp_settable: bool = True
+    # Seconds that Exchange takes for each cmdlet; in a batch one after the other (throttling by delay).
+    exchange_call_delay: float = 0.0
+    # Parameters of Set-CASMailbox that this tenant, or the caller's role, does not have (EwsEnabled, after April 2027).
+    missing_parameters: tuple[str, ...] = ()
+    # Do rows say whose mailbox they are about (ExternalDirectoryObjectId)?
+    mailbox_tells_owner: bool = True
+    # Rows on a page of Exchange, where that is fewer than the client asks for; may a page be empty and not the last?
+    exchange_page_size: int = 1000
+    exchange_empty_first_page: bool = False
+    # The host that a tenant is sent to by 302, empty for none.
+    exchange_redirect: str = ""
     # Seconds, one less than a token lives.
     token_lifetime: int = 3599
     # Decides the order of the answers in a batch.

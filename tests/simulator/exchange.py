@@ -78,6 +78,8 @@ class Exchange:
             answer = refusal.answer()
         except ExchangeError as error:
             answer = Answer(error.status, error.body())
+        if call.cmdlet:
+            answer.delay += self.directory.exchange_call_delay
         if answer.body is not None:
             answer.headers.setdefault("Content-Type", "application/json;odata.metadata=minimal;odata.streaming=true")
         self.remaining = self.remaining - 1 if self.remaining > 1 else _LIMIT
@@ -104,6 +106,9 @@ class Exchange:
         if len(parts) != 4 or parts[0].lower() != "adminapi" or parts[1].lower() not in ("beta", "v1.0", "v2.0"):
             raise BareRefusal(404)
         version, tenant, name = parts[1].lower(), parts[2], parts[3].lower()
+        if self.directory.exchange_redirect:
+            location = f"https://{self.directory.exchange_redirect}{call.target}"
+            raise BareRefusal(302, headers={"Location": location})
         if call.method == "OPTIONS":
             return Answer(200, headers={"Allow": "GET, POST, OPTIONS"})
         self._authorised(call, tenant)
@@ -180,7 +185,10 @@ class Exchange:
             result = self.cas.set(call, parameters)
         else:
             read = self.cas.get if name.lower() == _READ.lower() else self.recipients.reader(name)
-            result = read(parameters, _select(call.query), _page_size(call), _skip(call.query))
+            size = min(_page_size(call), self.directory.exchange_page_size)
+            result = read(parameters, _select(call.query), size, _skip(call.query))
+            if self.directory.exchange_empty_first_page and "skiptoken" not in call.query:
+                result.value, result.next_skip = [], 0
         base = f"{call.origin}/adminapi/beta/{self.directory.tenant_id}"
         body: dict[str, Any] = {"@odata.context": f"{base}/$metadata#Collection(Exchange.GenericHashTable)"}
         body |= {**NO_WARNINGS, "@adminapi.warnings": result.warnings}

@@ -9,6 +9,7 @@ Sources: public reports of the answers of `InvokeCommand`, and CIPP, which reads
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from .wire import Answer
@@ -44,6 +45,39 @@ class ExchangeError(Exception):
         }
 
 
+# Exceptions after which a caller may send again, whatever the status: Microsoft's client does, and others saw the last ones
+# with 400 (a port of that client; M365Permissions, ExchangeRestClient.cs).
+TRANSIENT = (
+    "Microsoft.Exchange.Data.Directory.DCOverloadedException",
+    "Microsoft.Exchange.Data.Directory.SuitabilityDirectoryException",
+    "Microsoft.Exchange.Data.Directory.ServerInMMException",
+    "Microsoft.Exchange.Data.Directory.ADServerSettingsChangedException",
+    "Microsoft.Exchange.Data.Storage.StorageTransientException",
+    "CmdletProxyNotAvailableFailure",
+    "Microsoft.Exchange.Server.ServerBusyException",
+    "Microsoft.Exchange.BackendCommunicationException",
+)
+# The shapes in which an error travels.
+SHAPES = ("details", "without id", "json", "odata", "adminapi")
+
+
+def error_body(kind: str, text: str, shape: str = "details") -> dict[str, Any]:
+    """The body of an error, for a fault: any of these may also come with 200 (ScubaGear, CIPP, a port of Microsoft's client)."""
+    told = f"Ex0A1B2C|{kind}|{text}"
+    if shape == "adminapi":
+        return {"@adminapi.errors": [told], "value": []}
+    if shape == "without id":
+        told = f"|{kind}|{text}"
+    elif shape == "json":
+        told = json.dumps({"localizedString": text, "ClassName": kind, "Message": text})
+    error = {
+        "code": "BadRequest",
+        "message": "Error executing cmdlet",
+        "details": [{"code": "Client", "message": told}],
+    }
+    return {"@odata.error" if shape == "odata" else "error": error}
+
+
 class BareRefusal(Exception):
     """An answer without a readable body: empty, or NUL bytes that say they are gzip."""
 
@@ -57,7 +91,12 @@ class BareRefusal(Exception):
         return Answer(
             self.status,
             raw=bytes(47),
-            headers={"Content-Type": "application/json", "Content-Encoding": "gzip", **self.headers},
+            headers={
+                "Content-Type": "application/json",
+                "Content-Encoding": "gzip",
+                "X-ExceptionType": f"{_TASKS}.CmdletAccessDeniedException",
+                **self.headers,
+            },
         )
 
 
@@ -83,6 +122,13 @@ def unknown_parameter(name: str) -> ExchangeError:
         "Parameter set cannot be resolved using the specified named parameters. Invalid cmdlet parameters specified. "
         + name
     )
+    return ExchangeError(400, "BadRequest", "", kind, message)
+
+
+def missing_parameter(name: str) -> ExchangeError:
+    """A parameter that the caller's role or the tenant does not have is one that there is not."""
+    kind = "System.Management.Automation.ParameterBindingException"
+    message = f"A parameter cannot be found that matches parameter name '{name}'."
     return ExchangeError(400, "BadRequest", "", kind, message)
 
 

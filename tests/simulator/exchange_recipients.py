@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .cas_mailbox import CasMailbox, Result, annotated, checked, page
+from .cas_mailbox import CasMailbox, Result, annotated, checked, owned, page
 from .exchange_errors import SERVER, bad_value, missing_identity, not_found, unknown_parameter
 from .residual import phones, sid
 
@@ -110,7 +110,9 @@ class Recipients:
                 )
             lowered = {kind.lower() for kind in wanted}
             owners = [user for user in owners if _kind(user).lower() in lowered]
-        return page(owners, given, size, skip, lambda user: annotated(self._mailbox(user), select))
+        return page(
+            owners, given, size, skip, lambda user: annotated(owned(self._mailbox(user), self.directory), select)
+        )
 
     def _mailbox(self, user: User) -> dict[str, Any]:
         assert user.mailbox is not None  # noqa: S101 (only owners get here)

@@ -280,8 +280,60 @@ def test_a_batch_may_take_as_long_as_its_calls_take_one_after_the_other(lab):
     lab.run(MODULE, users=upns(ten), state="disabled", timeout=30)
 
     (batch,) = lab.wire.to(EXCHANGE)
-    assert batch.timeout == (30, 300)
+    assert batch.timeout == (30, 150)
     assert {outer.timeout for outer in lab.wire.to(GRAPH)} == {30}
+
+
+@pytest.mark.parametrize(
+    ("options", "timeout"),
+    [
+        ({"timeout": 3}, (3, 30)),
+        ({"retry_timeout": 1}, 30),
+        ({"timeout": 200}, 200),
+        ({"retry_timeout": 900}, (30, 300)),
+    ],
+)
+def test_the_time_for_a_batch_is_bounded_by_the_options(lab, options, timeout):
+    ten = crowd(10)
+    lab.wire.expect(*map(find, ten))
+    lab.wire.expect(*[get_mailbox(one, mailbox(one, on=False)) for one in ten])
+
+    lab.run(MODULE, users=upns(ten), state="disabled", **options)
+
+    assert [outer.timeout for outer in lab.wire.to(EXCHANGE)] == [timeout]
+
+
+LATE = Reply(raises=requests.exceptions.ReadTimeout("read timed out"), takes=150)
+
+
+def test_a_batch_of_readings_that_takes_too_long_is_sent_again_in_halves(lab):
+    ten = crowd(10)
+    turns = [get_mailbox(one, mailbox(one, on=False)) for one in ten]
+    lab.wire.expect(*map(find, ten))
+    lab.wire.expect(*turns, whole=LATE)
+    lab.wire.expect(*turns)
+
+    told = lab.run(MODULE, users=upns(ten), state="disabled")
+
+    assert set(told.statuses) == {"unchanged"}
+    sizes = [len(json.loads(outer.request.body)["requests"]) for outer in lab.wire.to(EXCHANGE)]
+    assert sizes == [10, 5, 5]
+
+
+def test_a_batch_of_writes_that_takes_too_long_is_looked_at_and_sent_again_in_halves(lab):
+    four = crowd(4)
+    on, off = ({one["id"]: mailbox(one, on=state) for one in four} for state in (True, False))
+    writes = [set_mailbox(one, **OWA_OFF) for one in four]
+    lab.wire.expect(*map(find, four))
+    lab.wire.expect(*[get_mailbox(one, on[one["id"]]) for one in four])
+    lab.wire.expect(*writes, whole=LATE)
+    lab.wire.expect(*[get_mailbox(one, (off if one is four[0] else on)[one["id"]]) for one in four])
+    lab.wire.expect(*writes[1:])
+    lab.wire.expect(*[get_mailbox(one, off[one["id"]]) for one in four[1:]])
+
+    told = lab.run(MODULE, users=upns(four), state="disabled", protocols=["owa"])
+
+    assert told.statuses == ["verified"] * 4
 
 
 def test_a_single_call_to_exchange_has_the_usual_time(lab):
