@@ -75,10 +75,6 @@ class Exchange(Service):
     # Ten calls of some seconds each are normal: Exchange throttles by delay.
     one_by_one = True
 
-    def __init__(self, *arguments: t.Any, **options: t.Any) -> None:
-        super().__init__(*arguments, **options)
-        self._connection_id = str(uuid.uuid4())
-
     def url(self, call: Call, token: Token) -> str:
         return f"{self._root(token)}{call.path}"
 
@@ -137,8 +133,10 @@ class Exchange(Service):
         first = next((one for one in told if one.kind), told[0] if told else _Told())
         kind = first.kind or _kind_in_header(answer)
         text = shorten(first.text.rsplit("|", 1)[-1].strip()) or "no reason given"
+        if kind and not first.kind:
+            text = f"{kind}, {text}"
         error = ExchangeError(
-            f"Exchange Online answered {answer.status}: " + (f"{kind}, {text}" if kind and not first.kind else text),
+            f"Exchange Online answered {answer.status}: {text}",
             status=answer.status,
             code=kind or str(error_of(answer.body).get("code") or f"http_{answer.status}"),
             hint=None if first.kind else _HINTS.get(answer.status),

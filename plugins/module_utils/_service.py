@@ -88,6 +88,8 @@ class Service(abc.ABC):
         self.clock = transport.clock
         self._tokens = tokens
         self._retry_timeout = retry_timeout
+        # One for each instance, which is one run of a module.
+        self._connection_id = str(uuid.uuid4())
         self._lock = threading.Lock()
         self._closed_until = {False: 0.0, True: 0.0}
         self._seen: tuple[datetime.datetime, float] | None = None

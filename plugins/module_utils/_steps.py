@@ -209,11 +209,12 @@ def protected_error(leaver: Leaver) -> OffboardingError:
 
 
 def _awaited_error(leaver: Leaver, step: Step) -> OffboardingError:
-    return OffboardingError(
-        f"Could not {step.deed} {leaver.name}: Exchange Online knows no mailbox of a user who has an enabled Exchange plan.",
+    error = OffboardingError(
+        "Exchange Online knows no mailbox of a user who has an enabled Exchange plan.",
         code=MAILBOX_AWAITED,
         hint="Run again when the mailbox is there, or take the licence away.",
     )
+    return error.within(f"Could not {step.deed} {leaver.name}")
 
 
 def _tell(step: Step, written: _Written) -> dict[str, t.Any]:

@@ -197,14 +197,13 @@ class SwitchProtocols(Step):
         refused = self._refused.get(leaver.known.id)
         if not refused:
             return None
-        names = ", ".join(refused)
-        error = next(iter(refused.values())).within(f"Could not {self.deed} {leaver.name}, as for {names}")
+        name = ", ".join(refused)
+        error = next(iter(refused.values())).within(name).within(f"Could not {self.deed} {leaver.name}")
+        retired = " Exchange Web Services and their switch end on 1 April 2027." if "ews" in refused else ""
         error.hint = (
             "The application's role may lack this parameter of Set-CASMailbox (Exchange Administrator has it), or the "
-            "tenant has it no more."
+            f"tenant no longer has it.{retired}"
         )
-        if "ews" in refused:
-            error.hint += " Exchange Web Services and their switch end on 1 April 2027."
         return error
 
     def shows(self, before: Leaver, now: Leaver) -> bool:

@@ -126,7 +126,7 @@ def _untold(step: str, opening: Record, refused: Record | None) -> dict[str, t.A
         return {**record, "status": "failed", "error": opening["error"]}
     if UNKNOWN in doors:
         note = opening.get("notes", {}).get(step)
-        awaited = as_error(MAILBOX_AWAITED, note) if note and not opening["error"] else None
+        awaited = as_error(MAILBOX_AWAITED, f"{opening['user']}: {note}") if note else None
         return {**record, "status": "failed", "error": opening["error"] or awaited}
     if OPEN not in doors:
         return {**record, "status": "unchanged" if SHUT in doors else "not_applicable"}

@@ -43,6 +43,7 @@ _MAKERS: dict[str, tuple[int, int | None]] = {
     "CredentialError": _ERROR,
     "NetworkError": _ERROR,
     "ServiceError": _ERROR,
+    "ExchangeError": _ERROR,
     "ValueError": _ERROR,
     "OSError": _ERROR,
     "FileExistsError": (1, None),

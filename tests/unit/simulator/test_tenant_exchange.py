@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 
 import pytest
 import requests
 
+from simulator.exchange_errors import SHAPES, error_body
+from simulator.faults import Fault
 from simulator.mailbox import NEW_SWITCHES, SWITCHES
 
 GET, SET = "Get-CASMailbox", "Set-CASMailbox"
@@ -373,3 +376,86 @@ def test_malformed_batches(client, tenant):
     assert send(client, nested).json()["responses"][0]["status"] == 404
     tenant.directory.exchange_batch_limit = 11
     assert send(client, *[{**good, "id": str(number)} for number in range(11)]).status_code == 200
+
+
+# As the service is on its worst days ----------------------------------------------------------------------------------------
+
+
+def test_commands_of_a_batch_take_their_time_one_after_the_other(client, tenant):
+    tenant.directory.exchange_call_delay = 0.2
+    began = time.monotonic()
+    assert send(client, *[command(client, str(number), GET, Identity=client.id("jane")) for number in range(4)]).ok
+    assert time.monotonic() - began >= 0.8
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_a_switch_that_the_tenant_or_role_does_not_have(client, tenant, switch):
+    tenant.directory.missing_parameters = (switch.upper(),)
+    answer = client.cmdlet(SET, Identity=client.id("jane"), **{switch: False})
+    assert answer.status_code == 400
+    assert details(answer)[1:] == (
+        "System.Management.Automation.ParameterBindingException",
+        f"A parameter cannot be found that matches parameter name '{switch}'.",
+    )
+    assert not tenant.journal.applied()
+
+
+def test_rows_that_do_not_say_whose_they_are(client, tenant):
+    tenant.directory.mailbox_tells_owner = False
+    for cmdlet in (GET, "Get-Mailbox"):
+        (row,) = client.cmdlet(cmdlet, Identity=client.id("jane")).json()["value"]
+        assert "ExternalDirectoryObjectId" not in row
+
+
+def test_not_found_in_a_200_and_of_another_object(client, tenant):
+    tenant.directory.mailbox_not_found_status, tenant.directory.mailbox_not_found_names = 200, "Default"
+    answer = client.cmdlet(GET, Identity=client.id("nomail"))
+    assert answer.status_code == 200
+    assert "object 'Default' couldn't be found" in details(answer)[2]
+
+
+def test_the_next_page_is_the_same_body_posted_to_the_link(client, tenant):
+    tenant.directory.exchange_empty_first_page, tenant.directory.exchange_page_size = True, 2
+    body = {"CmdletInput": {"CmdletName": "Get-AcceptedDomain", "Parameters": {}}}
+    url, found = client.exchange_url(), []
+    while url:
+        page = client.http.post(url, json=body, headers=client.exchange_headers()).json()
+        found.append([row["DomainName"] for row in page["value"]])
+        url = page.get("@odata.nextLink")
+    assert [len(page) for page in found] == [0, 2, 1]
+    assert [name for page in found for name in page] == list(tenant.directory.accepted_domains)
+
+
+def test_a_tenant_with_a_host_of_its_own(client, tenant):
+    tenant.directory.exchange_redirect = "eur05.outlook.office365.com"
+    body = {"CmdletInput": {"CmdletName": GET, "Parameters": {"Identity": client.id("jane")}}}
+    answer = client.http.post(
+        client.exchange_url(), json=body, headers=client.exchange_headers(), allow_redirects=False
+    )
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith("https://eur05.outlook.office365.com/adminapi/")
+
+
+def test_a_refusal_of_nul_bytes_tells_its_class_in_a_header(as_app):
+    client = as_app("auditor")
+    body = {"CmdletInput": {"CmdletName": SET, "Parameters": {"Identity": client.id("jane"), "OWAEnabled": False}}}
+    with nul(client.exchange_url(), client, body) as answer:
+        assert answer.headers["X-ExceptionType"].endswith(".CmdletAccessDeniedException")
+
+
+def test_a_mailbox_may_come_later_than_its_plan(client, tenant):
+    tenant.directory.user("jane").mailbox_back = time.monotonic() + 60
+    assert client.cmdlet(GET, Identity=client.id("jane")).status_code == 404
+    tenant.directory.user("jane").mailbox_back = 0
+    assert client.cmdlet(GET, Identity=client.id("jane")).ok
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_error_in_a_200(client, tenant, shape):
+    tenant.faults.add(Fault(cmdlet=SET, status=200, body=error_body("x.SomethingException", "No.", shape)))
+    answer = client.cmdlet(SET, Identity=client.id("jane"), OWAEnabled=False)
+    assert answer.status_code == 200
+    assert "SomethingException" in answer.text
+    assert tenant.directory.user("jane").mailbox["OWAEnabled"] is True
+    inner = send(client, command(client, "a", SET, Identity=client.id("jane"), OWAEnabled=False)).json()["responses"]
+    assert (inner[0]["status"], "SomethingException" in str(inner[0]["body"])) == (200, True)
