@@ -100,7 +100,8 @@ options:
   exchange_url:
     description:
       - Address of Exchange Online instead of the one of O(cloud). Must be https.
-      - Microsoft's pages name two hosts for DoD and China; if the built-in one does not answer, give the other here.
+      - Microsoft's pages name two hosts for China; if the built-in one does not answer, give the other here. Some tenants have a host of
+        their own, which an error then names.
       - If not set, the environment variable E(M365_EXCHANGE_URL) is used.
     type: str
   validate_certs:
@@ -122,6 +123,8 @@ options:
   timeout:
     description:
       - Seconds to connect, seconds without a byte, and seconds for the body of an answer; each of them on its own.
+      - Exchange Online works on the calls of a batch one after the other, and throttles by delay. So a batch of up to ten calls is given
+        this time for each call, up to half of O(retry_timeout) for all. One that takes longer is sent again in halves.
       - If not set, the environment variable E(M365_TIMEOUT) is used.
     type: float
     default: 30
@@ -136,6 +139,9 @@ options:
   verify_timeout:
     description:
       - Seconds until a write must be seen when it is read back. After that it is told as V(accepted), not as V(verified).
+      - Replicas of Exchange Online in the clouds of the US Government (GCC, GCC High and DoD) may show a write only after six minutes
+        and more. Set V(600) there, if the run is to prove the mailbox protocols itself.
+      - For as long, a mailbox is asked for again that Exchange Online does not know although the user has an enabled Exchange plan.
       - With V(0), nothing is read back and every write is told as V(accepted), for callers who read afterwards themselves. Only where
         the answer to a write was lost, the module looks whether it was done.
       - If not set, the environment variable E(M365_VERIFY_TIMEOUT) is used.

@@ -42,6 +42,9 @@ options:
         inherited, which is not shut.
       - V(all) with O(state=enabled) leaves V(smtp_auth) as it is, since it is off by default in most tenants; see O(inherit_smtp_auth).
       - A protocol that the tenant does not know is passed over under V(all), and told in C(note) when named.
+      - A switch that Exchange Online refuses because the application's role or the tenant does not have that parameter keeps no other one
+        from being set. The user is then V(failed) for that switch alone, and C(error) names it; C(after) shows the others. That will
+        concern V(ews), which Microsoft ends on 1 April 2027.
     type: list
     elements: str
     default: [activesync, owa, mapi, ews, pop, imap]
@@ -56,6 +59,9 @@ notes:
   - Needs the application permission C(Exchange.ManageAsApp) on Office 365 Exchange Online. Reading also needs the Entra role
     C(Global Reader) or the Exchange role C(View-Only Recipients), writing C(Exchange Administrator), or C(Mail Recipients).
   - A user without an Exchange Online mailbox is V(not_applicable). For a tenant without Exchange Online, leave this step out.
+  - A user of the cloud who has an enabled Exchange plan and no mailbox yet may get one, with all protocols on. Such a user is asked for
+    again within O(verify_timeout) and then V(failed), since nothing proves that there is no mailbox. Synced users and guests, whose
+    mailboxes are elsewhere, are V(not_applicable).
 seealso:
   - module: m365.offboarding.m365_user_signin
   - name: Set-CASMailbox

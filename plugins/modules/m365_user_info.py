@@ -82,6 +82,8 @@ options:
   protocols:
     description:
       - Which mailbox protocols to look at, as in M(m365.offboarding.exo_mailbox_protocols).
+      - Of a user of the cloud who has an enabled Exchange plan and no mailbox, they are V(unknown), since the mailbox may be about to
+        appear; C(notes) says so. It is asked for again within O(verify_timeout).
     type: list
     elements: str
     default: [all]
