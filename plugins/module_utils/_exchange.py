@@ -394,8 +394,8 @@ def _parsed(message: t.Any) -> _Told:
     if isinstance(parsed, dict):
         lower = {str(name).lower(): value for name, value in parsed.items()}
         texts = [value for name, value in lower.items() if name == "message" or name.startswith("localizedstring")]
-        text = next((one for one in [lower.get("message"), *texts] if isinstance(one, str) and one), "")
-        return _Told(_class_name(lower.get("classname")), text or json.dumps(parsed))
+        text = next((one for one in [lower.get("message"), *texts] if isinstance(one, str) and one), json.dumps(parsed))
+        return _Told(_class_name(lower.get("classname")), text)
     text = str(message)
     parts = text.split("|")
     if len(parts) >= 3:
