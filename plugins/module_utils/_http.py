@@ -117,7 +117,8 @@ class Transport:
         self.session.headers["Accept-Encoding"] = "gzip"  # the only one that `_read` inflates
         self._knocks: dict[str, int] = {}
         self._lock = threading.Lock()
-        self._shown: tuple[datetime.datetime, float] | None = None
+        # The first believable time of an answer, and when it came by our monotonic clock.
+        self.shown: tuple[datetime.datetime, float] | None = None
 
     def send(
         self,
@@ -178,6 +179,12 @@ class Transport:
                 hint="Check ca_path or REQUESTS_CA_BUNDLE.",
             ) from None
 
+    def disbelieve(self, date: datetime.datetime) -> None:
+        """Forget a first time that turned out not to be Microsoft's."""
+        with self._lock:
+            if self.shown and self.shown[0] == date:
+                self.shown = None
+
     def _is_plausible(self, date: datetime.datetime | None, *, note: bool) -> bool:
         """Whether `date` may be Microsoft's time.
 
@@ -187,12 +194,12 @@ class Transport:
             return False
         now = self.clock.monotonic()
         with self._lock:
-            if self._shown is not None:
-                shown, at = self._shown
+            if self.shown is not None:
+                shown, at = self.shown
                 return abs(date - shown - datetime.timedelta(seconds=now - at)) <= _PLAUSIBLE_SKEW
             plausible = abs(date - datetime.datetime.now(datetime.timezone.utc)) <= _PLAUSIBLE_ERA
             if plausible and note:
-                self._shown = (date, now)
+                self.shown = (date, now)
             return plausible
 
     def _read(self, reply: t.Any, host: str, ends: float) -> bytes:
@@ -333,7 +340,7 @@ def _timed(pools: t.Mapping[str, t.Any], deadline: _Deadline) -> dict[str, t.Any
 
     class TimedAnswer(http.client.HTTPResponse):
         def __init__(self, sock: t.Any, *args: t.Any, **options: t.Any) -> None:
-            super().__init__(sock, *args, **options)
+            http.client.HTTPResponse.__init__(self, sock, *args, **options)
             self.fp: t.Any = io.BufferedReader(_Timed(t.cast("t.Any", self.fp).detach(), sock, deadline))
 
     found = {}

@@ -440,14 +440,14 @@ _LAST_ADMINISTRATOR = OffboardingError(
 
 
 def _perhaps_last_administrator(unread: OffboardingError | None) -> OffboardingError:
-    """:param unread: why the administrators could not be read, `None` where none of those that were read counts."""
-    reason = f": {unread.message}" if unread else ": Microsoft Graph named no enabled user who holds that role."
+    """:param unread: why the administrators could not be read, `None` where those that were read are of no help."""
+    unread = unread or OffboardingError("Microsoft Graph named no enabled user who holds that role.")
     return OffboardingError(
         "The user holds a directory role, and whether another Global Administrator remains could not be read, so nothing "
-        f"was sent{reason}",
+        f"was sent: {unread.message}",
         code="administrators_unread",
         hint="Grant the application the permission RoleManagement.Read.Directory.",
-        request_id=unread.request_id if unread else None,
+        request_id=unread.request_id,
     )
 
 

@@ -27,6 +27,7 @@ from ._retry import Patience, told_wait
 
 # Seconds before what was refused with 401 is sent with another new token, each time.
 _BEFORE_ANOTHER_TOKEN = (0.0, 1.0, 2.0, 4.0)
+_A_SECOND_AT_LEAST = 2.0
 _LONGEST_LIFE_OF_A_TOKEN = datetime.timedelta(hours=28)
 
 
@@ -149,16 +150,19 @@ class Service(abc.ABC):
 
     @property
     def now(self) -> datetime.datetime | None:
-        """The service's time, never ahead of it: its last C(Date), plus what has passed here. C(None) before any."""
-        seen = self._seen
+        """The service's time, never ahead of it: its last C(Date), plus what has passed here.
+
+        Entra ID's where the service has not shown one that can be believed; C(None) before any.
+        """
+        seen = self._seen or self._transport.shown
         if seen is None:
             return None
         return seen[0] + datetime.timedelta(seconds=self.clock.monotonic() - seen[1])
 
     def sleep_until(self, moment: datetime.datetime, at_most: float) -> None:
-        """Wait until the service's clock has reached C(moment)."""
-        if self.now is not None:
-            self.clock.sleep(min(at_most, max(0.0, (moment - self.now).total_seconds())))
+        """Wait until the service's clock has reached C(moment); where that is not known, as long as a second may be left."""
+        left = (moment - self.now).total_seconds() if self.now is not None else _A_SECOND_AT_LEAST
+        self.clock.sleep(min(at_most, max(0.0, left)))
 
     def send(self, calls: t.Sequence[Call]) -> list[Outcome]:
         """Send calls, all reads or all writes, and give each its outcome, in the same order."""
@@ -371,11 +375,14 @@ class Service(abc.ABC):
         :param issued: when the token was issued, also by Microsoft's clock; none lives for longer than 28 hours
             (https://learn.microsoft.com/entra/identity/conditional-access/concept-continuous-access-evaluation).
         """
-        if date is not None and (issued is None or abs(date - issued) < _LONGEST_LIFE_OF_A_TOKEN):
+        if date is None:
+            return
+        if issued is not None and abs(date - issued) > _LONGEST_LIFE_OF_A_TOKEN:
+            self._transport.disbelieve(date)
+        else:
             with self._lock:
                 # Date is cut to the second and replicas differ: keep the latest lower bound.
-                now = self.now
-                if now is None or date > now:
+                if self._seen is None or date > (self.now or date):
                     self._seen = (date, self.clock.monotonic())
 
 

@@ -888,12 +888,9 @@ def test_a_date_that_no_clock_of_microsofts_shows_is_passed_over(graph, wire, da
     reply = Reply(json=JANE, headers={"Date": date})
     wire.expect_each(read(JANE).but(reply), read(JANE), read(JANE).but(reply))
 
-    ask(graph, JANE)
-    assert graph.now is None
-    ask(graph, JANE)
-    assert graph.now == NOW
-    ask(graph, JANE)
-    assert graph.now == NOW
+    for _time in range(3):
+        ask(graph, JANE)
+        assert graph.now == NOW  # Entra ID's, then that of Microsoft Graph
 
 
 @pytest.mark.parametrize("date", [date for date in ABSURD if "2026" not in date])
