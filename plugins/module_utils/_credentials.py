@@ -302,6 +302,8 @@ class TokenSource:
                 hint="On Azure Arc the user who runs Ansible must be in the group himds.",
             ) from None
         except Exception as exc:  # msal raises ValueError, RuntimeError and its own; their texts may hold bodies
+            if self._credential.kind == "managed_identity" and self._http.refusal:
+                raise _identity_error(self._http.refusal, service) from None
             raise CredentialError(
                 f"Entra ID gave no token for {service}: msal failed with {type(exc).__name__}.",
                 hint="Check tenant_id, authority_url and the credential.",
