@@ -267,9 +267,16 @@ NASTY = "A\ud83d\x00\x1b[31m\x85\u202e\u2066B"
 NICE = "A\ufffd\ufffd\ufffd[31m\ufffd\ufffd\ufffdB"
 
 
-@pytest.mark.parametrize(
-    "text", ["Zoë 👩\u200d👩\u200d👧 e\u0301", "שלום \u200fעולם", "نمی\u200cخواهم", "🏴\U000e0067\U000e007f", "日本"]
-)
+PEOPLE = {
+    "umlaut, joined emoji, combining accent": "Zo\xeb \U0001f469\u200d\U0001f469\u200d\U0001f467 e\u0301",
+    "Hebrew with a mark": "\u05e9\u05dc\u05d5\u05dd \u200f\u05e2\u05d5\u05dc\u05dd",
+    "Persian with a joiner": "\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+    "a flag": "\U0001f3f4\U000e0067\U000e007f",
+    "Japanese": "\u65e5\u672c",
+}
+
+
+@pytest.mark.parametrize("text", PEOPLE.values(), ids=PEOPLE)
 def test_what_people_write_stays_as_it_is(text):
     assert clean(text) == text
 
