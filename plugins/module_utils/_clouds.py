@@ -53,16 +53,21 @@ def endpoints(cloud: str, **overrides: str | None) -> Endpoints:
 
 
 def _address(option: str, value: str) -> str:
+    """The address with scheme and host in lower case, without the default port and a slash at its end.
+
+    What is compared with it later (a next page, the scheme that a proxy serves) need not care how it was written.
+    """
     try:
-        parts = urllib.parse.urlsplit(value)
-        parts.port  # noqa: B018 (raises when it is none)
+        parts = urllib.parse.urlsplit(value.strip())
+        port = parts.port
         if "[" in parts.netloc:
             ipaddress.IPv6Address(parts.hostname)  # which Python 3.10 leaves to whoever connects
     except ValueError:
-        parts = urllib.parse.urlsplit("")
-    if parts.scheme != "https" or not parts.hostname or parts.username or parts.query or parts.fragment:
+        parts, port = urllib.parse.urlsplit(""), None
+    if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
         raise OptionError(
             f"{option} is not an address that a credential may be sent to.",
             hint="Give https:// and a host, without user, query or fragment.",
         )
-    return value.rstrip("/")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"https://{host}{f':{port}' if port not in (None, 443) else ''}{parts.path}".rstrip("/")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
+import datetime
 import json
 import logging
 import sys
@@ -20,6 +21,7 @@ import time
 import typing as t
 
 from ._errors import CredentialError, MissingLibraryError, OffboardingError, OptionError, shorten
+from ._foreign import clean
 
 # The options of one way to sign in: the first names it, the others belong to it.
 # The order is the one in which the environment is asked.
@@ -110,7 +112,7 @@ class Token:
     """A bearer token, and what its claims say (read, not verified: the services verify).
 
     C(permissions) are the application permissions (C(roles)) or delegated scopes (C(scp)) for one audience;
-    C(None) when the token cannot be read.
+    C(None) when the token cannot be read. `issued` is the moment of C(iat), by Entra ID's clock.
     """
 
     value: str = dataclasses.field(repr=False)
@@ -118,12 +120,13 @@ class Token:
     client_id: str | None = None
     object_id: str | None = None
     permissions: frozenset[str] | None = None
+    issued: datetime.datetime | None = None
 
     @classmethod
     def read(cls, value: str) -> Token:
         try:
             payload = value.split(".")[1]
-            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+            claims = clean(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
             permissions = {str(role) for role in claims.get("roles") or ()} | set(str(claims.get("scp", "")).split())
             # The application is "appid" in tokens of version 1, which both services give, and "azp" in version 2.
             application = claims.get("appid") or claims.get("azp")
@@ -131,13 +134,25 @@ class Token:
                 claim if isinstance(claim, str) else None
                 for claim in (claims.get("tid"), application, claims.get("oid"))
             )
-            return cls(value, tenant, client, caller, frozenset(permissions))
-        except (IndexError, ValueError, AttributeError, TypeError, binascii.Error):
+            return cls(value, tenant, client, caller, frozenset(permissions), _issued(claims.get("iat")))
+        except (IndexError, ValueError, AttributeError, TypeError, RecursionError, binascii.Error):
             return cls(value)
 
 
+def _issued(claim: t.Any) -> datetime.datetime | None:
+    try:
+        return datetime.datetime.fromtimestamp(claim, datetime.timezone.utc) if isinstance(claim, int) else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 class TokenHttp(t.Protocol):
-    """What msal needs of an HTTP client (https://msal-python.readthedocs.io, C(http_client))."""
+    """What msal needs of an HTTP client (https://msal-python.readthedocs.io, C(http_client)).
+
+    `refusal` is what the last error answer of a managed identity's endpoint said, `None` when the last was no error.
+    """
+
+    refusal: t.Mapping[str, t.Any] | None
 
     def get(self, url: str, **kwargs: t.Any) -> t.Any:
         """An answer with C(status_code), C(text) and C(headers)."""
@@ -157,8 +172,10 @@ class TokenSource:
 
     # Ask for a new token this long before the old one ends, as msal does.
     _MARGIN = 300
-    # A token that is refused so soon after it replaced a refused one is not worth a third.
-    _RENEWAL_PAUSE = 60
+    # A fresh token may be refused for a moment, so a refusal is worth several new ones; not more of them in so many
+    # seconds, unless a token was taken in between.
+    _RENEWALS = 4
+    _RENEWAL_PERIOD = 60
 
     def __init__(
         self,
@@ -182,7 +199,7 @@ class TokenSource:
         self._tokens: dict[str, tuple[Token, float]] = {}
         self._failures: dict[str, OffboardingError] = {}
         self._application_object: t.Any = None
-        self._renewed: dict[str, float] = {}
+        self._renewed: dict[str, list[float]] = {}
         for name in ("client_secret", "certificate_password", "access_token", "exchange_access_token"):
             if credential.values.get(name):
                 on_secret(credential.values[name])
@@ -207,18 +224,26 @@ class TokenSource:
         return self._tokens.get(audience, (None, 0.0))[0]
 
     def renew(self, audience: str, service: str, refused: Token) -> Token | None:
-        """Another token than C(refused), or C(None) when that makes no sense (any more)."""
+        """Another token than `refused`, or `None` when that makes no sense (any more).
+
+        :raises OffboardingError: Entra ID gives no other.
+        """
         with self._lock:
             current = self._tokens[audience][0]
             if current is not refused:
                 return current
-            last = self._renewed.get(audience)
-            if self._credential.kind == "tokens" or (
-                last is not None and self._monotonic() - last < self._RENEWAL_PAUSE
-            ):
+            now = self._monotonic()
+            recent = [moment for moment in self._renewed.get(audience, ()) if now - moment < self._RENEWAL_PERIOD]
+            if self._credential.kind == "tokens" or len(recent) >= self._RENEWALS:
                 return None
-            self._renewed[audience] = self._monotonic()
+            self._renewed[audience] = [*recent, now]
             return self._acquire(audience, service)
+
+    def taken(self, audience: str) -> None:
+        """The service took the token for `audience`: should it be refused after this, that is another trouble."""
+        if self._renewed.get(audience):
+            with self._lock:
+                self._renewed[audience] = []
 
     def _check(self) -> None:
         needed = {"tokens": (), "managed_identity": ()}.get(self._credential.kind, ("tenant_id", "client_id"))
@@ -271,12 +296,21 @@ class TokenSource:
                 answer = self._application_object.acquire_token_for_client(scopes=[f"{audience}/.default"])
         except OffboardingError:
             raise
+        except OSError as exc:
+            raise CredentialError(
+                f"The key of this machine's managed identity cannot be read: {_reason(exc)}.",
+                hint="On Azure Arc the user who runs Ansible must be in the group himds.",
+            ) from None
         except Exception as exc:  # msal raises ValueError, RuntimeError and its own; their texts may hold bodies
+            if self._credential.kind == "managed_identity" and self._http.refusal:
+                raise _identity_error(self._http.refusal, service) from None
             raise CredentialError(
                 f"Entra ID gave no token for {service}: msal failed with {type(exc).__name__}.",
                 hint="Check tenant_id, authority_url and the credential.",
             ) from None
         if "access_token" not in answer:
+            if self._credential.kind == "managed_identity":
+                raise _identity_error(self._http.refusal, service)
             raise entra_error(answer, service)
         return t.cast("dict[str, t.Any]", answer)
 
@@ -315,9 +349,30 @@ def entra_error(answer: t.Mapping[str, t.Any], service: str) -> CredentialError:
     code = next((code for code in codes if isinstance(code, int)), None) if isinstance(codes, list) else None
     return CredentialError(
         f"Entra ID refused a token for {service}: {sentence}",
-        code=f"AADSTS{code}" if code else str(answer.get("error") or "") or None,
+        code=f"AADSTS{code}" if code else shorten(str(answer.get("error") or "")) or None,
         hint=_HINTS.get(code or 0),
-        request_id=answer.get("correlation_id"),
+        request_id=shorten(str(answer.get("correlation_id") or "")) or None,
+    )
+
+
+def _identity_error(refusal: t.Mapping[str, t.Any] | None, service: str) -> CredentialError:
+    """The refusal of a managed identity's endpoint as a sentence. Each of them has a form of its own.
+
+    What msal makes of an answer is not told: it may hold a token.
+
+    :param refusal: the error answer, `None` when there was none and still no token.
+    """
+    if refusal is None:
+        return CredentialError(f"The managed identity endpoint gave no token for {service}, and no error.")
+    error = refusal.get("error")
+    inner = error if isinstance(error, dict) else {}
+    told = (refusal.get("error_description"), refusal.get("message"), inner.get("message"), inner.get("code"), error)
+    text = next((one for one in told if isinstance(one, str) and one.strip()), "no reason given")
+    code = inner.get("code") if inner else error
+    return CredentialError(
+        f"The managed identity endpoint refused a token for {service}: {shorten(text)}",
+        code=code if isinstance(code, str) else None,
+        hint="Check that this machine has a managed identity; client_id names one that is not the machine's own.",
     )
 
 

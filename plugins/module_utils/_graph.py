@@ -18,6 +18,7 @@ import urllib.parse
 from ._asked import OBJECT_ID
 from ._credentials import Token
 from ._errors import NetworkError, OffboardingError, ServiceError, shorten
+from ._foreign import one_line
 from ._service import Answer, Call, Outcome, Service, error_of, mapping
 from ._times import parse_moment
 
@@ -39,8 +40,10 @@ LEAVE_DATE_PERMISSION = "User-LifeCycleInfo.Read.All"
 
 # https://learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference
 _GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
-# A list that goes on longer than this is none: a page holds a hundred objects or more.
-_MOST_PAGES = 10_000
+# Of a search: a million users are 1,002 pages of 999, and some pages are not full.
+_MOST_PAGES = 2_000
+# Of all else, which is about one person: a page holds a hundred objects.
+_MOST_PAGES_OF_ONE = 100
 # https://learn.microsoft.com/graph/aad-advanced-queries; goes with $count=true
 _ADVANCED = {"ConsistencyLevel": "eventual"}
 # All that a search asks for, as many to a page as it may hold. Of users: https://learn.microsoft.com/graph/api/user-list; of
@@ -80,7 +83,7 @@ class User:
         return cls(
             id=identity,
             user_principal_name=name,
-            display_name=display_name if isinstance(display_name, str) else None,
+            display_name=one_line(display_name) if isinstance(display_name, str) else None,
             account_enabled=enabled if isinstance(enabled, bool) else None,
             password_changed=_moment(data.get("lastPasswordChangeDateTime")),
             sessions_valid_from=_moment(data.get("signInSessionsValidFromDateTime")),
@@ -145,14 +148,14 @@ class Graph(Service):
         """Graph's error envelope (https://learn.microsoft.com/graph/errors); its C(innerError) has two spellings."""
         error = error_of(answer.body)
         inner = mapping(error.get("innerError") or error.get("innererror"))
-        code = str(error.get("code") or f"http_{answer.status}")
+        code = shorten(str(error.get("code") or "")) or f"http_{answer.status}"
         text = shorten(str(error.get("message") or "no reason given"))
         return ServiceError(
             f"Microsoft Graph answered {answer.status} {code}: {text}",
             status=answer.status,
             code=code,
             hint=_HINTS.get(answer.status),
-            request_id=inner.get("request-id") or answer.request_id,
+            request_id=shorten(str(inner.get("request-id") or "")) or answer.request_id,
         )
 
     def digest(self, body: t.Any) -> t.Any:
@@ -184,7 +187,13 @@ class Graph(Service):
 
         A list is whole, or it is an error: a page that fails, that is none, or that leads elsewhere, spoils it.
         """
-        lists = [_List(call) for call in calls]
+        return self._read_lists([_List(call, _MOST_PAGES_OF_ONE) for call in calls])
+
+    def read_search(self, call: Call) -> list[dict[str, t.Any]] | OffboardingError:
+        """As `read_lists`, for a list that may be as long as the directory: of each object what it is, and its id."""
+        return self._read_lists([_List(call, _MOST_PAGES, keep=("@odata.type", "id"))])[0]
+
+    def _read_lists(self, lists: t.Sequence[_List]) -> list[list[dict[str, t.Any]] | OffboardingError]:
         while pending := [one for one in lists if one.next]:
             for one, outcome in zip(pending, self.send([t.cast("Call", one.next) for one in pending]), strict=True):
                 one.take(outcome, f"{self.base_url}/v1.0")
@@ -205,10 +214,13 @@ class Graph(Service):
         return Call("GET", f"/users?$filter={_query(condition)}&$select={self.user_select}")
 
     def find_by_address(self, address: str) -> Call:
-        """Users who have C(address) as mail or alias: to say whom the operator may have meant, never to act on."""
+        """Users who have C(address) as mail or alias: to say whom the operator may have meant, never to act on.
+
+        With the addresses, which show that the answer is about the one that was asked for.
+        """
         literal, proxy = _literal(address), _literal(f"smtp:{address}")
         condition = f"mail eq {literal} or proxyAddresses/any(p:p eq {proxy})"
-        return Call("GET", f"/users?$filter={_query(condition)}&$select=id,userPrincipalName")
+        return Call("GET", f"/users?$filter={_query(condition)}&$select=id,userPrincipalName,mail,proxyAddresses")
 
     def find_deleted(self, name: str, properties: t.Sequence[str] = ("id", "userPrincipalName")) -> Call:
         """A deleted user. Its principal name may have its object id as a prefix, hence C(endsWith)."""
@@ -233,7 +245,7 @@ class Graph(Service):
 
     def find_group(self, name: str) -> Call:
         """A group by object id, or groups by display name or mail address."""
-        select = "$select=id,displayName,visibility"
+        select = "$select=id,displayName,mail,visibility"
         if OBJECT_ID.match(name):
             return Call("GET", f"/groups/{_segment(name)}?{select}")
         condition = f"displayName eq {_literal(name)} or mail eq {_literal(name)}"
@@ -316,7 +328,7 @@ class Graph(Service):
 
 
 _HINTS = {
-    401: "The token was refused twice: check the audience of a ready token, or the application's state in the tenant.",
+    401: "The token was refused: check the audience of a ready token, or the application's state in the tenant.",
     403: "Check the application's permissions and the administrator's consent to them.",
 }
 
@@ -335,13 +347,19 @@ def _literal(text: str) -> str:
 
 
 class _List:
-    """A list that is being read, page after page."""
+    """A list that is being read, page after page.
 
-    def __init__(self, call: Call) -> None:
+    :param most: pages; a list that goes on longer is an error.
+    :param keep: the properties to keep of each object, `None` for all.
+    """
+
+    def __init__(self, call: Call, most: int = _MOST_PAGES, keep: t.Sequence[str] | None = None) -> None:
         self.next: Call | None = call
         self.found: list[dict[str, t.Any]] = []
         self.error: OffboardingError | None = None
-        self._seen: set[str] = set()
+        self._most = most
+        self._keep = keep
+        self._seen = {call.path}
 
     def take(self, outcome: Outcome, root: str) -> None:
         """Add a page, and say in C(next) which one follows.
@@ -357,21 +375,40 @@ class _List:
         if not isinstance(objects, list) or not all(isinstance(one, dict) for one in objects):
             self.error = NetworkError("Microsoft Graph did not answer with a list.", reached=True)
             return
+        if self._keep is not None:
+            objects = [{name: one[name] for name in self._keep if name in one} for one in objects]
         self.found += objects
         if link is None:
             return
         if not isinstance(link, str) or link[: len(root) + 1].casefold() != f"{root}/".casefold():
             self.error = NetworkError("Microsoft Graph names a next page that is not its own.", reached=True)
-        elif link in self._seen or len(self._seen) == _MOST_PAGES:
+            return
+        # Headers are not part of the link (https://learn.microsoft.com/graph/paging).
+        self.next = dataclasses.replace(call, path=link[len(root) :])
+        if self.next.path in self._seen or len(self._seen) > self._most:
             self.error = NetworkError("Microsoft Graph names next pages without end.", reached=True)
+            self.next, self.found = None, []
         else:
-            self._seen.add(link)
-            # Headers are not part of the link (https://learn.microsoft.com/graph/paging).
-            self.next = dataclasses.replace(call, path=link[len(root) :])
+            self._seen.add(self.next.path)
 
 
-def listed(answer: Answer) -> list[dict[str, t.Any]]:
-    """The objects of an answer: those of its C(value), or the answer itself."""
-    body = mapping(answer.body)
-    items = body.get("value", [body] if body else [])
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+def listed(outcome: Outcome) -> list[dict[str, t.Any]] | OffboardingError:
+    """The objects of an answer that is a list in one page. Anything else is an error: it shows nobody's absence."""
+    if isinstance(outcome, OffboardingError):
+        return outcome
+    page = mapping(outcome.body)
+    objects = page.get("value")
+    if not isinstance(objects, list) or not all(isinstance(one, dict) for one in objects):
+        return NetworkError("Microsoft Graph did not answer with a list.", reached=True)
+    if page.get("@odata.nextLink"):
+        return NetworkError("Microsoft Graph did not answer with the whole list.", reached=True)
+    return objects
+
+
+def single(outcome: Outcome) -> list[dict[str, t.Any]] | OffboardingError:
+    """The object of an answer to a question for one, as a list; an empty one where Graph says that there is none."""
+    if isinstance(outcome, OffboardingError):
+        return [] if outcome.code == "Request_ResourceNotFound" else outcome
+    if not mapping(outcome.body):
+        return NetworkError("Microsoft Graph did not answer with an object.", reached=True)
+    return [outcome.body]

@@ -11,29 +11,48 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import http.client
+import io
 import json
+import re
 import sys
 import threading
+import time
 import typing as t
 import urllib.parse
+import zlib
 
 from ._credentials import entra_error
 from ._errors import CredentialError, MissingLibraryError, NetworkError, OffboardingError
+from ._foreign import clean, one_line
 from ._retry import Clock, Patience, http_date, told_wait
 
 USER_AGENT = "ansible-m365.offboarding"
 
-# An answer is read whole; none that we ask for comes near this.
+# An answer is read whole; none that we ask for comes near this. It is inflated in steps, so that no more than this and
+# one step is ever held: a megabyte of gzip may hold a gigabyte.
 _LARGEST_ANSWER = 64 * 1024 * 1024
+_STEP = 64 * 1024
+# How far a time may be from what the first answer says it is by now, and how far the first one from the controller's,
+# which is only good for so rough a look.
+_PLAUSIBLE_SKEW = datetime.timedelta(minutes=15)
+_PLAUSIBLE_ERA = datetime.timedelta(days=3650)
 # Attempts to reach a host that never answered: a mistyped address should not cost retry_timeout.
 _KNOCKS = 3
 # What a certificate is refused with by OpenSSL, and by urllib3 1.26, which looks at the names itself.
 _UNTRUSTED = ("CERTIFICATE_VERIFY_FAILED", "doesn't match", "no appropriate subjectAltName")
 
 
+# JSON of which no text can hold an unwanted character: neither an escape nor anything but printable ASCII.
+_PLAIN = re.compile(rb"[\t\n\r\x20-\x5b\x5d-\x7e]*")
+
+
 @dataclasses.dataclass(frozen=True)
 class Response:
-    """What came back. Header names are lower case; C(body) is empty when it could not be decoded."""
+    """What came back. Header names are lower case, values are clean; `body` is empty when it could not be decoded.
+
+    A `date` that no clock of Microsoft's can show is not among the headers: see `Transport`.
+    """
 
     status: int
     headers: t.Mapping[str, str]
@@ -41,9 +60,10 @@ class Response:
 
     @property
     def json(self) -> t.Any:
-        """The body as JSON, C(None) when it is none (a proxy's page, a truncated answer)."""
+        """The body as JSON, its texts clean; `None` when it is not JSON (a proxy's page, a truncated answer)."""
         try:
-            return json.loads(self.body)
+            value = json.loads(self.body)
+            return value if _PLAIN.fullmatch(self.body) else clean(value)
         except (ValueError, RecursionError):
             return None
 
@@ -55,7 +75,11 @@ class Response:
 class Transport:
     """One HTTP session for everything. It sends once and never retries: that is for those who know what was sent.
 
-    :param timeout: seconds to connect, seconds between two bytes, and seconds for the whole answer.
+    Of the times that answers show, `Date`, it passes on what Microsoft's clocks may show: the first one must be within
+    ten years of the controller's time, each further one within a quarter of an hour of what the first says it is by now.
+    The first is Entra ID's wherever that is asked for tokens.
+
+    :param timeout: seconds for the whole request, from connecting to the last byte of the answer.
     """
 
     def __init__(
@@ -81,15 +105,22 @@ class Transport:
         self._verify: bool | str = (ca_path or True) if validate_certs else False
         if not validate_certs:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        proxy = _proxy_address(proxy)
         self._proxies = {"http": proxy, "https": proxy} if proxy else None
         self.timeout = timeout
         self.session = requests.Session()
         # Even when it does not follow a redirection, requests reads its body whole and stumbles over a malformed address.
         self.session.get_redirect_target = lambda _reply: None  # type: ignore[method-assign,assignment]
-        adapter = _adapter_with_one_context() if validate_certs else requests.adapters.HTTPAdapter
-        self.session.mount("https://", adapter(pool_maxsize=in_flight))
+        self._deadline = _Deadline()
+        self.session.mount("https://", _adapter(self._deadline, one_context=validate_certs)(pool_maxsize=in_flight))
+        # Only a managed identity's endpoint, on this machine, is asked without TLS.
+        self.session.mount("http://", _adapter(self._deadline, one_context=False)())
         self.session.headers["User-Agent"] = USER_AGENT
+        self.session.headers["Accept-Encoding"] = "gzip"  # the only one that `_read` inflates
         self._knocks: dict[str, int] = {}
+        self._lock = threading.Lock()
+        # The first believable time of an answer, and when it came by our monotonic clock.
+        self.shown: tuple[datetime.datetime, float] | None = None
 
     def send(
         self,
@@ -120,6 +151,9 @@ class Transport:
 
     def _send(self, method: str, url: str, host: str, within: float, **content: t.Any) -> Response:
         exceptions = self._requests.exceptions
+        ends = self.clock.monotonic() + within
+        self._deadline.set(within)
+        secure = url.lower().startswith("https:")
         try:
             with self.session.request(
                 method,
@@ -129,12 +163,14 @@ class Transport:
                 timeout=self.timeout if within == self.timeout else (self.timeout, within),
                 verify=self._verify,
                 # Only a managed identity's endpoint is not https: it is on the machine, and no proxy can reach it.
-                proxies=self._proxies if url.startswith("https:") else {"no_proxy": "*"},
+                proxies=self._proxies if secure else {"no_proxy": "*"},
                 allow_redirects=False,  # a bearer token must not travel to another host
                 stream=True,
             ) as reply:
-                names = {name.lower(): value for name, value in reply.headers.items()}
-                return Response(reply.status_code, names, self._read(reply, host, within))
+                names = {name.lower(): one_line(clean(value)) for name, value in reply.headers.items()}
+                if not self._is_plausible(http_date(names.get("date")), note=secure):
+                    names.pop("date", None)
+                return Response(reply.status_code, names, self._read(reply, host, ends, within))
         except NetworkError:
             raise
         except (exceptions.RequestException, self._urllib3.exceptions.HTTPError) as exc:
@@ -147,19 +183,53 @@ class Transport:
                 hint="Check ca_path or REQUESTS_CA_BUNDLE.",
             ) from None
 
-    def _read(self, reply: t.Any, host: str, within: float) -> bytes:
-        """The body, within the timeout as a whole: a body that drips would otherwise never time out."""
-        deadline = self.clock.monotonic() + within
+    def disbelieve(self, date: datetime.datetime) -> None:
+        """Forget a first time that turned out not to be Microsoft's."""
+        with self._lock:
+            if self.shown and self.shown[0] == date:
+                self.shown = None
+
+    def _is_plausible(self, date: datetime.datetime | None, *, note: bool) -> bool:
+        """Whether `date` may be Microsoft's time.
+
+        :param note: whether further dates are to be compared with it; not that of a machine's own endpoint.
+        """
+        if date is None:
+            return False
+        now = self.clock.monotonic()
+        with self._lock:
+            if self.shown is not None:
+                shown, at = self.shown
+                return abs(date - shown - datetime.timedelta(seconds=now - at)) <= _PLAUSIBLE_SKEW
+            plausible = abs(date - datetime.datetime.now(datetime.timezone.utc)) <= _PLAUSIBLE_ERA
+            if plausible and note:
+                self.shown = (date, now)
+            return plausible
+
+    def _read(self, reply: t.Any, host: str, ends: float, within: float) -> bytes:
+        """The body, until `ends` and up to a size: one that drips, or that inflates without end, would not end else.
+
+        :raises NetworkError: too slow or too large.
+        """
         read = getattr(reply.raw, "read1", None) or reply.raw.read
         body = bytearray()
         try:
-            while chunk := read(65536, decode_content=True):
+            for chunk in _decoded(iter(lambda: read(_STEP, decode_content=False), b""), reply.headers):
                 body += chunk
-                if self.clock.monotonic() > deadline or len(body) > _LARGEST_ANSWER:
-                    raise NetworkError(f"{host} did not finish its answer within {within:g} s.", reached=True)
-        except self._urllib3.exceptions.DecodeError:
+                if len(body) > _LARGEST_ANSWER:
+                    raise NetworkError(
+                        f"The answer of {host} is larger than {_LARGEST_ANSWER // 2**20} MiB.", reached=True, final=True
+                    )
+                if self.clock.monotonic() > ends:
+                    raise self._unfinished(host, within)
+        except zlib.error:
             return b""  # Exchange declares NUL bytes as gzip in some refusals; the status says enough
+        except self._urllib3.exceptions.TimeoutError:
+            raise self._unfinished(host, within) from None
         return bytes(body)
+
+    def _unfinished(self, host: str, within: float) -> NetworkError:
+        return NetworkError(f"{host} did not finish its answer within {within:g} s.", reached=True, late=True)
 
     def _explain(self, exc: Exception, host: str, within: float) -> NetworkError:
         exceptions = self._requests.exceptions
@@ -194,8 +264,100 @@ class Transport:
         return NetworkError(message, reached=False, final=knocks >= _KNOCKS, hint=hint)
 
 
-def _adapter_with_one_context() -> t.Any:
-    """An adapter of requests that reads the CA bundle once, and not for every connection: certifi's takes 26 ms each time.
+def _proxy_address(proxy: str | None) -> str | None:
+    """A proxy's address with its scheme in lower case: requests and urllib3 do not agree on what another one means."""
+    scheme, mark, rest = (proxy or "").strip().partition("://")
+    return f"{scheme.lower()}{mark}{rest}" or None
+
+
+def _decoded(chunks: t.Iterator[bytes], headers: t.Mapping[str, str]) -> t.Iterator[bytes]:
+    """The content of a body, in pieces of bounded size.
+
+    :raises zlib.error: it is not what its header says.
+    """
+    coding = (headers.get("Content-Encoding") or "identity").strip().lower()
+    if coding == "identity":
+        yield from chunks
+        return
+    if coding not in ("gzip", "x-gzip"):
+        raise zlib.error("a coding that was not asked for")
+    whole = False
+    inflate = zlib.decompressobj(wbits=31)
+    for chunk in chunks:
+        while chunk:
+            yield inflate.decompress(chunk, _STEP)
+            chunk = inflate.unconsumed_tail
+            if inflate.eof:
+                # A file of gzip may have several members (RFC 1952, section 2.2).
+                whole, chunk, inflate = True, inflate.unused_data, zlib.decompressobj(wbits=31)
+                if chunk[:1] != b"\x1f":  # what follows the last member is padding
+                    return
+    if not whole:
+        raise zlib.error("cut off")
+
+
+class _Deadline:
+    """Until when the request that a thread is making must have its answer."""
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+
+    def set(self, seconds: float) -> None:
+        self._local.ends = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds, never 0, which means "for ever" or "at once" to a socket."""
+        return max(getattr(self._local, "ends", 0.0) - time.monotonic(), 0.001)
+
+
+class _Timed(io.RawIOBase):
+    """What comes out of a socket, each wait for it only as long as the deadline allows.
+
+    A socket's own timeout begins again with each byte: headers at one byte a second would never time out.
+    """
+
+    def __init__(self, raw: t.Any, sock: t.Any, deadline: _Deadline) -> None:
+        super().__init__()
+        self._raw = raw
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: t.Any) -> int | None:
+        self._sock.settimeout(self._deadline.left)
+        return t.cast("int | None", self._raw.readinto(buffer))
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _timed(pools: t.Mapping[str, t.Any], deadline: _Deadline) -> dict[str, t.Any]:
+    """These pools of urllib3, by scheme, with connections that read their answers by the deadline.
+
+    An answer reads from a file that it makes of its connection's socket (`http.client.HTTPResponse`); so does what a
+    proxy answers to CONNECT.
+    """
+
+    class TimedAnswer(http.client.HTTPResponse):
+        def __init__(self, sock: t.Any, *args: t.Any, **options: t.Any) -> None:
+            http.client.HTTPResponse.__init__(self, sock, *args, **options)
+            self.fp: t.Any = io.BufferedReader(_Timed(t.cast("t.Any", self.fp).detach(), sock, deadline))
+
+    found = {}
+    for scheme, pool in pools.items():
+        connection = type("TimedConnection", (pool.ConnectionCls,), {"response_class": TimedAnswer})
+        found[scheme] = type("TimedPool", (pool,), {"ConnectionCls": connection})
+    return found
+
+
+def _adapter(deadline: _Deadline, *, one_context: bool) -> t.Any:
+    """An adapter of requests that keeps the deadline.
+
+    :param one_context: read the CA bundle once, and not for every connection: certifi's takes 26 ms each time.
 
     https://requests.readthedocs.io/en/latest/user/advanced/#transport-adapters and
     https://urllib3.readthedocs.io/en/stable/advanced-usage.html#custom-ssl-contexts
@@ -203,7 +365,19 @@ def _adapter_with_one_context() -> t.Any:
     import requests
     from urllib3.util.ssl_ import create_urllib3_context
 
-    class Adapter(requests.adapters.HTTPAdapter):
+    class TimedAdapter(requests.adapters.HTTPAdapter):
+        def init_poolmanager(self, *args: t.Any, **options: t.Any) -> None:
+            super().init_poolmanager(*args, **options)
+            self.poolmanager.pool_classes_by_scheme = _timed(self.poolmanager.pool_classes_by_scheme, deadline)
+
+        def proxy_manager_for(self, proxy: str, **options: t.Any) -> t.Any:
+            known = proxy in self.proxy_manager
+            manager = super().proxy_manager_for(proxy, **options)
+            if not known:
+                manager.pool_classes_by_scheme = _timed(manager.pool_classes_by_scheme, deadline)
+            return manager
+
+    class Adapter(TimedAdapter):
         def __init__(self, **options: t.Any) -> None:
             self._context = create_urllib3_context()
             self._loaded: set[tuple[str | None, str | None]] = set()
@@ -230,7 +404,7 @@ def _adapter_with_one_context() -> t.Any:
                     self._context.load_verify_locations(*where)
                     self._loaded.add(where)
 
-    return Adapter
+    return Adapter if one_context else TimedAdapter
 
 
 def _no_netrc(request: t.Any) -> t.Any:
@@ -249,39 +423,52 @@ class PatientTokenHttp:
     """The HTTP client that msal is given: our session, timeouts and patience.
 
     msal remembers faults for seconds to minutes and would answer a second try from that memory; so faults are
-    waited out below it, and it only ever sees Entra's final word.
+    waited out below it, and it only ever sees the final word of Entra ID, or of a managed identity's endpoint.
     """
 
     def __init__(self, transport: Transport, retry_timeout: float) -> None:
         self._transport = transport
         self._retry_timeout = retry_timeout
+        self.refusal: t.Mapping[str, t.Any] | None = None
 
     def get(self, url: str, params: t.Any = None, headers: t.Any = None, **_ignored: t.Any) -> _TokenReply:
-        reply = self._send("GET", url, params=params, headers=headers)
-        if reply.status_code >= 400:  # discovery: msal would drop the AADSTS text
-            raise entra_error(json.loads(reply.text), "this tenant")
+        """Ask for the metadata of an authority, or a managed identity's endpoint for a token.
+
+        An error answer of the latter belongs to msal: Azure Arc's first one names the file to read. What it says is
+        kept in `refusal`.
+        """
+        if _is_metadata(url):
+            reply = self._send("GET", url, params=params, headers=headers)
+            if reply.status_code >= 400:  # msal would drop the AADSTS text
+                raise entra_error(json.loads(reply.text), "this tenant")
+            return reply
+        reply = self._send("GET", url, of_identity=True, params=params, headers=headers)
+        self.refusal = json.loads(reply.text or "{}") if reply.status_code >= 400 else None
         return reply
 
     def post(
         self, url: str, params: t.Any = None, data: t.Any = None, headers: t.Any = None, **_ignored: t.Any
     ) -> _TokenReply:
+        if not url.lower().startswith("https:"):  # the address comes from the authority's metadata
+            raise CredentialError("Entra ID names an address for tokens that is not https; nothing was sent to it.")
         return self._send("POST", url, params=params, data=data, headers=headers)
 
     def close(self) -> None:
         """The session belongs to the transport."""
 
-    def _send(self, method: str, url: str, **kwargs: t.Any) -> _TokenReply:
+    def _send(self, method: str, url: str, *, of_identity: bool = False, **kwargs: t.Any) -> _TokenReply:
         host = urllib.parse.urlsplit(url).hostname
+        who = f"The managed identity endpoint ({host})" if of_identity else f"Entra ID ({host})"
         patience = Patience(self._retry_timeout, self._transport.clock)
         while True:
             told, spent = None, 0.0
             try:
                 response = self._transport.send(method, url, **kwargs)
-                if response.status != 429 and response.status < 500:
-                    return self._reply(response, host)
+                if not _passes(response.status, url if of_identity else ""):
+                    return self._reply(response, who, of_identity=of_identity)
                 told = told_wait(response.headers, response.date)
                 error: OffboardingError = CredentialError(
-                    f"Entra ID ({host}) answered {response.status}"
+                    f"{who} answered {response.status}"
                     + (f" and asks to wait {told:g} s" if told else "")
                     + f"; gave up after {patience.waited:.0f} s of waiting.",
                     code=f"http_{response.status}",
@@ -297,12 +484,35 @@ class PatientTokenHttp:
             self._transport.clock.sleep(wait)
 
     @staticmethod
-    def _reply(response: Response, host: str | None) -> _TokenReply:
+    def _reply(response: Response, who: str, *, of_identity: bool) -> _TokenReply:
         answer = response.json
+        # Azure Arc's challenge is a header; nothing says what its body is.
+        if of_identity and response.status == 401 and not isinstance(answer, dict):
+            answer = {}
         if not isinstance(answer, dict):
             raise CredentialError(
-                f"Entra ID ({host}) answered {response.status} with something that is no JSON.",
+                f"{who} answered {response.status} with something that is no JSON.",
                 code=f"http_{response.status}",
-                hint="A proxy's page? Check proxy and authority_url.",
+                hint="Check that this machine has a managed identity."
+                if of_identity
+                else "A proxy's page? Check proxy and authority_url.",
             )
-        return _TokenReply(response.status, response.body.decode("utf-8", "replace"), response.headers)
+        # With a Retry-After, msal would answer its own next request from memory.
+        headers = {name: value for name, value in response.headers.items() if name != "retry-after"}
+        return _TokenReply(response.status, json.dumps(answer), headers)
+
+
+def _is_metadata(url: str) -> bool:
+    """Whether an address is that of an authority's metadata: OpenID Connect Discovery 1.0, section 4."""
+    return urllib.parse.urlsplit(url).path.endswith("/.well-known/openid-configuration")
+
+
+def _passes(status: int, identity_url: str) -> bool:
+    """Whether an error of Entra ID, or of the managed identity's endpoint at this address, will pass by itself.
+
+    Azure's instance metadata service also answers 404 while it is being updated, and 410 for up to 70 seconds:
+    https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#error-handling
+    """
+    if status in (404, 410):
+        return urllib.parse.urlsplit(identity_url).path.endswith("/metadata/identity/oauth2/token")
+    return status == 429 or status >= 500

@@ -12,16 +12,26 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import typing as t
+import unicodedata
 
 from ._asked import OBJECT_ID, Asked, Search, is_name
 from ._doors import Mailbox
-from ._errors import OffboardingError, ServiceError
+from ._errors import OffboardingError, ServiceError, shorten
 from ._exchange import Exchange
-from ._graph import LEAVE_DATE_PERMISSION, Graph, User, listed
-from ._service import Answer, Call, Outcome, side_by_side
+from ._foreign import one_line
+from ._graph import LEAVE_DATE_PERMISSION, Graph, User, listed, single
+from ._service import Answer, Call, Outcome, mapping, side_by_side
 from ._times import format_moment
 
 _USER_TYPE = "#microsoft.graph.user"
+# What else a group may hold, and surely is not a user. Types derived from user come and go (agentUser is one), so any
+# other type is taken for one: https://learn.microsoft.com/graph/api/group-list-transitivemembers
+_NOT_USERS = frozenset(
+    f"#microsoft.graph.{name}"
+    for name in ("application", "contact", "device", "directoryrole", "group", "orgcontact", "serviceprincipal")
+)
+# The code of an answer that is about somebody else.
+ANOTHER_USER = "another_user"
 # Without it, a group that hides its members looks empty.
 _HIDDEN_MEMBERS_PERMISSION = "Member.Read.Hidden"
 
@@ -127,7 +137,7 @@ class Tenant:
                 if one.found:
                     continue
                 if leaver.user:
-                    leaver = self._leaver(leavers[key].asked.or_as(one), outcome, protected_ids)
+                    leaver = self._leaver(leavers[key].asked.or_as(one), outcome, protected_ids, read_as=one.name)
             leavers[key] = leaver
         unknown = {key: leaver.asked for key, leaver in leavers.items() if not (leaver.user or leaver.error)}
         for key, error in zip(unknown, self._explain_unknown(list(unknown.values())), strict=True):
@@ -164,11 +174,11 @@ class Tenant:
 
     def _deleted(self, leaver: Leaver, outcome: Outcome) -> Leaver:
         name = leaver.asked.name
-        if isinstance(outcome, OffboardingError):
-            return dataclasses.replace(leaver, error=_about(name, outcome))
-        found = [one for one in listed(outcome) if _is_deleted_name(one, name)]
+        found = _deleted_named(outcome, name)
+        if isinstance(found, OffboardingError):
+            return dataclasses.replace(leaver, error=_about(name, found))
         if len(found) != 1:
-            which = "; ".join(f"{one.get('id')}, deleted at {one.get('deletedDateTime')}" for one in found)
+            which = "; ".join(shorten(f"{one.get('id')}, deleted at {one.get('deletedDateTime')}") for one in found[:5])
             message = f"{name} means {len(found)} deleted users ({which}); nothing is guessed."
             error = OffboardingError(message, code="ambiguous", hint="Ask by object id.")
             return dataclasses.replace(leaver, error=error)
@@ -232,16 +242,17 @@ class Tenant:
         Where the holders of that role cannot be read, that is everybody who holds any role: without the permission
         for it, Graph does not name the roles either. Whose roles the caller has just read is then believed.
         """
-        holders = _found(self._administrators or self.graph.send([self.graph.global_administrators()])[0])
+        holders = self._read_administrators()
         enabled = {
-            str(one.get("id"))
-            for one in holders
+            str(one.get("id")).lower()
+            for one in ([] if isinstance(holders, OffboardingError) else holders)
             # An application that holds the role is no person who could help out.
-            if one.get("accountEnabled") is True and str(one.get("@odata.type")).lower() == "#microsoft.graph.user"
+            if one.get("accountEnabled") is True and str(one.get("@odata.type")).lower() == _USER_TYPE
         }
         if enabled:
-            leaving = {leaver.known.id for leaver in leavers}
-            return {} if enabled - leaving else dict.fromkeys(enabled & leaving, _LAST_ADMINISTRATOR)
+            leaving = {leaver.known.id.lower(): leaver.known.id for leaver in leavers}
+            last = [] if enabled - set(leaving) else [leaving[identity] for identity in enabled]
+            return dict.fromkeys(last, _LAST_ADMINISTRATOR)
         unread = [
             leaver
             for leaver in leavers
@@ -250,23 +261,32 @@ class Tenant:
         read = {leaver.known.id: leaver for leaver in self.read_roles(unread)}
         leavers = [read.get(leaver.known.id, leaver) for leaver in leavers]
         held = {leaver.known.id: leaver.roles or leaver.roles_error or leaver.asked.roles for leaver in leavers}
-        return {identity: _PERHAPS_LAST_ADMINISTRATOR for identity, roles in held.items() if roles}
+        unknown = _perhaps_last_administrator(holders if isinstance(holders, OffboardingError) else None)
+        return {identity: unknown for identity, roles in held.items() if roles}
 
-    def _leaver(self, asked: Asked, outcome: Outcome, protected_ids: t.Collection[str]) -> Leaver:
-        if isinstance(outcome, OffboardingError):
-            if outcome.code == "Request_ResourceNotFound":
-                return Leaver(asked)
-            return Leaver(asked, error=_about(asked.name, outcome))
-        found = listed(outcome)
-        if len(found) > 1:
-            message = f"{asked.name} means {len(found)} users; nothing is guessed."
+    def _read_administrators(self) -> list[dict[str, t.Any]] | OffboardingError:
+        call = self.graph.global_administrators()
+        outcome = self._administrators or self.graph.send([call])[0]
+        several = isinstance(outcome, Answer) and mapping(outcome.body).get("@odata.nextLink")
+        return self.graph.read_lists([call])[0] if several else listed(outcome)
+
+    def _leaver(
+        self, asked: Asked, outcome: Outcome, protected_ids: t.Collection[str], read_as: str | None = None
+    ) -> Leaver:
+        """Who was asked for, by the answer to R(Graph.find_user).
+
+        :param read_as: the name in that question, where it is not the first name that the operator gave.
+        """
+        several = mapping(outcome.body).get("value") if isinstance(outcome, Answer) else None
+        if isinstance(several, list) and len(several) > 1:
+            message = f"{asked.name} means {len(several)} users; nothing is guessed."
             return Leaver(asked, error=OffboardingError(message, code="ambiguous", hint="Ask by object id."))
+        found = _named(outcome, read_as or asked.name)
+        if isinstance(found, OffboardingError):
+            return Leaver(asked, error=_about(asked.name, found))
         if not found:
             return Leaver(asked)
-        try:
-            user = User.from_json(found[0])
-        except ValueError as exc:
-            return Leaver(asked, error=OffboardingError(f"{asked.name}: Microsoft Graph answered with {exc}."))
+        user = found[0]
         if asked.found:
             # Nobody named them, so their own date counts, also one that lies ahead.
             left_at = user.leaves or asked.left_at
@@ -296,11 +316,11 @@ class Tenant:
         """
         found: dict[str, Asked] = {}
         for source, call in self._searches(search):
-            users = self.graph.read_lists([call])[0]
+            users = self.graph.read_search(call)
             if isinstance(users, OffboardingError):
                 raise _not_found_out(source, users)
             for user in users:
-                if str(user.get("@odata.type", _USER_TYPE)).lower() != _USER_TYPE:
+                if source == "group" and str(user.get("@odata.type")).lower() in _NOT_USERS:
                     continue
                 object_id = str(user.get("id"))
                 if not OBJECT_ID.match(object_id):
@@ -329,9 +349,11 @@ class Tenant:
     def _group_id(self, name: str) -> str:
         """The object id of the one group of this name, whose members may all be read."""
         outcome = self.graph.send([self.graph.find_group(name)])[0]
-        if isinstance(outcome, OffboardingError) and outcome.code != "Request_ResourceNotFound":
-            raise _not_found_out("group", outcome)
-        groups = [group for group in _found(outcome) if isinstance(group.get("id"), str)]
+        groups = single(outcome) if OBJECT_ID.match(name) else listed(outcome)
+        if isinstance(groups, OffboardingError):
+            raise _not_found_out("group", groups)
+        if not all(isinstance(group.get("id"), str) and _is_group(group, name) for group in groups):
+            raise _not_found_out("group", _another(f"another group than {name}"))
         if len(groups) != 1:
             ids = ", ".join(str(group["id"]) for group in groups)
             raise OffboardingError(
@@ -348,25 +370,29 @@ class Tenant:
         return str(groups[0]["id"])
 
     def _reread(self, leaver: Leaver, outcome: Outcome) -> Leaver:
-        if isinstance(outcome, Answer):
-            try:
-                return dataclasses.replace(leaver, user=User.from_json(listed(outcome)[0]), error=None)
-            except (ValueError, IndexError):
-                outcome = OffboardingError(f"{leaver.name}: Microsoft Graph did not answer with a user.")
-        return dataclasses.replace(leaver, error=outcome)
+        if isinstance(outcome, OffboardingError):
+            return dataclasses.replace(leaver, error=outcome)
+        found = _named(outcome, leaver.known.id)
+        if isinstance(found, OffboardingError):
+            return dataclasses.replace(leaver, error=_about(leaver.name, found))
+        return dataclasses.replace(leaver, user=found[0], error=None)
 
     def _resolve_protected(self, entries: t.Iterable[str], outcomes: t.Mapping[str, Outcome]) -> set[str]:
-        """Object ids of the protected; entries that mean nobody are remembered by name."""
+        """Object ids of the protected; entries that mean nobody, or nobody knows whom, are remembered by name."""
         ids = {(self.graph.token.object_id or "").casefold()}
         self.unknown_protected = {}
         for entry in entries:
-            outcome = outcomes.get(entry)
-            if not _found(outcome) and is_name(entry) and not OBJECT_ID.match(entry):
-                outcome = self.graph.send([self.graph.find_by_address(entry)])[0]
-            if not _found(outcome):
-                unread = isinstance(outcome, OffboardingError) and outcome.code != "Request_ResourceNotFound"
-                self.unknown_protected[entry] = "could not be looked up" if unread else "means no user of this tenant"
-            ids.update(str(user.get("id")).casefold() for user in _found(outcome))
+            found: list[User] | OffboardingError = _named(outcomes[entry], entry) if entry in outcomes else []
+            if is_name(entry) and not OBJECT_ID.match(entry) and not (isinstance(found, list) and found):
+                owners = _addressed(self.graph.send([self.graph.find_by_address(entry)])[0], entry)
+                # Nobody has it as an address: that does not say whose name it is.
+                found = owners if owners or not isinstance(found, OffboardingError) else found
+            if isinstance(found, OffboardingError):
+                self.unknown_protected[entry] = "could not be looked up"
+                continue
+            if not found:
+                self.unknown_protected[entry] = "means no user of this tenant"
+            ids.update(user.id.casefold() for user in found)
         return ids - {""}
 
     def _explain_unknown(self, unknown: t.Sequence[Asked]) -> list[OffboardingError]:
@@ -378,7 +404,11 @@ class Tenant:
             zip(addresses, self.graph.send([self.graph.find_by_address(name) for name in addresses]), strict=True)
         )
         return [
-            _why_unknown(one, _found(outcome), _found(owners.get(one.name)))
+            _why_unknown(
+                one,
+                _deleted_named(outcome, one.name),
+                _addressed(owners[one.name], one.name) if one.name in owners else [],
+            )
             for one, outcome in zip(unknown, deleted, strict=True)
         ]
 
@@ -395,23 +425,33 @@ def _with_mailbox(leaver: Leaver, found: Mailbox | OffboardingError | None) -> L
 
 
 def _why_unknown(
-    asked: Asked, deleted: t.Sequence[t.Mapping[str, t.Any]], owners: t.Sequence[t.Mapping[str, t.Any]]
+    asked: Asked, deleted: list[dict[str, t.Any]] | OffboardingError, owners: list[User] | OffboardingError
 ) -> OffboardingError:
+    """Why a name means nobody.
+
+    :param deleted: the deleted users of that name, or why they are not known.
+    :param owners: the users who have it as an address, or why they are not known.
+    """
     name = asked.name
-    gone = [user for user in deleted if _is_deleted_name(user, name)]
-    if gone:
+    if deleted and isinstance(deleted, list):
         return OffboardingError(
-            f"{name} was deleted at {gone[0].get('deletedDateTime') or 'an unknown moment'}.",
+            f"{name} was deleted at {shorten(str(deleted[0].get('deletedDateTime') or 'an unknown moment'))}.",
             code="deleted",
             hint="A deleted user cannot sign in; if restored, the account must be offboarded again.",
         )
-    if owners:
-        names = " and ".join(str(user.get("userPrincipalName")) for user in owners)
+    if owners and isinstance(owners, list):
+        names = " and ".join(user.user_principal_name for user in owners)
         return OffboardingError(
             f"{name} is no user principal name but an address of {names}.",
             code="not_a_principal_name",
             hint="If that is who you mean, ask for that name.",
         )
+    for unread, what in ((deleted, "was deleted"), (owners, "is an alias of somebody")):
+        if isinstance(unread, OffboardingError):
+            explained = unread.within(f"{name} was not found, and whether it {what} could not be looked up")
+            if unread.code == "Authorization_RequestDenied":
+                explained.hint = "Reading users needs the permission User.Read.All."
+            return explained
     if asked.found:
         return OffboardingError(
             f"{name} was found, but there is no such user.",
@@ -430,16 +470,92 @@ _LAST_ADMINISTRATOR = OffboardingError(
     code="last_global_administrator",
     hint="Give the role to somebody who stays, then run again.",
 )
-_PERHAPS_LAST_ADMINISTRATOR = OffboardingError(
-    "The user holds a directory role, and whether another Global Administrator remains could not be read; "
-    "nothing was sent.",
-    code="administrators_unread",
-    hint="Grant the application the permission RoleManagement.Read.Directory.",
-)
 
 
-def _found(outcome: Outcome | None) -> list[dict[str, t.Any]]:
-    return listed(outcome) if isinstance(outcome, Answer) else []
+def _perhaps_last_administrator(unread: OffboardingError | None) -> OffboardingError:
+    """:param unread: why the administrators could not be read, `None` where those that were read are of no help."""
+    unread = unread or OffboardingError("Microsoft Graph named no enabled user who holds that role.")
+    return OffboardingError(
+        "The user holds a directory role, and whether another Global Administrator remains could not be read, so nothing "
+        f"was sent: {unread.message}",
+        code="administrators_unread",
+        hint="Grant the application the permission RoleManagement.Read.Directory.",
+        request_id=unread.request_id,
+    )
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two object ids or principal names are the same but for the case of ASCII letters.
+
+    No more than that: in Unicode, the Kelvin sign is a k in another case.
+    """
+    return one == other or (one.isascii() and other.isascii() and one.lower() == other.lower())
+
+
+def _another(what: str) -> OffboardingError:
+    return OffboardingError(
+        f"Microsoft Graph answered with {what}.",
+        code=ANOTHER_USER,
+        hint="Run again. If it comes again, a proxy or a cache may be answering in Microsoft's place.",
+    )
+
+
+def _named(outcome: Outcome, name: str) -> list[User] | OffboardingError:
+    """The users of an answer to R(Graph.find_user) or R(Graph.get_user); an empty list only where Graph says so.
+
+    All of them are who was asked for, or it is an error: whoever else is in the answer may be written to next.
+    """
+    by_id = bool(OBJECT_ID.match(name))
+    found = single(outcome) if by_id else listed(outcome)
+    if isinstance(found, OffboardingError):
+        return found
+    try:
+        users = [User.from_json(one) for one in found]
+    except ValueError as exc:
+        return OffboardingError(f"Microsoft Graph answered with {exc}.")
+    if all(same_name(user.id if by_id else user.user_principal_name, name) for user in users):
+        return users
+    return _another("another user than the one asked for")
+
+
+def _addressed(outcome: Outcome, address: str) -> list[User] | OffboardingError:
+    """The users of an answer to R(Graph.find_by_address)."""
+    found = listed(outcome)
+    if isinstance(found, OffboardingError):
+        return found
+    try:
+        users = [User.from_json(one) for one in found]
+    except ValueError as exc:
+        return OffboardingError(f"Microsoft Graph answered with {exc}.")
+    shown = [user for user, one in zip(users, found, strict=True) if "mail" in one or "proxyAddresses" in one]
+    if all(address.casefold() in user.addresses for user in shown):
+        return users
+    return _another("a user without the address asked for")
+
+
+def _deleted_named(outcome: Outcome, name: str) -> list[dict[str, t.Any]] | OffboardingError:
+    """The deleted users of this name or object id in an answer to R(Graph.find_deleted)."""
+    by_id = bool(OBJECT_ID.match(name))
+    found = single(outcome) if by_id else listed(outcome)
+    if isinstance(found, OffboardingError):
+        return found
+    # Asked is for names that end so; one that does not shows that the answer is to something else.
+    if by_id and not all(same_name(str(one.get("id")), name) for one in found):
+        return _another("another user than the one asked for")
+    if not by_id and not all(str(one.get("userPrincipalName")).casefold().endswith(name.casefold()) for one in found):
+        return _another("another user than the one asked for")
+    return [one for one in found if by_id or same_name(_name_before_deletion(one), name)]
+
+
+def _is_group(group: t.Mapping[str, t.Any], name: str) -> bool:
+    """Whether a group has this object id, display name or mail address, in any case."""
+    if OBJECT_ID.match(name):
+        return same_name(str(group.get("id")), name)
+    return _folded(name) in (_folded(group.get("displayName")), _folded(group.get("mail")))
+
+
+def _folded(text: t.Any) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", one_line(str(text))).casefold())
 
 
 # What says who a deleted user is, whether it is protected, and what it would be if it came back.
@@ -455,10 +571,6 @@ DELETED_PROPERTIES = (
 )
 
 
-def _is_deleted_name(user: t.Mapping[str, t.Any], name: str) -> bool:
-    return name.casefold() in (str(user.get("id")).casefold(), _name_before_deletion(user).casefold())
-
-
 def _name_before_deletion(user: t.Mapping[str, t.Any]) -> str:
     """Some tenants show the name of a deleted user with its object id as a prefix."""
     name, prefix = str(user.get("userPrincipalName")), str(user.get("id")).replace("-", "")
@@ -467,7 +579,7 @@ def _name_before_deletion(user: t.Mapping[str, t.Any]) -> str:
 
 def _role_names(roles: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[str, ...]:
     """Any object in the answer is a role; without permission for its name it is told by id."""
-    return tuple(str(role.get("displayName") or role.get("id")) for role in roles if role.get("id"))
+    return tuple(one_line(str(role.get("displayName") or role.get("id"))) for role in roles if role.get("id"))
 
 
 def _not_found_out(source: str, error: OffboardingError) -> OffboardingError:

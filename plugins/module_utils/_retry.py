@@ -35,12 +35,14 @@ class Clock:
 
 
 def http_date(text: str | None) -> datetime.datetime | None:
-    """An HTTP date as a moment in UTC, C(None) when it is none."""
+    """An HTTP date as a moment in UTC, `None` when it is none, or one that is beyond the calendar in UTC."""
     try:
         moment = email.utils.parsedate_to_datetime(text or "")
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=datetime.timezone.utc)
+        return moment.astimezone(datetime.timezone.utc)
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    return moment.replace(tzinfo=datetime.timezone.utc) if moment.tzinfo is None else moment
 
 
 def told_wait(headers: t.Mapping[str, str], now: datetime.datetime | None) -> float | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import datetime
+import html.entities
 import json
 import re
 import threading
@@ -21,8 +22,14 @@ import uuid
 
 from ._credentials import Token, TokenSource
 from ._errors import NetworkError, OffboardingError, ServiceError
+from ._foreign import clean
 from ._http import Response, Transport
 from ._retry import Patience, told_wait
+
+# Seconds before what was refused with 401 is sent with another new token, each time.
+_BEFORE_ANOTHER_TOKEN = (0.0, 1.0, 2.0, 4.0)
+_A_SECOND_AT_LEAST = 2.0
+_LONGEST_LIFE_OF_A_TOKEN = datetime.timedelta(hours=28)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,16 +162,19 @@ class Service(abc.ABC):
 
     @property
     def now(self) -> datetime.datetime | None:
-        """The service's time, never ahead of it: its last C(Date), plus what has passed here. C(None) before any."""
-        seen = self._seen
+        """The service's time, never ahead of it: its last C(Date), plus what has passed here.
+
+        Entra ID's where the service has not shown one that can be believed; C(None) before any.
+        """
+        seen = self._seen or self._transport.shown
         if seen is None:
             return None
         return seen[0] + datetime.timedelta(seconds=self.clock.monotonic() - seen[1])
 
     def sleep_until(self, moment: datetime.datetime, at_most: float) -> None:
-        """Wait until the service's clock has reached C(moment)."""
-        if self.now is not None:
-            self.clock.sleep(min(at_most, max(0.0, (moment - self.now).total_seconds())))
+        """Wait until the service's clock has reached C(moment); where that is not known, as long as a second may be left."""
+        left = (moment - self.now).total_seconds() if self.now is not None else _A_SECOND_AT_LEAST
+        self.clock.sleep(min(at_most, max(0.0, left)))
 
     def send(self, calls: t.Sequence[Call]) -> list[Outcome]:
         """Send calls, all reads or all writes, and give each its outcome, in the same order."""
@@ -203,12 +213,31 @@ class Service(abc.ABC):
         return [(outcome, arrived) for outcome in outcomes]
 
     def _converse(self, calls: t.Sequence[Call]) -> list[Outcome]:
+        """Each call sent, and what is refused with 401 sent again with new tokens, after growing waits, a few times.
+
+        A fresh token may be refused for a moment before it is taken.
+        """
         token = self.token
         outcomes = self._once(calls, token)
-        refused = [i for i, outcome in enumerate(outcomes) if isinstance(outcome, Answer) and outcome.status == 401]
-        renewed = self._tokens.renew(self.base_url, self.name, token) if refused else None
-        if renewed:
-            for index, outcome in zip(refused, self._once([calls[i] for i in refused], renewed), strict=True):
+        waited = 0.0
+        for pause in _BEFORE_ANOTHER_TOKEN:
+            refused = [i for i, outcome in enumerate(outcomes) if isinstance(outcome, Answer) and outcome.status == 401]
+            if not refused:
+                self._tokens.taken(self.base_url)
+                break
+            if waited + pause > self._retry_timeout:
+                break
+            try:
+                renewed = self._tokens.renew(self.base_url, self.name, token)
+                if renewed is None:
+                    break
+                token = renewed
+                self.clock.sleep(pause)
+                waited += pause
+                answers = self._once([calls[i] for i in refused], token)
+            except OffboardingError as exc:  # the answers of the others stand
+                answers = [exc] * len(refused)
+            for index, outcome in zip(refused, answers, strict=True):
                 outcomes[index] = outcome
         return outcomes
 
@@ -219,7 +248,7 @@ class Service(abc.ABC):
         if len(calls) > 1 and self.refuses_batches(response):
             self.batch_size = 1
             return [outcome for call in calls for outcome, _arrived in self._chunk([call])]
-        outcomes = self._answers(calls, response)
+        outcomes = _masked(self._answers(calls, response), {call.secret for call in calls if call.secret})
         for outcome in outcomes:
             if isinstance(outcome, Answer) and (outcome.status in (429, 503) or self._is_passing(outcome)):
                 told = told_wait(outcome.headers, outcome.at)
@@ -243,7 +272,7 @@ class Service(abc.ABC):
             data = json.dumps(body).encode()
         method, url = (call.method, self.url(call, token)) if call else ("POST", self.batch_url(token))
         response = self._listen(method, url, headers=headers, data=data, within=self._time_for(len(calls)))
-        self._note_time(response.date)
+        self._note_time(response.date, token.issued)
         return response
 
     def _time_for(self, calls: int) -> float | None:
@@ -339,8 +368,7 @@ class Service(abc.ABC):
     def _final(self, call: Call, outcome: Outcome, patience: Patience) -> Outcome:
         if isinstance(outcome, OffboardingError) or outcome.ok:
             return outcome
-        answer = dataclasses.replace(outcome, body=_masked(outcome.body, call.secret))
-        error = self._redirected(answer) or self.explain(answer)
+        error = self._redirected(outcome) or self.explain(outcome)
         error.told = told = told_wait(outcome.headers, outcome.at)
         if outcome.status == 429 and told:
             error.hint = (
@@ -385,12 +413,20 @@ class Service(abc.ABC):
                 )
             self.clock.sleep(wait)
 
-    def _note_time(self, date: datetime.datetime | None) -> None:
-        if date is not None:
+    def _note_time(self, date: datetime.datetime | None, issued: datetime.datetime | None) -> None:
+        """Learn the time from an answer.
+
+        :param issued: when the token was issued, also by Microsoft's clock; none lives for longer than 28 hours
+            (https://learn.microsoft.com/entra/identity/conditional-access/concept-continuous-access-evaluation).
+        """
+        if date is None:
+            return
+        if issued is not None and abs(date - issued) > _LONGEST_LIFE_OF_A_TOKEN:
+            self._transport.disbelieve(date)
+        else:
             with self._lock:
                 # Date is cut to the second and replicas differ: keep the latest lower bound.
-                now = self.now
-                if now is None or date > now:
+                if self._seen is None or date > (self.now or date):
                     self._seen = (date, self.clock.monotonic())
 
 
@@ -438,11 +474,48 @@ def _host(address: str) -> str:
     return host if re.fullmatch(r"[a-z0-9.:-]{1,253}", host) else ""
 
 
-def _masked(body: t.Any, secret: str) -> t.Any:
-    """An answer's body without a secret that it repeats."""
-    if not secret or body is None:
-        return body
-    return json.loads(json.dumps(body).replace(json.dumps(secret)[1:-1], "********"))
+def _masked(outcomes: list[Outcome], secrets: t.Collection[str]) -> list[Outcome]:
+    """The same outcomes; error answers without secrets that they repeat, as they are or as JSON, HTML or an address has them.
+
+    :param secrets: those of all calls of a request: what is refused as a whole may repeat the whole.
+    """
+    if not secrets or all(isinstance(outcome, OffboardingError) or outcome.ok for outcome in outcomes):
+        return outcomes
+    forms = {form for secret in secrets for form in (secret, clean(secret))}
+    longest_first = sorted(forms, key=len, reverse=True)
+    pattern = re.compile("|".join("".join(map(_any_form, form)) for form in longest_first))
+    return [
+        outcome
+        if isinstance(outcome, OffboardingError) or outcome.ok
+        else dataclasses.replace(outcome, body=_without(outcome.body, pattern))
+        for outcome in outcomes
+    ]
+
+
+def _any_form(sign: str) -> str:
+    """A pattern for a character, however often it was escaped."""
+    number = f"{ord(sign):x}"
+    units = sign.encode("utf-16-be", "surrogatepass").hex()
+    escaped = "".join(rf"\\+u(?i:{units[i : i + 4]})" for i in range(0, len(units), 4))
+    percent = "".join(f"%{byte:02x}" for byte in sign.encode("utf-8", "surrogatepass"))
+    name = "apos" if sign == "'" else html.entities.codepoint2name.get(ord(sign), "#")
+    entity = f"&(?:#0*{ord(sign)}|#[xX]0*(?i:{number})|{name});"
+    plain = r"\\+" if sign == "\\" else rf"\\*{re.escape(sign)}"
+    return f"(?:{escaped}|(?i:{percent})|{entity}|{plain})"
+
+
+def _without(value: t.Any, pattern: re.Pattern[str]) -> t.Any:
+    """`value` with what matches covered; `None` for what is nested beyond what Python can follow."""
+    try:
+        if isinstance(value, str):
+            return pattern.sub("********", value)
+        if isinstance(value, list):
+            return [_without(item, pattern) for item in value]
+        if isinstance(value, dict):
+            return {pattern.sub("********", str(key)): _without(item, pattern) for key, item in value.items()}
+    except RecursionError:
+        return None
+    return value
 
 
 Item = t.TypeVar("Item")

@@ -18,7 +18,7 @@ from ._asked import OBJECT_ID, Asked
 from ._door_states import door_states, note_for, observed
 from ._doors import MAILBOX_AWAITED, OPEN, UNKNOWN, Protocols, doors_of
 from ._errors import OUTCOME_UNKNOWN, OffboardingError, ServiceError, internal_error
-from ._leavers import Leaver, Tenant
+from ._leavers import ANOTHER_USER, Leaver, Tenant
 from ._records import record
 from ._retry import Patience
 from ._service import Answer, Call, Service
@@ -122,6 +122,8 @@ class _Written:
     looked: bool = False
     shown: bool = False
     error: OffboardingError | None = None
+    # What the last look got instead of the user: somebody else.
+    mistaken: OffboardingError | None = None
     # Whether any try may have been applied without an answer that says so.
     perhaps: bool = False
     # Whether the step gave way in all it wanted: nothing was written after all.
@@ -266,6 +268,9 @@ class _Writer:
             self._wait_for_the_clock(leavers)
             self._send(writes)
             self._read_back([write for write in writes if not (write.error or write.shown or write.void)])
+            for write in writes:
+                if write.mistaken and not (write.error or write.shown):
+                    write.error, write.perhaps = write.mistaken, True
             self._explain([write for write in writes if write.error])
         except Exception as exc:  # what was done by then must not be lost with the fault
             fault = exc if isinstance(exc, OffboardingError) else internal_error(exc)
@@ -343,6 +348,7 @@ class _Writer:
         leavers = [write.now for write in writes]
         read = self._tenant.read_mailboxes if self._step.reads_mailbox else self._tenant.refresh
         for write, now in zip(writes, read(leavers), strict=True):
+            write.mistaken = now.error if now.error and now.error.code == ANOTHER_USER else None
             if now.error or (self._step.reads_mailbox and now.mailbox is None):
                 continue  # an unreadable or unfound user is one that does not show the write yet
             write.now, write.looked = now, True

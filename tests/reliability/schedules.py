@@ -40,6 +40,13 @@ _WHAT = st.one_of(
             {"status": 502, "body": "<html>bad gateway</html>"},
             {"nul_gzip": True},
             {"status": 401},
+            {"headers": {"Date": "Fri, 31 Dec 9999 23:59:59 GMT"}},
+            {"status": 400, "body": {"error": {"code": "\x1b[2J", "message": "\x00 \u202e No \x85"}}},
+            {"status": 200, "body": {}},
+            {
+                "status": 200,
+                "body": {"id": "00000000-0000-4000-8000-000000000bad", "userPrincipalName": "nobody@contoso.com"},
+            },
             {"status": 424},
             {"status": 409, "body": {"error": {"code": "Directory_ConcurrencyViolation", "message": "busy"}}},
             {"drop": True},

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import datetime
+import json
+import re
 import socket
 import typing as t
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ import urllib3
 
 from simulator.exchange_errors import SHAPES, TRANSIENT, error_body
 from simulator.faults import Fault
+from simulator.wire import Answer
 
 from .schedules import check_outcome
 from .world import Outcome, World, world
@@ -438,12 +441,24 @@ def test_one_401_costs_one_new_token(w: World) -> None:
     [{}, {"WWW-Authenticate": 'Bearer error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnt9fQ=="'}],
     ids=["refused", "claims-challenge"],
 )
-def test_401_for_ever_is_one_new_token_and_then_a_clear_failure(w: World, challenge: dict[str, str]) -> None:
+def test_401_for_ever_is_a_few_new_tokens_and_then_a_clear_failure(w: World, challenge: dict[str, str]) -> None:
     w.tenant.faults.add(Fault(listener="graph", status=401, headers=challenge))
+    began = w.clock.elapsed
     outcome = w.offboard(EVERYBODY)
     assert all("401" in one["error"]["message"] for one in outcome.results)
-    assert len(sent(w, listener="entra", method="POST")) <= 2
+    assert len(sent(w, listener="entra", method="POST")) <= 5
+    assert w.clock.elapsed - began < 10
     run_again(w)
+
+
+@pytest.mark.parametrize("batch", ["outer", True, False])
+@pytest.mark.parametrize("listener", ["graph", "exchange"])
+def test_401_of_two_fresh_tokens_in_a_minute_is_waited_out(w: World, listener: str, batch: t.Any) -> None:
+    users = [JANE] if batch is False else EVERYBODY
+    rule = w.tenant.faults.add(Fault(listener=listener, batch=batch, status=401, nth=(1, 3)))
+    assert contained(offboard(w, users)) == users
+    assert rule.struck == 3
+    run_again(w, users)
 
 
 def test_a_token_that_ends_in_the_middle_of_a_run_is_renewed_before(w: World) -> None:
@@ -497,7 +512,78 @@ def test_a_token_endpoint_that_stays_broken_is_a_bounded_clear_failure(
     run_again(w)
 
 
+# --- answers that are not what was asked for ---
+
+
+@pytest.mark.parametrize("batch", [True, False])
+def test_an_answer_about_somebody_else_is_an_error_and_nobody_is_written(w: World, batch: bool) -> None:
+    users = [JANE, JOHN] if batch else [JANE]
+    maria = w.tenant.directory.user(MARIA)
+    other = {"value": [{**maria.properties, "id": maria.id}]}
+    w.tenant.faults.add(Fault(path="jane.doe", method="GET", status=200, body=other))
+    outcome = w.offboard(users)
+    assert outcome.by_name[JANE]["status"] == "failed"
+    assert outcome.by_name[JANE]["error"]["code"] == "another_user"
+    jane = w.tenant.directory.user(JANE)
+    assert {e.user for e in w.tenant.journal.writes()}.isdisjoint({maria.id, jane.id})
+    run_again(w, users)
+
+
+def test_a_reading_of_somebody_else_is_never_a_proof(w: World) -> None:
+    jane, maria = w.tenant.directory.user(JANE), w.tenant.directory.user(MARIA)
+    w.offboard([MARIA])
+    shut = {**maria.properties, "id": maria.id}
+    w.tenant.faults.add(Fault(path=f"/users/{jane.id}", method="GET", status=200, body=shut))
+    outcome = w.offboard([JANE])
+    assert contained(outcome) == []
+    statuses = {record["status"] for step, record in outcome.records_of.get(jane.id, []) if step != "protocols"}
+    assert "verified" not in statuses
+    run_again(w, [JANE])
+
+
+def test_names_that_would_break_what_shows_them_are_cleaned(w: World) -> None:
+    w.tenant.directory.user(JANE)["displayName"] = "Jane \ud83d\x1b[2J\x00\x85\u202eDoe \U0001f600"
+    told = w.offboard([JANE]).opening["users"][0]["display_name"]
+    assert told == "Jane \ufffd\ufffd[2J\ufffd\ufffd\ufffdDoe \U0001f600"
+
+
+def test_an_error_that_repeats_the_payload_gets_nobodys_password_told(w: World) -> None:
+    offered: list[str] = []
+
+    class Parrot(Fault):
+        def strikes(self, call: t.Any) -> bool:
+            return not offered and b'"password"' in call.body and call.target.endswith("/$batch")
+
+        def answer(self, call: t.Any, serve: t.Any) -> Answer:
+            text = call.body.decode()
+            offered.extend(re.findall(r'"password": "([^"]+)"', text))
+            return Answer(400, {"error": {"code": "BadRequest", "message": f"No: {text[:4000]}"}})
+
+    w.tenant.faults.add(Parrot(status=400))
+    told = json.dumps(w.offboard(EVERYBODY).runs)
+    assert len(offered) == len(EVERYBODY)
+    assert not [one for one in offered if one[:12] in told]
+
+
 # --- time ---
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 0001 00:00:00 +1200"])
+@pytest.mark.parametrize("nth", [1, None])
+def test_a_date_that_no_clock_shows_makes_nobody_due_and_keeps_nobody_in(w: World, date: str, nth: int | None) -> None:
+    now, moments = w.tenant.directory.now(), datetime.timedelta(minutes=2)
+    w.tenant.faults.add(Fault(listener="graph", nth=nth, status=None, headers={"Date": date}))
+    users = [
+        {"user": JANE, "left_at": (now + moments).isoformat()},
+        {"user": JOHN, "left_at": (now - moments).isoformat()},
+        MARIA,
+    ]
+    outcome = w.offboard(users)
+    assert {one["user"]: one["status"] for one in outcome.results} == {
+        JANE: "not_due",
+        JOHN: "contained",
+        MARIA: "contained",
+    }
 
 
 @pytest.mark.parametrize("lag", [1, 5, 20, 29, 31, 60])

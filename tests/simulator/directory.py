@@ -155,8 +155,6 @@ class Settings:
     synced_block: str = "accepted"
     # May an app without an Entra role set passwords of ordinary people? The documentation says no, projects say yes.
     password_needs_role: bool = True
-    # Does a password reset move signInSessionsValidFromDateTime?
-    reset_revokes: bool = False
     # What a revocation answers: 200 with a body, or 204.
     revoke_status: int = 200
     # An apostrophe in the key of a path: "plain" or "doubled".

@@ -118,6 +118,7 @@ class Fault:
         if not self.replaces or self.apply_first or self.close == "after":
             true = serve(call)
             if not self.replaces:
+                true.headers = {**true.headers, **self.headers}
                 own = true
         own.delay += self.delay
         own.close = self.close is not None

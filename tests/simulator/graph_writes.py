@@ -133,8 +133,8 @@ class Writes:
             # Only the flag, without a password, answers 204 and does nothing (microsoft-graph-docs issue 4267).
             user.set_password(profile["password"])
             state["lastPasswordChangeDateTime"] = now
-            if self.directory.reset_revokes:
-                state["signInSessionsValidFromDateTime"] = now
+            # Seen in public samples: StsRefreshTokensValidFrom is that of LastPasswordChangeTimestamp, to the second.
+            state["signInSessionsValidFromDateTime"] = now
         if state:
             user.update(state)
             request.call.applied = True

@@ -55,8 +55,9 @@ def read(user: Person, *, select: str = USER_PROPERTIES) -> Turn:
 def find_by_address(address: str, *owners: Person) -> Turn:
     quoted = address.replace("'", "''")
     condition = f"mail eq '{quoted}' or proxyAddresses/any(p:p eq 'smtp:{quoted}')"
-    found = [{name: owner[name] for name in ("id", "userPrincipalName")} for owner in owners]
-    query = {"$filter": condition, "$select": "id,userPrincipalName"}
+    names = ("id", "userPrincipalName", "mail", "proxyAddresses")
+    found = [{name: owner[name] for name in names} for owner in owners]
+    query = {"$filter": condition, "$select": ",".join(names)}
     return Turn("GET", GRAPH, "/v1.0/users", query, reply=Reply(json={"value": found}))
 
 
@@ -112,12 +113,12 @@ def search(condition: str, *users: Person, advanced: bool = True) -> Turn:
 
 def find_group(name: str, *groups: dict[str, Any]) -> Turn:
     quoted = name.replace("'", "''")
-    query = {"$filter": f"displayName eq '{quoted}' or mail eq '{quoted}'", "$select": "id,displayName,visibility"}
+    query = {"$filter": f"displayName eq '{quoted}' or mail eq '{quoted}'", "$select": "id,displayName,mail,visibility"}
     return Turn("GET", GRAPH, "/v1.0/groups", query, reply=Reply(json={"value": list(groups)}))
 
 
 def read_group(identity: str, group: dict[str, Any] | None = None) -> Turn:
-    query = {"$select": "id,displayName,visibility"}
+    query = {"$select": "id,displayName,mail,visibility"}
     reply = Reply(json=group) if group else not_found(identity)
     return Turn("GET", GRAPH, f"/v1.0/groups/{identity}", query, reply=reply)
 

@@ -9,6 +9,8 @@ import datetime
 import email.utils
 import gzip
 import io
+import json
+import tracemalloc
 
 import pytest
 import requests
@@ -29,6 +31,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import (
     CLIENT_ID,
     CLIENT_SECRET,
     TENANT_ID,
+    refusal,
 )
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import crowd, person
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
@@ -488,21 +491,98 @@ def test_401_with_a_claims_challenge_costs_one_new_token(graph, wire, entra):
     assert statuses(ask(graph, JANE)) == [200]
 
 
-def test_401_always_is_a_clear_failure_after_one_new_token(graph, wire, entra):
-    wire.expect_each(*[read(JANE).but(expired())] * 2)
+@pytest.mark.parametrize("people", [[JANE], [ANN, BOB, CID]], ids=["alone", "in a batch"])
+@pytest.mark.parametrize("times", [1, 2, 3, 4])
+@pytest.mark.parametrize("call", ["read", "write"])
+def test_401_of_fresh_tokens_is_answered_with_more_of_them_after_growing_waits(
+    graph, wire, entra, clock, call, times, people
+):
+    send, turn = (ask, read) if call == "read" else (block, lambda one: enable(one, False))
+    for _try in range(times):
+        wire.expect(*[turn(one).but(expired()) for one in people])
+    wire.expect(*[turn(one) for one in people])
 
-    (error,) = ask(graph, JANE)
+    assert set(statuses(send(graph, *people))) == {turn(JANE).reply.status}
+    assert len(entra.asked_for("token")) == 1 + times
+    assert clock.naps == [1, 2, 4][: times - 1]
 
-    assert (error.code, len(entra.asked_for("token"))) == ("InvalidAuthenticationToken", 2)
-    assert "refused twice" in error.hint
+
+def test_401_again_for_some_of_a_batch_leaves_the_answers_of_the_others(graph, wire, entra):
+    wire.expect(enable(ANN, False), enable(BOB, False).but(expired()), enable(CID, False).but(expired()))
+    wire.expect(enable(BOB, False).but(expired()), enable(CID, False))
+    wire.expect(enable(BOB, False))
+
+    assert statuses(block(graph, ANN, BOB, CID)) == [204, 204, 204]
+    assert len(entra.asked_for("token")) == 3
 
 
-def test_401_again_soon_after_the_renewal_asks_for_no_third_token(graph, wire, entra):
-    wire.expect_each(read(JANE).but(expired()), read(JANE), read(JANE).but(expired()))
+@pytest.mark.parametrize("people", [[JANE], [ANN, BOB]], ids=["alone", "in a batch"])
+def test_401_always_is_a_clear_failure_within_seconds(graph, wire, entra, clock, people):
+    for _try in range(5):
+        wire.expect(*[read(one).but(expired()) for one in people])
 
-    assert statuses(ask(graph, JANE)) == [200]
-    assert statuses(ask(graph, JANE)) == [401]
-    assert len(entra.asked_for("token")) == 2
+    for error in ask(graph, *people):
+        assert error.code == "InvalidAuthenticationToken"
+        assert "The token was refused" in error.hint
+    assert len(entra.asked_for("token")) == 5
+    assert clock.naps == [1, 2, 4]
+
+
+def test_401_always_costs_those_who_come_next_no_more_waiting(graph, wire, entra, clock):
+    wire.expect_each(*[read(JANE).but(expired())] * 5)
+    ask(graph, JANE)
+    wire.expect(read(ANN).but(expired()))
+
+    assert statuses(ask(graph, ANN)) == [401]
+    assert len(entra.asked_for("token")) == 5
+    assert clock.passed == 7
+
+
+def test_401_for_many_threads_at_once_ends_as_soon(graph, wire, entra, clock):
+    everybody = crowd(80)
+    wire.expect(*[read(one).but(expired()) for one in everybody for _try in range(5)])
+    outcomes = ask(graph, *everybody)
+    wire._steps.clear()  # how many tries each thread gets depends on who comes first
+
+    assert set(statuses(outcomes)) == {401}
+    assert len(entra.asked_for("token")) <= 5
+    assert clock.passed <= 4 * 7
+
+
+def test_401_is_waited_for_within_retry_timeout_only(make_graph, wire, entra, clock):
+    wire.expect_each(*[read(JANE).but(expired())] * 3)
+
+    assert statuses(ask(make_graph(retry_timeout=2), JANE)) == [401]
+    assert clock.passed <= 2
+
+
+def test_401_and_then_silence_does_not_spoil_the_answers_of_the_others(graph, wire, entra):
+    wire.expect(enable(ANN, False), enable(BOB, False).but(expired()))
+    wire.expect(enable(BOB, False).but(Reply(raises=requests.exceptions.ReadTimeout("Read timed out."))))
+
+    fine, lost = block(graph, ANN, BOB)
+
+    assert fine.ok
+    assert lost.outcome_unknown
+
+
+def test_401_and_then_no_token_does_not_spoil_the_answers_of_the_others(graph, wire, entra):
+    wire.expect(enable(ANN, False), enable(BOB, False).but(expired()))
+    graph.token  # noqa: B018 (asks Entra ID, so that its next answer is to the renewal)
+    entra.instead["token"] = [Reply(401, refusal(7000215, "Invalid client secret provided."))]
+
+    fine, refused = block(graph, ANN, BOB)
+
+    assert fine.ok
+    assert refused.code == "AADSTS7000215"
+
+
+def test_401_in_the_same_minute_is_another_trouble_once_the_token_was_taken(graph, wire, entra):
+    for _time in range(3):
+        wire.expect_each(read(JANE).but(expired()), read(JANE).but(expired()), read(JANE))
+        assert statuses(ask(graph, JANE)) == [200]
+
+    assert len(entra.asked_for("token")) == 7
 
 
 def test_401_long_after_the_renewal_is_worth_another_token(graph, wire, entra, clock):
@@ -707,13 +787,66 @@ def test_a_body_that_drips_after_a_write_leaves_the_outcome_unknown(graph, wire,
     assert error.outcome_unknown
 
 
-def test_an_endless_answer_is_not_read_for_ever(make_graph, wire):
+def test_an_endless_answer_is_not_read_for_ever_nor_asked_for_again(make_graph, wire):
     bomb = gzip.compress(bytes(70 * 1024 * 1024))
-    wire.expect_each(*[read(JANE).but(Reply(200, body=bomb, headers={"Content-Encoding": "gzip"}))] * 2)
+    wire.expect(read(JANE).but(Reply(200, body=bomb, headers={"Content-Encoding": "gzip"})))
 
     (error,) = ask(make_graph(retry_timeout=1), JANE)
 
     assert isinstance(error, NetworkError)
+    assert error.message == f"The answer of {GRAPH} is larger than 64 MiB."
+
+
+def test_a_gigabyte_in_a_megabyte_is_refused_with_little_memory(make_graph, wire):
+    member = gzip.compress(bytes(128 * 1024 * 1024))
+    wire.expect(read(JANE).but(Reply(200, body=member * 8, headers={"Content-Encoding": "gzip"})))
+    tracemalloc.start()
+    try:
+        (error,) = ask(make_graph(), JANE)
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert "larger than" in error.message
+    assert peak < 100 * 1024 * 1024
+
+
+GZIPPED = gzip.compress(json.dumps(JANE).encode())
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", GZIPPED),
+        ("GZIP ", GZIPPED),
+        ("x-gzip", GZIPPED),
+        ("gzip", gzip.compress(b"  ") + GZIPPED),
+        ("gzip", GZIPPED + bytes(20)),
+        ("identity", json.dumps(JANE).encode()),
+    ],
+    ids=["gzip", "in capitals", "x-gzip", "two members", "padding", "identity"],
+)
+def test_an_answer_that_is_packed_is_read(graph, wire, coding, body):
+    wire.expect(read(JANE).but(Reply(200, body=body, headers={"Content-Encoding": coding})))
+
+    (answer,) = ask(graph, JANE)
+
+    assert answer.body["id"] == JANE["id"]
+    assert wire.to(GRAPH)[0].request.headers["Accept-Encoding"] == "gzip"
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [("gzip", GZIPPED[:-9]), ("gzip", b""), ("br", b"{}"), ("gzip, gzip", gzip.compress(GZIPPED))],
+    ids=["cut off", "empty", "not asked for", "twice"],
+)
+def test_an_answer_that_cannot_be_unpacked_is_no_answer(make_graph, wire, coding, body):
+    reply = Reply(200, body=body, headers={"Content-Encoding": coding})
+    wire.expect_each(*[read(JANE).but(reply)] * 2)
+
+    (error,) = ask(make_graph(retry_timeout=1), JANE)
+
+    assert "no JSON" in error.message
 
 
 # --- Microsoft's clock ---
@@ -738,12 +871,66 @@ def test_a_replica_whose_clock_is_behind_does_not_turn_the_time_back(graph, wire
     assert graph.now == NOW
 
 
-@pytest.mark.parametrize("date", ["", "yesterday", "Fri, 99 Nov 2026 16:00:00 GMT"])
-def test_a_date_that_is_none_is_passed_over(graph, wire, date):
-    wire.expect(read(JANE).but(Reply(json=JANE, headers={"Date": date})))
+ABSURD = [
+    "",
+    "yesterday",
+    "Fri, 99 Nov 2026 16:00:00 GMT",
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+    "Fri, 31 Dec 9999 23:59:59 -2359",
+    "Mon, 01 Jan 0001 00:00:00 +1200",
+    "Thu, 01 Jan 1970 00:00:00 GMT",
+    "Sat, 21 Nov 2026 16:00:00 GMT",
+]
+
+
+@pytest.mark.parametrize("date", ABSURD)
+def test_a_date_that_no_clock_of_microsofts_shows_is_passed_over(graph, wire, date):
+    reply = Reply(json=JANE, headers={"Date": date})
+    wire.expect_each(read(JANE).but(reply), read(JANE), read(JANE).but(reply))
+
+    for _time in range(3):
+        ask(graph, JANE)
+        assert graph.now == NOW  # Entra ID's, then that of Microsoft Graph
+
+
+@pytest.mark.parametrize("date", [date for date in ABSURD if "2026" not in date])
+def test_a_date_that_is_absurd_from_the_first_answer_on_is_passed_over_too(graph, wire, clock, monkeypatch, date):
+    monkeypatch.setattr(clock, "http_date", lambda: date)
+    wire.expect_each(read(JANE).but(throttled(http_dates(-5))), read(JANE))
+
+    assert statuses(ask(graph, JANE)) == [200]
+    assert graph.now is None
+
+
+def test_a_date_far_from_the_moment_at_which_the_token_was_issued_is_passed_over(clock, wire, entra):
+    token = entra.issue("https://graph.microsoft.com", iat=int(NOW.timestamp()))
+    transport = Transport()
+    tokens = TokenSource(
+        Credential("tokens", {"access_token": token}),
+        tenant_id=None,
+        client_id=None,
+        authority_url="",
+        http=PatientTokenHttp(transport, 300),
+        on_secret=lambda _secret: None,
+        monotonic=clock.monotonic,
+    )
+    graph = Graph(f"https://{GRAPH}", transport, tokens, 300)
+    wire.expect(read(JANE).but(Reply(json=JANE, headers={"Date": http_dates(3 * 86400)})))
+
     ask(graph, JANE)
 
     assert graph.now is None
+
+
+@pytest.mark.parametrize("told", ["Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 -2359", "1e300"])
+def test_a_wait_until_the_end_of_time_is_a_failure_or_our_own_back_off(graph, wire, clock, told):
+    wire.expect_each(
+        *[read(JANE).but(throttled(told))] * (2 if "-2359" in told else 1), *[read(JANE)] * ("-2359" in told)
+    )
+    outcome = ask(graph, JANE)
+
+    assert clock.passed < 300
+    assert statuses(outcome) == ([200] if "-2359" in told else [429])
 
 
 # --- parts ---

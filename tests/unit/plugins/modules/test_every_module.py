@@ -451,7 +451,8 @@ def test_an_object_id_that_nobody_has_may_be_that_of_a_deleted_user(lab):
 
 
 def test_an_address_of_somebody_is_explained_and_never_followed(lab):
-    error = look_for(lab, "jd@contoso.com", find_deleted("jd@contoso.com"), find_by_address("jd@contoso.com", JANE))
+    owner = {**JANE, "proxyAddresses": [f"SMTP:{UPN}", "smtp:JD@contoso.com"]}
+    error = look_for(lab, "jd@contoso.com", find_deleted("jd@contoso.com"), find_by_address("jd@contoso.com", owner))
 
     assert error["code"] == "not_a_principal_name"
     assert UPN in error["message"]
@@ -466,10 +467,30 @@ def test_a_name_that_means_two_users_is_not_guessed(lab):
     assert "object id" in told.user["error"]["hint"]
 
 
-def test_a_search_for_the_reason_that_fails_does_not_hide_that_nobody_was_found(lab):
-    error = look_for(lab, UPN, find_deleted(UPN).but(forbidden()), find_by_address(UPN).but(forbidden()))
+@pytest.mark.parametrize("reason", [forbidden(), fault(400), Reply(200, {}), Reply(200, {"value": [JANE, {}]})])
+@pytest.mark.parametrize("which", ["deleted", "alias", "both"])
+def test_a_search_for_the_reason_that_fails_is_not_taken_for_absence(lab, which, reason):
+    deleted = find_deleted(UPN) if which == "alias" else find_deleted(UPN).but(reason)
+    alias = find_by_address(UPN) if which == "deleted" else find_by_address(UPN).but(reason)
 
-    assert error["code"] == "not_found"
+    error = look_for(lab, UPN, deleted, alias)
+
+    assert "could not be looked up" in error["message"]
+    assert "There is no user" not in error["message"]
+    if reason.status == 403:
+        assert error["code"] == "Authorization_RequestDenied"
+        assert "User.Read.All" in error["hint"]
+        assert error["request_id"] == "req-0001"
+
+
+def test_one_search_for_the_reason_that_finds_it_is_enough(lab):
+    gone = {"id": JANE["id"], "userPrincipalName": UPN, "deletedDateTime": "2026-11-01T09:00:00Z"}
+    error = look_for(lab, UPN, find_deleted(UPN, gone), find_by_address(UPN).but(forbidden()))
+    assert error["code"] == "deleted"
+
+    owner = {**JANE, "userPrincipalName": "jane.roe@contoso.com"}
+    error = look_for(lab, UPN, find_deleted(UPN).but(forbidden()), find_by_address(UPN, owner))
+    assert error["code"] == "not_a_principal_name"
 
 
 def test_a_credential_that_may_not_read_users_is_told_the_permission(lab):
