@@ -22,6 +22,7 @@ author:
 extends_documentation_fragment:
   - m365.offboarding.attributes
   - m365.offboarding.m365
+  - m365.offboarding.m365.allow_admins
 options:
   state:
     description:
@@ -141,7 +142,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
 )
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, Run, argument_spec
+from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
 
@@ -224,6 +225,7 @@ JOB = Job(
         state={"type": "str", "choices": ["disabled", "enabled"], "required": True},
         protocols={"type": "list", "elements": "str", "default": list(DOCUMENTED_PROTOCOLS)},
         inherit_smtp_auth={"type": "bool", "default": False},
+        allow_admins=ALLOW_ADMINS,
     ),
     switch,
 )

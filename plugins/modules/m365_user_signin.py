@@ -18,6 +18,7 @@ author:
 extends_documentation_fragment:
   - m365.offboarding.attributes
   - m365.offboarding.m365
+  - m365.offboarding.m365.allow_admins
 options:
   state:
     description:
@@ -154,7 +155,7 @@ import typing as t
 
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, argument_spec
+from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
 
@@ -194,7 +195,9 @@ class BlockOrAllowSignIn(Step):
 
 
 JOB = Job(
-    argument_spec(state={"type": "str", "choices": ["blocked", "allowed"], "required": True}),
+    argument_spec(
+        state={"type": "str", "choices": ["blocked", "allowed"], "required": True}, allow_admins=ALLOW_ADMINS
+    ),
     lambda run: run.step(BlockOrAllowSignIn(run.params["state"])),
 )
 
