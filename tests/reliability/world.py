@@ -196,6 +196,7 @@ class World:
             made,
             parse_users(list(users)),
             check_mode=check_mode,
+            allow_admins=False,
             retry_timeout=self.retry_timeout,
             # As the role has it: what the others write is read back with the closing read.
             verify_timeout=self.verify_timeout if step == "password" else 0,
