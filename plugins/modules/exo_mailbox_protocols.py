@@ -56,6 +56,12 @@ options:
 notes:
   - Needs the application permission C(Exchange.ManageAsApp) on Office 365 Exchange Online. Reading also needs the Entra role
     C(Global Reader) or the Exchange role C(View-Only Recipients), writing C(Exchange Administrator), or C(Mail Recipients).
+  - Since April 2025 EWS needs the consent of the organisation and of the mailbox, so turning V(ews) off for a leaver is enough. Since
+    1 October 2026 it is off in organisations that had not set it, and on 1 April 2027 it goes, with C(EwsEnabled)
+    (U(https://techcommunity.microsoft.com/blog/exchange/exchange-online-ews-your-time-is-almost-up/4492361)).
+  - From the end of December 2026, basic authentication for SMTP AUTH is off by default. That does not change what V(smtp_auth) shows,
+    and clients with OAuth still get in
+    (U(https://techcommunity.microsoft.com/blog/exchange/updated-exchange-online-smtp-auth-basic-authentication-deprecation-timeline/4489835)).
   - A user without an Exchange Online mailbox is V(not_applicable). For a tenant without Exchange Online, leave this step out.
 seealso:
   - module: m365.offboarding.m365_user_signin

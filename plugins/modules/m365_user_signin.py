@@ -34,7 +34,9 @@ notes:
     service principal needs a directory role as well; C(Privileged Authentication Administrator) may act on every role.
   - The last enabled Global Administrator is refused. Who holds that role can be read with C(RoleManagement.Read.Directory); without it,
     every holder of any directory role is refused.
-  - A synced account should be disabled in Active Directory too, otherwise the next sync may allow sign-in again.
+  - A synced account should be disabled in Active Directory too, otherwise the next sync may allow sign-in again. Since January 2026
+    an account's source of authority can be switched to the cloud; then no sync undoes the block
+    (U(https://learn.microsoft.com/entra/identity/hybrid/how-to-user-source-of-authority-configure)).
 seealso:
   - module: m365.offboarding.m365_user_password
   - module: m365.offboarding.m365_user_sessions
