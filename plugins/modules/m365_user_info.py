@@ -115,7 +115,7 @@ options:
     choices: [all, forwarding, directory_roles, applications, consents, devices, delegates, phones, sign_in_methods]
     default: []
 notes:
-  - Since 2026 C(GroupMember.ReadBasic.All) is the least permission by which Microsoft lists the members of a group
+  - Since 2026 Microsoft names a smaller permission for listing the members of a group than the one that is asked for here
     (U(https://learn.microsoft.com/graph/api/group-list-transitivemembers)); finding the group by its name may need more.
   - Agent users (C(agentUser), since May 2026) are users too (U(https://learn.microsoft.com/graph/api/resources/agentuser)). One that acted
     for a leaver is another account, and must be named beside the leaver's own.
