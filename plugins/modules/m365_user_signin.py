@@ -30,8 +30,8 @@ options:
     choices: [blocked, allowed]
     required: true
 notes:
-  - Writing needs the application permission C(User.EnableDisableAccount.All). To block an administrator, the application's
-    service principal needs a directory role as well; C(Privileged Authentication Administrator) may act on every role.
+  - Writing needs the application permission C(User.EnableDisableAccount.All). To block an administrator, O(allow_admins) must be set, and the
+    application's service principal needs a directory role as well; C(Privileged Authentication Administrator) may act on every role.
   - The last enabled Global Administrator is refused. Who holds that role can be read with C(RoleManagement.Read.Directory); without it,
     every holder of any directory role is refused.
   - A synced account should be disabled in Active Directory too, otherwise the next sync may allow sign-in again. Since January 2026
