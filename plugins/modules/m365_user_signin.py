@@ -30,8 +30,9 @@ options:
     choices: [blocked, allowed]
     required: true
 notes:
-  - Writing needs the application permission C(User.EnableDisableAccount.All). To block an administrator, O(allow_admins) must be set, and the
-    application's service principal needs a directory role as well; C(Privileged Authentication Administrator) may act on every role.
+  - Writing needs the application permission C(User.EnableDisableAccount.All). To block an administrator, O(allow_admins) must be set,
+    and the application's service principal needs a directory role as well; C(Privileged Authentication Administrator) may act on
+    every role.
   - The last enabled Global Administrator is refused. Who holds that role can be read with C(RoleManagement.Read.Directory); without it,
     every holder of any directory role is refused.
   - A synced account should be disabled in Active Directory too, otherwise the next sync may allow sign-in again. Since January 2026
@@ -113,8 +114,8 @@ users:
         - V(accepted), written, but not to be seen yet within O(verify_timeout), or not read back.
         - V(not_applicable), there is no such door here.
         - V(not_due), C(left_at) lies ahead by Microsoft's clock and nothing was sent.
-        - V(refused), protected, the account that is used here, or perhaps the last Global Administrator, and nothing was sent;
-          fails the module.
+        - V(refused), protected, the account that is used here, an administrator (or somebody whose roles cannot be read) without
+          O(allow_admins), or perhaps the last Global Administrator, and nothing was sent; fails the module.
         - V(failed), see C(error); fails the module.
       type: str
       sample: verified
