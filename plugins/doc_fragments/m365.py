@@ -20,9 +20,9 @@ options:
       - Who is meant, each by user principal name or by object id. Names are never guessed, and nothing is ever created.
       - An element may be a mapping with C(user) and C(left_at), the moment from which this user must be kept out. It is
         written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00).
-      - A third key, C(directory_roles), saves a request to who has just read them with M(m365.offboarding.m365_user_info). It is the
-        list from that module's result. An empty one says that the user may be locked out as far as directory roles go, where the
-        application may not read who the Global Administrators are. Where it may, they are read all the same. Other keys are refused.
+      - A third key, C(directory_roles), is the list from the result of M(m365.offboarding.m365_user_info), and saves a request
+        where that has just been read. An empty one says that the user holds no directory role. Who the Global Administrators
+        are is read all the same, where the application may. Other keys are refused.
       - One string may hold several users, separated by commas or newlines.
       - A user who comes twice, by whatever name, is handled once; the latest C(left_at) counts.
       - If any element is empty, of a wrong type, or not shaped like a name, the whole call is refused before anything is sent.
@@ -153,9 +153,13 @@ options:
         mail address or alias. They are refused whatever they are called by.
       - The environment variable E(M365_PROTECTED_USERS), separated by commas or newlines, is added to this list, so that a
         credential can carry accounts which the person launching a job cannot leave out.
-      - An entry that means nobody is told in a warning.
+      - Several accounts are separated by commas, semicolons or newlines, also within one element.
+      - If an entry cannot be read as one or several names, every module refuses to work before anything is sent, also those
+        that only read. Such are C(Break Glass <bg@contoso.com>), a GUID in braces, C(smtp:bg@contoso.com), quotation marks,
+        comments, invisible characters, and null.
+      - A name that no user of the tenant has is reported in a warning, and the run goes on.
     type: list
-    elements: str
+    elements: raw
     default: []
 notes:
   - Reading users needs the application permission C(User.Read.All) on Microsoft Graph.
@@ -167,4 +171,17 @@ seealso:
   - name: Remove a former employee, step 1
     description: The page of Microsoft that this collection carries out.
     link: https://learn.microsoft.com/microsoft-365/admin/add-users/remove-former-employee-step-1
+"""
+
+    # For modules that write accounts which are in use.
+    ALLOW_ADMINS = r"""
+options:
+  allow_admins:
+    description:
+      - Whether holders of an active directory role may be changed. If not, they are refused, and so is whoever's roles cannot be read.
+      - Unless V(true), the roles of users who would be changed are read with one more request, except where C(directory_roles) in O(users)
+        already tells them. C(User.Read.All) is enough; the roles' names need C(RoleManagement.Read.Directory).
+      - Roles that a user could activate (Privileged Identity Management) and roles scoped to an administrative unit are not seen.
+    type: bool
+    default: false
 """

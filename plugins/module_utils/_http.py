@@ -39,6 +39,10 @@ _PLAUSIBLE_SKEW = datetime.timedelta(minutes=15)
 _PLAUSIBLE_ERA = datetime.timedelta(days=3650)
 # Attempts to reach a host that never answered: a mistyped address should not cost retry_timeout.
 _KNOCKS = 3
+# Where requests takes a proxy from, in any case, when the option is not set.
+_PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+# A shorter password is masked as a part of its address only: it would be found in every second word.
+_SHORTEST_SECRET = 4
 # What a certificate is refused with by OpenSSL, and by urllib3 1.26, which looks at the names itself.
 _UNTRUSTED = ("CERTIFICATE_VERIFY_FAILED", "doesn't match", "no appropriate subjectAltName")
 
@@ -70,6 +74,20 @@ class Response:
     @property
     def date(self) -> datetime.datetime | None:
         return http_date(self.headers.get("date"))
+
+
+def proxy_secrets(proxy: str | None, environment: t.Mapping[str, str]) -> set[str]:
+    """What must not be shown of the proxies in use: `user:password`, and the password as it is and percent-decoded."""
+    addresses = [proxy or "", *(environment[name] for name in environment if name.upper() in _PROXY_VARIABLES)]
+    secrets: set[str] = set()
+    for address in addresses:
+        # Not by `urlsplit`, which a password with a slash or a number sign leads astray.
+        userinfo, at, _host = address.partition("://")[2 if "://" in address else 0].rpartition("@")
+        _user, colon, password = userinfo.partition(":")
+        if at and colon and password:
+            secrets.add(userinfo)
+            secrets |= {one for one in (password, urllib.parse.unquote(password)) if len(one) >= _SHORTEST_SECRET}
+    return secrets
 
 
 class Transport:

@@ -14,7 +14,7 @@ import datetime
 import typing as t
 import unicodedata
 
-from ._asked import OBJECT_ID, Asked, Search, is_name
+from ._asked import OBJECT_ID, Asked, Search
 from ._doors import Mailbox
 from ._errors import OffboardingError, ServiceError, shorten
 from ._exchange import Exchange
@@ -124,11 +124,10 @@ class Tenant:
             asked = [*asked, *self._find(search, {one.name.casefold() for one in asked})]
         names = [one.name for one in asked]
         entries = list(self._protected.values())
-        shaped = [entry for entry in entries if is_name(entry)]
-        calls = [self.graph.find_user(name) for name in [*names, *shaped]]
+        calls = [self.graph.find_user(name) for name in [*names, *entries]]
         outcomes = self.graph.send([*calls, *([self.graph.global_administrators()] if administrators else [])])
         self._administrators = outcomes.pop() if administrators else None
-        protected_ids = self._resolve_protected(entries, dict(zip(shaped, outcomes[len(names) :], strict=True)))
+        protected_ids = self._resolve_protected(entries, dict(zip(entries, outcomes[len(names) :], strict=True)))
         leavers: dict[str, Leaver] = {}
         for one, outcome in zip(asked, outcomes[: len(names)], strict=True):
             leaver = self._leaver(one, outcome, protected_ids)
@@ -235,6 +234,15 @@ class Tenant:
             else dataclasses.replace(leaver, roles=_role_names(roles), roles_error=None)
             for leaver, roles in zip(leavers, lists, strict=True)
         ]
+
+    def with_roles(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
+        """The same leavers with their directory roles: those that the caller has handed on, and the others' as read now."""
+        known = [
+            dataclasses.replace(leaver, roles=leaver.asked.roles) if leaver.roles is None else leaver
+            for leaver in leavers
+        ]
+        read = {leaver.known.id: leaver for leaver in self.read_roles([one for one in known if one.roles is None])}
+        return [read.get(leaver.known.id, leaver) for leaver in known]
 
     def last_administrators(self, leavers: t.Sequence[Leaver]) -> dict[str, OffboardingError]:
         """By object id, those who must not be locked out lest no enabled Global Administrator remains.
@@ -383,7 +391,7 @@ class Tenant:
         self.unknown_protected = {}
         for entry in entries:
             found: list[User] | OffboardingError = _named(outcomes[entry], entry) if entry in outcomes else []
-            if is_name(entry) and not OBJECT_ID.match(entry) and not (isinstance(found, list) and found):
+            if not OBJECT_ID.match(entry) and not (isinstance(found, list) and found):
                 owners = _addressed(self.graph.send([self.graph.find_by_address(entry)])[0], entry)
                 # Nobody has it as an address: that does not say whose name it is.
                 found = owners if owners or not isinstance(found, OffboardingError) else found
@@ -579,7 +587,8 @@ def _name_before_deletion(user: t.Mapping[str, t.Any]) -> str:
 
 def _role_names(roles: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[str, ...]:
     """Any object in the answer is a role; without permission for its name it is told by id."""
-    return tuple(one_line(str(role.get("displayName") or role.get("id"))) for role in roles if role.get("id"))
+    """Any object in the answer is a role; without permission for its name it is told by id."""
+    return tuple(one_line(str(role.get("displayName") or role.get("id") or "one that is not named")) for role in roles)
 
 
 def _not_found_out(source: str, error: OffboardingError) -> OffboardingError:

@@ -14,6 +14,7 @@ import datetime
 import typing as t
 
 from ._errors import OffboardingError
+from ._guards import ROLES_UNREAD
 from ._leavers import Leaver
 from ._times import format_moment
 
@@ -56,7 +57,10 @@ def summary(records: t.Sequence[t.Mapping[str, t.Any]]) -> str:
     users = "1 user" if len(records) == 1 else f"{len(records)} users"
     line = ": ".join(filter(None, (users, ", ".join(f"{count} {status}" for status, count in counts.items()))))
     reasons = [one["error"] for one in records if one["error"]]
-    told = [" ".join(filter(None, (error["message"], error["hint"]))) for error in reasons[:3]]
+    # One permission is missing, and it is missing for everybody: said once.
+    unread = [error for error in reasons if error["code"] == ROLES_UNREAD]
+    shown = [error for error in reasons if error not in unread[1:]]
+    told = [" ".join(filter(None, (error["message"], error["hint"]))) for error in shown[:3]]
     if len(reasons) > len(told):
         told.append(f"And {len(reasons) - len(told)} more, see users.")
     return f"{line}. {' '.join(told)}".strip() if told else f"{line}."

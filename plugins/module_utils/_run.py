@@ -21,7 +21,8 @@ from ._credentials import TokenSource, choose_credential, first_set
 from ._errors import OffboardingError, OptionError, internal_error
 from ._exchange import Exchange
 from ._graph import Graph
-from ._http import PatientTokenHttp, Transport
+from ._guards import PROTECTED_VARIABLE, protected_entries
+from ._http import PatientTokenHttp, Transport, proxy_secrets
 from ._leavers import Tenant
 from ._records import summary
 from ._steps import Step, run_step
@@ -37,6 +38,10 @@ def _from_environment(*names: str) -> str:
 
 def _environment(*names: str) -> tuple[t.Callable[..., str], list[str]]:
     return _from_environment, list(names)
+
+
+# The option of every module that writes an account which is in use.
+ALLOW_ADMINS: dict[str, t.Any] = {"type": "bool", "default": False}
 
 
 def argument_spec(**own: t.Any) -> dict[str, t.Any]:
@@ -66,11 +71,12 @@ def argument_spec(**own: t.Any) -> dict[str, t.Any]:
         "exchange_url": {"type": "str", "fallback": _environment("M365_EXCHANGE_URL")},
         "validate_certs": {"type": "bool", "default": True, "fallback": _environment("M365_VALIDATE_CERTS")},
         "ca_path": {"type": "path", "fallback": _environment("M365_CA_PATH")},
-        "proxy": {"type": "str", "fallback": _environment("M365_PROXY")},
+        # Its user name and password must not be shown, not even when other options are refused.
+        "proxy": {"type": "str", "no_log": True, "fallback": _environment("M365_PROXY")},
         "timeout": {"type": "float", "default": 30, "fallback": _environment("M365_TIMEOUT")},
         "retry_timeout": {"type": "float", "default": 300, "fallback": _environment("M365_RETRY_TIMEOUT")},
         "verify_timeout": {"type": "float", "default": 30, "fallback": _environment("M365_VERIFY_TIMEOUT")},
-        "protected_users": {"type": "list", "elements": "str", "default": []},
+        "protected_users": {"type": "list", "elements": "raw", "default": []},
         **own,
     }
 
@@ -113,6 +119,8 @@ class Run:
         if not params["validate_certs"]:
             self.warn("validate_certs is off: whoever sits between here and Microsoft can read and use the credential.")
         credential = choose_credential(params, os.environ)
+        for secret in proxy_secrets(params["proxy"], os.environ):
+            self.remember_secret(secret)
         transport = Transport(
             validate_certs=params["validate_certs"],
             ca_path=params["ca_path"],
@@ -154,6 +162,8 @@ class Run:
             step,
             asked,
             check_mode=self.check_mode,
+            # A module without this option decides about administrators by itself.
+            allow_admins=self.params.get("allow_admins", True),
             force=force,
             retry_timeout=self.params["retry_timeout"],
             verify_timeout=self.params["verify_timeout"],
@@ -162,9 +172,7 @@ class Run:
         return records
 
     def _protected(self) -> list[str]:
-        """The option and the environment, added together, so that nobody can shorten a credential's list."""
-        listed = [*self.params["protected_users"], *os.environ.get("M365_PROTECTED_USERS", "").split(",")]
-        return [entry.strip() for text in listed for entry in text.splitlines() if entry.strip()]
+        return protected_entries(self.params["protected_users"], os.environ.get(PROTECTED_VARIABLE, ""))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,6 +18,7 @@ from ._asked import OBJECT_ID, Asked
 from ._door_states import door_states, note_for, observed
 from ._doors import MAILBOX_AWAITED, OPEN, UNKNOWN, Protocols, doors_of
 from ._errors import OUTCOME_UNKNOWN, OffboardingError, ServiceError, internal_error
+from ._guards import administrator_error, protected_error
 from ._leavers import ANOTHER_USER, Leaver, Tenant
 from ._records import record
 from ._retry import Patience
@@ -137,18 +138,29 @@ def run_step(
     *,
     check_mode: bool,
     force: bool = False,
+    allow_admins: bool,
     retry_timeout: float,
     verify_timeout: float,
 ) -> list[dict[str, t.Any]]:
     """Take every leaver through one step. One leaver's failure never stops the others.
 
+    :param allow_admins: whether holders of a directory role may be written. If not, roles are read of those who would
+        be written, unless the caller has handed them on.
     :returns: one record per leaver, in the order asked for.
     """
-    leavers = step.resolve(tenant, asked)
+    leavers = list(step.resolve(tenant, asked))
     if step.reads_mailbox:
         leavers = _with_mailboxes(tenant, step, leavers)
     records = {index: one for index, leaver in enumerate(leavers) if (one := _settled(step, leaver, force=force))}
     todo = [index for index in range(len(leavers)) if index not in records]
+    if todo and not allow_admins:
+        for index, leaver in zip(todo, tenant.with_roles([leavers[index] for index in todo]), strict=True):
+            leavers[index] = leaver
+            unread = leaver.roles_error.message if leaver.roles_error else None
+            refusal = administrator_error(leaver.name, leaver.roles, unread)
+            if refusal:
+                records[index] = record(leaver, "refused", error=refusal)
+        todo = [index for index in todo if index not in records]
     if todo and step.locks_out:
         spared = tenant.last_administrators([leavers[index] for index in todo])
         for index in todo:
@@ -180,7 +192,7 @@ def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | N
     if leaver.user is None:
         return record(leaver, "failed", error=leaver.error)
     if leaver.protected:
-        return record(leaver, "refused", error=protected_error(leaver))
+        return record(leaver, "refused", error=protected_error(leaver.name))
     if step.shuts and not leaver.due:
         return record(leaver, "not_due", note=f"Leaves at {format_moment(leaver.left_at)}; nothing was sent.")
     note = step.note(leaver)
@@ -200,14 +212,6 @@ def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | N
 
 def _planned(step: Step, leaver: Leaver) -> dict[str, t.Any]:
     return record(leaver, "planned", before=step.describe(leaver), after=step.expected(leaver), note=step.note(leaver))
-
-
-def protected_error(leaver: Leaver) -> OffboardingError:
-    return OffboardingError(
-        f"{leaver.name} is protected; nothing was sent.",
-        code="protected",
-        hint="It is in protected_users, or it is the account that this automation uses.",
-    )
 
 
 def _awaited_error(leaver: Leaver, step: Step) -> OffboardingError:

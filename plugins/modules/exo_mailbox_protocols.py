@@ -22,6 +22,7 @@ author:
 extends_documentation_fragment:
   - m365.offboarding.attributes
   - m365.offboarding.m365
+  - m365.offboarding.m365.allow_admins
 options:
   state:
     description:
@@ -58,6 +59,12 @@ options:
 notes:
   - Needs the application permission C(Exchange.ManageAsApp) on Office 365 Exchange Online. Reading also needs the Entra role
     C(Global Reader) or the Exchange role C(View-Only Recipients), writing C(Exchange Administrator), or C(Mail Recipients).
+  - Since April 2025 EWS needs the consent of the organisation and of the mailbox, so turning V(ews) off for a leaver is enough. Since
+    1 October 2026 it is off in organisations that had not set it, and on 1 April 2027 it goes, with C(EwsEnabled)
+    (U(https://techcommunity.microsoft.com/blog/exchange/exchange-online-ews-your-time-is-almost-up/4492361)).
+  - From the end of December 2026, basic authentication for SMTP AUTH is off by default. That does not change what V(smtp_auth) shows,
+    and clients with OAuth still get in
+    (U(https://techcommunity.microsoft.com/blog/exchange/updated-exchange-online-smtp-auth-basic-authentication-deprecation-timeline/4489835)).
   - A user without an Exchange Online mailbox is V(not_applicable). For a tenant without Exchange Online, leave this step out.
   - A user of the cloud who has an enabled Exchange plan and no mailbox yet may get one, with all protocols on. Such a user is asked for
     again within O(verify_timeout) and then V(failed), since nothing proves that there is no mailbox. Synced users and guests, whose
@@ -153,7 +160,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
 from ansible_collections.m365.offboarding.plugins.module_utils._exchange import ExchangeError
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, Run, argument_spec
+from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
 
@@ -260,6 +267,7 @@ JOB = Job(
         state={"type": "str", "choices": ["disabled", "enabled"], "required": True},
         protocols={"type": "list", "elements": "str", "default": list(DOCUMENTED_PROTOCOLS)},
         inherit_smtp_auth={"type": "bool", "default": False},
+        allow_admins=ALLOW_ADMINS,
     ),
     switch,
 )

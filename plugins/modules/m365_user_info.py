@@ -117,6 +117,10 @@ options:
     choices: [all, forwarding, directory_roles, applications, consents, devices, delegates, phones, sign_in_methods]
     default: []
 notes:
+  - Since 2026 Microsoft names a smaller permission for listing the members of a group than the one that is asked for here
+    (U(https://learn.microsoft.com/graph/api/group-list-transitivemembers)); finding the group by its name may need more.
+  - Agent users (C(agentUser), since May 2026) are users too (U(https://learn.microsoft.com/graph/api/resources/agentuser)). One that acted
+    for a leaver is another account, and must be named beside the leaver's own.
   - Mailbox protocols need the application permission C(Exchange.ManageAsApp) on Office 365 Exchange Online, and the Entra role
     C(Global Reader) or the Exchange role C(View-Only Recipients). So does what Exchange Online tells for O(residual).
   - Where the application may not read C(employeeLeaveDateTime), whether somebody whom O(filter) or O(group) finds leaves later is not

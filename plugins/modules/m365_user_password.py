@@ -19,6 +19,7 @@ author:
 extends_documentation_fragment:
   - m365.offboarding.attributes
   - m365.offboarding.m365
+  - m365.offboarding.m365.allow_admins
 attributes:
   idempotent:
     support: partial
@@ -126,7 +127,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._graph import Use
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._passwords import complaint, generate_password
-from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, Run, argument_spec
+from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
 
@@ -196,6 +197,7 @@ JOB = Job(
     argument_spec(
         left_at={"type": "str"},
         force={"type": "bool", "default": False},
+        allow_admins=ALLOW_ADMINS,
         password={"type": "str", "no_log": True},
     ),
     reset,

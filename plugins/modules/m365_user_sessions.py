@@ -20,6 +20,7 @@ author:
 extends_documentation_fragment:
   - m365.offboarding.attributes
   - m365.offboarding.m365
+  - m365.offboarding.m365.allow_admins
 attributes:
   idempotent:
     support: partial
@@ -111,7 +112,7 @@ import typing as t
 from ansible_collections.m365.offboarding.plugins.module_utils._door_states import surely_shut
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, argument_spec
+from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
 
@@ -153,7 +154,7 @@ class SignOut(Step):
 
 
 JOB = Job(
-    argument_spec(left_at={"type": "str"}, force={"type": "bool", "default": False}),
+    argument_spec(left_at={"type": "str"}, force={"type": "bool", "default": False}, allow_admins=ALLOW_ADMINS),
     lambda run: run.step(SignOut(), force=run.params["force"]),
 )
 

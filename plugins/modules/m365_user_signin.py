@@ -18,6 +18,7 @@ author:
 extends_documentation_fragment:
   - m365.offboarding.attributes
   - m365.offboarding.m365
+  - m365.offboarding.m365.allow_admins
 options:
   state:
     description:
@@ -29,11 +30,14 @@ options:
     choices: [blocked, allowed]
     required: true
 notes:
-  - Writing needs the application permission C(User.EnableDisableAccount.All). To block an administrator, the application's
-    service principal needs a directory role as well; C(Privileged Authentication Administrator) may act on every role.
+  - Writing needs the application permission C(User.EnableDisableAccount.All). To block an administrator, O(allow_admins) must be set,
+    and the application's service principal needs a directory role as well; C(Privileged Authentication Administrator) may act on
+    every role.
   - The last enabled Global Administrator is refused. Who holds that role can be read with C(RoleManagement.Read.Directory); without it,
     every holder of any directory role is refused.
-  - A synced account should be disabled in Active Directory too, otherwise the next sync may allow sign-in again.
+  - A synced account should be disabled in Active Directory too, otherwise the next sync may allow sign-in again. Since January 2026
+    an account's source of authority can be switched to the cloud; then no sync undoes the block
+    (U(https://learn.microsoft.com/entra/identity/hybrid/how-to-user-source-of-authority-configure)).
 seealso:
   - module: m365.offboarding.m365_user_password
   - module: m365.offboarding.m365_user_sessions
@@ -110,8 +114,8 @@ users:
         - V(accepted), written, but not to be seen yet within O(verify_timeout), or not read back.
         - V(not_applicable), there is no such door here.
         - V(not_due), C(left_at) lies ahead by Microsoft's clock and nothing was sent.
-        - V(refused), protected, the account that is used here, or perhaps the last Global Administrator, and nothing was sent;
-          fails the module.
+        - V(refused), protected, the account that is used here, an administrator (or somebody whose roles cannot be read) without
+          O(allow_admins), or perhaps the last Global Administrator, and nothing was sent; fails the module.
         - V(failed), see C(error); fails the module.
       type: str
       sample: verified
@@ -154,7 +158,7 @@ import typing as t
 
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, argument_spec
+from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
 
@@ -194,7 +198,9 @@ class BlockOrAllowSignIn(Step):
 
 
 JOB = Job(
-    argument_spec(state={"type": "str", "choices": ["blocked", "allowed"], "required": True}),
+    argument_spec(
+        state={"type": "str", "choices": ["blocked", "allowed"], "required": True}, allow_admins=ALLOW_ADMINS
+    ),
     lambda run: run.step(BlockOrAllowSignIn(run.params["state"])),
 )
 

@@ -14,6 +14,7 @@ import io
 import typing as t
 
 from ..module_utils._doors import OPEN, UNKNOWN
+from ..module_utils._guards import administrator_error, protected_error
 from ._sentences import Record, as_error
 
 # What the steps are given of each leaver, so that they need not read it again.
@@ -93,11 +94,7 @@ def _not_shut(one: Record) -> list[str]:
 def _protected(one: Record) -> Record | None:
     if not one["protected"]:
         return None
-    return as_error(
-        "protected",
-        f"{one['user_principal_name']} is protected; nothing was sent.",
-        "It is in protected_users, or it is the account that this automation uses.",
-    )
+    return protected_error(one["user_principal_name"]).as_record()
 
 
 def _undated(one: Record) -> Record | None:
@@ -112,18 +109,8 @@ def _undated(one: Record) -> Record | None:
 
 
 def _administrator(one: Record) -> Record | None:
-    roles, name = one["directory_roles"], one["user_principal_name"]
-    if roles is None:
-        reason = (one["directory_roles_error"] or {}).get("message", "they were not read")
-        return as_error(
-            "roles_unread",
-            f"The directory roles of {name} could not be read: {reason} Nothing was sent.",
-            "Reading them needs User.Read.All; or set offboard_employee_allow_admins.",
-        )
-    if roles:
-        return as_error(
-            "administrator",
-            f"{name} holds a directory role ({', '.join(roles)}); nothing was sent.",
-            "If that is known and meant, set offboard_employee_allow_admins.",
-        )
-    return None
+    unread = (one["directory_roles_error"] or {}).get("message")
+    error = administrator_error(
+        one["user_principal_name"], one["directory_roles"], unread, option="offboard_employee_allow_admins"
+    )
+    return error.as_record() if error else None

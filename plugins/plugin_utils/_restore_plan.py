@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ..module_utils._doors import NOT_APPLICABLE, PROTOCOLS, STEPS
+from ..module_utils._guards import administrator_error, protected_error
 from ._restore_request import entry_of_tenant, records_of, was_changed
 from ._sentences import Record, as_error
 
@@ -195,30 +196,24 @@ def _absent(
     if not limits.undelete:
         hint = "Set restore_employee_undelete to restore the account too; Microsoft keeps it for 30 days."
         return _refused(name, {**error, "hint": hint}, FAILED, **who)
-    if directory_roles and not limits.allow_admins:
-        return _refused(name, _administrator(name, directory_roles), **who)
+    refusal = _administrator(name, directory_roles or ())
+    if refusal and not limits.allow_admins:
+        return _refused(name, refusal, **who)
     return _order(name, **who, **steps, undelete=True)
 
 
 def _refusal(now: Record, limits: _Limits) -> Record | None:
     name, roles = now["user_principal_name"], now["directory_roles"]
     if now["protected"]:
-        hint = "It is in protected_users, or it is the account that this automation uses."
-        return as_error("protected", f"{name} is protected; nothing was sent.", hint)
+        return protected_error(name).as_record()
     if limits.allow_admins:
         return None
-    if roles is None:
-        reason = (now["directory_roles_error"] or {}).get("message", "they were not read.")
-        message = f"The directory roles of {name} could not be read: {reason} Nothing was sent."
-        return as_error(
-            "roles_unread", message, "Reading them needs User.Read.All; or set restore_employee_allow_admins."
-        )
-    return _administrator(name, roles) if roles else None
+    return _administrator(name, roles, (now["directory_roles_error"] or {}).get("message"))
 
 
-def _administrator(name: str, roles: t.Sequence[str]) -> Record:
-    message = f"{name} holds a directory role ({', '.join(map(str, roles))}); nothing was sent."
-    return as_error("administrator", message, "If that is known and meant, set restore_employee_allow_admins.")
+def _administrator(name: str, roles: t.Sequence[str] | None, unread: str | None = None) -> Record | None:
+    error = administrator_error(name, roles, unread, option="restore_employee_allow_admins")
+    return error.as_record() if error else None
 
 
 def _is_blocked(now: Record | None) -> bool:

@@ -32,6 +32,7 @@ _HOSTS = {
     "portal.azure.com",
     "pypi.org",
     "semver.org",
+    "techcommunity.microsoft.com",
     "www.gnu.org",
 }
 _KNOWN = sorted(tree.listed())

@@ -132,13 +132,20 @@ def test_the_last_global_administrators_are_spared(tenant: Tenant, play: Player)
     keys = ["admin", "admin2", "admin3", "breakglass"]
     users = [tenant.directory.user(key).upn for key in keys]
     before = snapshot(tenant)
+    allowed = {"allow_admins": True}
 
     played = play(
         [
             a_play(
-                a_task("Check", "m365_user_signin", users=users, state="blocked", check=True),
-                a_task("Block", "m365_user_signin", users=[*users, tenant.directory.user("jane").upn], state="blocked"),
-                a_task("Reset", "m365_user_password", users=users),
+                a_task("Check", "m365_user_signin", users=users, state="blocked", check=True, **allowed),
+                a_task(
+                    "Block",
+                    "m365_user_signin",
+                    users=[*users, tenant.directory.user("jane").upn],
+                    state="blocked",
+                    **allowed,
+                ),
+                a_task("Reset", "m365_user_password", users=users, **allowed),
             )
         ],
         app="offboarding-privileged",
@@ -150,6 +157,46 @@ def test_the_last_global_administrators_are_spared(tenant: Tenant, play: Player)
         assert {record["error"]["code"] for record in records[:4]} == {"last_global_administrator"}
     assert [record["status"] for record in played.result("Block")["users"][4:]] == ["verified"]
     assert touched(before, tenant) == {"jane"}
+
+
+def test_no_module_writes_an_administrator_unless_it_is_allowed(tenant: Tenant, play: Player) -> None:
+    keys = ["helpdesk", "nested", "jane"]
+    users = [tenant.directory.user(key).upn for key in keys]
+    tasks: dict[str, dict[str, Any]] = {
+        "m365_user_password": {},
+        "m365_user_sessions": {},
+        "m365_user_signin": {"state": "blocked"},
+        "exo_mailbox_protocols": {"state": "disabled"},
+    }
+    before = snapshot(tenant)
+
+    played = play(
+        [
+            a_play(
+                *(a_task(f"Check {name}", name, users=users, check=True, **own) for name, own in tasks.items()),
+                *(a_task(name, name, users=users, **own) for name, own in tasks.items()),
+                a_task(
+                    "Handed on",
+                    "m365_user_signin",
+                    users=[{"user": users[2], "directory_roles": ["x"]}],
+                    state="allowed",
+                ),
+                a_task("Allowed", "m365_user_signin", users=users[:1], state="blocked", allow_admins=True),
+            )
+        ],
+        app="offboarding-privileged",
+    )
+
+    for name in tasks:
+        for task, done in ((f"Check {name}", "planned"), (name, "verified")):
+            records = played.result(task)["users"]
+            assert [record["status"] for record in records] == ["refused", "refused", done], task
+            assert {record["error"]["code"] for record in records[:2]} == {"administrator"}
+            assert HELPDESK in played.result(task)["msg"]
+            assert "set allow_admins" in played.result(task)["msg"]
+    assert played.result("Handed on")["users"][0]["status"] == "refused"
+    assert played.result("Allowed")["users"][0]["status"] == "verified"
+    assert touched(before, tenant) == {"jane", "helpdesk"}
 
 
 @pytest.mark.parametrize(

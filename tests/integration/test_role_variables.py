@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from simulator import Tenant
 
 from .support import OFFBOARD, STEPS, SWITCHES, Player, a_play, ago, open_doors, snapshot, touched, writes
@@ -117,10 +119,34 @@ def test_check_mode_is_not_limited(tenant: Tenant, play: Player) -> None:
         assert [entry["status"] for entry in leaver["steps"].values()] == ["planned"] * 4
 
 
+@pytest.mark.parametrize("listed", ["{jane}; {john}", "{jane};\n{john}\n"])
+def test_a_semicolon_separates_protected_users(tenant: Tenant, play: Player, listed: str) -> None:
+    users = {key: tenant.directory.user(key).upn for key in ("jane", "john")}
+
+    played = play(OFFBOARD, leavers=list(users.values()), environment={"M365_PROTECTED_USERS": listed.format(**users)})
+
+    assert [leaver["status"] for leaver in played.leavers()] == ["refused", "refused"]
+    assert tenant.journal.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("listed", "flags"), [("{jane} {john}", ()), ("Jane <{jane}>", ("--check",)), ("{jane}\u200b", ())]
+)
+def test_protected_users_that_cannot_be_read_stop_the_run(
+    tenant: Tenant, play: Player, listed: str, flags: tuple[str, ...]
+) -> None:
+    users = {key: tenant.directory.user(key).upn for key in ("jane", "john")}
+
+    played = play(OFFBOARD, *flags, leavers=users["john"], environment={"M365_PROTECTED_USERS": listed.format(**users)})
+
+    assert "The protected accounts cannot be read: M365_PROTECTED_USERS: " in played.failure()
+    assert tenant.journal.where(lambda entry: True) == []
+
+
 def test_protected_users_of_options_and_environment_are_added_together(tenant: Tenant, play: Player) -> None:
     keys = ["jane", "john", "maria", "alias"]
     users = [tenant.directory.user(key) for key in keys]
-    protected = [users[0].upn.upper(), "anna.meyer@contoso.com", "ghost@contoso.com", "Front Desk"]
+    protected = [users[0].upn.upper(), "anna.meyer@contoso.com", "ghost@contoso.com"]
 
     played = play(
         [
@@ -136,7 +162,6 @@ def test_protected_users_of_options_and_environment_are_added_together(tenant: T
         # Once by the opening read, once by the step.
         warnings=[
             "protected_users: ghost@contoso.com means no user of this tenant.",
-            "protected_users: Front Desk means no user of this tenant.",
         ],
     )
 

@@ -208,6 +208,7 @@ class World:
             made,
             parse_users(list(users)),
             check_mode=check_mode,
+            allow_admins=False,
             retry_timeout=self.retry_timeout,
             verify_timeout=verify_timeout,
         )

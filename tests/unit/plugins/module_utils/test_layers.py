@@ -15,8 +15,8 @@ PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 LAYERS = (
     ("_foreign", "_errors", "_times", "_files", "_markup", "_sentences"),
     ("_clouds", "_asked", "_doors"),
-    ("_credentials", "_retry", "_plan", "_results", "_evidence"),
-    ("_http", "_earlier", "_restore_request"),
+    ("_credentials", "_retry", "_guards", "_results", "_evidence"),
+    ("_http", "_plan", "_earlier", "_restore_request"),
     ("_service", "_table", "_batches", "_restore_plan"),
     ("_graph", "_restore_outcome", "_report_words"),
     ("_exchange", "_drawings"),

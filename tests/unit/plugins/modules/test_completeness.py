@@ -34,8 +34,12 @@ def spec_of(name: str) -> dict[str, dict]:
 @functools.cache
 def documented(name: str) -> dict[str, dict]:
     module = importlib.import_module(f"{MODULES}.{name}")
-    fragment = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
-    return {**fragment, **yaml.safe_load(module.DOCUMENTATION).get("options", {})}
+    own = yaml.safe_load(module.DOCUMENTATION)
+    # A fragment is named by its file, or by its file and one of the texts in it.
+    named = [one.split(".")[3:] for one in own["extends_documentation_fragment"] if one.split(".")[2] == "m365"]
+    texts = [getattr(ModuleDocFragment, *map(str.upper, rest or ["documentation"])) for rest in named]
+    options = {option: one for text in texts for option, one in yaml.safe_load(text)["options"].items()}
+    return {**options, **own.get("options", {})}
 
 
 def facts(option: dict) -> dict:
@@ -94,7 +98,8 @@ def test_secrets_are_masked(name):
     secrets = {option for option in spec if option.endswith(("password", "secret", "token"))}
 
     assert secrets >= {"client_secret", "certificate_password", "access_token", "exchange_access_token"}
-    assert {option for option, one in spec.items() if one.get("no_log")} == secrets
+    # The address of a proxy may hold its password.
+    assert {option for option, one in spec.items() if one.get("no_log")} == secrets | {"proxy"}
 
 
 @every_module

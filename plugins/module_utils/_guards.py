@@ -1,0 +1,109 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""Accounts that may not be touched: the protected, and administrators. A guard that cannot be read refuses everything."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ._asked import is_name
+from ._errors import OffboardingError, OptionError
+
+PROTECTED_VARIABLE = "M365_PROTECTED_USERS"
+# The code of a leaver whose directory roles could not be read.
+ROLES_UNREAD = "roles_unread"
+
+_SEPARATORS = re.compile(r"[,;\r\n]")
+# Only these may surround a name. What `str.strip` removes besides them is invisible, and nobody meant to write it.
+_BLANKS = " \t"
+# A name may hold these, but at its beginning they look like a comment, a quotation mark, a bullet or a variable, and
+# `user=jane@contoso.com` looks like a name behind a key. Such an account can still be listed by its object id.
+_AMBIGUOUS = re.compile(r"^[^A-Za-z0-9_]|=")
+_MOST_SHOWN = 80
+_MOST_COMPLAINTS = 20
+
+
+def protected_entries(option: t.Any, variable: str) -> list[str]:
+    """The accounts of `protected_users` and of `M365_PROTECTED_USERS`, added together, so that neither shortens the other.
+
+    :param option: a list of strings, each of which may hold several names; `None` is an empty list.
+    :param variable: the value of the environment variable; empty means not set.
+    :returns: user principal names, mail addresses and object ids, as they were written.
+    :raises OptionError: an entry that cannot be read as one or several names. It may be an account that somebody meant
+        to protect, so nothing may be sent.
+    """
+    elements = option if isinstance(option, list) else [] if option is None else [option]
+    blank = len(elements) == 1 and _is_blank(elements[0])  # a form's empty text field
+    texts = [] if blank else [(f"protected_users[{index}]", text) for index, text in enumerate(elements)]
+    if not _is_blank(variable):
+        texts.append((PROTECTED_VARIABLE, variable))
+    entries: list[str] = []
+    complaints: list[str] = []
+    for place, text in texts:
+        found, broken = _names(text)
+        entries += found
+        complaints += [f"{place}: {reason}" for reason in broken]
+    if complaints:
+        more = f" (and {len(complaints) - _MOST_COMPLAINTS} more)" if len(complaints) > _MOST_COMPLAINTS else ""
+        raise OptionError(
+            f"The protected accounts cannot be read: {'; '.join(complaints[:_MOST_COMPLAINTS])}{more}.",
+            code="bad_protected_users",
+            hint="Nothing was sent. Write each account as jane.doe@contoso.com or as its object id, without quotation marks, "
+            "brackets, prefixes or comments, and separate several by commas, semicolons or newlines.",
+        )
+    return entries
+
+
+def _is_blank(text: t.Any) -> bool:
+    return isinstance(text, str) and not text.strip(f"{_BLANKS}\r\n")
+
+
+def _names(text: t.Any) -> tuple[list[str], list[str]]:
+    """The names in one text, and what is wrong with those pieces of it that are not names."""
+    if not isinstance(text, str):
+        return [], [f"{'null' if text is None else type(text).__name__} instead of a name"]
+    pieces = [piece for piece in (part.strip(_BLANKS) for part in _SEPARATORS.split(text)) if piece]
+    names = [piece for piece in pieces if is_name(piece) and not _AMBIGUOUS.search(piece)]
+    # `repr` shows invisible characters by their number.
+    broken = [f"{piece[:_MOST_SHOWN]!r} is not a name" for piece in pieces if piece not in names]
+    return names, broken or ([] if names else ["empty"])
+
+
+def protected_error(name: str) -> OffboardingError:
+    """Why nothing is sent for an account that is protected."""
+    return OffboardingError(
+        f"{name} is protected; nothing was sent.",
+        code="protected",
+        hint="It is in protected_users, or it is the account that this automation uses.",
+    )
+
+
+def administrator_error(
+    name: str, roles: t.Sequence[str] | None, unread: str | None = None, *, option: str = "allow_admins"
+) -> OffboardingError | None:
+    """Why nothing is sent for this account unless administrators are allowed; `None` where it holds no directory role.
+
+    :param roles: names or object ids of its active directory roles; `None` where they could not be read, which is not
+        the same as none: it may be an administrator.
+    :param unread: why they could not be read, as a sentence.
+    :param option: what the operator has to set where it is meant.
+    """
+    if roles is None:
+        return OffboardingError(
+            f"The directory roles of {name} could not be read: {unread or 'they were not looked at.'} Nothing was sent.",
+            code=ROLES_UNREAD,
+            hint=f"Reading them needs User.Read.All; or set {option}.",
+        )
+    if roles:
+        return OffboardingError(
+            f"{name} holds a directory role ({', '.join(map(str, roles))}); nothing was sent.",
+            code="administrator",
+            hint=f"If that is known and meant, set {option}.",
+        )
+    return None

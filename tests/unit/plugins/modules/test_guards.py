@@ -1,0 +1,347 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Accounts that may not be touched: a list of protected accounts that cannot be read, and administrators."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
+from ansible_collections.m365.offboarding.plugins.module_utils._guards import protected_entries
+from ansible_collections.m365.offboarding.tests.unit.plugins.conftest import WRITING
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import crowd, mailbox, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+    administrators,
+    enable,
+    find,
+    forbidden,
+    get_mailbox,
+    read,
+    revoke,
+    roles,
+)
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import Reply
+
+JANE = person("jane.doe")
+UPN = "jane.doe@contoso.com"
+BREAK_GLASS = "break.glass@contoso.com"
+GUID = "5c1f3f8a-3d5e-4b63-9d0a-3f5f6f0f8f11"
+OWN = {
+    "m365_user_password": {},
+    "m365_user_sessions": {},
+    "m365_user_signin": {"state": "blocked"},
+    "exo_mailbox_protocols": {"state": "disabled"},
+    "m365_deleted_user": {"state": "restored"},
+    "m365_user_info": {"steps": ["signin"]},
+}
+every_writing_module = pytest.mark.parametrize("module", WRITING)
+
+# What cannot be read as one or several names, and how the message shows it.
+MALFORMED = {
+    "blank between names": (f"{UPN} {BREAK_GLASS}", f"'{UPN} {BREAK_GLASS}'"),
+    "tab between names": (f"{UPN}\t{BREAK_GLASS}", "\\t"),
+    "bar between names": (f"{UPN}|{BREAK_GLASS}", "|"),
+    "braces": (f"{{{GUID}}}", GUID),
+    "no hyphens": (GUID.replace("-", ""), GUID.replace("-", "")),
+    "display name": (f"Break Glass <{BREAK_GLASS}>", "<"),
+    "angle brackets": (f"<{BREAK_GLASS}>", "<"),
+    "display name alone": ("Break Glass", "'Break Glass'"),
+    "smtp": (f"smtp:{BREAK_GLASS}", "smtp:"),
+    "mailto": (f"mailto:{BREAK_GLASS}", "mailto:"),
+    "double quotes": (f'"{BREAK_GLASS}"', '"'),
+    "single quotes": (f"'{BREAK_GLASS}'", "'"),
+    "opening quote": (f"'{BREAK_GLASS}", "'"),
+    "typographic quotes": (f"\u201c{BREAK_GLASS}\u201d", BREAK_GLASS),
+    "brackets": (f"[{BREAK_GLASS}]", "["),
+    "JSON": (f'["{UPN}", "{BREAK_GLASS}"]', "["),
+    "parentheses": (f"({BREAK_GLASS})", "("),
+    "comment": (f"# {BREAK_GLASS}", "#"),
+    "comment without a blank": (f"#{BREAK_GLASS}", "#"),
+    "comment behind": (f"{BREAK_GLASS} # the safe", "#"),
+    "bullet": (f"- {BREAK_GLASS}", "-"),
+    "bullet without a blank": (f"-{BREAK_GLASS}", "-"),
+    "key": (f"user={BREAK_GLASS}", "user="),
+    "variable": (f"$BREAK{BREAK_GLASS}", "$"),
+    "template": ("{{ break_glass }}", "break_glass"),
+    "domain and name": ("CONTOSO\\breakglass", "CONTOSO"),
+    "no domain": ("breakglass", "'breakglass'"),
+    "zero-width space": (f"{BREAK_GLASS}\u200b", "\\u200b"),
+    "word joiner": (f"\u2060{BREAK_GLASS}", "\\u2060"),
+    "soft hyphen": ("break\u00adglass@contoso.com", "\\xad"),
+    "right-to-left": (f"\u202e{BREAK_GLASS}", "\\u202e"),
+    "byte order mark": (f"\ufeff{BREAK_GLASS}", "\\ufeff"),
+    "no-break space": (f"{BREAK_GLASS}\u00a0", "\\xa0"),
+    "line separator": (f"{UPN}\u2028{BREAK_GLASS}", "\\u2028"),
+    "escape": (f"{BREAK_GLASS}\x1b[2K", "\\x1b"),
+    "NUL": (f"{BREAK_GLASS}\x00", "\\x00"),
+    "letters that only look so": ("br\u0435ak.glass@contoso.com", "ak.glass"),
+    "two at signs": (f"{UPN}@{BREAK_GLASS}", UPN),
+    "star": ("*@contoso.com", "*"),
+}
+malformed = pytest.mark.parametrize(("entry", "shown"), MALFORMED.values(), ids=MALFORMED)
+
+
+@malformed
+@pytest.mark.parametrize("by", ["option", "option among others", "environment"])
+def test_what_cannot_be_read_as_names_stops_every_write_before_anything_is_sent(lab, monkeypatch, entry, shown, by):
+    options = {"option": [entry], "option among others": [BREAK_GLASS, entry]}.get(by, [])
+    if by == "environment":
+        monkeypatch.setitem(os.environ, "M365_PROTECTED_USERS", f"{UPN}\n{entry.replace(chr(0), chr(127))}")
+        shown = shown.replace("\\x00", "\\x7f")  # an environment holds no NUL
+
+    told = lab.run("m365_user_signin", users=UPN, state="blocked", protected_users=options)
+
+    assert (told.failed, told.changed, lab.wire.outer) == (True, False, [])
+    assert told.result["error"]["code"] == "bad_protected_users"
+    place = {"option": "protected_users[0]", "option among others": "protected_users[1]"}.get(
+        by, "M365_PROTECTED_USERS"
+    )
+    assert place in told.msg
+    assert shown in told.msg
+    assert "Nothing was sent. Write each account as" in told.msg
+    assert told.msg.isprintable()
+
+
+@pytest.mark.parametrize("module", OWN)
+@pytest.mark.parametrize("check", [True, False])
+def test_no_module_works_beside_a_list_that_cannot_be_read(lab, module, check):
+    told = lab.run(module, check=check, users=UPN, protected_users=["Break Glass"], **OWN[module])
+
+    assert (told.failed, told.users, lab.wire.outer) == (True, [], [])
+    assert "'Break Glass' is not a name" in told.msg
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ([None], "protected_users[0]: null"),
+        ([UPN, None], "protected_users[1]: null"),
+        ([{"user": UPN}], "dict instead of a name"),
+        ([[UPN]], "list instead of a name"),
+        ([42], "int instead of a name"),
+        ([True], "bool instead of a name"),
+        ([UPN, ""], "protected_users[1]: empty"),
+        ([UPN, " \n"], "protected_users[1]: empty"),
+        ([","], "protected_users[0]: empty"),
+        ({"user": UPN}, "protected_users"),
+    ],
+)
+def test_an_element_that_is_not_a_name_is_refused_by_its_place(lab, value, shown):
+    told = lab.run("m365_user_sessions", users=UPN, protected_users=value)
+
+    assert (told.failed, lab.wire.outer) == (True, [])
+    assert shown in told.msg
+    assert "fault of the collection" not in told.msg
+
+
+@pytest.mark.parametrize("variable", [";", ",\n,"])
+def test_a_variable_that_holds_separators_alone_is_refused(variable):
+    with pytest.raises(OptionError, match="M365_PROTECTED_USERS: empty"):
+        protected_entries([], variable)
+
+
+@pytest.mark.parametrize("option", [None, [], "", [""], [" "], ["\n"]])
+@pytest.mark.parametrize("variable", ["", "  ", "\n"])
+def test_what_is_left_blank_protects_nobody_further(option, variable):
+    assert protected_entries(option, variable) == []
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        [UPN, GUID],
+        [f"{UPN},{GUID}"],
+        [f"{UPN};{GUID}"],
+        [f" {UPN} ; {GUID} ;"],
+        [f"{UPN}\r\n{GUID}\r\n"],
+        [f"\t{UPN}\n\n{GUID}"],
+        f"{UPN};{GUID}",
+    ],
+)
+def test_several_names_are_separated_by_commas_semicolons_and_newlines(option):
+    assert protected_entries(option, "") == [UPN, GUID]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["o'brien@contoso.com", "ann_fabrikam.com#EXT#@contoso.onmicrosoft.com", "a.b-c+d@sub.contoso.com", GUID.upper()],
+)
+def test_names_with_unusual_signs_are_names(name):
+    assert protected_entries([name], "") == [name]
+
+
+def test_a_hundred_bad_entries_make_no_endless_message():
+    with pytest.raises(OptionError) as caught:
+        protected_entries(["x" * 500] * 100, "")
+
+    assert "(and 80 more)" in str(caught.value)
+    assert len(str(caught.value)) < 4000
+
+
+@pytest.mark.parametrize("separator", [";", " ; ", ";\n"])
+def test_a_semicolon_separates_and_both_are_protected(lab, monkeypatch, separator):
+    ann, bob = crowd(2)
+    names = [one["userPrincipalName"] for one in (ann, bob)]
+    monkeypatch.setenv("M365_PROTECTED_USERS", separator.join(names))
+    lab.wire.expect(find(ann), find(bob), find(ann), find(bob))
+
+    assert lab.run("m365_user_signin", users=names, state="blocked").statuses == ["refused"] * 2
+
+
+# --- administrators ---
+
+
+def opening(module):
+    """Expect what a module reads by name before it writes."""
+    return [find(JANE), *([get_mailbox(JANE, mailbox(JANE))] if module == "exo_mailbox_protocols" else [])]
+
+
+@every_writing_module
+@pytest.mark.parametrize("check", [True, False])
+def test_an_administrator_is_refused_by_role_and_told_what_to_set(lab, module, check):
+    lab.wire.expect_each(*opening(module), roles(JANE, "Helpdesk Administrator", "Reports Reader"))
+
+    told = lab.run(module, check=check, users=UPN, allow_admins=False, **OWN[module])
+
+    assert (told.statuses, told.failed, told.changed) == (["refused"], True, False)
+    assert told.user["error"] == {
+        "code": "administrator",
+        "message": f"{UPN} holds a directory role (Helpdesk Administrator, Reports Reader); nothing was sent.",
+        "hint": "If that is known and meant, set allow_admins.",
+        "request_id": None,
+    }
+
+
+@every_writing_module
+def test_administrators_are_refused_by_default(lab, module):
+    lab.wire.expect_each(*opening(module), roles(JANE, "x", ids_only=True))
+
+    told = lab.run(module, users=UPN, allow_admins=None, **OWN[module])
+
+    assert told.user["error"]["message"] == f"{UPN} holds a directory role (role-x); nothing was sent."
+
+
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        ("m365_user_signin", {"state": "allowed"}),
+        ("exo_mailbox_protocols", {"state": "enabled"}),
+        ("m365_user_password", {"password": "Wild-Horses-47-run"}),
+    ],
+)
+def test_an_administrator_is_not_opened_either(lab, module, options):
+    shut = {**JANE, "accountEnabled": False}
+    box = [get_mailbox(JANE, mailbox(JANE, on=False))] if module == "exo_mailbox_protocols" else []
+    lab.wire.expect_each(find(shut), *box, roles(JANE, "Helpdesk Administrator"))
+
+    assert lab.run(module, users=UPN, allow_admins=False, **options).user["error"]["code"] == "administrator"
+
+
+@every_writing_module
+@pytest.mark.parametrize("check", [True, False])
+def test_who_cannot_be_told_from_an_administrator_is_refused(lab, module, check):
+    lab.wire.expect_each(*opening(module), roles(JANE).but(forbidden()))
+
+    told = lab.run(module, check=check, users=UPN, allow_admins=False, **OWN[module])
+
+    error = told.user["error"]
+    assert (told.statuses, error["code"]) == (["refused"], "roles_unread")
+    assert error["message"].startswith(f"The directory roles of {UPN} could not be read: Microsoft Graph answered 403 ")
+    assert error["message"].endswith("Nothing was sent.")
+    assert error["hint"] == "Reading them needs User.Read.All; or set allow_admins."
+
+
+def test_an_answer_that_names_no_role_is_not_the_same_as_no_role(lab):
+    lab.wire.expect_each(find(JANE), roles(JANE).but(Reply(json={"value": [{}]})))
+
+    assert lab.run("m365_user_sessions", users=UPN, allow_admins=False).user["error"]["code"] == "administrator"
+
+
+def test_a_credential_that_may_not_read_roles_is_said_so_once(lab):
+    people = crowd(3)
+    lab.wire.expect(*map(find, people))
+    lab.wire.expect(*[roles(one).but(forbidden()) for one in people])
+
+    names = [one["userPrincipalName"] for one in people]
+    told = lab.run("m365_user_sessions", users=names, allow_admins=False)
+
+    assert told.statuses == ["refused"] * 3
+    assert told.msg.count("could not be read") == 1
+    assert "And 2 more, see users." in told.msg
+
+
+def test_who_holds_no_role_is_written_beside_an_administrator_who_is_not(lab):
+    ann, bob = crowd(2)
+    lab.wire.expect(find(ann), find(bob))
+    lab.wire.expect(roles(ann), roles(bob, "User Administrator"))
+    lab.wire.expect(revoke(ann))
+    lab.wire.expect(read({**ann, "signInSessionsValidFromDateTime": later()}))
+
+    names = [one["userPrincipalName"] for one in (ann, bob)]
+    told = lab.run("m365_user_sessions", users=names, allow_admins=False)
+
+    assert told.statuses == ["verified", "refused"]
+
+
+@pytest.mark.parametrize("held", [[], ["Helpdesk Administrator"]])
+def test_roles_that_are_handed_on_save_the_reading_and_decide(lab, held):
+    lab.wire.expect(find(JANE))
+    if not held:
+        lab.wire.expect(administrators())
+        lab.wire.expect_each(enable(JANE, False), read({**JANE, "accountEnabled": False}))
+
+    users = [{"user": UPN, "directory_roles": held}]
+    told = lab.run("m365_user_signin", users=users, state="blocked", allow_admins=False)
+
+    assert told.statuses == ["refused" if held else "verified"]
+
+
+def test_roles_of_somebody_for_whom_nothing_is_to_be_done_are_not_read(lab):
+    lab.wire.expect(find({**JANE, "accountEnabled": False}))
+
+    assert lab.run("m365_user_signin", users=UPN, state="blocked", allow_admins=False).statuses == ["unchanged"]
+
+
+def test_roles_are_not_read_where_administrators_are_allowed(lab):
+    lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False), read({**JANE, "accountEnabled": False}))
+
+    assert lab.run("m365_user_signin", users=UPN, state="blocked", allow_admins=True).statuses == ["verified"]
+
+
+def test_the_last_global_administrator_is_spared_although_administrators_are_allowed(lab):
+    lab.wire.expect_each(find(JANE), administrators(JANE))
+
+    told = lab.run("m365_user_signin", users=UPN, state="blocked", allow_admins=True)
+
+    assert told.user["error"]["code"] == "last_global_administrator"
+
+
+# --- the proxy's password ---
+
+
+@pytest.mark.parametrize("by", ["option", "M365_PROXY", "HTTPS_PROXY", "https_proxy"])
+@pytest.mark.parametrize(
+    ("password", "also"),
+    [("s3cret-proxy", []), ("s3c%40ret%2Fproxy", ["s3c@ret/proxy"]), ("s3c#ret/pro?xy", []), ("pw1", [])],
+)
+@pytest.mark.parametrize("users", [UPN, "not a name", None])
+def test_the_password_of_a_proxy_is_nowhere(lab, monkeypatch, by, password, also, users):
+    address = f"http://scout:{password}@proxy.contoso.com:3128"
+    options = {"proxy": address} if by == "option" else {}
+    if not options:
+        monkeypatch.setenv(by, address)
+    if users == UPN:
+        # A service that repeats what it was sent through.
+        echo = Reply(400, {"error": {"code": "Bad", "message": f"Through {address} by scout:{password}."}})
+        lab.wire.expect(find(JANE).but(echo))
+    chosen = {} if users is None else {"users": users}
+
+    told = lab.run("m365_user_info", steps=["signin"], verbosity=4, **options, **chosen)
+
+    assert told.failed
+    for secret in (f"scout:{password}", *(one for one in (password, *also) if len(one) > 3)):
+        assert secret not in told.output
