@@ -16,7 +16,7 @@ from ._door_states import door_states, note_for, observed, surely_shut
 from ._doors import OPEN, SHUT, STEPS, Protocols
 from ._errors import OffboardingError
 from ._leavers import Leaver, Tenant
-from ._records import record
+from ._records import person_of, record
 from ._residual import survey
 from ._times import format_moment
 
@@ -49,7 +49,8 @@ def observe(
 def _read(
     tenant: Tenant, asked: t.Sequence[Asked], search: Search | None, *, mailboxes: bool, roles: bool
 ) -> list[Leaver]:
-    leavers = tenant.resolve_with_mailboxes(asked, search) if mailboxes else tenant.resolve(asked, search)
+    resolve = tenant.resolve_with_mailboxes if mailboxes else tenant.resolve
+    leavers = resolve(asked, search, person=True)
     known = [leaver for leaver in leavers if leaver.user]
     if mailboxes and roles:
         read = tenant.read_mailboxes_and_roles(known)
@@ -82,6 +83,9 @@ def _observation(
         "left_at": format_moment(leaver.left_at),
         "due": leaver.due,
         "protected": leaver.protected,
+        "by_name": not (leaver.asked.object_id or leaver.asked.found),
+        "wrong_person": leaver.wrong_person.as_record() if leaver.wrong_person else None,
+        "person": person_of(leaver.user) if leaver.user else None,
         "directory_roles": list(leaver.roles) if leaver.roles is not None else None,
         "directory_roles_error": leaver.roles_error.as_record() if leaver.roles_error else None,
         "must_stay": sparing.within(leaver.name).as_record() if sparing else None,

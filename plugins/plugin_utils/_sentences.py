@@ -33,6 +33,31 @@ def reason_of(error: Record) -> str:
     return " ".join(filter(None, (error["message"], error["hint"])))
 
 
+def person_in_words(one: Record) -> str:
+    """Who a leaver is, in one line, so that a wrong person is noticed; what is not known is left out.
+
+    As in "Sam Smith · Sales · manager Jane Roe · member since 2019-03-01". Empty for somebody who could not be read.
+    """
+    person = one.get("person") or {}
+    manager = person.get("manager") or {}
+    boss = manager.get("display_name") or manager.get("user_principal_name")
+    kind = str(person.get("user_type") or "account").lower()
+    created, changed = (_day(person.get(f"{name}_date_time")) for name in ("created", "last_password_change"))
+    parts = (
+        one.get("display_name"),
+        person.get("department"),
+        person.get("job_title"),
+        f"manager {boss}" if boss else None,
+        f"{kind} since {created}" if created else kind if kind == "guest" else None,
+        f"password of {changed}" if changed else None,
+    )
+    return " · ".join(" ".join(str(part).split()) for part in parts if part) if person else ""
+
+
+def _day(moment: t.Any) -> str:
+    return str(moment or "")[:10]
+
+
 def folded(line: str) -> list[str]:
     """A line that is too long goes on below itself, a little further in."""
     indent = " " * (len(line) - len(line.lstrip()) + 4)
