@@ -33,24 +33,29 @@ def observe(
     directory_roles: bool,
     search: Search | None = None,
     residual: t.Collection[str] = (),
+    person: bool = True,
 ) -> list[dict[str, t.Any]]:
     """Read every leaver's doors and facts. Reads only; protected accounts and those not yet due are read as well."""
-    leavers = _read(tenant, asked, search, mailboxes="protocols" in steps, roles=directory_roles)
+    leavers = _read(tenant, asked, search, mailboxes="protocols" in steps, roles=directory_roles, person=person)
     known = [index for index, leaver in enumerate(leavers) if leaver.user]
     holders = [leaver for leaver in leavers if leaver.roles]
     spared = tenant.last_administrators(holders) if holders else {}
     left = dict(zip(known, survey(tenant, [leavers[index] for index in known], residual), strict=True))
     return [
-        {**_observation(leaver, steps, protocols, spared), "residual": left.get(index, {})}
+        {
+            **_observation(leaver, steps, protocols, spared),
+            "person": person_of(leaver.user) if person and leaver.user else None,
+            "residual": left.get(index, {}),
+        }
         for index, leaver in enumerate(leavers)
     ]
 
 
 def _read(
-    tenant: Tenant, asked: t.Sequence[Asked], search: Search | None, *, mailboxes: bool, roles: bool
+    tenant: Tenant, asked: t.Sequence[Asked], search: Search | None, *, mailboxes: bool, roles: bool, person: bool
 ) -> list[Leaver]:
     resolve = tenant.resolve_with_mailboxes if mailboxes else tenant.resolve
-    leavers = resolve(asked, search, person=True)
+    leavers = resolve(asked, search, person=person)
     known = [leaver for leaver in leavers if leaver.user]
     if mailboxes and roles:
         read = tenant.read_mailboxes_and_roles(known)
@@ -85,7 +90,6 @@ def _observation(
         "protected": leaver.protected,
         "by_name": not (leaver.asked.object_id or leaver.asked.found),
         "wrong_person": leaver.wrong_person.as_record() if leaver.wrong_person else None,
-        "person": person_of(leaver.user) if leaver.user else None,
         "directory_roles": list(leaver.roles) if leaver.roles is not None else None,
         "directory_roles_error": leaver.roles_error.as_record() if leaver.roles_error else None,
         "must_stay": sparing.within(leaver.name).as_record() if sparing else None,

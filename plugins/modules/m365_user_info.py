@@ -93,6 +93,11 @@ options:
       - That there is a role can be read with C(User.Read.All); its name needs C(RoleManagement.Read.Directory), otherwise its id is told.
     type: bool
     default: false
+  person:
+    description:
+      - Whether to tell C(person), who each user is. It takes no further request.
+    type: bool
+    default: true
   residual:
     description:
       - What else to look at that outlives a blocked account or comes back with it. It is told in C(residual), and never changed.
@@ -227,8 +232,8 @@ users:
       sample: null
     person:
       description:
-        - Who it is, so that a wrong person is noticed. Null for who could not be read; each key is null where it is not set or may not
-          be read.
+        - Who it is, so that a wrong person is noticed. Null for who could not be read, and without O(person); each key is null where
+          it is not set or may not be read.
         - C(employee_hire_date) is read only where no object id was given.
       type: dict
       sample:
@@ -324,6 +329,7 @@ def look(run: Run) -> list[dict[str, t.Any]]:
         directory_roles=run.params["directory_roles"],
         search=search,
         residual=run.params["residual"],
+        person=run.params["person"],
     )
     run.warn_of_unknown_protected(tenant)
     if any(one["due"] is None for one in records):
@@ -345,6 +351,7 @@ JOB = Job(
         group={"type": "str"},
         left_before={"type": "str"},
         blocked={"type": "bool", "default": False},
+        person={"type": "bool", "default": True},
         residual={"type": "list", "elements": "str", "choices": ["all", *TOPICS], "default": []},
     ),
     look,
