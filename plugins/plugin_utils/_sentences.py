@@ -16,6 +16,7 @@ Record = t.Mapping[str, t.Any]
 
 # Ansible shows a list of lines with ten more columns around each: together they fit 100.
 _WIDTH = 88
+_LONGEST_PART = 60
 
 
 def as_error(code: str, message: str, hint: str | None = None) -> Record:
@@ -36,6 +37,8 @@ def reason_of(error: Record) -> str:
 def person_in_words(one: Record) -> str:
     """Who a leaver is, in one line, so that a wrong person is noticed; what is not known is left out.
 
+    What is long is cut: a thousand of these lines must fit into the output of a job.
+
     As in "Sam Smith · Sales · manager Jane Roe · member since 2019-03-01". Empty for somebody who could not be read.
     """
     person = one.get("person") or {}
@@ -51,7 +54,11 @@ def person_in_words(one: Record) -> str:
         f"{kind} since {created}" if created else kind if kind == "guest" else None,
         f"password of {changed}" if changed else None,
     )
-    return " · ".join(" ".join(str(part).split()) for part in parts if part) if person else ""
+    return " · ".join(_cut(" ".join(str(part).split())) for part in parts if part) if person else ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_PART else f"{text[: _LONGEST_PART - 1]}…"
 
 
 def _day(moment: t.Any) -> str:
