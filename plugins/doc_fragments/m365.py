@@ -22,7 +22,12 @@ options:
         written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00).
       - A third key, C(directory_roles), is the list from the result of M(m365.offboarding.m365_user_info), and saves a request
         where that has just been read. An empty one says that the user holds no directory role. Who the Global Administrators
-        are is read all the same, where the application may. Other keys are refused.
+        are is read all the same, where the application may.
+      - A fourth key, C(id), is the object id of the user. Then the name and the id must both be the user's, otherwise the user is
+        refused. Other keys are refused.
+      - A name is not a person. A user who is named without an object id, and was created (C(createdDateTime)) or hired
+        (C(employeeHireDate)) after C(left_at), is refused as a newer account of that name. What is not known, or may not be read,
+        is no reason.
       - One string may hold several users, separated by commas or newlines.
       - A user who comes twice, by whatever name, is handled once; the latest C(left_at) counts.
       - If any element is empty, of a wrong type, or not shaped like a name, the whole call is refused before anything is sent.

@@ -14,7 +14,7 @@ author:
 description:
   - Takes the records of M(m365.offboarding.m365_user_info) and tells who has a door to be shut, and who is refused.
   - Nobody goes through who is unknown, not due, or has no open door. Protected accounts and, unless allowed, holders of a directory
-    role are refused.
+    role are refused. So is an account that may not be that of the person who was asked for.
 positional: _input
 options:
   _input:
@@ -29,6 +29,20 @@ options:
   max_users:
     description: Refuse all if there are more leavers to be written. No limit if not set.
     type: int
+  earlier:
+    description: The evidence of an earlier run. A name that meant another account then is refused.
+    type: dict
+  stats:
+    description:
+      - What the role P(m365.offboarding.offboard_employee#role) has told by M(ansible.builtin.set_stats) earlier in this workflow. If
+        there is a dry run among it, an account that the dry run did not look at is refused.
+    type: list
+    elements: dict
+    default: []
+  host:
+    description: The host of the inventory whose leavers these are, needed with O(stats).
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -46,13 +60,29 @@ _value:
 
 import typing as t
 
+from ansible.errors import AnsibleFilterError
+
 
 def leaver_plan(
-    opening: t.Sequence[t.Mapping[str, t.Any]], allow_admins: bool = False, max_users: int | None = None
+    opening: t.Sequence[t.Mapping[str, t.Any]],
+    allow_admins: bool = False,
+    max_users: int | None = None,
+    earlier: t.Mapping[str, t.Any] | None = None,
+    stats: t.Sequence[t.Mapping[str, t.Any]] = (),
+    host: str = "",
 ) -> dict[str, t.Any]:
-    from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import plan
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import looked_at, plan
 
-    return plan(opening, allow_admins=allow_admins, max_users=max_users)
+    try:
+        return plan(
+            opening,
+            allow_admins=allow_admins,
+            max_users=max_users,
+            earlier=earlier,
+            looked_at=looked_at(stats, host),
+        )
+    except ValueError as exc:
+        raise AnsibleFilterError(f"leaver_plan: {exc}") from exc
 
 
 class FilterModule:

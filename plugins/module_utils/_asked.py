@@ -30,19 +30,27 @@ class Asked:
 
     Or one whom a search found: then C(name) is the object id until they are read, and their principal name after that.
     C(roles) are the directory roles that the caller has just read of them, C(None) where it has not.
+    `id` is the object id that the operator wrote beside the name, `None` where there is none.
     """
 
     name: str
     left_at: datetime.datetime | None = None
     found: bool = False
     roles: tuple[str, ...] | None = None
+    id: str | None = None
+
+    @property
+    def object_id(self) -> str | None:
+        """The object id that the operator wrote, as the name or beside it. A search's finding was written by nobody."""
+        return self.id or (self.name if OBJECT_ID.match(self.name) and not self.found else None)
 
     def or_as(self, other: Asked) -> Asked:
         """The same user, asked for a second time: the later moment counts."""
         moments = [asked.left_at for asked in (self, other) if asked.left_at]
         # Told once only, or differently: what is not sure is read.
         roles = self.roles if self.roles == other.roles else None
-        return dataclasses.replace(self, left_at=max(moments, default=None), roles=roles)
+        identity = self.object_id or other.object_id
+        return dataclasses.replace(self, left_at=max(moments, default=None), roles=roles, id=identity)
 
 
 def parse_left_at(value: t.Any, name: str = "left_at") -> datetime.datetime | None:
@@ -66,7 +74,7 @@ def parse_left_at(value: t.Any, name: str = "left_at") -> datetime.datetime | No
 def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) -> list[Asked]:
     """The elements of O(users), each name once, the latest C(left_at) for a name that comes twice.
 
-    :param raw: a list of names and of mappings with C(user), C(left_at) and C(directory_roles); a string may hold
+    :param raw: a list of names and of mappings with `user`, `id`, `left_at` and `directory_roles`; a string may hold
         several names.
     :raises OptionError: naming every element that cannot be meant.
     """
@@ -77,6 +85,8 @@ def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) ->
         try:
             for one in _parse_element(element, default_left_at):
                 key = one.name.casefold()
+                if key in asked and _differ(asked[key].object_id, one.object_id):
+                    raise ValueError(f"{one.name} is asked for with two object ids")
                 asked[key] = asked[key].or_as(one) if key in asked else one
         except ValueError as exc:
             complaints.append(f"users[{index}]: {exc}")
@@ -87,19 +97,20 @@ def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) ->
         raise OptionError(
             "; ".join(complaints[:20]) + more,
             hint="Nothing was sent. Each user is a user principal name or an object id, "
-            "or a mapping {user: ..., left_at: ...}.",
+            "or a mapping {user: ..., left_at: ..., id: ...}.",
         )
     return list(asked.values())
 
 
 def _parse_element(element: t.Any, default_left_at: datetime.datetime | None) -> list[Asked]:
-    left_at, roles = default_left_at, None
+    left_at, roles, identity = default_left_at, None, None
     if isinstance(element, dict):
-        unknown = sorted(str(key) for key in element if key not in ("user", "left_at", "directory_roles"))
+        unknown = sorted(str(key) for key in element if key not in ("user", "id", "left_at", "directory_roles"))
         if unknown:
-            raise ValueError(f"unknown {' and '.join(unknown)}; only user, left_at and directory_roles are known")
+            raise ValueError(f"unknown {' and '.join(unknown)}; only user, id, left_at and directory_roles are known")
         left_at = parse_left_at(element.get("left_at")) or default_left_at
         roles = _parse_roles(element.get("directory_roles"))
+        identity = _parse_id(element.get("id"))
         element = element.get("user")
         names = [element.strip()] if isinstance(element, str) else [element]
     elif isinstance(element, str):
@@ -114,7 +125,20 @@ def _parse_element(element: t.Any, default_left_at: datetime.datetime | None) ->
             raise ValueError(f"{type(name).__name__} instead of a name")
         if not is_name(name):
             raise ValueError(f"{name[:120]!r} is neither a user principal name nor an object id")
-    return [Asked(name, left_at, roles=roles) for name in t.cast("list[str]", names)]
+    return [Asked(name, left_at, roles=roles, id=identity) for name in t.cast("list[str]", names)]
+
+
+def _differ(one: str | None, other: str | None) -> bool:
+    """Whether two object ids are known and are not the same."""
+    return bool(one and other and one.lower() != other.lower())
+
+
+def _parse_id(value: t.Any) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not OBJECT_ID.match(value.strip()):
+        raise ValueError(f"id {str(value)[:120]!r} is not an object id")
+    return value.strip()
 
 
 def _parse_roles(value: t.Any) -> tuple[str, ...] | None:

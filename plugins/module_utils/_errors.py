@@ -16,6 +16,10 @@ import traceback
 # The hint of a failure that may have been a success. Evidence is read by it, too.
 OUTCOME_UNKNOWN = "Whether it was done is not known: run again, the next run reads first."
 
+# The codes of what says that an account may be somebody else's. Evidence is read by them, too.
+NEWER_ACCOUNT, OTHER_ACCOUNT = "newer_account", "other_account"
+WRONG_PERSON = frozenset({NEWER_ACCOUNT, OTHER_ACCOUNT})
+
 
 class OffboardingError(Exception):
     """A failure that a person can act on.

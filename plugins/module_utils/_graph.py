@@ -35,6 +35,12 @@ _USER_PROPERTIES = (
     "signInSessionsValidFromDateTime",
     "assignedPlans",
 )
+# What tells a person from a namesake (https://learn.microsoft.com/graph/api/resources/user).
+_PERSON_PROPERTIES = ("createdDateTime", "userType", "department", "jobTitle")
+# Microsoft's pages differ on what reading this needs: User.Read.All, or User-LifeCycleInfo.Read.All as for the leave date.
+_HIRE_DATE = "employeeHireDate"
+# https://learn.microsoft.com/graph/api/user-list-manager; a plain query, since an advanced one takes no $expand.
+_MANAGER = "&$expand=manager($select=id,displayName,userPrincipalName)"
 # Selecting this without its permission fails the whole read (https://learn.microsoft.com/graph/api/user-get).
 LEAVE_DATE_PERMISSION = "User-LifeCycleInfo.Read.All"
 
@@ -49,6 +55,15 @@ _ADVANCED = {"ConsistencyLevel": "eventual"}
 # All that a search asks for, as many to a page as it may hold. Of users: https://learn.microsoft.com/graph/api/user-list; of
 # members: https://learn.microsoft.com/graph/api/group-list-transitivemembers
 _OBJECT_IDS = "$select=id&$top=999"
+
+
+@dataclasses.dataclass(frozen=True)
+class Manager:
+    """Who a user reports to: another user, or a contact without a user principal name."""
+
+    id: str | None = None
+    display_name: str | None = None
+    user_principal_name: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +82,13 @@ class User:
     addresses: frozenset[str] = frozenset()
     has_mail: bool = False
     has_exchange_plan: bool = False
+    # Who it is. All of it is `None` where it was not asked for.
+    created: datetime.datetime | None = None
+    hired: datetime.datetime | None = None
+    user_type: str | None = None
+    department: str | None = None
+    job_title: str | None = None
+    manager: Manager | None = None
     # Whether this was found among the deleted, and since when it is there as far as known.
     deleted: bool = False
     deleted_at: datetime.datetime | None = None
@@ -97,6 +119,12 @@ class User:
                 str(plan.get("service")).lower() == "exchange" and plan.get("capabilityStatus") == "Enabled"
                 for plan in map(mapping, _sequence(data.get("assignedPlans")))
             ),
+            created=_moment(data.get("createdDateTime")),
+            hired=_moment(data.get(_HIRE_DATE)),
+            user_type=_text(data.get("userType")),
+            department=_text(data.get("department")),
+            job_title=_text(data.get("jobTitle")),
+            manager=_manager(data.get("manager")),
         )
 
     @property
@@ -112,6 +140,16 @@ def _moment(text: t.Any) -> datetime.datetime | None:
         return None
     # Nothing that Microsoft dates so is meant as a moment, and an hour later would be beyond the calendar.
     return moment if moment and moment.year < datetime.MAXYEAR else None
+
+
+def _text(value: t.Any) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _manager(data: t.Any) -> Manager | None:
+    """The manager, `None` where there is none, or where the application may read nothing but that there is one."""
+    told = [_text(mapping(data).get(name)) for name in ("id", "displayName", "userPrincipalName")]
+    return Manager(*told) if any(told[1:]) else None
 
 
 def _sequence(value: t.Any) -> list[t.Any]:
@@ -200,18 +238,47 @@ class Graph(Service):
         return [one.error or one.found for one in lists]
 
     def get_user(self, object_id: str) -> Call:
-        return Call("GET", f"/users/{_segment(object_id)}?$select={self.user_select}")
+        return self._user_by_id(object_id, self.user_select)
 
-    def find_user(self, name: str) -> Call:
+    def _user_by_id(self, object_id: str, query: str) -> Call:
+        return Call("GET", f"/users/{_segment(object_id)}?$select={query}")
+
+    def find_user(self, name: str, *, dates: bool = False, person: bool = False) -> Call:
         """A user by object id, or users by principal name.
+
+        `dates` asks for the moments that tell a newer account of a name, `person` for what tells a person from a
+        namesake, the manager among it. Neither makes another request; see `leave_out`.
 
         By filter, since a name as path segment may hold C($), C(#) or an apostrophe, and for that last one
         Microsoft's pages do not say how it is to be written.
         """
+        wanted = [self.user_select, *(_PERSON_PROPERTIES if person else _PERSON_PROPERTIES[:1] if dates else ())]
+        if dates and _HIRE_DATE not in self._left_out:
+            wanted.append(_HIRE_DATE)
+        query = ",".join(wanted) + (_MANAGER if person and _MANAGER not in self._left_out else "")
         if OBJECT_ID.match(name):
-            return self.get_user(name)
+            return self._user_by_id(name, query)
         condition = f"userPrincipalName eq {_literal(name)}"
-        return Call("GET", f"/users?$filter={_query(condition)}&$select={self.user_select}")
+        return Call("GET", f"/users?$filter={_query(condition)}&$select={query}")
+
+    def leave_out(self, calls: t.Sequence[Call], outcomes: t.Sequence[Outcome]) -> list[int]:
+        """Which of these calls to send again, since all were refused and `find_user` can do without a part of them.
+
+        What is refused for everybody may be refused for that part: a 403 for the permission that it needs, a 400 for the
+        shape of the query. The part is left out from now on, so that a module run asks once more, not once for each leaver.
+        """
+        statuses = {outcome.status for outcome in outcomes if isinstance(outcome, ServiceError)}
+        for part in (_HIRE_DATE, _MANAGER) if 403 in statuses else (_MANAGER, _HIRE_DATE):
+            holders = [index for index, call in enumerate(calls) if part in call.path]
+            if holders and all(_is_refused(outcomes[index]) for index in holders):
+                self._left_out.add(part)
+                return holders
+        return []
+
+    @functools.cached_property
+    def _left_out(self) -> set[str]:
+        """The parts that this service has refused."""
+        return set()
 
     def find_by_address(self, address: str) -> Call:
         """Users who have C(address) as mail or alias: to say whom the operator may have meant, never to act on.
@@ -344,6 +411,10 @@ def _query(text: str) -> str:
 def _literal(text: str) -> str:
     """A string of OData: the apostrophe is doubled, then everything is percent-encoded."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def _is_refused(outcome: Outcome) -> bool:
+    return isinstance(outcome, ServiceError) and outcome.status in (400, 403)
 
 
 class _List:

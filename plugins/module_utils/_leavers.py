@@ -16,10 +16,11 @@ import unicodedata
 
 from ._asked import OBJECT_ID, Asked, Search
 from ._doors import Mailbox
-from ._errors import OffboardingError, ServiceError, shorten
+from ._errors import OTHER_ACCOUNT, OffboardingError, ServiceError, shorten
 from ._exchange import Exchange
 from ._foreign import one_line
 from ._graph import LEAVE_DATE_PERMISSION, Graph, User, listed, single
+from ._identity import wrong_person
 from ._service import Answer, Call, Outcome, mapping, side_by_side
 from ._times import format_moment
 
@@ -43,7 +44,7 @@ class Leaver:
     C(error) says why there is no C(user). C(mailbox) is C(None) for who has none, unless C(mailbox_error) says that
     it could not be read; C(mailbox_read) is false until somebody looked. C(roles) are names or ids of directory
     roles, C(None) when not looked at or when C(roles_error) says why not. C(due) is C(None) for somebody whom a search
-    found and whose leave date may not be read.
+    found and whose leave date may not be read. `wrong_person` says why the account may be somebody else's.
     """
 
     asked: Asked
@@ -52,6 +53,7 @@ class Leaver:
     left_at: datetime.datetime | None = None
     due: bool | None = True
     protected: bool = False
+    wrong_person: OffboardingError | None = None
     mailbox_read: bool = False
     mailbox: Mailbox | None = None
     mailbox_error: OffboardingError | None = None
@@ -111,22 +113,33 @@ class Tenant:
         return self._exchange
 
     def resolve(
-        self, asked: t.Sequence[Asked], search: Search | None = None, *, administrators: bool = False
+        self,
+        asked: t.Sequence[Asked],
+        search: Search | None = None,
+        *,
+        administrators: bool = False,
+        person: bool = False,
     ) -> list[Leaver]:
         """Who the names mean, in the order asked for, then whom a search finds: one leaver per object id.
 
         A search answers from an index that lags. It says who it may be, and all else is read of them as of the named.
 
         :param administrators: ask beside it for what R(last_administrators) wants to know.
+        :param person: ask in the same requests for what tells a person from a namesake.
         :raises OffboardingError: a search that could not be brought to its end.
         """
         if search:
             asked = [*asked, *self._find(search, {one.name.casefold() for one in asked})]
         names = [one.name for one in asked]
         entries = list(self._protected.values())
-        calls = [self.graph.find_user(name) for name in [*names, *entries]]
+        calls = [self._find_user(one, person) for one in asked] + [self.graph.find_user(entry) for entry in entries]
         outcomes = self.graph.send([*calls, *([self.graph.global_administrators()] if administrators else [])])
         self._administrators = outcomes.pop() if administrators else None
+        while refused := self.graph.leave_out(calls, outcomes):
+            for index in refused:
+                calls[index] = self._find_user(asked[index], person)
+            for index, outcome in zip(refused, self.graph.send([calls[index] for index in refused]), strict=True):
+                outcomes[index] = outcome
         protected_ids = self._resolve_protected(entries, dict(zip(entries, outcomes[len(names) :], strict=True)))
         leavers: dict[str, Leaver] = {}
         for one, outcome in zip(asked, outcomes[: len(names)], strict=True):
@@ -136,22 +149,34 @@ class Tenant:
                 if one.found:
                     continue
                 if leaver.user:
+                    told = [one.wrong_person for one in (leavers[key], leaver) if one.wrong_person]
+                    moved = [error for error in told if error.code == OTHER_ACCOUNT]
                     leaver = self._leaver(leavers[key].asked.or_as(one), outcome, protected_ids, read_as=one.name)
+                    leaver = dataclasses.replace(leaver, wrong_person=moved[0]) if moved else leaver
             leavers[key] = leaver
         unknown = {key: leaver.asked for key, leaver in leavers.items() if not (leaver.user or leaver.error)}
         for key, error in zip(unknown, self._explain_unknown(list(unknown.values())), strict=True):
             leavers[key] = dataclasses.replace(leavers[key], error=error)
         return list(leavers.values())
 
-    def resolve_with_mailboxes(self, asked: t.Sequence[Asked], search: Search | None = None) -> list[Leaver]:
+    def _find_user(self, one: Asked, person: bool) -> Call:
+        """The call for one leaver; the dates only where `wrong_person` compares them."""
+        dates = not one.object_id and (person or one.left_at is not None)
+        return self.graph.find_user(one.name, dates=dates, person=person)
+
+    def resolve_with_mailboxes(
+        self, asked: t.Sequence[Asked], search: Search | None = None, *, person: bool = False
+    ) -> list[Leaver]:
         """As R(resolve), but where all are asked for by object id, their mailboxes are read meanwhile.
 
         Exchange needs no more than that. Of the others, C(mailbox_read) says that it is still to be done.
         """
         ids = {one.name.casefold(): one.name for one in asked if OBJECT_ID.match(one.name)}
         if search or len(ids) < len(asked):
-            return self.resolve(asked, search)
-        leavers, found = _at_once(lambda: self.resolve(asked), lambda: self.exchange.read_mailboxes(list(ids.values())))
+            return self.resolve(asked, search, person=person)
+        leavers, found = _at_once(
+            lambda: self.resolve(asked, person=person), lambda: self.exchange.read_mailboxes(list(ids.values()))
+        )
         mailboxes = dict(zip(ids, found, strict=True))
         keys = [leaver.user.id.casefold() if leaver.user else None for leaver in leavers]
         return [
@@ -189,7 +214,8 @@ class Tenant:
         addresses = user.addresses | {principal.casefold()}
         user = dataclasses.replace(user, user_principal_name=principal, addresses=addresses, deleted=True)
         protected = not addresses.isdisjoint(self._protected)
-        return dataclasses.replace(leaver, user=user, error=None, protected=protected)
+        wrong = wrong_person(leaver.asked, user, None)
+        return dataclasses.replace(leaver, user=user, error=None, protected=protected, wrong_person=wrong)
 
     def refresh(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
         """The same leavers with the user read again; C(error) where that failed, with the user as it was."""
@@ -297,13 +323,16 @@ class Tenant:
         user = found[0]
         if asked.found:
             # Nobody named them, so their own date counts, also one that lies ahead.
-            left_at = user.leaves or asked.left_at
+            left_at = left = user.leaves or asked.left_at
             asked = dataclasses.replace(asked, name=user.user_principal_name)
         else:
-            # Somebody named them, and people are dismissed early: a date that lies ahead does not count.
+            # Somebody named them, and people are dismissed early: a date that lies ahead does not count. Nor does the
+            # directory's date of an earlier leave make a newer account of somebody who was hired again and is named.
+            left = asked.left_at
             left_at = asked.left_at or (user.leaves if user.leaves and user.leaves <= self._now else None)
         protected = user.id.casefold() in protected_ids or not user.addresses.isdisjoint(self._protected)
-        return Leaver(asked, user, left_at=left_at, due=self._is_due(asked, user, left_at), protected=protected)
+        due, wrong = self._is_due(asked, user, left_at), wrong_person(asked, user, left)
+        return Leaver(asked, user, left_at=left_at, due=due, protected=protected, wrong_person=wrong)
 
     def _is_due(self, asked: Asked, user: User, left_at: datetime.datetime | None) -> bool | None:
         """Whether they are to be out by now. C(None) where they might leave later, as far as can be read."""

@@ -16,7 +16,7 @@ from ._door_states import door_states, note_for, observed, surely_shut
 from ._doors import OPEN, SHUT, STEPS, Protocols
 from ._errors import OffboardingError
 from ._leavers import Leaver, Tenant
-from ._records import record
+from ._records import person_of, record
 from ._residual import survey
 from ._times import format_moment
 
@@ -33,23 +33,29 @@ def observe(
     directory_roles: bool,
     search: Search | None = None,
     residual: t.Collection[str] = (),
+    person: bool = True,
 ) -> list[dict[str, t.Any]]:
     """Read every leaver's doors and facts. Reads only; protected accounts and those not yet due are read as well."""
-    leavers = _read(tenant, asked, search, mailboxes="protocols" in steps, roles=directory_roles)
+    leavers = _read(tenant, asked, search, mailboxes="protocols" in steps, roles=directory_roles, person=person)
     known = [index for index, leaver in enumerate(leavers) if leaver.user]
     holders = [leaver for leaver in leavers if leaver.roles]
     spared = tenant.last_administrators(holders) if holders else {}
     left = dict(zip(known, survey(tenant, [leavers[index] for index in known], residual), strict=True))
     return [
-        {**_observation(leaver, steps, protocols, spared), "residual": left.get(index, {})}
+        {
+            **_observation(leaver, steps, protocols, spared),
+            "person": person_of(leaver.user) if person and leaver.user else None,
+            "residual": left.get(index, {}),
+        }
         for index, leaver in enumerate(leavers)
     ]
 
 
 def _read(
-    tenant: Tenant, asked: t.Sequence[Asked], search: Search | None, *, mailboxes: bool, roles: bool
+    tenant: Tenant, asked: t.Sequence[Asked], search: Search | None, *, mailboxes: bool, roles: bool, person: bool
 ) -> list[Leaver]:
-    leavers = tenant.resolve_with_mailboxes(asked, search) if mailboxes else tenant.resolve(asked, search)
+    resolve = tenant.resolve_with_mailboxes if mailboxes else tenant.resolve
+    leavers = resolve(asked, search, person=person)
     known = [leaver for leaver in leavers if leaver.user]
     if mailboxes and roles:
         read = tenant.read_mailboxes_and_roles(known)
@@ -83,6 +89,8 @@ def _observation(
         "left_at": format_moment(leaver.left_at),
         "due": leaver.due,
         "protected": leaver.protected,
+        "by_name": not (leaver.asked.object_id or leaver.asked.found),
+        "wrong_person": leaver.wrong_person.as_record() if leaver.wrong_person else None,
         "directory_roles": list(leaver.roles) if leaver.roles is not None else None,
         "directory_roles_error": leaver.roles_error.as_record() if leaver.roles_error else None,
         "must_stay": sparing.within(leaver.name).as_record() if sparing else None,

@@ -10,10 +10,12 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import datetime
 import typing as t
 
 from ._errors import OffboardingError
+from ._graph import User
 from ._guards import ROLES_UNREAD
 from ._leavers import Leaver
 from ._times import format_moment
@@ -48,6 +50,19 @@ def record(
         "request_id": request_id,
         "note": note,
         "error": error.as_record() if error else None,
+    }
+
+
+def person_of(user: User) -> dict[str, t.Any]:
+    """Who it is, as a record tells it: each key is always there, null where it is not set or could not be read."""
+    return {
+        "department": user.department,
+        "job_title": user.job_title,
+        "manager": dataclasses.asdict(user.manager) if user.manager else None,
+        "user_type": user.user_type,
+        "created_date_time": format_moment(user.created),
+        "employee_hire_date": format_moment(user.hired),
+        "last_password_change_date_time": format_moment(user.password_changed),
     }
 
 

@@ -17,7 +17,7 @@ import typing as t
 from ._asked import OBJECT_ID, Asked
 from ._door_states import door_states, note_for, observed
 from ._doors import MAILBOX_AWAITED, OPEN, UNKNOWN, Protocols, doors_of
-from ._errors import OUTCOME_UNKNOWN, OffboardingError, ServiceError, internal_error
+from ._errors import OTHER_ACCOUNT, OUTCOME_UNKNOWN, OffboardingError, ServiceError, internal_error
 from ._guards import administrator_error, protected_error
 from ._leavers import ANOTHER_USER, Leaver, Tenant
 from ._records import record
@@ -178,7 +178,15 @@ def run_step(
 
 
 def _untouchable(step: Step, leaver: Leaver) -> bool:
-    return leaver.user is None or leaver.protected or (step.shuts and not leaver.due)
+    return (
+        leaver.user is None or leaver.protected or bool(_wrong_person(step, leaver)) or (step.shuts and not leaver.due)
+    )
+
+
+def _wrong_person(step: Step, leaver: Leaver) -> OffboardingError | None:
+    """Why the account may be somebody else's. When a person left says nothing about opening their account again."""
+    wrong = leaver.wrong_person
+    return wrong if wrong and (step.shuts or wrong.code == OTHER_ACCOUNT) else None
 
 
 def _with_mailboxes(tenant: Tenant, step: Step, leavers: t.Sequence[Leaver]) -> list[Leaver]:
@@ -193,6 +201,9 @@ def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | N
         return record(leaver, "failed", error=leaver.error)
     if leaver.protected:
         return record(leaver, "refused", error=protected_error(leaver.name))
+    wrong = _wrong_person(step, leaver)
+    if wrong:
+        return record(leaver, "refused", error=wrong)
     if step.shuts and not leaver.due:
         return record(leaver, "not_due", note=f"Leaves at {format_moment(leaver.left_at)}; nothing was sent.")
     note = step.note(leaver)

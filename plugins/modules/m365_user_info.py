@@ -32,6 +32,7 @@ options:
       - An element may be a mapping with C(user) and C(left_at), the moment from which this user must be kept out. It is
         written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00). A key C(directory_roles), which other modules
         know, is not looked at. Further keys are refused.
+      - It may also hold C(id), an object id. Then C(user) and C(id) must both be the user's.
       - One string may hold several users, separated by commas or newlines.
       - A user who comes twice, by whatever name, is told once; the latest C(left_at) counts.
       - If any element is empty, of a wrong type, or not shaped like a name, the whole call is refused before anything is sent.
@@ -94,6 +95,11 @@ options:
       - That there is a role can be read with C(User.Read.All); its name needs C(RoleManagement.Read.Directory), otherwise its id is told.
     type: bool
     default: false
+  person:
+    description:
+      - Whether to tell C(person), who each user is. It takes no further request.
+    type: bool
+    default: true
   residual:
     description:
       - What else to look at that outlives a blocked account or comes back with it. It is told in C(residual), and never changed.
@@ -217,6 +223,33 @@ users:
       description: Whether the user is in O(protected_users), or is the account that is used here.
       type: bool
       sample: false
+    by_name:
+      description:
+        - Whether the user was asked for by a name alone. False where an object id was given, and for those whom a search found.
+      type: bool
+      sample: true
+    wrong_person:
+      description:
+        - Null, or why the account may not be that of the person who was asked for. It was created (C(createdDateTime)) or its user
+          was hired (C(employeeHireDate)) after C(left_at), or its object id is not the one that was given with the name.
+        - The other modules and the role P(m365.offboarding.offboard_employee#role) refuse such a user. An object id that is right decides
+          alone.
+      type: dict
+      sample: null
+    person:
+      description:
+        - Who it is, so that a wrong person is noticed. Null for who could not be read, and without O(person); each key is null where
+          it is not set or may not be read.
+        - C(employee_hire_date) is read only where no object id was given.
+      type: dict
+      sample:
+        department: Sales
+        job_title: Account manager
+        manager: {id: 0f2a3b4c-5d6e-4f70-8192-a3b4c5d6e7f8, display_name: Jane Roe, user_principal_name: jane.roe@contoso.com}
+        user_type: Member
+        created_date_time: "2019-03-01T08:00:00Z"
+        employee_hire_date: "2019-03-01T00:00:00Z"
+        last_password_change_date_time: "2026-08-29T09:12:44Z"
     directory_roles:
       description: Names or ids of active directory roles, null if they were not read.
       type: list
@@ -302,6 +335,7 @@ def look(run: Run) -> list[dict[str, t.Any]]:
         directory_roles=run.params["directory_roles"],
         search=search,
         residual=run.params["residual"],
+        person=run.params["person"],
     )
     run.warn_of_unknown_protected(tenant)
     if any(one["due"] is None for one in records):
@@ -323,6 +357,7 @@ JOB = Job(
         group={"type": "str"},
         left_before={"type": "str"},
         blocked={"type": "bool", "default": False},
+        person={"type": "bool", "default": True},
         residual={"type": "list", "elements": "str", "choices": ["all", *TOPICS], "default": []},
     ),
     look,

@@ -22,7 +22,7 @@ import zlib
 from ..module_utils._asked import parse_users
 from ..module_utils._errors import OffboardingError
 from ..module_utils._times import format_moment, parse_moment
-from ._earlier import changes
+from ._earlier import changes, compared_with
 from ._evidence import tenant_entry
 from ._results import FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED, results, unlooked
 from ._sentences import Record
@@ -37,7 +37,14 @@ def cut(leavers: t.Any, size: int) -> list[t.Any]:
         asked = parse_users(leavers)
     except OffboardingError:
         return [leavers]
-    users = [{"user": one.name, **({"left_at": format_moment(one.left_at)} if one.left_at else {})} for one in asked]
+    users = [
+        {
+            "user": one.name,
+            **({"id": one.id} if one.id else {}),
+            **({"left_at": format_moment(one.left_at)} if one.left_at else {}),
+        }
+        for one in asked
+    ]
     return [users[i : i + size] for i in range(0, len(users), size)]
 
 
@@ -102,8 +109,12 @@ def join(
         chosen = {one["user"] for one in users}
         known = [one for one in known if one["id"] in chosen]
     read_last = (closing or {}).get("users") or ()
+    compared = compared_with(earlier)
+    moved = {one["id"]: error for one in known if compared and (error := compared.moved(one))}
     leavers = (
-        results(known, steps=steps, protocols=protocols, runs=runs, closing=read_last, refused=refused) if known else []
+        results(known, steps=steps, protocols=protocols, runs=runs, closing=read_last, refused={**moved, **refused})
+        if known
+        else []
     )
     if error and records:
         leavers = [unlooked(one, error, steps) for one in asked]

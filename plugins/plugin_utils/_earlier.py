@@ -12,8 +12,9 @@ from __future__ import annotations
 import typing as t
 
 from ..module_utils._doors import OPEN, PROTOCOLS, SHUT, UNKNOWN
+from ..module_utils._errors import OTHER_ACCOUNT, WRONG_PERSON
 from ._evidence import FORMAT, VERSION
-from ._sentences import Record
+from ._sentences import Record, as_error
 
 
 class Earlier:
@@ -47,6 +48,22 @@ class Earlier:
         by_name = [then for name in _names(one) for then in self._by_name.get(name, ())]
         return known or [then for then in by_name if not (one["id"] and then["id"])]
 
+    def moved(self, one: Record) -> Record | None:
+        """The error of a leaver who was asked for by a name that meant another account then, `None` for all others.
+
+        :param one: a record of M(m365.offboarding.m365_user_info).
+        """
+        name = str(one["user"])
+        then = [told["id"] for told in self._by_name.get(name.casefold(), ()) if told["id"] and not _is_doubtful(told)]
+        if not (one.get("by_name") and one["id"] and then) or one["id"].casefold() in map(str.casefold, then):
+            return None
+        return as_error(
+            OTHER_ACCOUNT,
+            f"{name} is now another account: its object id is {one['id']}, in the earlier evidence it was "
+            f"{' and '.join(dict.fromkeys(then))}; nothing was sent.",
+            "Find out which of the two is meant, then ask for it by its object id.",
+        )
+
     def doors(self, one: Record) -> dict[str, str]:
         """The doors of a leaver that were looked at then; of several records the worst counts."""
         doors: dict[str, str] = {}
@@ -58,6 +75,11 @@ class Earlier:
     def contained(self, one: Record) -> bool:
         records = self.records(one)
         return bool(records) and all(then["contained"] for then in records)
+
+
+def _is_doubtful(one: Record) -> bool:
+    """Whether this record is about an account that was taken for somebody else's."""
+    return (one.get("error") or {}).get("code") in WRONG_PERSON
 
 
 def compared_with(evidence: t.Any) -> Earlier | None:

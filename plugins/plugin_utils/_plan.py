@@ -14,7 +14,9 @@ import io
 import typing as t
 
 from ..module_utils._doors import OPEN, UNKNOWN
+from ..module_utils._errors import OTHER_ACCOUNT
 from ..module_utils._guards import administrator_error, protected_error
+from ._earlier import compared_with
 from ._sentences import Record, as_error
 
 # What the steps are given of each leaver, so that they need not read it again.
@@ -59,16 +61,33 @@ def _readable(rows: t.Any) -> t.Iterator[list[str]]:
         raise ValueError(f"line {rows.line_num} of the CSV cannot be read: {exc}") from None
 
 
-def plan(opening: t.Sequence[Record], *, allow_admins: bool, max_users: int | None) -> dict[str, t.Any]:
+def plan(
+    opening: t.Sequence[Record],
+    *,
+    allow_admins: bool,
+    max_users: int | None,
+    earlier: t.Any = None,
+    looked_at: t.Collection[str] | None = None,
+) -> dict[str, t.Any]:
     """Who goes through the steps, and who is refused with which error.
 
     :param opening: the records of the opening read, with directory roles unless administrators are allowed.
     :param max_users: more leavers than this to be written are all refused; C(None) for no limit.
+    :param earlier: the evidence of an earlier run, which tells what account a name meant then; `None` if there is none.
+    :param looked_at: the object ids that the dry run of this workflow looked at; `None` where there was none.
     :returns: C(write), a list as the modules' O(users); C(refused), errors by object id.
+    :raises ValueError: `earlier` is not evidence.
     """
+    compared = compared_with(earlier)
     write: list[dict[str, t.Any]] = []
     refused: dict[str, Record] = {}
     for one in opening:
+        wrong = one["id"] and (
+            one.get("wrong_person") or (compared.moved(one) if compared else None) or _unseen(one, looked_at)
+        )
+        if wrong:
+            refused[one["id"]] = wrong
+            continue
         if not one["id"] or one["due"] is False or not _not_shut(one):
             continue
         error = _protected(one) or _undated(one) or (one["must_stay"] if allow_admins else _administrator(one))
@@ -89,6 +108,34 @@ def plan(opening: t.Sequence[Record], *, allow_admins: bool, max_users: int | No
 
 def _not_shut(one: Record) -> list[str]:
     return [name for name, state in one["doors"].items() if state in (OPEN, UNKNOWN)]
+
+
+def looked_at(stats: t.Iterable[t.Any], host: str) -> set[str] | None:
+    """The object ids that dry runs earlier in a workflow looked at in one tenant, `None` where there was no dry run.
+
+    :param stats: what roles before have told by `set_stats`, each `{host: {contained, not_contained, dry_run}}`.
+    """
+    dry_runs = [
+        one
+        for one in stats
+        if isinstance(one, t.Mapping)
+        and any(isinstance(v, t.Mapping) and v.get("dry_run") is True for v in one.values())
+    ]
+    if not dry_runs:
+        return None
+    told = [one[host] for one in dry_runs if isinstance(one.get(host), t.Mapping) and one[host].get("dry_run") is True]
+    return {str(i).casefold() for one in told for key in ("contained", "not_contained") for i in one.get(key) or ()}
+
+
+def _unseen(one: Record, looked_at: t.Collection[str] | None) -> Record | None:
+    if looked_at is None or one["id"].casefold() in looked_at:
+        return None
+    return as_error(
+        OTHER_ACCOUNT,
+        f"{one['user_principal_name']} is now another account than in the dry run, which did not look at "
+        f"{one['id']}; nothing was sent.",
+        "The name has moved to this account since, or the account was added since: make another dry run.",
+    )
 
 
 def _protected(one: Record) -> Record | None:

@@ -21,6 +21,7 @@ import typing as t
 import xml.etree.ElementTree as ET
 
 from ..module_utils._doors import NOT_APPLICABLE, OPEN, STEPS, UNKNOWN, doors_of
+from ..module_utils._errors import WRONG_PERSON
 from ..module_utils._residual import FOUND, NOT_LOOKED_AT, TOPICS
 from ..module_utils._times import parse_moment
 from ._earlier import newly_open
@@ -102,6 +103,7 @@ def _csv(evidence: Record) -> str:
 _FACTS = ("user", "user_principal_name", "display_name", "id", "left_at", "status", "contained")
 _DOORS = ("open", "unconfirmed", "not_looked_at")
 _OF_STEP = ("status", "written_at", "effective_by")
+_OF_PERSON = ("department", "job_title", "manager", "user_type", "created", "hired", "password_changed")
 _COLUMNS = (
     "host",
     "tenant_id",
@@ -113,6 +115,7 @@ _COLUMNS = (
     "request_ids",
     *(f"residual_{topic}" for topic in TOPICS),
     "newly_open",
+    *(f"person_{fact}" for fact in _OF_PERSON),
 )
 
 
@@ -126,7 +129,20 @@ def _columns(one: Record) -> dict[str, t.Any]:
         **_told(errors_of(one), written),
         **{f"residual_{topic}": _residual_cell(entry) for topic, entry in one["residual"].items()},
         "newly_open": ", ".join(newly_open(one)),
+        **_person_cells(one.get("person") or {}),
     }
+
+
+def _person_cells(person: Record) -> dict[str, t.Any]:
+    manager = person.get("manager") or {}
+    cells = {
+        **{fact: person.get(fact) for fact in ("department", "job_title", "user_type")},
+        "manager": manager.get("display_name") or manager.get("user_principal_name"),
+        "created": person.get("created_date_time"),
+        "hired": person.get("employee_hire_date"),
+        "password_changed": person.get("last_password_change_date_time"),
+    }
+    return {f"person_{fact}": cell for fact, cell in cells.items()}
 
 
 def _told(errors: t.Sequence[Record], request_ids: t.Sequence[str] = ()) -> dict[str, str]:
@@ -279,6 +295,9 @@ def _cases(evidence: Record, tenant: Record) -> t.Iterator[_Case]:
         yield _Case("the tenant", "error", tenant["error"]["code"], reason_of(tenant["error"]), _ids(tenant["error"]))
     for one in tenant["leavers"]:
         name = one["user_principal_name"] or one["user"]
+        if one["error"] and one["error"]["code"] in WRONG_PERSON:
+            # The doors of this account say nothing about the person who was asked for.
+            yield _Case(f"{name}: person", "error", one["error"]["code"], reason_of(one["error"]), _ids(one["error"]))
         for step in STEPS:
             yield _of_step(f"{name}: {step}", one, step)
         unseen = [door for door in one["not_looked_at"] if door not in STEPS]

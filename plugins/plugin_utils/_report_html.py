@@ -43,6 +43,7 @@ from ._report_words import (
     verdict,
 )
 from ._results import CONTAINED, FAILED, NOT_DUE, UNCONFIRMED
+from ._sentences import person_in_words
 
 _ENTRIES = {
     "unchanged": "was so already",
@@ -368,6 +369,7 @@ def _details(report: Report, one: Leaver) -> Markup:
         "div",
         _errors(one),
         _since(one),
+        e("p", e("bdi", person), class_="words") if (person := person_in_words(one.told)) else None,
         e("p", doors_in_words(one), class_="words"),
         _timeline(one),
         e("div", *(_step(name, one) for name in STEPS if name in one.steps), class_="steps"),

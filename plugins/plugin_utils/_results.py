@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ..module_utils._doors import MAILBOX_AWAITED, OPEN, PROTOCOLS, SHUT, STEPS, UNKNOWN, Protocols, doors_of
+from ..module_utils._errors import WRONG_PERSON
 from ._sentences import Record, as_error
 
 # What a leaver's result says on top, the worst first.
@@ -82,6 +83,8 @@ def _result(
     steps: t.Sequence[str],
     unseen: t.Sequence[str],
 ) -> dict[str, t.Any]:
+    refused = refused or opening.get("wrong_person")
+    doubtful = (refused or {}).get("code") in WRONG_PERSON
     entries = {}
     for step in STEPS:
         if step in steps:
@@ -97,7 +100,7 @@ def _result(
     skipped = [step for step in STEPS if step not in steps]
     if (last["before"] or {}).get("protocols"):  # there is a mailbox, and some of its doors were not asked for
         skipped += unseen
-    status = _status(opening, entries, opened, unconfirmed, skipped)
+    status = REFUSED if doubtful else _status(opening, entries, opened, unconfirmed, skipped)
     return {
         "user": opening["user"],
         "id": opening["id"],
@@ -105,7 +108,8 @@ def _result(
         "display_name": opening["display_name"],
         "left_at": opening["left_at"],
         "status": status,
-        "contained": bool(last["doors"]) and not (opened or unconfirmed or skipped),
+        # The doors of somebody else's account say nothing about the person who was asked for.
+        "contained": bool(last["doors"]) and not (opened or unconfirmed or skipped or doubtful),
         "open": opened,
         "unconfirmed": unconfirmed,
         "not_looked_at": skipped,
@@ -113,6 +117,7 @@ def _result(
         "error": refused or opening["error"],
         "steps": entries,
         "residual": opening.get("residual", {}),
+        "person": opening.get("person"),
         "since": None,
     }
 

@@ -16,6 +16,7 @@ Record = t.Mapping[str, t.Any]
 
 # Ansible shows a list of lines with ten more columns around each: together they fit 100.
 _WIDTH = 88
+_LONGEST_PART = 60
 
 
 def as_error(code: str, message: str, hint: str | None = None) -> Record:
@@ -31,6 +32,37 @@ def errors_of(one: Record) -> list[Record]:
 
 def reason_of(error: Record) -> str:
     return " ".join(filter(None, (error["message"], error["hint"])))
+
+
+def person_in_words(one: Record) -> str:
+    """Who a leaver is, in one line, so that a wrong person is noticed; what is not known is left out.
+
+    What is long is cut: a thousand of these lines must fit into the output of a job.
+
+    As in "Sam Smith · Sales · manager Jane Roe · member since 2019-03-01". Empty for somebody who could not be read.
+    """
+    person = one.get("person") or {}
+    manager = person.get("manager") or {}
+    boss = manager.get("display_name") or manager.get("user_principal_name")
+    kind = str(person.get("user_type") or "account").lower()
+    created, changed = (_day(person.get(f"{name}_date_time")) for name in ("created", "last_password_change"))
+    parts = (
+        one.get("display_name"),
+        person.get("department"),
+        person.get("job_title"),
+        f"manager {boss}" if boss else None,
+        f"{kind} since {created}" if created else kind if kind == "guest" else None,
+        f"password of {changed}" if changed else None,
+    )
+    return " · ".join(_cut(" ".join(str(part).split())) for part in parts if part) if person else ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_PART else f"{text[: _LONGEST_PART - 1]}…"
+
+
+def _day(moment: t.Any) -> str:
+    return str(moment or "")[:10]
 
 
 def folded(line: str) -> list[str]:

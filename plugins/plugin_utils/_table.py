@@ -14,7 +14,7 @@ import typing as t
 from ..module_utils._doors import NOT_APPLICABLE, OPEN, UNKNOWN, doors_of
 from ._earlier import compared_with, newly_open
 from ._results import CONTAINED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
-from ._sentences import Record, errors_of, folded, reason_of
+from ._sentences import Record, errors_of, folded, person_in_words, reason_of
 
 _MANY = 20
 # AWX throws away what is larger than 700,000 bytes, and so many leavers take up to 500,000.
@@ -127,6 +127,8 @@ def _rows(one: Record, *, brief: bool = False) -> list[str]:
     name = one["user_principal_name"] or one["user"]
     until = f" (leaves at {one['left_at']})" if one["status"] == NOT_DUE else ""
     lines = [f"{name}  {_VERDICTS[one['status']]}{until}"]
+    person = "" if brief else person_in_words(one)
+    lines += [f"  {person}"] if person else []
     for step, entry in one["steps"].items() if one["id"] and not brief else ():
         lines.append(_row(one, step, entry))
     lines += _residual_rows(one)

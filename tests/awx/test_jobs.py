@@ -146,10 +146,27 @@ def test_workflow_dry_run_approval_offboarding(launcher: Launcher, fresh: Tenant
     assert open_doors(jane) == []
     dry, done = (as_awx_wants(job, fresh, inputs) for job in jobs)
     assert dry["contoso"]["not_contained"] == done["contoso"]["contained"] == [jane.id]
-    # The dry run's artifact comes along as a variable, under a key that means nothing to the role.
+    # The dry run's artifact comes along as a variable: no other account than those in it may be written.
+    assert (dry["contoso"]["dry_run"], "dry_run" in done["contoso"]) == (True, False)
     assert set(jobs[0].artifacts) < set(jobs[1].variables)
     assert set(jobs[0].artifacts).isdisjoint(jobs[1].artifacts)
     assert {"before", "after"} <= set(str(jobs[0].output).replace("-", " ").replace("+", " ").split())
+
+
+def test_workflow_refuses_a_name_that_moved_while_it_waited_for_approval(launcher: Launcher, fresh: Tenant) -> None:
+    jane, john = fresh.directory.user("jane"), fresh.directory.user("john")
+    name = jane.upn
+
+    def approve(_jobs: list[Job]) -> bool:
+        jane.update({"userPrincipalName": "jane.formerly@contoso.com"})
+        john.update({"userPrincipalName": name})
+        return True
+
+    jobs = launcher.launch_workflow(WORKFLOW, approve=approve, leavers=name, left_at="", reason="INC0046")
+
+    assert [job.successful for job in jobs] == [True, False]
+    assert f"{name} is now another account than in the dry run" in jobs[1].output
+    assert writes(fresh) == []
 
 
 def test_workflow_denied(launcher: Launcher, fresh: Tenant) -> None:
@@ -157,7 +174,7 @@ def test_workflow_denied(launcher: Launcher, fresh: Tenant) -> None:
         WORKFLOW,
         approve=lambda _jobs: False,
         leavers=fresh.directory.user("jane").upn,
-        left_at="2020-01-01T00:00:00+00:00",
+        left_at="2024-06-01T00:00:00+00:00",
         reason="x" * 3,
     )
 

@@ -50,6 +50,9 @@ class Description:
     def complaints(self, value: Any, schema: dict[str, Any], place: str = "$") -> list[str]:
         """Why the value does not fit. What the schema does not know is no fit either, but for annotations."""
         properties: dict[str, Any] = {}
+        # An object of a derived type says so: a manager is a user where a directory object is described.
+        kind = value.get("@odata.type", "").removeprefix("#") if isinstance(value, dict) else ""
+        schema = self.schema(kind) if kind in self.document["components"]["schemas"] else schema
         found = self._judge(value, schema, place, properties)
         if isinstance(value, dict) and properties:
             unknown = [name for name in value if name not in properties and "@odata." not in name]

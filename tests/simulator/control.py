@@ -9,7 +9,7 @@
 | DELETE /_tenant/journal | empties it |
 | POST /_tenant/reset | everything as on the first day |
 | GET /_tenant/people | who lives here: key, id, UPN, kind |
-| GET, PATCH /_tenant/users/{key, id, UPN} | a user: `properties`, `mailbox`, `mailbox_delay`, `roles`, `groups`, `residual` |
+| GET, PATCH /_tenant/users/{key, id, UPN} | a user: `properties`, `mailbox`, `mailbox_delay`, `manager`, `roles`, `groups`, `residual` |
 | DELETE /_tenant/users/{key, id, UPN} | into the bin |
 | POST /_tenant/crowd `{"count": 100, "group": "leavers"}` | adds ordinary people, to a group where one is named |
 | GET /_tenant/groups, PATCH /_tenant/groups/{key, id, name} | the groups; `display_name`, `mail`, `visibility`, `groups` of one |
@@ -110,6 +110,8 @@ class Control:
             user.mailbox.update(body["mailbox"])
         if "mailbox_delay" in body:  # seconds until Exchange knows the mailbox
             user.mailbox_back = time.monotonic() + float(body["mailbox_delay"])
+        if "manager" in body:
+            user.manager = body["manager"] and self.tenant.directory.user(body["manager"]).key
         user.roles = set(body.get("roles", user.roles))
         if "groups" in body:
             user.groups = {self.tenant.directory.group(group).id for group in body["groups"]}
@@ -252,6 +254,7 @@ def _state(user: User) -> dict[str, Any]:
         "properties": user.properties,
         "mailbox": user.mailbox.settings if user.mailbox else None,
         "passwords": user.passwords,
+        "manager": user.manager,
         "roles": sorted(user.roles),
         "groups": sorted(user.groups),
         "residual": user.residual.as_dict(),

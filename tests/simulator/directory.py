@@ -43,6 +43,7 @@ class User:
         "key",
         "mailbox",
         "mailbox_back",
+        "manager",
         "passwords",
         "properties",
         "residual",
@@ -59,6 +60,8 @@ class User:
         # After a restoration: when Graph, and when Exchange knows of it (by time.monotonic).
         self.back = self.mailbox_back = 0.0
         self.residual = Residual()
+        # The key of whom they report to.
+        self.manager: str | None = None
         self.roles: set[str] = set()
         self.groups: set[str] = set()
         # SHA-256 of every password it was given, oldest first.
@@ -197,6 +200,11 @@ class Settings:
     # Is filtering by employeeLeaveDateTime an advanced query? The user resource says nothing, the table of filters lists its
     # sister employeeHireDate as advanced, and scripts that use it send the advanced parameters.
     leave_date_is_advanced: bool = True
+    # Does reading employeeHireDate take User-LifeCycleInfo.Read.All, as its sister employeeLeaveDateTime does? The page of the
+    # user resource asks for nothing but User.Read.All, and sources differ.
+    hire_date_needs_lifecycle: bool = False
+    # Does /users take $expand=manager? The page of the manager says so; without, it is an unknown navigation property.
+    takes_manager: bool = True
     # Members of a group with hidden membership, without Member.Read.Hidden: "empty" or "denied". The docs say "required".
     hidden_members: str = "empty"
     # Collections of an object that the app may not read: "empty" (seen of users) or "null" (the docs' wording).

@@ -82,6 +82,8 @@ class Users:
         for name in names:
             if name in EXTRA_READ and held.isdisjoint(EXTRA_READ[name]):
                 raise denied()
+            if name == "employeeHireDate" and self.directory.hire_date_needs_lifecycle:
+                self.may_read(request, ("employeeLeaveDateTime",))
 
     def shown(self, state: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
         return {name: state.get(name, UNSET.get(name)) for name in names}
@@ -311,6 +313,9 @@ class Users:
     def expand(self, request: Request, user: User, value: dict[str, Any]) -> None:
         """`$expand=memberOf` and the like; 20 at most (Graph docs, query-parameters)."""
         for name in request.options.expand:
+            if name.lower() == "manager" and self.directory.takes_manager:
+                self._expand_manager(request, user, value)
+                continue
             if name.lower() not in ("memberof", "transitivememberof"):
                 raise bad(
                     f"Could not find a navigation property named '{name}' on type 'microsoft.graph.user'.", "BadRequest"
@@ -320,6 +325,20 @@ class Users:
             select, request.options.select = request.options.select, ()
             value[proper] = self.holdings(request, user, transitive=proper[0] == "t")[:20]
             request.options.select = select
+
+    def _expand_manager(self, request: Request, user: User, value: dict[str, Any]) -> None:
+        """Graph docs, user-list-manager. Who has none has no such key. Of the options in brackets, only `$select`."""
+        nested = request.options.nested.get("manager", "")
+        name, _ignored, names = nested.partition("=")
+        if nested and (name.lower() != "$select" or ";" in names):
+            raise bad(f"Parsing OData Select and Expand failed: '{nested}' is not understood.", "BadRequest")
+        request.require("user.basic")
+        boss = self.directory.user(user.manager) if user.manager else None
+        if boss is None or not boss.there:
+            return
+        select, request.options.select = request.options.select, tuple(filter(None, names.split(",")))
+        value["manager"] = self.person(request, boss)
+        request.options.select = select
 
 
 def _kind(item: Related) -> str:

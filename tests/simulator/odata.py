@@ -69,6 +69,8 @@ class Options:
     search: str | None = None
     orderby: str | None = None
     expand: tuple[str, ...] = ()
+    # The options in brackets behind a name of $expand, by that name in lower case.
+    nested: dict[str, str] = field(default_factory=dict)
     offset: int = 0
     # What the page token was issued for, and when.
     bound: str = ""
@@ -153,7 +155,7 @@ def options(query: str, headers: dict[str, str], *, page_limit: int = 999, skips
             raise bad(f"Invalid value '{given['$skip']}' for $skip query option found.", "BadRequest")
         result.offset = int(given["$skip"])
     result.select = _names(given.get("$select"))
-    result.expand = _names(given.get("$expand"))
+    result.expand, result.nested = _expansions(given.get("$expand"))
     result.filter = given.get("$filter")
     result.search = given.get("$search")
     result.orderby = given.get("$orderby")
@@ -181,6 +183,12 @@ def _names(value: str | None) -> tuple[str, ...]:
     if not all(names):
         raise bad("Parsing OData Select and Expand failed: an empty name was found.", "BadRequest")
     return names
+
+
+def _expansions(value: str | None) -> tuple[tuple[str, ...], dict[str, str]]:
+    """`memberOf,manager($select=id,displayName)`: the names, and what stands in brackets behind them."""
+    nested = {match[1].strip().lower(): match[2] for match in re.finditer(r"([^,()]+)\(([^()]*)\)", value or "")}
+    return _names(None if value is None else re.sub(r"\([^()]*\)", "", value)), nested
 
 
 def selected(names: tuple[str, ...], known: dict[str, str], kind: str) -> tuple[str, ...]:

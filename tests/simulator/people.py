@@ -102,6 +102,8 @@ class _Settlers:
     def __init__(self, directory: Directory) -> None:
         self.directory = directory
         self.created = "2024-01-15T08:00:00Z"
+        # A day, which Entra keeps as a moment: midnight in UTC.
+        self.hired = "2024-01-15T00:00:00Z"
         self.password_set = directory.ago(days=90)
 
     def add(
@@ -175,7 +177,8 @@ class _Settlers:
             ("olga", "olga.petrova", "Olga Petrova"),
             ("pierre", "pierre.dupont", "Pierre Dupont"),
         ):
-            self.add(key, local, name, jobTitle="Clerk", department="Sales")
+            user = self.add(key, local, name, jobTitle="Clerk", department="Sales", employeeHireDate=self.hired)
+            user.manager = "olga" if key != "olga" else None
         self.add("miles", "miles.obrien", "Miles Obrien")
         self.add("nomail", "nora.nomail", "Nora Nomail", mailbox=False)
 

@@ -155,6 +155,19 @@ def _leaver(number: int, **facts: Any) -> Result:
         "steps": {},
         "residual": {},
         "since": None,
+        "person": {
+            "department": ("Sales", "Finance", None)[number % 3],
+            "job_title": ("Clerk", None)[number % 2],
+            "manager": {
+                "id": identifier("manager"),
+                "display_name": "Olga Petrova",
+                "user_principal_name": "olga.petrova@contoso.com",
+            },
+            "user_type": "Member",
+            "created_date_time": moment(-86400 * 365 * 4 - number),
+            "employee_hire_date": None,
+            "last_password_change_date_time": moment(-86400 * 90 + number),
+        },
         **facts,
     }
 

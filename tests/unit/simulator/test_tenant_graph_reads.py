@@ -552,3 +552,29 @@ def test_deleted_users(client, tenant, mode):
 def test_resetting_by_the_other_way_is_for_people_only(client):
     path = f"/users/{client.id('jane')}/authentication/methods/{quote('28c10230-6103-485e-b985-444c60001490')}/resetPassword"
     assert client.graph("POST", path, json={}).status_code == 403
+
+
+def test_expanding_the_manager(client, tenant):
+    query = {"$select": "id", "$expand": "manager($select=id,displayName)"}
+    jane, olga = client.id("jane"), client.id("olga")
+    shown = {"@odata.type": "#microsoft.graph.user", "id": olga, "displayName": "Olga Petrova"}
+
+    assert client.get(f"/users/{jane}", params=query).json()["manager"] == shown
+    found = client.get("/users", params={**query, "$filter": "userPrincipalName eq 'jane.doe@contoso.com'"}).json()
+    assert [one["manager"] for one in found["value"]] == [shown]
+    assert "manager" not in client.get(f"/users/{olga}", params=query).json()
+    assert "manager" not in client.get(f"/users/{jane}").json()
+    advanced = {**query, "$filter": "startsWith(displayName,'J')", "$count": "true"}
+    assert client.get("/users", params=advanced, headers=EVENTUAL).status_code == 400
+    for expand in ("manager($levels=max)", "manager($select=id;$levels=2)", "manager($select=nonsense)", "manager("):
+        assert client.get(f"/users/{jane}", params={"$expand": expand}).status_code == 400
+    tenant.directory.takes_manager = False
+    assert client.get(f"/users/{jane}", params=query).status_code == 400
+
+
+def test_a_hire_date_may_need_a_permission_of_its_own(client, tenant):
+    path = f"/users/{client.id('jane')}?$select=employeeHireDate"
+
+    assert client.get(path).json()["employeeHireDate"] == "2024-01-15T00:00:00Z"
+    tenant.directory.hire_date_needs_lifecycle = True
+    assert client.get(path).status_code == 403

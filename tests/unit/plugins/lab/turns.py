@@ -10,7 +10,7 @@ from typing import Any
 
 from .entra import TENANT_ID
 from .people import Person, person
-from .wire import EXCHANGE, GRAPH, Reply, Turn
+from .wire import EXCHANGE, GRAPH, MANAGER, PERSON, Reply, Turn
 
 USER_PROPERTIES = (
     "id,userPrincipalName,displayName,mail,proxyAddresses,accountEnabled,onPremisesSyncEnabled,isManagementRestricted,"
@@ -50,6 +50,21 @@ def find(name: str | Person, *users: Person, select: str = USER_PROPERTIES) -> T
 def read(user: Person, *, select: str = USER_PROPERTIES) -> Turn:
     """Ask for a user by object id."""
     return Turn("GET", GRAPH, f"/v1.0/users/{user['id']}", {"$select": select}, reply=Reply(json=user))
+
+
+def dated(turn: Turn, *, hired: bool = True) -> Turn:
+    """Return the turn as it is sent where left_at may tell a newer account of that name."""
+    return _wider(turn, PERSON[0], *([PERSON[-1]] if hired else []))
+
+
+def meet(turn: Turn, *, hired: bool = True, manager: bool = True) -> Turn:
+    """Return the turn as the module sends it that only looks: with what tells a person from a namesake."""
+    turn = _wider(turn, *(PERSON if hired else PERSON[:-1]))
+    return dataclasses.replace(turn, query={**turn.query, **dict([MANAGER] if manager else [])})
+
+
+def _wider(turn: Turn, *names: str) -> Turn:
+    return dataclasses.replace(turn, query={**turn.query, "$select": ",".join([turn.query["$select"], *names])})
 
 
 def find_by_address(address: str, *owners: Person) -> Turn:

@@ -492,7 +492,8 @@ def test_one_search_for_the_reason_that_finds_it_is_enough(lab):
 
 
 def test_a_credential_that_may_not_read_users_is_told_the_permission(lab):
-    lab.wire.expect(find(JANE).but(forbidden()))
+    # Once as it is, then without what may need more than that: the hire date, and the manager.
+    lab.wire.expect_each(*[find(JANE).but(forbidden())] * 3)
 
     told = lab.run("m365_user_info", users=UPN, steps=["signin"])
 
@@ -737,7 +738,8 @@ def test_a_redirect_is_a_failure_and_the_token_travels_nowhere(lab, status):
 
 @every_module
 def test_who_did_it_is_told_by_the_token(lab, module):
-    lab.wire.expect(find(JANE).but(forbidden()))
+    # Whoever only looks asks again without the hire date and without the manager.
+    lab.wire.expect_each(*[find(JANE).but(forbidden())] * (3 if module == "m365_user_info" else 1))
 
     told = lab.run(module, **OWN[module], users=UPN)
 

@@ -116,7 +116,7 @@ def test_who_is_found_is_told_like_who_is_named(lab):
     lab.wire.expect(find(PIERRE))
     named = look(lab, users="pierre@contoso.com").user
 
-    assert found == named
+    assert found == {**named, "by_name": False}
 
 
 def test_several_sources_add_up_and_each_person_comes_once_the_named_first(lab):

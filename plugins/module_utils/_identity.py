@@ -1,0 +1,54 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""Whether an account is that of the person who was asked for.
+
+A name is not a person: a user principal name that somebody had may be given to somebody else.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+from ._asked import Asked
+from ._errors import NEWER_ACCOUNT, OTHER_ACCOUNT, OffboardingError
+from ._graph import User
+from ._times import format_moment
+
+
+def wrong_person(asked: Asked, user: User, left_at: datetime.datetime | None) -> OffboardingError | None:
+    """Why `user` may be somebody else than the person who was asked for; `None` where nothing speaks for that.
+
+    An object id that the operator wrote decides alone. Without one, an account that was created or filled after the
+    person had left is taken for somebody else's. A moment that is not known speaks for nothing.
+
+    `employeeHireDate` is a day, which most tenants keep as midnight in UTC. It is compared as the moment that it is
+    told as: in the few hours where that may be the day of leaving itself, the account is refused rather than locked.
+
+    :param left_at: when the person left, as it was asked for; for somebody whom a search found also the directory's date.
+    """
+    if asked.object_id:
+        if asked.object_id.lower() == user.id.lower():
+            return None
+        return OffboardingError(
+            f"{asked.name} is now another account: its object id is {user.id}, not {asked.object_id}; nothing was sent.",
+            code=OTHER_ACCOUNT,
+            hint="Find out which of the two is meant, then ask for it by its object id.",
+        )
+    after = [
+        f"{deed} {format_moment(moment)}"
+        for deed, moment in (("created", user.created), ("hired", user.hired))
+        if left_at and moment and moment > left_at
+    ]
+    if not after:
+        return None
+    return OffboardingError(
+        f"{user.user_principal_name} is a newer account of that name: {' and '.join(after)}, after left_at "
+        f"{format_moment(left_at)}; nothing was sent.",
+        code=NEWER_ACCOUNT,
+        hint=f"If this account is meant, ask for it by its object id, {user.id}.",
+    )
