@@ -176,13 +176,16 @@ def in_child(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
     try:
         result: dict[str, t.Any] = json.loads(text)
     except ValueError:
-        ended = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {os.WEXITSTATUS(status)}"
         raise OffboardingError(
-            f"The process that did the module's work ended with {ended} before it gave a result.",
+            f"The process that did the module's work ended with {_ended(status)} before it gave a result.",
             code="crashed",
             hint=OUTCOME_UNKNOWN,
         ) from None
     return result
+
+
+def _ended(status: int) -> str:
+    return f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {os.WEXITSTATUS(status)}"
 
 
 def _be_child(work: t.Callable[[], dict[str, t.Any]], writer: int, parent: int) -> t.NoReturn:

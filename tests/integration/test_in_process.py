@@ -9,6 +9,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -201,3 +203,154 @@ def test_both_ways_give_the_same_results_and_send_the_same(tenant: Tenant, play:
     assert ways(in_place)["in place"] == ways(ordinary)["ordinary"] - len(_ALWAYS_ORDINARY)
     assert in_place.result("Show it")["msg"] == "Jane {{ 6 * 7 }}"
     assert leaks(in_place, [GIVEN, WRONG, *tenant.issued_secrets()]) == set()
+
+
+_BLOCK = """
+- name: Block
+  m365.offboarding.m365_user_signin: {users: jane.doe@contoso.com, state: blocked}
+"""
+
+
+@pytest.mark.parametrize("strategy", ["linear", "free", "host_pinned"])
+def test_libraries_are_loaded_once_and_for_all_workers(
+    tenant: Tenant, play: Player, tmp_path: Path, strategy: str
+) -> None:
+    """What a worker finds loaded, its parent had loaded: the audit hook sees every import of the run."""
+    site = tmp_path / "site"
+    site.mkdir()
+    # A library that says in which process it is loaded, and whatever it likes to print, warn of and log.
+    (site / "msal").mkdir()
+    real = "import importlib.util, os, sys"
+    (site / "msal" / "__init__.py").write_text(
+        f"{real}\nwith open({str(tmp_path / 'loaded')!r}, 'a') as file:\n    file.write(f'{{os.getpid()}}\\n')\n"
+        "import warnings\nwarnings.warn('a warning of the library')\n"
+        "sys.path = [path for path in sys.path if path != os.environ['PYTHONPATH']]\n"
+        "del sys.modules['msal']\nsys.modules['msal'] = importlib.import_module('msal')\n"
+    )
+    hosts = {name: {} for name in ("one", "two", "three")}
+
+    played = play(
+        playbook(tmp_path, _BLOCK + _BLOCK.replace("Block", "Block again"), ordinary=False, strategy=strategy),
+        "-vvv",
+        hosts=hosts,
+        environment={"PYTHONPATH": str(site)},
+    )
+
+    assert played.returncode == 0
+    assert ways(played) == {"in place": 6, "ordinary": 0}
+    assert len((tmp_path / "loaded").read_text().split()) == 1
+    assert "a warning of the library" not in played.output
+
+
+@pytest.mark.parametrize(
+    ("keywords", "why"),
+    [
+        ("  async: 60\n  poll: 1\n", "async is set"),
+        ("  environment: {A: b}\n", "environment is set"),
+        ("  vars: {ansible_python_interpreter: auto_silent}\n", "its interpreter is not"),
+        ("  become: true\n  become_method: own\n", "become is set"),
+    ],
+)
+def test_what_is_unusual_is_done_by_an_ordinary_module(
+    tenant: Tenant, play: Player, tmp_path: Path, keywords: str, why: str
+) -> None:
+    become = tmp_path / "become"
+    become.mkdir()
+    # A way to become somebody that needs no root: nobody else.
+    (become / "own.py").write_text(
+        "from ansible.plugins.become import BecomeBase\n"
+        "DOCUMENTATION = 'name: own\\nshort_description: x\\noptions:\\n  become_user: {description: x, vars: [{name: bu}]}"
+        "\\n  become_exe: {description: x, vars: [{name: be}]}\\n  become_flags: {description: x, vars: [{name: bf}]}"
+        "\\n  become_pass: {description: x, vars: [{name: bp}]}\\n'\n"
+        "class BecomeModule(BecomeBase):\n    name = 'own'\n"
+        "    def build_become_command(self, cmd, shell):\n        return cmd\n"
+    )
+    played = play(
+        playbook(tmp_path, _BLOCK.rstrip("\n") + "\n" + keywords, ordinary=False),
+        "-vvv",
+        environment={"ANSIBLE_BECOME_PLUGINS": str(become), "ANSIBLE_ASYNC_DIR": str(tmp_path / "async")},
+    )
+
+    assert ways(played)["in place"] == 0
+    assert f"{ORDINARY}{why}" in " ".join(played.stdout.split())
+    if "interpreter" not in keywords:  # the one that is discovered need not have the libraries
+        assert played.returncode == 0
+        assert writes(tenant) == [("jane", "signin")]
+
+
+def test_a_delegated_task_goes_by_the_host_that_it_is_delegated_to(
+    tenant: Tenant, play: Player, tmp_path: Path
+) -> None:
+    tasks = _BLOCK + "  delegate_to: other\n"
+    hosts = {"one": {}, "other": {"ansible_connection": "local"}}
+
+    played = play(playbook(tmp_path, tasks, ordinary=False), "-vvv", "--limit", "one", hosts=hosts)
+
+    assert ways(played) == {"in place": 1, "ordinary": 0}
+    assert writes(tenant) == [("jane", "signin")]
+
+
+def test_ad_hoc(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+    """The only task of a run without a playbook."""
+    environment = play._environment(tmp_path, "offboarding")
+    environment = {name: value for name, value in environment.items() if not name.startswith("ANSIBLE_CALLBACK")}
+    ran = subprocess.run(
+        [
+            *(sys.executable, "-m", "ansible", "adhoc", "-vvv", "localhost"),
+            *("-m", "m365.offboarding.m365_user_signin", "-a", "users=jane.doe@contoso.com state=blocked"),
+        ],
+        cwd=tmp_path,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert IN_PLACE in " ".join(ran.stdout.split())
+    assert writes(tenant) == [("jane", "signin")]
+
+
+def test_a_task_that_takes_longer_than_its_timeout_writes_nothing_afterwards(
+    tenant: Tenant, play: Player, tmp_path: Path
+) -> None:
+    tenant.faults.add(Fault(listener="graph", method="GET", delay=4, nth=1))
+
+    played = play(playbook(tmp_path, _BLOCK + "  timeout: 2\n  ignore_errors: true\n", ordinary=False), "-vvv")
+    time.sleep(5)
+
+    assert ways(played)["in place"] == 1
+    assert played.failed("Block")
+    assert writes(tenant) == []
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("whole_group", [True, False])
+def test_a_signal_during_a_write_ends_the_run_and_nothing_is_written_after_it(
+    tenant: Tenant, play: Player, tmp_path: Path, sign: signal.Signals, whole_group: bool
+) -> None:
+    """Ctrl-C reaches the foreground group, `kill` only ansible-playbook."""
+    slow = tenant.faults.add(Fault(writes=True, delay=5, nth=(1, 9)))
+    tasks = _BLOCK + "\n- name: Reset\n  m365.offboarding.m365_user_password: {users: jane.doe@contoso.com}\n"
+    with subprocess.Popen(
+        [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", playbook(tmp_path, tasks, ordinary=False)],
+        cwd=tmp_path,
+        env=play._environment(tmp_path, "offboarding"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as run:
+        deadline = time.monotonic() + 60
+        while not slow.struck:
+            assert time.monotonic() < deadline, "no write was begun"
+            time.sleep(0.05)
+        (os.killpg if whole_group else os.kill)(run.pid, sign)
+        run.wait(timeout=10)
+    time.sleep(6)
+
+    assert run.returncode != 0
+    # The write that was on its way when the signal came may have arrived; no other may.
+    assert writes(tenant) in ([], [("jane", "signin")])
