@@ -215,10 +215,10 @@ _BLOCK = """
 def test_libraries_are_loaded_once_and_for_all_workers(
     tenant: Tenant, play: Player, tmp_path: Path, strategy: str
 ) -> None:
-    """What a worker finds loaded, its parent had loaded: the audit hook sees every import of the run."""
+    """A library that notes each process that loads it, and warns, is loaded by one process, and its warning is not shown."""
     site = tmp_path / "site"
     site.mkdir()
-    # A library that says in which process it is loaded, and whatever it likes to print, warn of and log.
+    # In place of msal, which it then loads.
     (site / "msal").mkdir()
     real = "import importlib.util, os, sys"
     (site / "msal" / "__init__.py").write_text(
@@ -354,3 +354,25 @@ def test_a_signal_during_a_write_ends_the_run_and_nothing_is_written_after_it(
     assert run.returncode != 0
     # The write that was on its way when the signal came may have arrived; no other may.
     assert writes(tenant) in ([], [("jane", "signin")])
+
+
+def test_a_child_that_crashes_costs_one_task_and_not_the_run(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    # In place of msal: it ends the process that asks for a token.
+    (site / "msal.py").write_text(
+        "import os, signal\ndef ConfidentialClientApplication(*args, **kwargs):\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    tasks = _BLOCK + "  ignore_errors: true\n\n- name: Go on\n  ansible.builtin.debug: {msg: still here}\n"
+
+    played = play(playbook(tmp_path, tasks, ordinary=False), "-vvv", environment={"PYTHONPATH": str(site)})
+
+    assert played.returncode == 0
+    assert ways(played) == {"in place": 1, "ordinary": 0}
+    result = played.result("Block")
+    assert played.failed("Block")
+    assert (result["error"]["code"], result["users"]) == ("crashed", [])
+    assert "ended with signal 9 before it gave a result" in result["msg"]
+    assert "run again, the next run reads first" in result["msg"]
+    assert played.result("Go on")["msg"] == "still here"
+    assert len(tenant.journal) == 0
