@@ -20,6 +20,10 @@ attributes:
   idempotent:
     description: A second run changes nothing.
     support: full
+  action:
+    description: Has an action plugin of the same name, which may run it where Ansible runs.
+    support: partial
+    details: In Ansible's own worker on localhost, as an ordinary module elsewhere; the guide on how modules run says when.
   action_group:
     description: Use C(group/m365.offboarding.m365) in C(module_defaults) to set options for this module.
     support: full
@@ -40,6 +44,10 @@ attributes:
   idempotent:
     description: A second run changes nothing.
     support: full
+  action:
+    description: Has an action plugin of the same name, which may run it where Ansible runs.
+    support: partial
+    details: In Ansible's own worker on localhost, as an ordinary module elsewhere; the guide on how modules run says when.
   action_group:
     description: Use C(group/m365.offboarding.m365) in C(module_defaults) to set options for this module.
     support: full

@@ -143,7 +143,7 @@ def _moment(text: t.Any) -> datetime.datetime | None:
 
 
 def _text(value: t.Any) -> str | None:
-    return value if isinstance(value, str) and value.strip() else None
+    return one_line(value) if isinstance(value, str) and value.strip() else None
 
 
 def _manager(data: t.Any) -> Manager | None:

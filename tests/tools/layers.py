@@ -58,12 +58,10 @@ def boxes() -> Iterator[Box]:
             if path.name != "__init__.py":
                 yield Box(path.stem, side, frozenset(_imports(path)))
     kinds = {"modules": "right", "action": "left", "filter": "left"}
-    documented_here = {path.name for path in (_PLUGINS / "action").glob("*.py")}
     named: dict[str, str] = {}
     for kind, side in kinds.items():
-        paths = [
-            path for path in (_PLUGINS / kind).glob("*.py") if kind != "modules" or path.name not in documented_here
-        ]
+        # A file of modules that imports nothing of ours documents an action plugin.
+        paths = [path for path in (_PLUGINS / kind).glob("*.py") if kind != "modules" or _imports(path)]
         named.update((path.stem, kind) for path in paths if path.stem not in named)
         yield Box(kind, side, frozenset(name for path in paths for name in _imports(path)))
     roles = {path.name: _mentioned(path / "tasks") for path in sorted((tree.ROOT / "roles").iterdir())}

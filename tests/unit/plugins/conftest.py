@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ import requests
 from ansible_collections.m365.offboarding.plugins.module_utils import _http
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import SimulatedClock
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import CLIENT_ID, CLIENT_SECRET, TENANT_ID, Entra
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.running import Told, run_module
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.running import Told, run_in_place, run_module
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import Wire
 
 _OURS = ("AZURE_", "M365_", "IDENTITY_", "MSI_", "MSAL_", "REQUESTS_", "CURL_", "NETRC")
@@ -28,10 +28,17 @@ SECRET = {"tenant_id": TENANT_ID, "client_id": CLIENT_ID, "client_secret": CLIEN
 class Lab:
     """Everything around a module under test."""
 
-    def __init__(self, clock: SimulatedClock, entra: Entra, wire: Wire) -> None:
+    def __init__(
+        self,
+        clock: SimulatedClock,
+        entra: Entra,
+        wire: Wire,
+        run_module: Callable[[str, dict[str, Any]], Told] = run_module,
+    ) -> None:
         self.clock = clock
         self.entra = entra
         self.wire = wire
+        self._run_module = run_module
 
     def run(
         self,
@@ -52,7 +59,7 @@ class Lab:
             del options["allow_admins"]
         chosen = SECRET if credential is None else credential
         internal = {"_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_verbosity": verbosity}
-        told = run_module(module, {**chosen, **options, **internal})
+        told = self._run_module(module, {**chosen, **options, **internal})
         self.wire.verify()
         if check:
             assert not self.wire.writes, "check mode writes"
@@ -89,10 +96,17 @@ def wire(clock: SimulatedClock, entra: Entra, monkeypatch: pytest.MonkeyPatch) -
     wire.verify()
 
 
-@pytest.fixture
-def lab(clock: SimulatedClock, entra: Entra, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Lab:
+@pytest.fixture(params=[run_module, run_in_place], ids=["process", "in place"])
+def lab(
+    request: pytest.FixtureRequest,
+    clock: SimulatedClock,
+    entra: Entra,
+    wire: Wire,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Lab:
+    """Each module runs both as a process of its own and by its action plugin."""
     be_a_module(monkeypatch)
-    return Lab(clock, entra, wire)
+    return Lab(clock, entra, wire, request.param)
 
 
 def be_a_module(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Running the real ``main()`` of a module, as ansible does it."""
+"""Running a module as Ansible does it: its real ``main()``, or its real action plugin."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ import dataclasses
 import importlib
 import io
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
+from ansible.playbook.task import Task
+from ansible.plugins.connection.local import Connection
+
+from ansible_collections.m365.offboarding.plugins.plugin_utils import _in_process
 
 MODULES = "ansible_collections.m365.offboarding.plugins.modules"
+ACTIONS = MODULES.replace(".modules", ".action")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,3 +101,48 @@ def run_module(name: str, arguments: dict[str, Any]) -> Told:
             exit_code = exc.code
     assert exit_code in (0, 1), f"the module ended without a result: {stdout.getvalue()}{stderr.getvalue()}"
     return Told(exit_code, json.loads(stdout.getvalue()), stdout.getvalue(), stderr.getvalue())
+
+
+def run_in_place(name: str, arguments: dict[str, Any]) -> Told:
+    """Run a module by its action plugin, without the child: what is scripted is in this process.
+
+    What the action plugin leaves to the ordinary module is run as that.
+    """
+    internal = {key: arguments[key] for key in arguments if key.startswith("_ansible_")}
+    options = {key: value for key, value in arguments.items() if key not in internal}
+    action = action_for(name, options, check_mode=internal["_ansible_check_mode"], diff=internal["_ansible_diff"])
+    ordinary: list[Told] = []
+    stdout, stderr = io.StringIO(), io.StringIO()
+
+    def run_ordinary(self: Any, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        ordinary.append(run_module(name, arguments))
+        return ordinary[0].result
+
+    with (
+        mock.patch.object(_in_process.OrdinaryModule, "run", run_ordinary),
+        mock.patch.object(_in_process, "in_child", lambda work: json.loads(json.dumps(work()))),
+        contextlib.redirect_stdout(stdout),
+        contextlib.redirect_stderr(stderr),
+    ):
+        result = action.run(task_vars=VARIABLES)
+    if ordinary:
+        return ordinary[0]
+    return Told(1 if result.get("failed") else 0, result, stdout.getvalue() + json.dumps(result), stderr.getvalue())
+
+
+# How the variables of a host say that its modules run on the interpreter that runs Ansible.
+VARIABLES = {"ansible_python_interpreter": sys.executable}
+
+
+def action_for(name: str, options: dict[str, Any], *, check_mode: bool = False, diff: bool = False) -> Any:
+    """The action plugin of a module, for a task on localhost that has nothing unusual."""
+    task = mock.MagicMock(Task, async_val=0, check_mode=check_mode, diff=diff, environment=[], delegate_to=None)
+    task.action, task.args = f"m365.offboarding.{name}", options
+    connection = object.__new__(Connection)
+    connection.become = None
+    connection._shell = mock.MagicMock(tmpdir=None)
+    templar = mock.MagicMock(template=lambda value: value)
+    plugin = importlib.import_module(f"{ACTIONS}.{name}").ActionModule
+    action = plugin(task, connection, mock.MagicMock(become=False, remote_addr="localhost"), None, templar, None)
+    action._load_name = task.action
+    return action

@@ -13,12 +13,11 @@ import pytest
 import yaml
 
 from ansible_collections.m365.offboarding.plugins.doc_fragments.m365 import ModuleDocFragment
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.running import MODULES
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.running import ACTIONS, MODULES
 
 ROOT = Path(__file__).resolve().parents[4]
-# Beside a module, an action plugin has a file that documents it.
-ACTIONS = {path.stem for path in (ROOT / "plugins" / "action").glob("*.py")}
-NAMES = sorted({path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")} - ACTIONS)
+# A file without a job documents an action plugin; a module has a job, and an action plugin that runs it in place.
+NAMES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py") if "\nJOB = " in path.read_text())
 FILTERS = sorted(path.stem for path in (ROOT / "plugins" / "filter").glob("*.py"))
 every_module = pytest.mark.parametrize("name", NAMES)
 
@@ -70,6 +69,14 @@ def test_every_option_is_documented_as_it_is(name):
     assert {option: facts(one) for option, one in spec.items()} == {
         option: facts(one) for option, one in documented(name).items()
     }
+
+
+@every_module
+def test_a_module_has_an_action_plugin_that_runs_the_same_job(name):
+    module = importlib.import_module(f"{MODULES}.{name}")
+    action = importlib.import_module(f"{ACTIONS}.{name}")
+
+    assert action.ActionModule.JOB is module.JOB
 
 
 @every_module

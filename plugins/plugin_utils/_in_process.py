@@ -1,0 +1,211 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""The host of a module that runs inside Ansible's worker, without an interpreter of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import ctypes
+import datetime
+import importlib
+import inspect
+import io
+import json
+import logging
+import os
+import signal
+import sys
+import typing as t
+import warnings
+
+from ansible import constants
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.plugins.action.normal import ActionModule as OrdinaryModule
+from ansible.plugins.connection.local import Connection as LocalConnection
+from ansible.utils.display import Display
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ..module_utils._errors import OUTCOME_UNKNOWN, OffboardingError, internal_error
+from ..module_utils._run import Job, Run, failure, perform
+
+# Strategies load action plugins before they fork a worker: what is imported here is there in every worker.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    for _library in ("requests", "msal"):
+        with contextlib.suppress(Exception):  # the job says so in its own words if one is missing
+            importlib.import_module(_library)
+
+_PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html
+
+
+class Unusual(Exception):
+    """Why this task is run as an ordinary module. The text goes to the output of `-vvv`: no values of options."""
+
+
+class InProcess(OrdinaryModule):
+    """Runs `JOB` in a child of Ansible's worker where that gives the same as the ordinary module, and that elsewhere."""
+
+    JOB: t.ClassVar[Job]
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        # Which way is taken is decided here, before anything is sent, and never afterwards.
+        try:
+            work = self._prepare(task_vars or {})
+            reason = None
+        except Unusual as exc:
+            reason = str(exc)
+        except Exception as exc:
+            reason = f"{type(exc).__name__} while deciding"
+        if reason is not None:
+            self._say(f"as an ordinary module: {reason}")
+            ordinary: dict[str, t.Any] = super().run(tmp, task_vars)
+            return ordinary
+        self._say("in a child of Ansible's worker: nothing needs a process of its own")
+        # Not the ordinary module's, which would run it.
+        result: dict[str, t.Any] = super(OrdinaryModule, self).run(tmp, task_vars)
+        # The tenant's data is never a template. ansible-core before 2.19 wants that said.
+        return {**result, **wrap_var(work())}
+
+    def _say(self, text: str) -> None:
+        Display().vvv(f"{self._task.action} runs {text}", host=self._play_context.remote_addr)
+
+    def _prepare(self, task_vars: dict[str, t.Any]) -> t.Callable[[], dict[str, t.Any]]:
+        """Return what runs the job and gives its result.
+
+        :raises Unusual: an ordinary module is to do it.
+        """
+        self._refuse_unusual(task_vars)
+        arguments = json.loads(json.dumps(self._task.args, default=_plain))
+        # The validator changes the spec that it is given.
+        validated = ArgumentSpecValidator(copy.deepcopy(dict(self.JOB.spec))).validate(arguments)
+        if validated.error_messages or validated.unsupported_parameters:
+            raise Unusual("its options are not valid")
+        if validated._warnings or validated._deprecations:
+            raise Unusual("its options give rise to a warning")
+        shows_invocation = constants.config.get_configuration_definition("INJECT_INVOCATION") is None or (
+            constants.config.get_config_value("INJECT_INVOCATION", variables=task_vars)
+        )
+        run = Run(validated.validated_parameters, check_mode=self._task.check_mode)
+        diff, secrets = self._task.diff, validated._no_log_values
+
+        def work() -> dict[str, t.Any]:
+            """In the child: only what has been masked leaves it."""
+            result = perform(self.JOB, run, diff=diff)
+            if shows_invocation:
+                result["invocation"] = {"module_args": run.params}
+            kept = {name: value for name, value in result.items() if value is None or isinstance(value, bool)}
+            masked: dict[str, t.Any] = {**remove_values(result, secrets | run.secrets), **kept}
+            return {**masked, "warnings": run.warnings} if run.warnings else masked
+
+        def work_in_child() -> dict[str, t.Any]:
+            try:
+                return in_child(work)
+            except Exception as exc:
+                return failure(exc if isinstance(exc, OffboardingError) else internal_error(exc), run)
+
+        return work_in_child
+
+    def _refuse_unusual(self, task_vars: dict[str, t.Any]) -> None:
+        if sys.platform != "linux":
+            raise Unusual(f"the platform is {sys.platform}, not Linux")
+        # A plugin of the user's may have the same name.
+        if inspect.getfile(type(self._connection)) != inspect.getfile(LocalConnection):
+            raise Unusual("its connection is not ansible.builtin.local")
+        if self._connection.become or self._play_context.become:
+            raise Unusual("become is set")
+        if self._task.async_val:
+            raise Unusual("async is set")
+        if any(self._task.environment or ()):
+            raise Unusual("environment is set")
+        if constants.DEFAULT_KEEP_REMOTE_FILES:
+            raise Unusual("remote files are kept")
+        if not _same_interpreter(self._interpreter(task_vars), sys.executable):
+            raise Unusual(f"its interpreter is not {sys.executable}, which runs Ansible")
+
+    def _interpreter(self, task_vars: dict[str, t.Any]) -> str:
+        """The interpreter that an ordinary module would be given, as `executor/module_common.py` finds it."""
+        if self._task.delegate_to:
+            task_vars = task_vars["ansible_delegated_vars"][self._task.delegate_to]
+        configured = constants.config.get_config_value("INTERPRETER_PYTHON", variables=task_vars)
+        return str(self._templar.template(configured)).strip()
+
+
+def _plain(value: t.Any) -> t.Any:
+    """What JSON does not know, as an ordinary module gets it."""
+    if isinstance(value, datetime.date):  # a datetime, too
+        return value.isoformat()
+    raise Unusual(f"an option holds a {type(value).__name__}")
+
+
+def _same_interpreter(one: str, other: str) -> bool:
+    """Whether both are the same binary of the same environment: virtual environments link to one binary."""
+    return (
+        os.path.isabs(one)
+        and os.path.realpath(one) == os.path.realpath(other)
+        and os.path.realpath(os.path.dirname(one)) == os.path.realpath(os.path.dirname(other))
+    )
+
+
+def in_child(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
+    """Do the work in a forked child and return its result, as JSON brings it.
+
+    A child, so that a crash costs one task and not the run, and whatever ends the task ends the work: `timeout`
+    (by an exception here), Ctrl-C and the end of the worker.
+
+    :raises OffboardingError: the child ended without a result.
+    """
+    parent = os.getpid()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        _be_child(work, writer, parent)
+    try:
+        os.close(writer)
+        with open(reader, "rb") as pipe:
+            text = pipe.read()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        _pid, status = os.waitpid(child, 0)
+    try:
+        result: dict[str, t.Any] = json.loads(text)
+    except ValueError:
+        raise OffboardingError(
+            f"The process that did the module's work ended with {_ended(status)} before it gave a result.",
+            code="crashed",
+            hint=OUTCOME_UNKNOWN,
+        ) from None
+    return result
+
+
+def _ended(status: int) -> str:
+    return f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {os.WEXITSTATUS(status)}"
+
+
+def _be_child(work: t.Callable[[], dict[str, t.Any]], writer: int, parent: int) -> t.NoReturn:
+    """Write the result into the pipe and end, without going through anything of the worker's."""
+    try:
+        # The worker's own handlers speak for the worker.
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sign, signal.SIG_DFL)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == parent:
+            # What libraries print, warn of and log is for nobody: it may hold what must not be seen.
+            silence = os.open(os.devnull, os.O_RDWR)
+            for stream in (0, 1, 2):
+                os.dup2(silence, stream)
+            sys.stdout = sys.stderr = io.StringIO()
+            warnings.simplefilter("ignore")
+            logging.disable(logging.CRITICAL)
+            text = json.dumps(work()).encode()
+            with open(writer, "wb") as pipe:
+                pipe.write(text)
+    except BaseException:
+        os._exit(1)
+    os._exit(0)

@@ -1,0 +1,315 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which way a module runs, what its child gives back, and that the child never outlives what it is for."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import datetime
+import importlib
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from unittest import mock
+
+import pytest
+
+from ansible_collections.m365.offboarding.plugins.module_utils import _run
+from ansible_collections.m365.offboarding.plugins.module_utils._errors import OUTCOME_UNKNOWN, OffboardingError
+from ansible_collections.m365.offboarding.plugins.modules.m365_user_signin import JOB
+from ansible_collections.m365.offboarding.plugins.plugin_utils import _in_process
+from ansible_collections.m365.offboarding.plugins.plugin_utils._in_process import in_child
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.running import VARIABLES, action_for
+
+OPTIONS = {"users": ["jane.doe@contoso.com"], "state": "blocked"}
+RESULT = {"changed": True, "msg": "done"}
+
+
+class Elsewhere:
+    """A connection plugin that only has the name of the local one."""
+
+    transport = "local"
+    become = None
+
+
+@pytest.fixture(autouse=True)
+def ways(monkeypatch):
+    """Note which way is taken, and do nothing in either."""
+    taken = []
+
+    def note(way, result):
+        taken.append(way)
+        return dict(result)
+
+    monkeypatch.setattr(_in_process, "in_child", lambda work: note("in place", RESULT))
+    monkeypatch.setattr(_in_process.OrdinaryModule, "run", lambda *_args: note("ordinary", RESULT))
+    said = mock.Mock()
+    monkeypatch.setattr(_in_process, "Display", lambda: said)
+    monkeypatch.setattr(_in_process, "perform", lambda *args, **kwargs: pytest.fail("something is done in the worker"))
+    return taken, said.vvv
+
+
+def way(ways, options=OPTIONS, variables=VARIABLES, **changes):
+    """Which way a task goes, and what `-vvv` says of it."""
+    action = action_for("m365_user_signin", dict(options))
+    for place, value in changes.items():
+        owner = {"connection": action._connection, "play": action._play_context}.get(place.partition("_")[0])
+        setattr(owner or action._task, place.partition("_")[2] if owner else place, value)
+    action.run(task_vars=variables)
+    taken, said = ways
+    (call,) = said.call_args_list
+    return taken, call.args[0]
+
+
+def test_a_usual_task_runs_in_place(ways):
+    assert way(ways) == (
+        ["in place"],
+        "m365.offboarding.m365_user_signin runs in a child of Ansible's worker: nothing needs a process of its own",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"connection_become": object()}, "become is set"),
+        ({"play_become": True}, "become is set"),
+        ({"async_val": 30}, "async is set"),
+        ({"environment": [{"HTTPS_PROXY": "http://proxy:3128"}]}, "environment is set"),
+        ({"environment": ["{{ env }}"]}, "environment is set"),
+        ({"variables": {}}, "its interpreter is not"),
+        ({"variables": {"ansible_python_interpreter": "auto_silent"}}, "its interpreter is not"),
+        ({"variables": {"ansible_python_interpreter": "python3"}}, "its interpreter is not"),
+        ({"variables": {"ansible_python_interpreter": "/usr/bin/python0"}}, "its interpreter is not"),
+        ({"options": {**OPTIONS, "state": "gone"}}, "its options are not valid"),
+        ({"options": {"state": "blocked"}}, "its options are not valid"),
+        ({"options": {**OPTIONS, "colour": "red"}}, "its options are not valid"),
+        ({"options": {**OPTIONS, "timeout": "soon"}}, "its options are not valid"),
+        ({"options": {**OPTIONS, "user": "john.roe@contoso.com"}}, "its options give rise to a warning"),
+        ({"options": {**OPTIONS, "users": [object()]}}, "an option holds a object"),
+        ({"options": {**OPTIONS, "users": {"jane"}}}, "an option holds a set"),
+        # The delegated host has no variables: a fault while deciding.
+        ({"delegate_to": "elsewhere"}, "KeyError while deciding"),
+    ],
+)
+def test_whatever_is_unusual_is_run_as_an_ordinary_module(ways, changes, why):
+    taken, said = way(ways, **changes)
+
+    assert taken == ["ordinary"]
+    assert said.startswith(f"m365.offboarding.m365_user_signin runs as an ordinary module: {why}")
+
+
+def test_a_connection_that_only_has_the_name_of_the_local_one_is_another(ways):
+    action = action_for("m365_user_signin", OPTIONS)
+    action._connection = Elsewhere()
+
+    action.run(task_vars=VARIABLES)
+
+    assert ways[0] == ["ordinary"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("constants.DEFAULT_KEEP_REMOTE_FILES", True), ("sys.platform", "darwin")])
+def test_what_is_set_for_the_whole_run_counts_too(ways, monkeypatch, name, value):
+    monkeypatch.setattr(f"{_in_process.__name__}.{name}", value)
+
+    assert way(ways)[0] == ["ordinary"]
+
+
+def test_an_exception_while_deciding_is_named_and_its_text_is_not(ways, monkeypatch):
+    def fall(*args):
+        raise RuntimeError("hunter2")
+
+    monkeypatch.setattr(_in_process, "ArgumentSpecValidator", fall)
+
+    taken, said = way(ways)
+
+    assert taken == ["ordinary"]
+    assert "RuntimeError while deciding" in said
+    assert "hunter2" not in said
+
+
+def test_a_deprecated_option_is_for_the_ordinary_module(ways, monkeypatch):
+    action = action_for("m365_user_signin", {**OPTIONS, "timeout": 3})
+    spec = {**JOB.spec, "timeout": {"type": "float", "removed_in_version": "9.0.0", "removed_from_collection": "a.b"}}
+    monkeypatch.setattr(type(action), "JOB", _run.Job(spec, JOB.work))
+
+    action.run(task_vars=VARIABLES)
+
+    assert ways[0] == ["ordinary"]
+
+
+def test_the_interpreter_of_the_delegated_host_counts(ways):
+    variables = {"ansible_python_interpreter": "/usr/bin/python0", "ansible_delegated_vars": {"other": VARIABLES}}
+
+    assert way(ways, variables=variables, delegate_to="other")[0] == ["in place"]
+
+
+def test_another_environment_of_the_same_binary_is_another_interpreter(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "python").symlink_to(os.path.realpath(sys.executable))
+    (tmp_path / "one" / "python3").symlink_to("python")
+    (tmp_path / "linked").symlink_to("one")
+
+    def same(one, other):
+        return _in_process._same_interpreter(str(tmp_path / one), str(tmp_path / other))
+
+    assert same("one/python", "one/python")
+    assert same("one/python3", "one/python")
+    assert same("linked/python", "one/python")
+    assert not same("one/python", "two/python")
+
+
+def test_a_date_is_given_as_the_ordinary_module_gets_it(ways, monkeypatch):
+    caught = {}
+    monkeypatch.setattr(_in_process, "Run", lambda params, check_mode: caught.update(params))
+    moment = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
+
+    users = [{"user": "jane.doe@contoso.com", "left_at": moment}, {"user": "b@c.de", "left_at": moment.date()}]
+    assert way(ways, options={**OPTIONS, "users": users})[0] == ["in place"]
+
+    assert [user["left_at"] for user in caught["users"]] == ["2026-01-02T03:04:05+00:00", "2026-01-02"]
+
+
+@pytest.mark.parametrize("module", ["m365_user_signin", "m365_user_info"])
+def test_the_spec_of_a_job_stays_as_it_is(ways, module):
+    job = importlib.import_module(f"ansible_collections.m365.offboarding.plugins.modules.{module}").JOB
+    before = copy.deepcopy(job.spec)
+
+    action_for(module, {"user": "jane.doe@contoso.com"}).run(task_vars=VARIABLES)
+    action_for(module, {}).run(task_vars=VARIABLES)
+
+    assert job.spec == before
+
+
+def test_a_child_that_fails_is_a_failed_task_and_never_an_ordinary_module(ways, monkeypatch):
+    def fall(work):
+        raise OSError("hunter2")
+
+    monkeypatch.setattr(_in_process, "in_child", fall)
+
+    result = action_for("m365_user_signin", OPTIONS).run(task_vars=VARIABLES)
+
+    assert ways[0] == []
+    assert result["failed"] is True
+    assert result["error"]["code"] == "internal"
+    assert "hunter2" not in json.dumps(result)
+
+
+# --- the child ---
+
+
+def test_a_child_gives_back_what_the_work_gives():
+    big = {"users": ["x" * 1000] * 1000, "pid": None}
+
+    result = in_child(lambda: {**big, "pid": os.getpid()})
+
+    assert result.pop("pid") != os.getpid()
+    assert result == {"users": big["users"]}
+
+
+@pytest.mark.parametrize(
+    ("work", "ended"),
+    [
+        (lambda: os.kill(os.getpid(), signal.SIGTERM), "signal 15"),
+        (lambda: os._exit(3), "status 3"),
+        (lambda: {"not JSON": object()}, "status 1"),
+        (lambda: sys.exit(0), "status 1"),
+        (lambda: 1 / 0, "status 1"),
+    ],
+)
+def test_a_child_that_ends_without_a_result_is_an_error_of_its_own(work, ended):
+    with pytest.raises(OffboardingError) as caught:
+        in_child(work)
+
+    assert f"ended with {ended} before it gave a result" in str(caught.value)
+    assert caught.value.code == "crashed"
+    assert caught.value.hint == OUTCOME_UNKNOWN
+
+
+def test_nothing_of_a_child_is_printed_or_logged(capfd, caplog):
+    def work():
+        print("printed")
+        print("printed", file=sys.stderr)
+        os.write(1, b"written")
+        os.write(2, b"written")
+        warnings.warn("warned", stacklevel=1)
+        logging.getLogger("urllib3").error("logged")
+        return {}
+
+    assert in_child(work) == {}
+
+    assert capfd.readouterr() == ("", "")
+    assert caplog.text == ""
+
+
+class Stopped(BaseException):
+    """As what ansible-core raises when the task has taken longer than its timeout."""
+
+
+def test_whatever_interrupts_the_worker_ends_the_child(tmp_path):
+    mark = tmp_path / "pid"
+
+    def work():
+        mark.write_text(str(os.getpid()))
+        time.sleep(60)
+
+    def stop(*args):
+        raise Stopped
+
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        with pytest.raises(Stopped):
+            in_child(work)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+    assert gone(int(mark.read_text()))
+
+
+_WORKER = """
+import os, signal, sys, time
+sys.path.insert(0, sys.argv[1])
+from ansible_collections.m365.offboarding.plugins.plugin_utils._in_process import in_child
+signal.signal(signal.SIGTERM, signal.SIG_DFL if sys.argv[2] == "default" else lambda *_: os._exit(1))
+in_child(lambda: print(os.getpid(), file=os.fdopen(int(sys.argv[3]), "w"), flush=True) or time.sleep(60))
+"""
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("handler", ["default", "own"])
+def test_a_child_does_not_outlive_its_worker(sign, handler):
+    reader, writer = os.pipe()
+    collections = str(
+        next(path for path in sys.path if os.path.isdir(os.path.join(path, "ansible_collections", "m365")))
+    )
+    command = [sys.executable, "-c", _WORKER, collections, handler, str(writer)]
+    with subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL) as worker:
+        os.close(writer)
+        with os.fdopen(reader) as told:
+            child = int(told.readline())
+        worker.send_signal(sign)
+        worker.wait(timeout=10)
+
+    assert gone(child)
+
+
+def gone(pid):
+    """Whether a process ends within a second."""
+    for _try in range(100):
+        with contextlib.suppress(FileNotFoundError):
+            with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+                if stat.read().rpartition(")")[2].split()[0] == "Z":
+                    return True
+            time.sleep(0.01)
+            continue
+        return True
+    return False
