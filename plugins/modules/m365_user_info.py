@@ -114,6 +114,14 @@ options:
     elements: str
     choices: [all, forwarding, directory_roles, applications, consents, devices, delegates, phones, sign_in_methods]
     default: []
+  written:
+    description:
+      - What other modules of this collection have just written, as P(m365.offboarding.leavers_written#filter) tells it. Users
+        who are still read as before that are read again, until O(verify_timeout) is over.
+      - The role P(m365.offboarding.offboard_employee#role) ends each batch with such a read. A read that fails is not
+        repeated for this; faults have O(retry_timeout).
+    type: dict
+    default: {}
 notes:
   - Mailbox protocols need the application permission C(Exchange.ManageAsApp) on Office 365 Exchange Online, and the Entra role
     C(Global Reader) or the Exchange role C(View-Only Recipients). So does what Exchange Online tells for O(residual).
@@ -296,6 +304,8 @@ def look(run: Run) -> list[dict[str, t.Any]]:
         directory_roles=run.params["directory_roles"],
         search=search,
         residual=run.params["residual"],
+        written=run.params["written"],
+        verify_timeout=run.params["verify_timeout"],
     )
     run.warn_of_unknown_protected(tenant)
     if any(one["due"] is None for one in records):
@@ -318,6 +328,7 @@ JOB = Job(
         left_before={"type": "str"},
         blocked={"type": "bool", "default": False},
         residual={"type": "list", "elements": "str", "choices": ["all", *TOPICS], "default": []},
+        written={"type": "dict", "default": {}},
     ),
     look,
 )

@@ -212,11 +212,10 @@ class World:
             runs.append({"step": step, "users": plan["write"], "result": records})
         closing: list[t.Any] = []
         if plan["write"] and not check_mode:
-            for _try in range(16):
-                closing = self._module(lambda: self.look(plan["write"]))["users"]
-                if not _results.in_doubt(closing, runs):
-                    break
-                self.clock.advance(2)
+            written = _results.written(runs)
+            closing = self._module(
+                lambda: self.look(plan["write"], written=written, verify_timeout=self.verify_timeout)
+            )["users"]
         results = _results.results(opening["users"], steps=STEPS, runs=runs, closing=closing, refused=plan["refused"])
         return Outcome(results, runs, opening, self.tenant.journal[before:])
 
