@@ -96,7 +96,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 records:
-  description: The results of everybody, packed, a text for each batch after one for whoever goes through no step, for P(m365.offboarding.leaver_records#filter).
+  description:
+    - The results of everybody, packed, for P(m365.offboarding.leaver_records#filter). The first text is about whoever goes through no
+      step, the others about one batch each.
   type: list
   elements: str
   returned: always

@@ -137,7 +137,10 @@ def _told(
     :param reasons: further reasons for doors that are not shut.
     """
     of_errors = [f"{error['code']} {error['request_id']}" for error in errors if error["request_id"]]
-    return {"error": " ".join([*map(reason_of, errors), *reasons]), "request_ids": ", ".join([*request_ids, *of_errors])}
+    return {
+        "error": " ".join([*map(reason_of, errors), *reasons]),
+        "request_ids": ", ".join([*request_ids, *of_errors]),
+    }
 
 
 def _residual_cell(entry: Record) -> str:

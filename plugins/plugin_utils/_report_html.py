@@ -423,9 +423,14 @@ def _step(name: str, one: Leaver) -> Markup:
         ("Error", e("code", entry["error"].get("code")) if entry.get("error") else None),
         ("Note", entry.get("note")),
     ]
-    kind = {"failed": "bad", "refused": "bad", "accepted": "warn", "planned": "info", "pending": "info", "not_due": "info"}.get(
-        status, "fine"
-    )
+    kind = {
+        "failed": "bad",
+        "refused": "bad",
+        "accepted": "warn",
+        "planned": "info",
+        "pending": "info",
+        "not_due": "info",
+    }.get(status, "fine")
     return e(
         "section",
         e("h4", STEP_NAMES[name]),

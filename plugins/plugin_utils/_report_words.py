@@ -157,7 +157,12 @@ def _door_state(result: Record, door: str) -> str:
         return OPEN
     if door in (result.get("unconfirmed") or ()):
         return UNSURE
-    if result.get("status") == DELETED or not result.get("id") or entry is None or {door, step} & set(result.get("not_looked_at") or ()):
+    if (
+        result.get("status") == DELETED
+        or not result.get("id")
+        or entry is None
+        or {door, step} & set(result.get("not_looked_at") or ())
+    ):
         return UNSEEN
     if entry.get("status") == "not_applicable":
         return ABSENT

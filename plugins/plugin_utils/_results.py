@@ -140,7 +140,7 @@ def _result(
             continue
         record = told.get(step) or _untold(step, opening, refused, went=went)
         found = compare(step, record, last) if step in told and record["status"] in DONE else None
-        entries[step] = _entry(step, record, last, found)
+        entries[step] = _entry(step, record, opening, last, found)
         own, reason = _doors(step, record, opening, last, found)
         states.update(own)
         for name, state in own.items():
@@ -192,12 +192,16 @@ def _untold(step: str, opening: Record, refused: Record | None, *, went: bool) -
     return {**record, "status": "planned", "after": None}
 
 
-def _entry(step: str, record: Record, last: Record, found: str | None) -> dict[str, t.Any]:
+def _entry(step: str, record: Record, opening: Record, last: Record, found: str | None) -> dict[str, t.Any]:
     shut_by = last.get("surely_shut_by", {}).get(step)
     seen = record["status"] == "accepted" and found == SHOWN
+    before = record["before"]
+    if before is None and record["status"] in (FAILED, REFUSED):
+        # The step could not look for itself.
+        before = (opening["before"] or {}).get(step)
     return {
         "status": "verified" if seen else record["status"],
-        "before": record["before"],
+        "before": before,
         "after": last["before"][step] if seen else record["after"],
         "written_at": record.get("written_at"),
         "effective_by": (shut_by if seen else None) or record.get("effective_by") or shut_by,
@@ -219,10 +223,10 @@ def _doors(
         error = last["error"] if not last["before"] or step == "protocols" else None
         return states, reason_of(error) if error else f"The service did not show the state of {step}."
     if record["status"] in (FAILED, REFUSED):
-        if step in ("password", "sessions") and _unmoved(step, opening, last):
-            # Blocking sign-in makes an older reset and sign-out look like ours.
-            states = {name: OPEN if state == SHUT else state for name, state in states.items()}
-        return states, reason_of(record["error"]) if record["error"] else None
+        error = reason_of(record["error"]) if record["error"] else None
+        if SHUT not in states.values() or doors_of(step, opening["doors"]).get(step) != OPEN:
+            return states, error
+        return _shut_by_others(step, record, opening, last, states), error
     if found == CHANGED and step == "password":
         return {step: OPEN}, _changed_again(record, last)
     if found == STALE:
@@ -230,11 +234,18 @@ def _doors(
     return states, _why_open(step, opening, last)
 
 
-def _unmoved(step: str, opening: Record, last: Record) -> bool:
-    """Whether an open door's moment is still the one of the opening read."""
-    if doors_of(step, opening["doors"]).get(step) != OPEN:
-        return False
-    return moment(last["before"][step], step) <= moment((opening["before"] or {}).get(step), step)
+def _shut_by_others(step: str, record: Record, opening: Record, last: Record, states: Record) -> dict[str, str]:
+    """A door that was open, whose step failed, and that looks shut all the same.
+
+    Blocking sign-in makes an older reset or sign-out look like ours. Any later sign-out is as good as ours. A password
+    that was changed since is not: it may be the employee's, unless it is the one that was perhaps written.
+    """
+    if step not in _TIMED:
+        return dict(states)
+    moved = moment(last["before"][step], step) > moment((opening["before"] or {}).get(step), step)
+    if step == "sessions" and moved:
+        return dict(states)
+    return dict.fromkeys(states, UNKNOWN if moved and record.get("changed") else OPEN)
 
 
 def _changed_again(record: Record, last: Record) -> str:
