@@ -121,7 +121,11 @@ def test_a_run_that_is_killed_leaves_the_finished_batches(tenant: Tenant, play: 
     assert told["complete"] is False
     leavers = {one["user"]: one for one in told["hosts"]["localhost"]["leavers"]}
     contained = {name: one["contained"] for name, one in leavers.items()}
-    assert contained == {**dict.fromkeys([user.upn for user in first], True), second[0].upn: False, second[1].upn: False}
+    assert contained == {
+        **dict.fromkeys([user.upn for user in first], True),
+        second[0].upn: False,
+        second[1].upn: False,
+    }
     # Of whoever had not come to an end it holds how they were found, before anything was sent.
     for user in second:
         entry = leavers[user.upn]["steps"]["password"]
