@@ -48,6 +48,18 @@ def digest(records: t.Iterable[tuple[str, Record]]) -> dict[str, dict[str, Recor
     return told
 
 
+def is_digest(value: t.Any) -> bool:
+    """Whether a value has the shape that `digest` gives."""
+    return all(
+        isinstance(steps, dict)
+        and all(
+            step in STEPS and isinstance(told, dict) and {"status", "before", "after", "written_at"} <= told.keys()
+            for step, told in steps.items()
+        )
+        for steps in value.values()
+    )
+
+
 def compare(step: str, written: Record, read: Record) -> str:
     """What a reading says of a step that is done: `SHOWN`, `STALE`, `CHANGED` or `UNREAD`.
 

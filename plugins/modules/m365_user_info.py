@@ -280,6 +280,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._module import ru
 from ansible_collections.m365.offboarding.plugins.module_utils._observe import observe
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import TOPICS
 from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, Run, argument_spec
+from ansible_collections.m365.offboarding.plugins.module_utils._written import is_digest
 
 
 def whom(run: Run) -> tuple[list[Asked], Search]:
@@ -295,6 +296,8 @@ def whom(run: Run) -> tuple[list[Asked], Search]:
 def look(run: Run) -> list[dict[str, t.Any]]:
     asked, search = whom(run)
     protocols = Protocols.parse(run.params["protocols"])
+    if not is_digest(run.params["written"]):
+        raise OptionError("written is not what the filter leavers_written gives.")
     tenant = run.tenant(with_exchange=True)
     records = observe(
         tenant,
