@@ -98,7 +98,7 @@ def _written_is_on_record(folder: Path, tenant: Tenant) -> None:
     file = folder / "evidence.json"
     leavers = json.loads(file.read_text())["hosts"]["localhost"]["leavers"] if file.exists() else []
     found = {one["id"]: one["steps"]["signin"]["before"] for one in leavers}
-    assert {key: found.get(key) for key in written} == dict.fromkeys(written, {"account_enabled": True})
+    assert {key: found.get(key) for key in written} == {key: {"account_enabled": True} for key in written}
 
 
 def _no_secret_in(folder: Path, tenant: Tenant) -> None:
