@@ -29,11 +29,11 @@ class ActionModule(ActionBase):
                 "opening": {"type": "str", "required": True},
                 "steps": {"type": "list", "elements": "str", "required": True},
                 "protocols": {"type": "list", "elements": "str", "default": ["all"]},
-                "asked": {"type": "list", "elements": "raw", "default": []},
-                "users": {"type": "list", "elements": "dict", "default": []},
-                "users_only": {"type": "bool", "default": False},
+                "batches": {"type": "list", "elements": "list", "default": []},
+                "number": {"type": "int", "default": 0},
                 "runs": {"type": "dict", "default": {}},
                 "closing": {"type": "str"},
+                "finished": {"type": "bool", "default": False},
                 "refused": {"type": "dict", "default": {}},
                 "earlier": {"type": "str"},
                 "before": {"type": "str"},
@@ -42,10 +42,11 @@ class ActionModule(ActionBase):
             }
         )
         held = {name: (task_vars or {}).get(asked[name]) if asked[name] else None for name in _NAMES}
+        users = [one for batch in asked["batches"] for one in batch]
         held["runs"] = [
-            {"step": step, "users": asked["users"], "result": (task_vars or {})[variable]}
+            {"step": step, "users": users, "result": (task_vars or {})[variable]}
             for step, variable in asked["runs"].items()
-            if step in asked["steps"] and asked["users"]
+            if step in asked["steps"] and users
         ]
         try:
             told = join(**{**asked, **held})

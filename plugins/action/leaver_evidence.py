@@ -10,8 +10,8 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils._batches import unpack
-from ..plugin_utils._evidence import evidence, missing_entry
+from ..plugin_utils._batches import texts, unpack
+from ..plugin_utils._evidence import evidence, missing_entry, plain_json
 from ..plugin_utils._files import write
 from ..plugin_utils._report import format_of, render
 
@@ -31,6 +31,7 @@ class ActionModule(ActionBase):
                 "missing": {"type": "list", "elements": "str", "default": []},
                 "purpose": {"type": "str", "required": True, "choices": ["offboard", "audit"]},
                 "complete": {"type": "bool", "required": True},
+                "json_only": {"type": "bool", "default": False},
                 "started_at": {"type": "str", "required": True},
                 "job": {"type": "dict", "default": {}},
                 "files": {"type": "dict", "default": {}},
@@ -52,11 +53,19 @@ class ActionModule(ActionBase):
         told = {name: asked[name] for name in ("purpose", "complete", "started_at", "job")}
         # A play's own keyword counts as well, which no variable tells of.
         told["check_mode"] = self._task.check_mode
+        paths = [path for paths in asked["paths"].values() for path in paths]
         written = {}
-        leavers = {name: unpack(host["records"]) for name, host in asked["hosts"].items()}
-        for path in dict.fromkeys(path for paths in asked["paths"].values() for path in paths):
+        opened: dict[str, t.Any] = {}
+        for path in dict.fromkeys(paths):
+            if asked["json_only"] and format_of(path) != "json":
+                continue
             sharing = {name: host["entry"] for name, host in asked["hosts"].items() if path in asked["paths"][name]}
             sharing.update((name, missing_entry(name)) for name in asked["missing"])
-            text = render(evidence(sharing, leavers, ansible=ansible, **told), format_of(path))
+            for name in sharing.keys() & asked["hosts"].keys() - opened.keys():
+                opened[name] = (texts if asked["json_only"] else unpack)(asked["hosts"][name]["records"])
+            if asked["json_only"]:
+                text = plain_json(evidence(sharing, {}, ansible=ansible, **told), opened)
+            else:
+                text = render(evidence(sharing, opened, ansible=ansible, **told), format_of(path))
             written[path] = write(text, path, instead_of=asked["files"].get(path))
         return written

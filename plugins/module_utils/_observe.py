@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ._asked import Asked, Search
@@ -19,6 +20,7 @@ from ._leavers import Leaver, Tenant
 from ._records import person_of, record
 from ._residual import survey
 from ._times import format_moment
+from ._written import is_stale
 
 # Said of a step's record only. A look writes nothing, and a thousand leavers make a large result as it is.
 _OF_A_WRITE = ("after", "written_at", "effective_by", "request_id", "note")
@@ -34,9 +36,17 @@ def observe(
     search: Search | None = None,
     residual: t.Collection[str] = (),
     person: bool = True,
+    written: t.Mapping[str, t.Any] | None = None,
+    verify_timeout: float = 0,
 ) -> list[dict[str, t.Any]]:
-    """Read every leaver's doors and facts. Reads only; protected accounts and those not yet due are read as well."""
+    """Read every leaver's doors and facts. Reads only; protected accounts and those not yet due are read as well.
+
+    :param written: what steps have just written, as `_written.digest` gives it. Whoever is read as before that is
+        read again, until `verify_timeout` seconds have passed since the first read.
+    """
     leavers = _read(tenant, asked, search, mailboxes="protocols" in steps, roles=directory_roles, person=person)
+    if written:
+        leavers = _read_until_shown(tenant, leavers, steps, protocols, written, verify_timeout)
     known = [index for index, leaver in enumerate(leavers) if leaver.user]
     holders = [leaver for leaver in leavers if leaver.roles]
     spared = tenant.last_administrators(holders) if holders else {}
@@ -67,6 +77,62 @@ def _read(
     told = {id(leaver): one for leaver, one in zip(known, read, strict=True)}
     leavers = [told.get(id(leaver), leaver) for leaver in leavers]
     return tenant.await_mailboxes(leavers) if mailboxes else leavers
+
+
+def _read_until_shown(
+    tenant: Tenant,
+    leavers: t.Sequence[Leaver],
+    steps: t.Sequence[str],
+    protocols: Protocols,
+    written: t.Mapping[str, t.Any],
+    verify_timeout: float,
+) -> list[Leaver]:
+    """Entra and Exchange show a write late: read again whoever is not shown as written. What failed stays failed.
+
+    https://devblogs.microsoft.com/identity/designing-for-eventual-consistency-for-microsoft-entra
+    """
+    clock = tenant.graph.clock
+    deadline, pause = clock.monotonic() + verify_timeout, 0.5
+    told = list(leavers)
+    while True:
+        stale = [
+            is_stale(written.get(one.asked.name.casefold(), {}), _observation(one, steps, protocols, {}))
+            for one in told
+        ]
+        left = deadline - clock.monotonic()
+        if left <= 0 or not any(graph or mailbox for graph, mailbox in stale):
+            return told
+        clock.sleep(min(pause, left))
+        pause = min(2 * pause, 4.0)
+        users = [index for index, (graph, _mailbox) in enumerate(stale) if graph]
+        for index, fresh in zip(users, _resolve_again(tenant, [told[index] for index in users]), strict=True):
+            told[index] = fresh
+        # Somebody whom the first read did not find has no mailbox read yet.
+        mailboxes = [
+            index
+            for index, (graph, mailbox) in enumerate(stale)
+            if "protocols" in steps and told[index].user and (mailbox or (graph and not told[index].mailbox_read))
+        ]
+        for index, fresh in zip(mailboxes, tenant.read_mailboxes([told[index] for index in mailboxes]), strict=True):
+            told[index] = fresh
+
+
+def _resolve_again(tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Leaver]:
+    """The same leavers with the user read again, and the mailbox as it was read."""
+    read = {one.asked.name.casefold(): one for one in tenant.resolve([leaver.asked for leaver in leavers])}
+    return [
+        dataclasses.replace(
+            read[leaver.asked.name.casefold()],
+            mailbox_read=leaver.mailbox_read,
+            mailbox=leaver.mailbox,
+            mailbox_error=leaver.mailbox_error,
+            roles=leaver.roles,
+            roles_error=leaver.roles_error,
+        )
+        if leaver.asked.name.casefold() in read
+        else leaver
+        for leaver in leavers
+    ]
 
 
 def _observation(

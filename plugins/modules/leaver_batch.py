@@ -10,11 +10,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: leaver_batch
-short_description: Put on record what a batch of leavers went through
+short_description: Put on record what is known of leavers
 version_added: 1.0.0
 description:
-  - Joins the opening read, the records of the steps and the closing read of a batch, as P(m365.offboarding.leaver_results#filter) does,
+  - Joins the opening read, the records of the steps so far and the closing read, as P(m365.offboarding.leaver_results#filter) does,
     and keeps the results as text.
+  - Called after the opening read for everybody, then for a batch after each step and after its closing read.
   - The role P(m365.offboarding.offboard_employee#role) calls it; there is seldom a reason to call it oneself.
   - Takes the names of registered variables instead of what they hold, since a template takes seconds to go through thousands of records.
   - Runs where Ansible runs, in check mode too, and counts as no change.
@@ -35,20 +36,17 @@ options:
     type: list
     elements: str
     default: [all]
-  asked:
-    description: Who was to be read. If they could not be read at all, they are told as failed, unless nobody was read before.
+  batches:
+    description:
+      - Lists of users, as O(m365.offboarding.m365_user_info#module:users), who go through the steps. After the opening read these
+        are all batches, later the one of O(number).
     type: list
-    elements: raw
+    elements: list
     default: []
-  users:
-    description: Who went through the steps.
-    type: list
-    elements: dict
-    default: []
-  users_only:
-    description: Whether nobody else is told of; O(opening) then holds the leavers of other batches, too.
-    type: bool
-    default: false
+  number:
+    description: The batch that this is about, from 1; 0 after the opening read, when everybody is put on record.
+    type: int
+    default: 0
   runs:
     description: For each step the name of the variable that holds what was registered of it. Only looked at for O(steps).
     type: dict
@@ -56,6 +54,10 @@ options:
   closing:
     description: Name of the variable that holds what was registered of M(m365.offboarding.m365_user_info) after the steps.
     type: str
+  finished:
+    description: Whether the batch has come to its end, and counts for how far the run has come.
+    type: bool
+    default: false
   refused:
     description: C(refused) of P(m365.offboarding.leaver_plan#filter).
     type: dict
@@ -64,10 +66,10 @@ options:
     description: Name of the variable that holds the evidence of an earlier run to compare with.
     type: str
   before:
-    description: Name of the variable that holds what this gave for the batch before.
+    description: Name of the variable that holds what this gave the last time.
     type: str
   total:
-    description: Leavers of all batches. Without it, this is none of them, and does not count for how far the run has come.
+    description: Leavers of all batches.
     type: int
     default: 0
   started_at:
@@ -94,7 +96,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 records:
-  description: The results of this batch and those before, packed, for P(m365.offboarding.leaver_records#filter).
+  description:
+    - The results of everybody, packed, for P(m365.offboarding.leaver_records#filter). The first text is about whoever goes through no
+      step, the others about one batch each.
   type: list
   elements: str
   returned: always
@@ -104,7 +108,7 @@ entry:
   type: dict
   returned: always
 done:
-  description: How many leavers have been told of, in this batch and those before.
+  description: How many leavers of finished batches there are.
   type: int
   returned: always
   sample: 500

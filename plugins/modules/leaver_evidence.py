@@ -44,6 +44,10 @@ options:
     description: Whether the run has come to its end.
     type: bool
     required: true
+  json_only:
+    description: Whether only JSON files are written, a line for each leaver, which is cheap enough to be done after each step.
+    type: bool
+    default: false
   started_at:
     description: When the run began, ISO 8601.
     type: str

@@ -122,6 +122,14 @@ options:
     elements: str
     choices: [all, forwarding, directory_roles, applications, consents, devices, delegates, phones, sign_in_methods]
     default: []
+  written:
+    description:
+      - What other modules of this collection have just written, as P(m365.offboarding.leavers_written#filter) tells it. Users
+        who are still read as before that are read again, until O(verify_timeout) is over.
+      - The role P(m365.offboarding.offboard_employee#role) ends each batch with such a read. A read that fails is not
+        repeated for this; faults have O(retry_timeout).
+    type: dict
+    default: {}
 notes:
   - Since 2026 Microsoft names a smaller permission for listing the members of a group than the one that is asked for here
     (U(https://learn.microsoft.com/graph/api/group-list-transitivemembers)); finding the group by its name may need more.
@@ -311,6 +319,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._module import ru
 from ansible_collections.m365.offboarding.plugins.module_utils._observe import observe
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import TOPICS
 from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, Run, argument_spec
+from ansible_collections.m365.offboarding.plugins.module_utils._written import is_digest
 
 
 def whom(run: Run) -> tuple[list[Asked], Search]:
@@ -326,6 +335,8 @@ def whom(run: Run) -> tuple[list[Asked], Search]:
 def look(run: Run) -> list[dict[str, t.Any]]:
     asked, search = whom(run)
     protocols = Protocols.parse(run.params["protocols"])
+    if not is_digest(run.params["written"]):
+        raise OptionError("written is not what the filter leavers_written gives.")
     tenant = run.tenant(with_exchange=True)
     records = observe(
         tenant,
@@ -336,6 +347,8 @@ def look(run: Run) -> list[dict[str, t.Any]]:
         search=search,
         residual=run.params["residual"],
         person=run.params["person"],
+        written=run.params["written"],
+        verify_timeout=run.params["verify_timeout"],
     )
     run.warn_of_unknown_protected(tenant)
     if any(one["due"] is None for one in records):
@@ -359,6 +372,7 @@ JOB = Job(
         blocked={"type": "bool", "default": False},
         person={"type": "bool", "default": True},
         residual={"type": "list", "elements": "str", "choices": ["all", *TOPICS], "default": []},
+        written={"type": "dict", "default": {}},
     ),
     look,
 )

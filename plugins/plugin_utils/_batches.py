@@ -5,10 +5,11 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""What a run keeps of each batch until its end, and how far it has come.
+"""What a run keeps of each leaver until its end, and how far it has come.
 
 Ansible walks through all that a variable holds whenever a template or a task touches it, at about a millisecond a record
-and time. So results travel between tasks as one text, packed, that is opened where it is needed.
+and time. So results travel between tasks as one text for each batch, packed, that is opened where it is needed: a line
+for each leaver, `[place, result]`, with the place in the order asked for.
 """
 
 from __future__ import annotations
@@ -19,59 +20,35 @@ import json
 import typing as t
 import zlib
 
-from ..module_utils._asked import parse_users
-from ..module_utils._errors import OffboardingError
 from ..module_utils._times import format_moment, parse_moment
 from ._earlier import changes, compared_with
-from ._evidence import tenant_entry
-from ._results import FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED, results, unlooked
+from ._results import FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED, results
 from ._sentences import Record
 
 # In doubt a door is open: also that of somebody who could not be looked at.
 _NOT_SHUT = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED)
 
 
-def cut(leavers: t.Any, size: int) -> list[t.Any]:
-    """The elements of O(users), each name once, in batches; what cannot be meant is left to the modules, whole."""
-    try:
-        asked = parse_users(leavers)
-    except OffboardingError:
-        return [leavers]
-    users = [
-        {
-            "user": one.name,
-            **({"id": one.id} if one.id else {}),
-            **({"left_at": format_moment(one.left_at)} if one.left_at else {}),
-        }
-        for one in asked
-    ]
-    return [users[i : i + size] for i in range(0, len(users), size)]
+def pack(leavers: t.Iterable[tuple[int, Record]]) -> str:
+    """Results with their places as one text."""
+    lines = "\n".join(json.dumps([place, one]) for place, one in leavers)
+    return base64.b64encode(zlib.compress(lines.encode(), 1)).decode()
 
 
-def pack(leavers: t.Sequence[Record]) -> str:
-    return base64.b64encode(zlib.compress(json.dumps(leavers).encode(), 1)).decode()
+def _lines(records: t.Iterable[str]) -> list[str]:
+    """The lines of all batches in the order asked for; JSON escapes line breaks and all that is not ASCII."""
+    found = [line for text in records for line in zlib.decompress(base64.b64decode(text)).decode().split("\n") if line]
+    return sorted(found, key=lambda line: int(line[1 : line.index(",")]))
 
 
 def unpack(records: t.Sequence[str]) -> list[dict[str, t.Any]]:
-    """The results of all batches, each leaver once, in the order asked for.
-
-    Of two results the later counts, but for the steps that the earlier has written: who was asked for under two names
-    is shut by the first, and found shut by the second.
-    """
-    told: dict[str, dict[str, t.Any]] = {}
-    for record in records:
-        for one in json.loads(zlib.decompress(base64.b64decode(record))):
-            key = str(one["id"] or one["user"]).casefold()
-            told[key] = _later(told[key], one) if key in told else one
-    return list(told.values())
+    """The results of all batches, in the order asked for."""
+    return [json.loads(line)[1] for line in _lines(records)]
 
 
-def _later(one: Record, other: Record) -> dict[str, t.Any]:
-    steps = {
-        step: one["steps"][step] if entry["status"] == "unchanged" and one["steps"][step]["written_at"] else entry
-        for step, entry in other["steps"].items()
-    }
-    return {**other, "steps": steps}
+def texts(records: t.Sequence[str]) -> list[str]:
+    """As `unpack`, but each result as JSON text: what is only copied into a file need not be parsed."""
+    return [line[line.index(",") + 1 : -1].strip() for line in _lines(records)]
 
 
 def join(
@@ -80,57 +57,66 @@ def join(
     before: Record | None,
     steps: t.Sequence[str],
     protocols: t.Sequence[str],
-    asked: t.Sequence[t.Any],
-    users: t.Sequence[Record],
-    users_only: bool,
+    batches: t.Sequence[t.Sequence[Record]],
+    number: int,
     runs: t.Sequence[Record],
     closing: Record | None,
+    finished: bool,
     refused: t.Mapping[str, Record],
     earlier: t.Any,
     total: int,
     started_at: str | None,
 ) -> dict[str, t.Any]:
-    """What came of a batch, put on record behind those before it.
+    """What is known of everybody after the opening read, or of one batch after a step or its closing read.
 
-    :param opening: what was registered of the read that the batch began with.
-    :param before: what this gave for the batch before.
-    :param asked: who was to be read; where that failed, they failed, unless there was nothing before: then the tenant did.
-    :param users: who went through the steps; C(users_only) to tell of nobody else.
-    :param runs: see R(results).
-    :param closing: as registered.
-    :param total: leavers of all batches; 0 for what is none of them.
-    :returns: as M(m365.offboarding.leaver_batch) returns it.
-    :raises ValueError: what is given as earlier evidence is none.
+    :param opening: what was registered of the opening read of everybody.
+    :param before: what this gave the last time.
+    :param batches: who goes through the steps: all batches after the opening read, later only the one of `number`.
+    :param number: 0 after the opening read, later the batch, from 1.
+    :param runs: what was registered of the steps that this batch has gone through, see `results`.
+    :param closing: as registered; null before it.
+    :param finished: whether the batch has come to its end.
+    :param total: leavers of all batches.
+    :returns: as `m365.offboarding.leaver_batch` returns it.
+    :raises ValueError: the earlier evidence is not evidence.
     """
-    entry, records = tenant_entry(opening, steps=steps), list(before["records"] if before else ())
-    error = entry.pop("error")
-    known: t.Sequence[Record] = opening.get("users") or ()
-    if users_only:
-        chosen = {one["user"] for one in users}
-        known = [one for one in known if one["id"] in chosen]
-    read_last = (closing or {}).get("users") or ()
     compared = compared_with(earlier)
-    moved = {one["id"]: error for one in known if compared and (error := compared.moved(one))}
-    leavers = (
-        results(known, steps=steps, protocols=protocols, runs=runs, closing=read_last, refused={**moved, **refused})
-        if known
-        else []
+    moved = {one["id"]: error for _place, one in known if compared and (error := compared.moved(one))}
+    told = results(
+        [one for _place, one in known],
+        steps=steps,
+        protocols=protocols,
+        runs=runs,
+        closing=(closing or {}).get("users") or (),
+        refused={**moved, **refused},
+        users=users,
     )
-    if error and records:
-        leavers = [unlooked(one, error, steps) for one in asked]
-        error = None
-    told = {name: value for name, value in entry.items() if value is not None}
-    records += [pack(changes(leavers, earlier))] if leavers else []
-    counted = leavers if total else []
-    done = (before["done"] if before else 0) + len(counted)
-    not_shut = (before["not_shut"] if before else 0) + sum(1 for one in counted if one["status"] in _NOT_SHUT)
+    placed = list(zip((place for place, _one in known), changes(told, earlier), strict=True))
+    if number:
+        records = list(before["records"] if before else ())
+        records[number] = pack(placed)
+    else:
+        records = _by_batch(placed, batches)
+    done, not_shut = (before["done"], before["not_shut"]) if before else (0, 0)
+    if finished:
+        done += len(told)
+        not_shut += sum(1 for one in told if one["status"] in _NOT_SHUT)
     return {
         "records": records,
-        "entry": {**(before["entry"] if before else entry), **told, "error": error},
+        "entry": entry,
         "done": done,
         "not_shut": not_shut,
         "msg": _progress(done, not_shut, max(total, done), started_at),
     }
+
+
+def _by_batch(placed: t.Sequence[tuple[int, Record]], batches: t.Sequence[t.Sequence[Record]]) -> list[str]:
+    """First whoever goes through no step, then a text for each batch."""
+    batch_of = {str(one["user"]).casefold(): number for number, batch in enumerate(batches, 1) for one in batch}
+    parts: list[list[tuple[int, Record]]] = [[] for _number in range(len(batches) + 1)]
+    for place, one in placed:
+        parts[batch_of.get(str(one["id"]).casefold(), 0)].append((place, one))
+    return [pack(part) for part in parts]
 
 
 def _progress(done: int, not_shut: int, total: int, started_at: str | None) -> str:

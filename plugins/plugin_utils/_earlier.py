@@ -122,7 +122,12 @@ def _names(one: Record) -> set[str]:
 
 
 def _told_doors(one: Record) -> dict[str, str]:
-    """The doors that a result tells of, with their states; one that does not exist counts as shut."""
+    """The doors that a result tells of, with their states; one that does not exist counts as shut.
+
+    Of a deleted account no door was read.
+    """
+    if one.get("status") == "deleted":
+        return {}
     doors = dict.fromkeys(one["open"], OPEN) | dict.fromkeys(one["unconfirmed"], UNKNOWN)
     for step, entry in one["steps"].items() if one["id"] else ():
         for name in [step] if step != "protocols" else _told_protocols(entry, doors):

@@ -26,8 +26,8 @@ from ..module_utils._residual import FOUND, NOT_LOOKED_AT, TOPICS
 from ..module_utils._times import parse_moment
 from ._earlier import newly_open
 from ._report_html import html
-from ._results import FAILED, NOT_DUE
-from ._sentences import errors_of, reason_of
+from ._results import DELETED, FAILED, NOT_DUE
+from ._sentences import errors_of, reason_of, reasons_of
 
 Record = t.Mapping[str, t.Any]
 
@@ -126,7 +126,7 @@ def _columns(one: Record) -> dict[str, t.Any]:
         **{fact: ", ".join(one[fact]) for fact in _DOORS},
         **{f"{step}_{fact}": entry[fact] for step, entry in one["steps"].items() for fact in _OF_STEP},
         "notes": " ".join(_notes(one)),
-        **_told(errors_of(one), written),
+        **_told(errors_of(one), written, reasons_of(one)),
         **{f"residual_{topic}": _residual_cell(entry) for topic, entry in one["residual"].items()},
         "newly_open": ", ".join(newly_open(one)),
         **_person_cells(one.get("person") or {}),
@@ -145,10 +145,18 @@ def _person_cells(person: Record) -> dict[str, t.Any]:
     return {f"person_{fact}": cell for fact, cell in cells.items()}
 
 
-def _told(errors: t.Sequence[Record], request_ids: t.Sequence[str] = ()) -> dict[str, str]:
-    """What errors say, and Microsoft's ids of requests: of the writes by step, of errors by code."""
+def _told(
+    errors: t.Sequence[Record], request_ids: t.Sequence[str] = (), reasons: t.Sequence[str] = ()
+) -> dict[str, str]:
+    """What errors say, and Microsoft's ids of requests: of the writes by step, of errors by code.
+
+    :param reasons: further reasons for doors that are not shut.
+    """
     of_errors = [f"{error['code']} {error['request_id']}" for error in errors if error["request_id"]]
-    return {"error": " ".join(map(reason_of, errors)), "request_ids": ", ".join([*request_ids, *of_errors])}
+    return {
+        "error": " ".join([*map(reason_of, errors), *reasons]),
+        "request_ids": ", ".join([*request_ids, *of_errors]),
+    }
 
 
 def _residual_cell(entry: Record) -> str:
@@ -317,11 +325,19 @@ def _of_step(name: str, one: Record, step: str) -> _Case:
         return _skipped(name, "Not looked at")
     if one["status"] == NOT_DUE:
         return _skipped(name, f"Not due: leaves at {one['left_at']}")
+    if one["status"] == DELETED:
+        return _skipped(name, reason_of(one["error"]))
     states = dict.fromkeys(one["open"], OPEN) | dict.fromkeys(one["unconfirmed"], UNKNOWN)
     doors = doors_of(step, states)
     opened = [door for door, state in doors.items() if state == OPEN]
     error = entry["error"] or (one["error"] if doors or not one["id"] else None)
-    reason = f". {reason_of(error)}" if error else ""
+    reasons = [reason_of(error)] if error else []
+    reasons += [
+        entry["reason"]
+        for entry in one.get("reasons", ())
+        if not doors.keys().isdisjoint(entry["doors"]) and entry["reason"] not in reasons
+    ]
+    reason = f". {' '.join(reasons)}" if reasons else ""
     details = list(_details(one, entry, error))
     if opened:
         newly = [door for door in opened if door in newly_open(one)]

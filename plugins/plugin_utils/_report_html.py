@@ -47,6 +47,7 @@ from ._sentences import person_in_words
 
 _ENTRIES = {
     "unchanged": "was so already",
+    "pending": "not reached yet",
     "planned": "would be changed",
     "verified": "written, read back",
     "accepted": "written, not seen yet",
@@ -383,7 +384,10 @@ def _errors(one: Leaver) -> list[Markup]:
     """Each error once: the same refusal stands in every step."""
     errors = [one.told.get("error"), *(entry.get("error") for entry in one.steps.values())]
     distinct = {str(error.get("message")): error for error in errors if error}
-    return [_banner("alarm", "", *_error_parts(error)) for error in distinct.values()]
+    banners = [_banner("alarm", "", *_error_parts(error)) for error in distinct.values()]
+    said = {" ".join(filter(None, (error.get("message"), error.get("hint")))) for error in distinct.values()}
+    reasons = [entry for entry in one.told.get("reasons") or () if entry["reason"] not in said]
+    return [*banners, *(_banner("alarm", f"{doors_named(entry['doors'])}:", entry["reason"]) for entry in reasons)]
 
 
 def _error_parts(error: Record) -> list[t.Any]:
@@ -421,9 +425,14 @@ def _step(name: str, one: Leaver) -> Markup:
         ("Error", e("code", entry["error"].get("code")) if entry.get("error") else None),
         ("Note", entry.get("note")),
     ]
-    kind = {"failed": "bad", "refused": "bad", "accepted": "warn", "planned": "info", "not_due": "info"}.get(
-        status, "fine"
-    )
+    kind = {
+        "failed": "bad",
+        "refused": "bad",
+        "accepted": "warn",
+        "planned": "info",
+        "pending": "info",
+        "not_due": "info",
+    }.get(status, "fine")
     return e(
         "section",
         e("h4", STEP_NAMES[name]),

@@ -16,7 +16,7 @@ import typing as t
 
 from ..module_utils._doors import PROTOCOLS, STEPS
 from ..module_utils._times import parse_moment
-from ._results import CONTAINED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
+from ._results import CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
 
 Record = t.Mapping[str, t.Any]
 
@@ -31,6 +31,7 @@ STATUSES = {
     OPEN_DOORS: "Open",
     UNCONFIRMED: "Unconfirmed",
     NOT_DUE: "Not due",
+    DELETED: "Deleted",
     PARTIAL: "Partly looked at",
     CONTAINED: "Contained",
 }
@@ -156,7 +157,12 @@ def _door_state(result: Record, door: str) -> str:
         return OPEN
     if door in (result.get("unconfirmed") or ()):
         return UNSURE
-    if not result.get("id") or entry is None or {door, step} & set(result.get("not_looked_at") or ()):
+    if (
+        result.get("status") == DELETED
+        or not result.get("id")
+        or entry is None
+        or {door, step} & set(result.get("not_looked_at") or ())
+    ):
         return UNSEEN
     if entry.get("status") == "not_applicable":
         return ABSENT
@@ -237,6 +243,7 @@ _SORTS = {
     UNSURE: ("has unconfirmed doors", "have unconfirmed doors", "doors are unconfirmed"),
     FAILED: ("could not be looked at", "could not be looked at", "nobody could look"),
     NOT_DUE: ("is not due", "are not due", "the time has not come"),
+    DELETED: ("was deleted", "were deleted", "the account was deleted"),
     PARTIAL: ("was looked at in part", "were looked at in part", "not every door was looked at"),
 }
 
@@ -244,8 +251,8 @@ _SORTS = {
 def _sort_of(one: Leaver) -> str:
     if one.status == CONTAINED:
         return CONTAINED
-    if one.status == NOT_DUE:
-        return NOT_DUE
+    if one.status in (NOT_DUE, DELETED):
+        return one.status
     if one.having(OPEN):
         return OPEN
     if one.having(UNSURE):

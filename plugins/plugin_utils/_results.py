@@ -11,22 +11,34 @@ from __future__ import annotations
 
 import typing as t
 
-from ..module_utils._doors import MAILBOX_AWAITED, OPEN, PROTOCOLS, SHUT, STEPS, UNKNOWN, Protocols, doors_of
+from ..module_utils._doors import (
+    MAILBOX_AWAITED,
+    NOT_APPLICABLE,
+    OPEN,
+    PROTOCOLS,
+    SHUT,
+    STEPS,
+    UNKNOWN,
+    Protocols,
+    doors_of,
+)
 from ..module_utils._errors import WRONG_PERSON
-from ._sentences import Record, as_error
+from ..module_utils._written import CHANGED, DONE, SHOWN, STALE, compare, digest, moment
+from ._sentences import Record, as_error, reason_of
 
 # What a leaver's result says on top, the worst first.
-FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, PARTIAL, CONTAINED = (
+FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, DELETED, PARTIAL, CONTAINED = (
     "failed",
     "refused",
     "open",
     "unconfirmed",
     "not_due",
+    "deleted",
     "partial",
     "contained",
 )
-# An accepted write is done as far as a step can tell: whether it counts, the closing read says.
-_DONE = ("unchanged", "verified", "accepted", "not_applicable")
+# Statuses after which the tenant may no longer be as the opening read found it.
+_WRITTEN = ("verified", "accepted")
 
 
 def results(
@@ -37,42 +49,89 @@ def results(
     runs: t.Sequence[Record] = (),
     closing: t.Sequence[Record] = (),
     refused: t.Mapping[str, Record] | None = None,
+    users: t.Sequence[Record] = (),
 ) -> list[dict[str, t.Any]]:
     """One result per leaver, joined from the opening read, the steps' records and the closing read.
 
-    :param runs: what was registered of each step, C({step, result}); a result without records counts as failed for
-        everyone who was to go through it.
-    :param closing: the records of the closing read; who is not in it keeps the opening one.
+    They are joined by the name that was asked for, which is never null: a step or a read that finds nobody has no
+    object id to tell.
+
+    :param runs: what was registered of each step, `{step, users, result}`; everybody in `users` without a record in
+        `result` counts as failed.
+    :param closing: the records of the closing read. The doors of a leaver who was written to and is not in it, or
+        could not be read, are unknown.
+    :param users: who goes through the steps, as the modules' `users`, in addition to those of `runs`. A step that is
+        not in `runs` is `pending` for them.
     """
-    last = {one["id"]: one for one in closing if one["id"]}
+    went = {_key(one["user"]) for run in ({"users": users}, *runs) for one in run["users"]}
     told: dict[str, dict[str, Record]] = {}
     for run in runs:
-        for record in run["result"].get("users") or _for_everyone(run):
-            told.setdefault(record["id"], {})[run["step"]] = record
+        for key, record in _records(run):
+            told.setdefault(key, {})[run["step"]] = record
+    last = {key: one for one in closing for key in _keys(one)}
     unseen = [name for name in PROTOCOLS if name not in Protocols.parse(protocols).names]
-    return [
-        _result(one, last.get(one["id"], one), told.get(one["id"], {}), (refused or {}).get(one["id"]), steps, unseen)
-        for one in opening
-    ]
+    joined = []
+    for one in opening:
+        keys = _keys(one)
+        by_step = {step: record for key in reversed(keys) for step, record in told.get(key, {}).items()}
+        closed = next((last[key] for key in keys if key in last), None)
+        joined.append(
+            _result(
+                one,
+                _last(one, closed, by_step.values()),
+                by_step,
+                (refused or {}).get(one["id"]),
+                steps,
+                unseen,
+                went=not went.isdisjoint(keys),
+            )
+        )
+    return joined
 
 
-def _for_everyone(run: Record) -> list[Record]:
-    error = run["result"].get("error") or as_error("no_records", str(run["result"].get("msg")), None)
-    return [
-        {"id": leaver["user"], "status": "failed", "before": None, "after": None, "error": error}
-        for leaver in run["users"]
-    ]
+def _key(name: t.Any) -> str:
+    return str(name).casefold()
 
 
-def unlooked(asked: t.Any, error: Record, steps: t.Sequence[str]) -> dict[str, t.Any]:
-    """The result of somebody who was asked for and could not be looked at.
+def _keys(one: Record) -> list[str]:
+    """The names by which a record is found, in any case: its object id, and the name that was asked for."""
+    return [_key(name) for name in (one["id"], one["user"]) if name]
 
-    :param asked: an element of O(users).
-    """
-    name = asked["user"] if isinstance(asked, t.Mapping) else asked
-    nobody = dict.fromkeys(("id", "user_principal_name", "display_name", "left_at", "before", "directory_roles"))
-    opening = {**nobody, "user": str(name), "doors": {}, "due": None, "error": error}
-    return _result(opening, opening, {}, None, steps, ())
+
+def _records(run: Record) -> t.Iterator[tuple[str, Record]]:
+    """A step's records by the name that was asked for; one that failed for whoever has none."""
+    told = {_key(record["user"]): record for record in run["result"].get("users") or ()}
+    yield from told.items()
+    why = run["result"].get("error") or as_error(
+        "no_records", str(run["result"].get("msg") or f"The step {run['step']} did not report on this user."), None
+    )
+    for leaver in run["users"]:
+        if _key(leaver["user"]) not in told:
+            blank = {"user": leaver["user"], "id": None, "before": None, "after": None}
+            yield _key(leaver["user"]), {**blank, "status": FAILED, "error": why}
+
+
+def written(runs: t.Sequence[Record]) -> dict[str, t.Any]:
+    """What the steps have written, for the closing read: see `digest`."""
+    return digest((run["step"], record) for run in runs for _key, record in _records(run))
+
+
+def _last(opening: Record, closed: Record | None, records: t.Iterable[Record]) -> Record:
+    """What is known of the doors at the end: never what was read before a write."""
+    if closed and closed["id"]:
+        return closed
+    if closed and (closed["error"] or {}).get("code") == "deleted":
+        # The deleted user was found: this account cannot sign in.
+        return {**opening, "status": FAILED, "error": closed["error"], "doors": {}}
+    if closed is None and not any(one["status"] in _WRITTEN or one.get("changed") for one in records):
+        return opening
+    if closed is None and any(one["status"] == "planned" for one in records):
+        return opening
+    error = (closed or {}).get("error") or as_error(
+        "not_read_back", "The doors were not read again after they were written to.", "Run again, or run the audit."
+    )
+    unknown = {name: state if state == NOT_APPLICABLE else UNKNOWN for name, state in opening["doors"].items()}
+    return {**opening, "status": FAILED, "error": error, "doors": unknown, "before": None, "surely_shut_by": {}}
 
 
 def _result(
@@ -82,25 +141,33 @@ def _result(
     refused: Record | None,
     steps: t.Sequence[str],
     unseen: t.Sequence[str],
+    *,
+    went: bool,
 ) -> dict[str, t.Any]:
     refused = refused or opening.get("wrong_person")
     doubtful = (refused or {}).get("code") in WRONG_PERSON
-    entries = {}
+    entries, states = {}, {}
+    reasons: dict[str, list[str]] = {}
     for step in STEPS:
-        if step in steps:
-            entry = told.get(step) or _untold(step, opening, refused)
-            entries[step] = _entry(step, entry, last)
-    opened, unconfirmed = [], []
-    for step, entry in entries.items():
-        for name, state in doors_of(step, last["doors"]).items():
-            if state == UNKNOWN or (state == OPEN and entry["status"] == "accepted"):
-                unconfirmed.append(name)
-            elif state == OPEN:
-                opened.append(name)
+        if step not in steps:
+            continue
+        record = told.get(step) or _untold(step, opening, refused, went=went)
+        found = compare(step, record, last) if step in told and record["status"] in DONE else None
+        entries[step] = _entry(step, record, opening, last, found)
+        own, reason = _doors(step, record, opening, last, found)
+        states.update(own)
+        for name, state in own.items():
+            why = reason if step in told or state == UNKNOWN else None
+            if state in (OPEN, UNKNOWN) and why:
+                reasons.setdefault(why, []).append(name)
+    opened = [name for name, state in states.items() if state == OPEN]
+    unconfirmed = [name for name, state in states.items() if state == UNKNOWN]
     skipped = [step for step in STEPS if step not in steps]
-    if (last["before"] or {}).get("protocols"):  # there is a mailbox, and some of its doors were not asked for
+    # There is a mailbox, and some of its doors were not asked for.
+    if ((last["before"] or opening["before"]) or {}).get("protocols"):
         skipped += unseen
-    status = REFUSED if doubtful else _status(opening, entries, opened, unconfirmed, skipped)
+    status = REFUSED if doubtful else _status(opening, last, entries, opened, unconfirmed, skipped)
+    read_again = last is not opening
     return {
         "user": opening["user"],
         "id": opening["id"],
@@ -109,12 +176,13 @@ def _result(
         "left_at": opening["left_at"],
         "status": status,
         # The doors of somebody else's account say nothing about the person who was asked for.
-        "contained": bool(last["doors"]) and not (opened or unconfirmed or skipped or doubtful),
+        "contained": bool(states) and not (opened or unconfirmed or skipped or doubtful),
         "open": opened,
         "unconfirmed": unconfirmed,
         "not_looked_at": skipped,
+        "reasons": [{"doors": doors, "reason": reason} for reason, doors in reasons.items()],
         "directory_roles": opening["directory_roles"],
-        "error": refused or opening["error"],
+        "error": refused or (last if read_again else opening)["error"],
         "steps": entries,
         "residual": opening.get("residual", {}),
         "person": opening.get("person"),
@@ -122,11 +190,13 @@ def _result(
     }
 
 
-def _untold(step: str, opening: Record, refused: Record | None) -> dict[str, t.Any]:
-    """The record of a step that this leaver did not go through."""
+def _untold(step: str, opening: Record, refused: Record | None, *, went: bool) -> dict[str, t.Any]:
+    """The record of a step that this leaver did not go through, or has not gone through yet."""
     doors = doors_of(step, opening["doors"]).values()
     facts = (opening["before"] or {}).get(step)
     record = {"before": facts, "after": facts, "note": None, "error": None}
+    if went:
+        return {**record, "status": "pending", "after": None}
     if not opening["id"]:
         return {**record, "status": "failed", "error": opening["error"]}
     if UNKNOWN in doors:
@@ -142,12 +212,16 @@ def _untold(step: str, opening: Record, refused: Record | None) -> dict[str, t.A
     return {**record, "status": "planned", "after": None}
 
 
-def _entry(step: str, record: Record, last: Record) -> dict[str, t.Any]:
+def _entry(step: str, record: Record, opening: Record, last: Record, found: str | None) -> dict[str, t.Any]:
     shut_by = last.get("surely_shut_by", {}).get(step)
-    seen = record["status"] == "accepted" and _is_seen(step, record, last)
+    seen = record["status"] == "accepted" and found == SHOWN
+    before = record["before"]
+    if before is None and record["status"] in (FAILED, REFUSED):
+        # The step could not look for itself.
+        before = (opening["before"] or {}).get(step)
     return {
         "status": "verified" if seen else record["status"],
-        "before": record["before"],
+        "before": before,
         "after": last["before"][step] if seen else record["after"],
         "written_at": record.get("written_at"),
         "effective_by": (shut_by if seen else None) or record.get("effective_by") or shut_by,
@@ -157,22 +231,89 @@ def _entry(step: str, record: Record, last: Record) -> dict[str, t.Any]:
     }
 
 
-def _is_seen(step: str, record: Record, last: Record) -> bool:
-    """Whether the last reading shows what a step wrote and has not seen itself."""
-    states = set(doors_of(step, last["doors"]).values())
-    if step == "sessions" and OPEN in states:
-        # The door stands open while anybody can sign in; the sign-out happened all the same.
-        return _signed_out(last["before"][step]) > _signed_out(record["before"])
-    return SHUT in states and states.isdisjoint((OPEN, UNKNOWN))
+def _doors(
+    step: str, record: Record, opening: Record, last: Record, found: str | None
+) -> tuple[dict[str, str], str | None]:
+    """A step's doors as the last reading proves them, and why those are not shut that are not.
+
+    :param found: what the last reading says of the step, see `compare`; null for a step that is not done.
+    """
+    states = doors_of(step, last["doors"])
+    if not last["before"] or UNKNOWN in states.values():
+        error = last["error"] if not last["before"] or step == "protocols" else None
+        return states, reason_of(error) if error else f"The service did not show the state of {step}."
+    if record["status"] in (FAILED, REFUSED):
+        error = reason_of(record["error"]) if record["error"] else None
+        if SHUT not in states.values() or doors_of(step, opening["doors"]).get(step) != OPEN:
+            return states, error
+        return _shut_by_others(step, record, opening, last, states), error
+    if found == CHANGED and step == "password":
+        return {step: OPEN}, _changed_again(record, last)
+    if found == STALE:
+        return _stale(step, record, states)
+    return states, _why_open(step, opening, last)
 
 
-def _signed_out(facts: Record | None) -> str:
-    """Moments of one spelling, in UTC, are in order as text."""
-    return str((facts or {}).get("sign_in_sessions_valid_from_date_time") or "")
+def _shut_by_others(step: str, record: Record, opening: Record, last: Record, states: Record) -> dict[str, str]:
+    """A door that was open, whose step failed, and that looks shut all the same.
+
+    Blocking sign-in makes an older reset or sign-out look like ours. Any later sign-out is as good as ours. A password
+    that was changed since is not: it may be the employee's, unless it is the one that was perhaps written.
+    """
+    if step not in _TIMED:
+        return dict(states)
+    moved = moment(last["before"][step], step) > moment((opening["before"] or {}).get(step), step)
+    if step == "sessions" and moved:
+        return dict(states)
+    return dict.fromkeys(states, UNKNOWN if moved and record.get("changed") else OPEN)
+
+
+def _changed_again(record: Record, last: Record) -> str:
+    now = moment(last["before"]["password"], "password")
+    since = moment(record["after"], "password") if record["status"] != "accepted" else record["written_at"]
+    told = "this run found it changed" if record["status"] == "unchanged" else "this run reset it"
+    return (
+        f"The password was changed again at {now}, after {told} at {since}: whoever did that knows it. "
+        "Reset it again with force, and look for the session that was used."
+    )
+
+
+def _stale(step: str, record: Record, states: Record) -> tuple[dict[str, str], str | None]:
+    """A reading that is older than the step: what the step has written is unconfirmed, what it had found shut is open."""
+    if record["status"] == "verified" and step not in _TIMED:
+        reason = f"Read back after the write at {record.get('written_at')}, and open again in the last read."
+    elif record["status"] in _WRITTEN:
+        reason = f"Written at {record.get('written_at')}; the service had not shown it within verify_timeout."
+    else:
+        reason = "The step found this shut and sent nothing; the last read shows it as open, or as it was before."
+    if step in _TIMED:
+        return dict.fromkeys(states, UNKNOWN), reason
+    if set(states.values()) == {NOT_APPLICABLE}:
+        return dict.fromkeys(states, UNKNOWN), "The mailbox that the step saw was not found by the last read."
+    # Only what was written and never seen may be a matter of time.
+    worse = UNKNOWN if record["status"] == "accepted" else OPEN
+    return {name: worse if state == OPEN else state for name, state in states.items()}, reason
+
+
+_TIMED = ("password", "sessions")
+
+
+def _why_open(step: str, opening: Record, last: Record) -> str:
+    facts = last["before"]
+    if step == "signin":
+        return "Sign-in is allowed."
+    if step == "protocols":
+        return "Not turned off in the mailbox."
+    if (facts.get("signin") or {}).get("account_enabled"):
+        return "Sign-in is allowed, so the password can be changed and sessions can be opened at any moment."
+    changed, signed_out = (moment(facts.get(name), name) or "an unknown moment" for name in _TIMED)
+    required = f", must be out from {opening['left_at']}" if opening["left_at"] else ""
+    return f"The times do not prove it: password changed at {changed}, signed out at {signed_out}{required}."
 
 
 def _status(
     opening: Record,
+    last: Record,
     entries: t.Mapping[str, Record],
     opened: t.Sequence[str],
     unconfirmed: t.Sequence[str],
@@ -181,9 +322,13 @@ def _status(
     # Who awaits a mailbox did not fail: whether there is a door is not confirmed.
     awaits = {step for step, entry in entries.items() if (entry["error"] or {}).get("code") == MAILBOX_AWAITED}
     statuses = {entry["status"] for step, entry in entries.items() if step not in awaits}
-    if not opening["id"] or ("failed" in statuses and (opened or unconfirmed)):
+    if not opening["id"]:
         return FAILED
-    if "refused" in statuses:
+    if not last["doors"] and (last["error"] or {}).get("code") == "deleted":
+        return DELETED
+    if (opened or unconfirmed) and (FAILED in statuses or (last is not opening and last["status"] == FAILED)):
+        return FAILED
+    if REFUSED in statuses:
         return REFUSED
     if opening["due"] is False:
         return NOT_DUE
@@ -192,28 +337,6 @@ def _status(
     if unconfirmed:
         return UNCONFIRMED
     return PARTIAL if skipped else CONTAINED
-
-
-def in_doubt(closing: t.Sequence[Record], runs: t.Sequence[Record]) -> list[str]:
-    """Leavers whom every step called done and whose doors a later read calls open: a replica that lags, most likely."""
-    # Password and sessions are judged by what all three steps at Graph leave together.
-    together = {"password", "sessions", "signin"} <= {run["step"] for run in runs}
-    judged = [step for step in STEPS if together or step in ("signin", "protocols")]
-    undone = {
-        record["id"]
-        for run in runs
-        for record in run["result"].get("users") or _for_everyone(run)
-        if record["status"] not in _DONE
-    }
-    return [
-        str(one["id"] or one["user"])
-        for one in closing
-        if one["id"] not in undone and (one["status"] == "failed" or _open_among(judged, one))
-    ]
-
-
-def _open_among(steps: t.Sequence[str], one: Record) -> bool:
-    return any(OPEN in doors_of(step, one["doors"]).values() for step in steps)
 
 
 def counts(leavers: t.Sequence[Record], *, names: bool) -> dict[str, t.Any]:

@@ -30,6 +30,12 @@ def errors_of(one: Record) -> list[Record]:
     return list({error["message"]: error for error in errors if error}.values())
 
 
+def reasons_of(one: Record) -> list[str]:
+    """Why a leaver's doors are open or unconfirmed after the steps, as far as no error says it already."""
+    errors = {reason_of(error) for error in errors_of(one)}
+    return [entry["reason"] for entry in one.get("reasons", ()) if entry["reason"] not in errors]
+
+
 def reason_of(error: Record) -> str:
     return " ".join(filter(None, (error["message"], error["hint"])))
 

@@ -13,8 +13,8 @@ import typing as t
 
 from ..module_utils._doors import NOT_APPLICABLE, OPEN, UNKNOWN, doors_of
 from ._earlier import compared_with, newly_open
-from ._results import CONTAINED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
-from ._sentences import Record, errors_of, folded, person_in_words, reason_of
+from ._results import CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
+from ._sentences import Record, errors_of, folded, person_in_words, reason_of, reasons_of
 
 _MANY = 20
 # AWX throws away what is larger than 700,000 bytes, and so many leavers take up to 500,000.
@@ -25,6 +25,7 @@ _VERDICTS = {
     OPEN_DOORS: "OPEN",
     UNCONFIRMED: "UNCONFIRMED",
     NOT_DUE: "not due",
+    DELETED: "deleted",
     PARTIAL: "shut, as far as looked at",
     CONTAINED: "contained",
 }
@@ -43,9 +44,12 @@ def _sentence(one: Record) -> str:
         parts.append(f"open: {', '.join(one['open'])}")
     if one["unconfirmed"]:
         parts.append(f"unconfirmed: {', '.join(one['unconfirmed'])}")
-    for error in errors_of(one):
-        parts.append(reason_of(error))
-    return f"{one['user_principal_name'] or one['user']}: {'; '.join(parts)}"
+    return f"{one['user_principal_name'] or one['user']}: {'; '.join([*parts, *_reasons(one)])}"
+
+
+def _reasons(one: Record) -> list[str]:
+    """What went wrong, and why a door is open or unconfirmed after the steps; each once."""
+    return [*map(reason_of, errors_of(one)), *reasons_of(one)]
 
 
 def table(leavers: t.Sequence[Record], earlier: t.Any = None) -> list[str]:
@@ -57,7 +61,7 @@ def table(leavers: t.Sequence[Record], earlier: t.Any = None) -> list[str]:
     :param earlier: the evidence that C(since) was told against, C(None) if there is none.
     :raises ValueError: as R(Earlier).
     """
-    order = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, PARTIAL, CONTAINED)
+    order = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, DELETED, PARTIAL, CONTAINED)
     shown = sorted(leavers, key=lambda one: (not newly_open(one), order.index(one["status"])))
     many = len(leavers) > _MANY
     if many:
@@ -129,11 +133,10 @@ def _rows(one: Record, *, brief: bool = False) -> list[str]:
     lines = [f"{name}  {_VERDICTS[one['status']]}{until}"]
     person = "" if brief else person_in_words(one)
     lines += [f"  {person}"] if person else []
-    for step, entry in one["steps"].items() if one["id"] and not brief else ():
+    for step, entry in one["steps"].items() if one["id"] and one["status"] != DELETED and not brief else ():
         lines.append(_row(one, step, entry))
     lines += _residual_rows(one)
-    for error in errors_of(one):
-        lines.append(f"  ! {reason_of(error)}")
+    lines += [f"  ! {reason}" for reason in _reasons(one)]
     return lines
 
 

@@ -102,6 +102,7 @@ def test_every_format_on_every_kind_of_account(tenant: Tenant, play: Player, tmp
 def test_a_run_that_is_killed_leaves_the_finished_batches(tenant: Tenant, play: Player, tmp_path: Path) -> None:
     first, second = ([tenant.directory.user(key) for key in keys] for keys in (("jane", "john"), ("maria", "ahmed")))
     tenant.faults.add(Fault(user=second[0].id, method="PATCH", delay=60.0))
+    found = {user.upn: user["lastPasswordChangeDateTime"] for user in second}
     path = tmp_path / "killed.json"
     variables = {
         "leavers": [user.upn for user in [*first, *second]],
@@ -118,9 +119,19 @@ def test_a_run_that_is_killed_leaves_the_finished_batches(tenant: Tenant, play: 
 
     told = evidence(path)
     assert told["complete"] is False
-    # The second batch was not even read before the first one was shut.
-    states = {one["user"]: one["contained"] for one in told["hosts"]["localhost"]["leavers"]}
-    assert states == dict.fromkeys([user.upn for user in first], True)
+    leavers = {one["user"]: one for one in told["hosts"]["localhost"]["leavers"]}
+    contained = {name: one["contained"] for name, one in leavers.items()}
+    assert contained == {
+        **dict.fromkeys([user.upn for user in first], True),
+        second[0].upn: False,
+        second[1].upn: False,
+    }
+    # Of whoever had not come to an end it holds how they were found, before anything was sent.
+    for user in second:
+        entry = leavers[user.upn]["steps"]["password"]
+        assert entry["status"] == "pending"
+        assert entry["before"]["last_password_change_date_time"] == found[user.upn]
+        assert leavers[user.upn]["steps"]["signin"]["before"] == {"account_enabled": True}
     assert all(open_doors(user) == [] for user in first)
 
     tenant.faults.clear()
@@ -130,6 +141,36 @@ def test_a_run_that_is_killed_leaves_the_finished_batches(tenant: Tenant, play: 
     (other,) = set(tmp_path.glob("killed*.json")) - {path}
     assert evidence(other)["complete"] is True
     assert all(one["contained"] for one in evident_leavers(other)["localhost"])
+
+
+def test_each_step_is_in_the_file_before_the_next_begins(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+    """Killed while sign-in is being blocked: reset and sign-out are on record, with the facts of before."""
+    jane = tenant.directory.user("jane")
+    found = {name: jane[name] for name in ("lastPasswordChangeDateTime", "accountEnabled")}
+    tenant.faults.add(Fault(user=jane.id, method="PATCH", nth=2, delay=60.0))
+    path = tmp_path / "killed.json"
+    running = play.start(OFFBOARD, leavers=jane.upn, offboard_employee_report_path=[str(path), str(path) + ".html"])
+    try:
+        _wait_until(lambda: path.exists() and "sessions" in _done(path))
+        running.send_signal(signal.SIGKILL)
+    finally:
+        running.kill()
+        running.wait()
+
+    (one,) = evident_leavers(path)["localhost"]
+    statuses = {step: entry["status"] for step, entry in one["steps"].items()}
+    assert statuses == {"password": "verified", "sessions": "accepted", "signin": "pending", "protocols": "pending"}
+    assert one["contained"] is False
+    assert one["open"] == []
+    assert one["steps"]["password"]["before"]["last_password_change_date_time"] == found["lastPasswordChangeDateTime"]
+    assert one["steps"]["signin"]["before"] == {"account_enabled": found["accountEnabled"]}
+    assert one["steps"]["protocols"]["before"]["owa"] is True
+    assert evidence(path)["complete"] is False
+
+
+def _done(path: Path) -> list[str]:
+    leavers = evident_leavers(path)["localhost"]
+    return [step for one in leavers for step, entry in one["steps"].items() if entry["written_at"]]
 
 
 def _wait_until(true: object, timeout: float = 120) -> None:

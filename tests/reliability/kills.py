@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -43,6 +44,7 @@ def strike(tenant: Tenant, folder: Path, seed: int, *, within: float) -> tuple[s
     play.wait(timeout=within)
     took = time.monotonic() - began
     _no_secret_in(folder, tenant)
+    _written_is_on_record(folder, tenant)
 
     tenant.delay = 0.0
     again = _start(tenant, folder)
@@ -76,6 +78,7 @@ def _start(tenant: Tenant, folder: Path) -> subprocess.Popen[str]:
     command = [
         str(Path(sys.executable).with_name("ansible-playbook")),
         *("-i", "localhost,", "m365.offboarding.offboard", "-e", f"leavers={','.join(LEAVERS)}"),
+        *("-e", f"offboard_employee_report_path={folder / 'evidence.json'}"),
     ]
     with (folder / "output").open("w") as output:
         return subprocess.Popen(
@@ -87,6 +90,15 @@ def _start(tenant: Tenant, folder: Path) -> subprocess.Popen[str]:
             text=True,
             start_new_session=True,
         )
+
+
+def _written_is_on_record(folder: Path, tenant: Tenant) -> None:
+    """Whoever was written to stands in the file as they were found."""
+    written = {entry.user for entry in tenant.journal.writes() if entry.applied}
+    file = folder / "evidence.json"
+    leavers = json.loads(file.read_text())["hosts"]["localhost"]["leavers"] if file.exists() else []
+    found = {one["id"]: one["steps"]["signin"]["before"] for one in leavers}
+    assert {key: found.get(key) for key in written} == {key: {"account_enabled": True} for key in written}
 
 
 def _no_secret_in(folder: Path, tenant: Tenant) -> None:

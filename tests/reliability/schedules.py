@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing as t
 
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from simulator.exchange_errors import SHAPES, TRANSIENT, error_body
 from simulator.faults import Fault
 
-from .world import Outcome, World
+from .world import Killed, Outcome, World
 
 LEAVERS = ("jane", "john", "maria", "ahmed", "apostrophe", "nomail", "nulls")
 SAVED = "wei"  # protected in every schedule
@@ -100,16 +101,29 @@ _WHEN = st.one_of(
 )
 
 
+TASKS = ("password", "sessions", "signin", "protocols", "closing")
+_NOT_THERE = {"error": {"code": "Request_ResourceNotFound", "message": "Resource does not exist."}}
+# What happens before a task of the first run, to the first of its leavers or to everybody.
+KILL, NOT_FOUND, EXCHANGE_OUT, OWN_PASSWORD = "killed", "404 on its read", "Exchange is out", "own password"
+_EVENTS = st.one_of(
+    st.just(None),
+    st.tuples(st.sampled_from(TASKS), st.sampled_from([KILL, NOT_FOUND])),
+    st.just(("closing", EXCHANGE_OUT)),
+    st.just(("sessions", OWN_PASSWORD)),
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """Faults, and how far the tenant's reads lag behind its writes."""
+    """Faults, how far the tenant's reads lag behind its writes, and what happens before which task of the first run."""
 
     faults: tuple[dict[str, t.Any], ...]
     lag: float
     users: tuple[str, ...]
+    event: tuple[str, str] | None = None
 
     def __repr__(self) -> str:
-        return f"Schedule({list(self.faults)}, lag={self.lag:g}, users={self.users})"
+        return f"Schedule({list(self.faults)}, lag={self.lag:g}, users={self.users}, event={self.event})"
 
 
 schedules = st.builds(
@@ -119,6 +133,7 @@ schedules = st.builds(
     ).map(tuple),
     lag=st.sampled_from([0.0, 0.0, 0.0, 1.0, 5.0, 20.0, 60.0]),
     users=st.lists(st.sampled_from(LEAVERS), min_size=1, max_size=6, unique=True).map(tuple),
+    event=_EVENTS,
 )
 
 
@@ -133,20 +148,37 @@ def check(world: World, schedule: Schedule) -> dict[str, int]:
     directory.replica_lag = schedule.lag
     tenant.faults.add(*(Fault.from_dict(dict(fault)) for fault in schedule.faults))
     names = [user.upn for user in people.values()]
+    start = {user.upn: _state(user) for user in people.values()}
+    changed_own = _arrange(world, schedule, people[schedule.users[0]])
     began = world.clock.elapsed
 
-    outcome = world.offboard(names)
+    try:
+        outcome = world.offboard(names)
+    except Killed:
+        _check_what_is_left(world, list(people.values()), start)
+        return {**_finish(world, schedule, names, people), "killed": 1}
 
     assert world.clock.elapsed - began < 6 * (len(names) + 10) * world.retry_timeout, "it took for ever"
     _nobody_is_lost(outcome, names)
     check_outcome(world, outcome, list(people.values()))
     assert not _applied(outcome, people[SAVED]), "a protected account was written"
+    _nothing_is_left_unsaid(outcome)
+    for user in changed_own:
+        assert not outcome.by_name[user.upn]["contained"], f"{user.key} knows the password and is called contained"
+    counts = _finish(world, schedule, names, people)
+    spoilt = not all(one["status"] in ("contained", "refused") for one in outcome.results)
+    return {**counts, "spoilt": spoilt}
+
+
+def _finish(world: World, schedule: Schedule, names: list[str], people: t.Mapping[str, t.Any]) -> dict[str, int]:
+    """The fault passes; the next run completes what the first could not, and the one after it changes nothing."""
+    tenant = world.tenant
     struck = sum(rule.struck for rule in tenant.faults.rules)
 
-    # The fault passes; the next run completes what the first could not.
+    world.before_task = lambda task: None
     tenant.faults.clear()
     world.clock.advance(600)
-    directory.replica_lag = 0
+    tenant.directory.replica_lag = 0
     _nobody_is_lost(world.offboard(names), names)
     for key in schedule.users:
         assert world.is_contained(people[key]), f"{key} is not contained after a plain second run"
@@ -154,8 +186,72 @@ def check(world: World, schedule: Schedule) -> dict[str, int]:
     final = world.offboard(names)
     assert {one["status"] for one in final.results} == {"contained", "refused"}, final.results
     assert len(tenant.journal.writes()) == writes, "a run over contained leavers wrote"
-    spoilt = not all(one["status"] in ("contained", "refused") for one in outcome.results)
-    return {"leavers": len(names), "faults": struck, "schedules": 1, "spoilt": spoilt}
+    return {"leavers": len(names), "faults": struck, "schedules": 1, f"event {(schedule.event or ('', 'none'))[1]}": 1}
+
+
+def _state(user: t.Any) -> dict[str, t.Any]:
+    return {
+        "password": {"last_password_change_date_time": user["lastPasswordChangeDateTime"]},
+        "signin": {"account_enabled": user["accountEnabled"]},
+        "protocols": dict(user.mailbox.settings) if user.mailbox else None,
+    }
+
+
+def _arrange(world: World, schedule: Schedule, user: t.Any) -> list[t.Any]:
+    """Let the schedule's event happen before its task.
+
+    :returns: a list that will hold the user once they have changed their password after this run's reset.
+    """
+    changed: list[t.Any] = []
+    task, event = schedule.event or ("", "")
+
+    def happen(name: str) -> None:
+        if name != task:
+            return
+        if event == KILL:
+            raise Killed
+        if event == NOT_FOUND:
+            world.tenant.faults.add(
+                Fault(listener="graph", user=user.id, writes=False, status=404, body=_NOT_THERE, nth=1)
+            )
+        elif event == EXCHANGE_OUT:
+            world.tenant.faults.add(Fault(listener="exchange", status=503))
+        elif event == OWN_PASSWORD and user["accountEnabled"]:
+            world.changes_own_password(user)
+            changed.append(user)
+
+    world.before_task = happen
+    return changed
+
+
+def _check_what_is_left(world: World, people: t.Sequence[t.Any], start: t.Mapping[str, t.Any]) -> None:
+    """The file of a run that was killed holds how everybody was found who was written to. It claims nothing else."""
+    written = {entry.user for entry in world.tenant.journal if entry.writes and entry.applied}
+    evidence = json.loads(world.file) if world.file else {"hosts": {"localhost": {"leavers": []}}, "complete": False}
+    assert evidence["complete"] is False
+    told = {one["id"]: one for one in evidence["hosts"]["localhost"]["leavers"] if one["id"]}
+    for user in people:
+        if user.id not in written:
+            continue
+        assert user.id in told, f"{user.key} was written to before anything was on record"
+        one = told[user.id]
+        assert not one["contained"], f"{user.key} is called contained before the last read"
+        for step in ("password", "signin"):
+            assert one["steps"][step]["before"] == start[user.upn][step], f"{user.key}: before is not what was there"
+        if user.mailbox and one["steps"]["protocols"]["before"] is not None:
+            assert one["steps"]["protocols"]["before"]["owa"] == start[user.upn]["protocols"]["OWAEnabled"]
+    # Hook: restore from world.file, and compare with start.
+
+
+def _nothing_is_left_unsaid(outcome: Outcome) -> None:
+    """A run that came to its end has an answer for each step, and a reason for each door that is not shut."""
+    wrote = {leaver["user"] for run in outcome.runs for leaver in run["users"]}
+    for one in outcome.results:
+        statuses = {entry["status"] for entry in one["steps"].values()}
+        assert statuses.isdisjoint({"planned", "pending"}), f"{one['user']}: {statuses}"
+        if one["id"] in wrote:
+            reasons = {door for entry in one["reasons"] for door in entry["doors"]}
+            assert reasons == {*one["open"], *one["unconfirmed"]}, f"{one['user']}: doors without a reason"
 
 
 def check_outcome(world: World, outcome: Outcome, people: t.Sequence[t.Any]) -> None:

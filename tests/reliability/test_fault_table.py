@@ -22,7 +22,7 @@ from simulator.faults import Fault
 from simulator.wire import Answer
 
 from .schedules import check_outcome
-from .world import Outcome, World, world
+from .world import STEPS, Killed, Outcome, World, world
 
 JANE, JOHN, MARIA = "jane.doe@contoso.com", "john.roe@contoso.com", "maria.rossi@contoso.com"
 EVERYBODY = [JANE, JOHN, MARIA]
@@ -687,3 +687,147 @@ def test_a_token_that_is_refused_is_asked_for_once_per_module_run(w: World) -> N
     assert "Leave the protocols step out" in hints.pop()
     refused = [e for e in sent(w, listener="entra", method="POST") if e.status == 400]
     assert 3 <= len(refused) <= 8, "once in each run of a module that looks at mailboxes"
+
+
+# --- what happens between two tasks ---
+
+NOT_THERE = {"error": {"code": "Request_ResourceNotFound", "message": "Resource does not exist."}}
+
+
+def before(w: World, task: str, happens: t.Callable[[], object]) -> None:
+    """Let something happen once, before this task of the next run begins."""
+
+    def hook(name: str) -> None:
+        if name == task:
+            w.before_task = lambda _task: None
+            happens()
+
+    w.before_task = hook
+
+
+def statuses(one: t.Mapping[str, t.Any]) -> dict[str, str]:
+    return {step: entry["status"] for step, entry in one["steps"].items()}
+
+
+def reason_for(one: t.Mapping[str, t.Any], door: str) -> str:
+    (reason,) = [entry["reason"] for entry in one["reasons"] if door in entry["doors"]]
+    return str(reason)
+
+
+@pytest.mark.parametrize("step", ["password", "sessions", "signin", "protocols"])
+def test_one_404_on_a_steps_own_read_fails_that_step_and_no_other(w: World, step: str) -> None:
+    jane = w.tenant.directory.user(JANE)
+    fault = Fault(listener="graph", user=jane.id, writes=False, status=404, body=NOT_THERE, nth=1)
+    before(w, step, lambda: w.tenant.faults.add(fault))
+    outcome = offboard(w)
+    assert fault.struck == 1
+    one = outcome.by_name[JANE]
+    assert one["status"] == "failed"
+    assert statuses(one)[step] == "failed"
+    assert one["steps"][step]["error"]["message"]
+    assert "planned" not in statuses(one).values()
+    # Exactly the doors that are really open, and each with a reason.
+    assert step in one["open"] or step == "protocols"
+    assert {door for entry in one["reasons"] for door in entry["doors"]} == {*one["open"], *one["unconfirmed"]}
+    assert contained(outcome) == [JOHN, MARIA]
+    run_again(w)
+
+
+def test_graph_goes_down_in_the_middle_and_stays_down(w: World) -> None:
+    before(w, "sessions", lambda: w.tenant.faults.add(Fault(listener="graph", status=503)))
+    outcome = offboard(w)
+    for one in outcome.results:
+        assert one["status"] == "failed"
+        assert (one["open"], len(one["unconfirmed"])) == ([], 15)
+        assert statuses(one) == {"password": "verified", **dict.fromkeys(("sessions", "signin", "protocols"), "failed")}
+        assert "503" in reason_for(one, "signin")
+    run_again(w)
+
+
+def test_who_is_deleted_in_the_middle_is_deleted_and_not_open(w: World) -> None:
+    jane = w.tenant.directory.user(JANE)
+    before(w, "signin", lambda: w.tenant.directory.delete(jane))
+    outcome = w.offboard(EVERYBODY)
+    one = outcome.by_name[JANE]
+    assert (one["status"], one["contained"], one["open"], one["unconfirmed"]) == ("deleted", False, [], [])
+    assert one["error"]["code"] == "deleted"
+    assert contained(outcome) == [JOHN, MARIA]
+
+
+def test_a_replica_that_does_not_know_somebody_is_asked_again_and_proves_nothing(w: World) -> None:
+    jane = w.tenant.directory.user(JANE)
+    passing = Fault(listener="graph", user=jane.id, writes=False, status=404, body=NOT_THERE, nth=(1, 2))
+    before(w, "closing", lambda: w.tenant.faults.add(passing))
+    assert contained(offboard(w)) == EVERYBODY
+
+    john = w.tenant.directory.add_crowd(1)[0]
+    lasting = Fault(listener="graph", user=john.id, writes=False, status=404, body=NOT_THERE)
+    before(w, "closing", lambda: w.tenant.faults.add(lasting))
+    began = w.clock.elapsed
+    (one,) = offboard(w, [john.upn]).results
+    assert w.clock.elapsed - began < 2 * w.verify_timeout
+    assert (one["status"], one["open"]) == ("failed", [])
+    assert "signin" in one["unconfirmed"]
+    assert reason_for(one, "signin")
+
+
+@pytest.mark.parametrize("retry_timeout", [30, 300])
+def test_exchange_fails_after_the_protocols_and_one_retry_budget_is_spent_on_it(retry_timeout: float) -> None:
+    with world(retry_timeout=retry_timeout) as w:
+        began: list[float] = []
+
+        def out() -> None:
+            began.append(w.clock.elapsed)
+            w.tenant.faults.add(Fault(listener="exchange", status=503))
+
+        before(w, "closing", out)
+        outcome = offboard(w)
+        assert w.clock.elapsed - began[0] <= retry_timeout + w.verify_timeout + 10
+        for one in outcome.results:
+            assert (one["status"], one["open"], len(one["unconfirmed"])) == ("failed", [], 12)
+            assert "503" in reason_for(one, "owa")
+            assert statuses(one)["protocols"] == "accepted"
+        run_again(w)
+
+
+def test_the_password_is_changed_by_the_employee_between_reset_and_sign_out(w: World) -> None:
+    jane = w.tenant.directory.user(JANE)
+    before(w, "sessions", lambda: w.changes_own_password(jane))
+    outcome = w.offboard(EVERYBODY)
+    one = outcome.by_name[JANE]
+    assert (one["status"], one["contained"], one["open"]) == ("open", False, ["password"])
+    assert "changed again" in reason_for(one, "password")
+    assert contained(outcome) == [JOHN, MARIA]
+
+
+def test_a_write_that_is_never_shown_is_unconfirmed_with_the_reason(w: World) -> None:
+    before(w, "signin", lambda: setattr(w.tenant.directory, "replica_lag", 600))
+    outcome = offboard(w)
+    for one in outcome.results:
+        assert (one["status"], one["contained"], one["open"]) == ("unconfirmed", False, [])
+        assert "within verify_timeout" in reason_for(one, "signin")
+    run_again(w)
+
+
+@pytest.mark.parametrize("task", ["password", "sessions", "signin", "protocols", "closing"])
+def test_a_run_that_is_killed_leaves_what_was_found_and_done(w: World, task: str) -> None:
+    def kill() -> None:
+        raise Killed
+
+    people = {name: w.tenant.directory.user(name) for name in EVERYBODY}
+    found = {name: user["lastPasswordChangeDateTime"] for name, user in people.items()}
+    before(w, task, kill)
+    with pytest.raises(Killed):
+        w.offboard(EVERYBODY)
+
+    told = json.loads(str(w.file))
+    assert told["complete"] is False
+    for one in told["hosts"]["localhost"]["leavers"]:
+        steps = [step for step in one["steps"] if statuses(one)[step] == "pending"]
+        done = list(one["steps"])[: STEPS.index(task) if task != "closing" else 4]
+        assert [step for step in one["steps"] if step not in done] == steps
+        assert not one["contained"]
+        before_it = one["steps"]["password"]["before"]["last_password_change_date_time"]
+        assert before_it == found[one["user"]]
+        assert one["steps"]["signin"]["before"] == {"account_enabled": True}
+    run_again(w)

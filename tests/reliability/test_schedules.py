@@ -9,7 +9,7 @@ import collections
 
 from hypothesis import HealthCheck, Phase, given, settings
 
-from .schedules import Schedule, check, schedules
+from .schedules import EXCHANGE_OUT, KILL, NOT_FOUND, OWN_PASSWORD, Schedule, check, schedules
 from .world import world
 
 TALLY: collections.Counter[str] = collections.Counter()
@@ -34,3 +34,6 @@ def test_the_schedules_were_no_walk_in_the_park() -> None:
     assert TALLY["schedules"] >= 300
     assert TALLY["faults"] > 3 * TALLY["schedules"]
     assert TALLY["spoilt"] > 20, "hardly a first run was spoilt"
+    for event in (KILL, NOT_FOUND, EXCHANGE_OUT, OWN_PASSWORD):
+        assert TALLY[f"event {event}"] > 20, f"hardly a run met: {event}"
+    assert TALLY["killed"] > 20

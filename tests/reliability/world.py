@@ -42,8 +42,8 @@ from ansible_collections.m365.offboarding.plugins.modules.exo_mailbox_protocols 
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_password import ResetPassword
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_sessions import SignOut
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_signin import BlockOrAllowSignIn
-from ansible_collections.m365.offboarding.plugins.plugin_utils import _plan, _results
-from simulator.directory import User
+from ansible_collections.m365.offboarding.plugins.plugin_utils import _batches, _evidence, _plan, _results
+from simulator.directory import User, timestamp
 from simulator.journal import Entry
 from simulator.server import Tenant
 from simulator.wire import Answer, Call
@@ -52,6 +52,10 @@ SHUT = "shut"
 _PORTS = {"entra": 4431, "graph": 4432, "exchange": 4433}
 # Seconds that a request takes.
 _LATENCY = 0.02
+
+
+class Killed(Exception):
+    """The run is no more, between two of its tasks."""
 
 
 class SimulatedClock(Clock):
@@ -165,6 +169,10 @@ class World:
         self.timeout = timeout
         self.protected: tuple[str, ...] = ()
         self.secrets: set[str] = set()
+        # Called with the name of a task before it begins: opening, one of the steps, closing.
+        self.before_task: t.Callable[[str], None] = lambda task: None
+        # What the last run has left in its JSON file, null before its opening read.
+        self.file: str | None = None
         # When each module run began, in simulated time.
         self._starts = [0.0]
 
@@ -214,23 +222,65 @@ class World:
         )
 
     def offboard(self, users: Sequence[t.Any], *, check_mode: bool = False) -> Outcome:
-        """What the role does, task by task: look, plan, the four steps in their order, look again, join."""
+        """What the role does, task by task: look, plan, the four steps in their order, look again, join.
+
+        As in the role, what is known is put on record after the opening read and after each step: R(file) is what a
+        run leaves that is killed before the next task.
+
+        :raises Killed: by R(before_task).
+        """
         before = len(self.tenant.journal)
+        self.file = None
+        self.before_task("opening")
         opening = self._module(lambda: self.look(users, directory_roles=True))
         plan = _plan.plan(opening["users"], allow_admins=False, max_users=None)
-        runs = []
-        for step in STEPS if plan["write"] else ():
+        batches = [plan["write"]] if plan["write"] else []
+        kept = self._record(opening, None, plan, batches=batches)
+        runs: list[dict[str, t.Any]] = []
+        for step in STEPS if batches else ():
+            self.before_task(step)
             records = self._module(lambda step=step: self.step(step, plan["write"], check_mode=check_mode))
             runs.append({"step": step, "users": plan["write"], "result": records})
-        closing: list[t.Any] = []
-        if plan["write"] and not check_mode:
-            for _try in range(16):
-                closing = self._module(lambda: self.look(plan["write"]))["users"]
-                if not _results.in_doubt(closing, runs):
-                    break
-                self.clock.advance(2)
-        results = _results.results(opening["users"], steps=STEPS, runs=runs, closing=closing, refused=plan["refused"])
-        return Outcome(results, runs, opening, self.tenant.journal[before:])
+            kept = self._record(opening, kept, plan, batches=batches, number=1, runs=runs)
+        if batches:
+            closing = None
+            if not check_mode:
+                self.before_task("closing")
+                written = _results.written(runs)
+                closing = self._module(
+                    lambda: self.look(plan["write"], written=written, verify_timeout=self.verify_timeout)
+                )
+            kept = self._record(
+                opening, kept, plan, batches=batches, number=1, runs=runs, closing=closing, finished=True
+            )
+        return Outcome(_batches.unpack(kept["records"]), runs, opening, self.tenant.journal[before:])
+
+    def _record(self, opening: t.Any, before: t.Any, plan: t.Any, **more: t.Any) -> dict[str, t.Any]:
+        plain: dict[str, t.Any] = {
+            "steps": STEPS,
+            "protocols": ("all",),
+            "number": 0,
+            "runs": (),
+            "closing": None,
+            "finished": False,
+            "refused": plan["refused"],
+            "earlier": None,
+            "total": len(plan["write"]),
+            "started_at": None,
+        }
+        kept = _batches.join(opening, before=before, **{**plain, **more})
+        whole = _evidence.evidence(
+            {"localhost": kept["entry"]},
+            {},
+            purpose="offboard",
+            complete=False,
+            check_mode=False,
+            started_at="2026-11-20T16:00:00Z",
+            job={},
+            ansible="2.21.0",
+        )
+        self.file = _evidence.plain_json(whole, {"localhost": _batches.texts(kept["records"])})
+        return kept
 
     def sent_too_early(self, tolerance: float = 0.5) -> list[Entry]:
         """Requests into a window that the same module run had been told is closed; another run cannot know of it."""
@@ -249,6 +299,13 @@ class World:
             return {"users": work()}
         except OffboardingError as exc:
             return {"users": [], "error": exc.as_record(), "msg": str(exc)}
+
+    def changes_own_password(self, user: User) -> None:
+        """The employee uses a session that is still open, two seconds from now."""
+        self.clock.advance(2)
+        now = timestamp(self.tenant.directory.now())
+        user.update({"lastPasswordChangeDateTime": now, "signInSessionsValidFromDateTime": now})
+        self.clock.advance(1)
 
     def is_contained(self, user: User) -> bool:
         """Whether the tenant itself, which knows no lag, has every door of this user shut."""

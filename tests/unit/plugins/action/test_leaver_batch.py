@@ -35,10 +35,22 @@ def act(check_mode=False, variables=REGISTERED, **arguments):
     return action.run(task_vars=variables)
 
 
+USERS = [[{"user": JANE["id"]}]]
+
+
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_what_was_registered_is_joined(check_mode):
+    kept = act(check_mode, batches=USERS, total=1)
     result = act(
-        check_mode, users=[{"user": JANE["id"]}], runs={step: step for step in STEPS}, closing="closing", total=1
+        check_mode,
+        variables={**REGISTERED, "before": kept},
+        before="before",
+        batches=USERS,
+        number=1,
+        runs={step: step for step in STEPS},
+        closing="closing",
+        finished=True,
+        total=1,
     )
 
     (jane,) = leavers(result["records"])
@@ -48,7 +60,7 @@ def test_what_was_registered_is_joined(check_mode):
 
 
 def test_a_step_that_was_not_asked_for_is_not_looked_for():
-    result = act(steps=["signin"], users=[{"user": JANE["id"]}], runs={"signin": "signin", "password": "nowhere"})
+    result = act(steps=["signin"], batches=USERS, runs={"signin": "signin", "password": "nowhere"})
 
     (jane,) = leavers(result["records"])
     assert list(jane["steps"]) == ["signin"]

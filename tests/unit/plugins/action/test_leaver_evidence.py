@@ -15,7 +15,10 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
 
 from ansible_collections.m365.offboarding.plugins.action.leaver_evidence import ActionModule
+from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import pack
 from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import tenant_entry
+from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import read_record
 
 EMPTY = tenant_entry({}, steps=["signin"])
 
@@ -79,6 +82,25 @@ def test_a_host_that_was_not_reached_stands_in_every_file(tmp_path):
         told = json.loads(path.read_text())["hosts"]
         assert list(told) == [host, "c"]
         assert (told["c"]["error"]["code"], told["c"]["leavers"]) == ("not_reached", [])
+
+
+def test_between_steps_only_json_is_written_and_it_is_the_same_evidence(tmp_path):
+    one, two = (results([read_record(name)], steps=["signin"])[0] for name in ("jane.doe", "miles.obrien"))
+    records = [pack([(1, one)]), pack([(0, two)])]
+    paths = [str(tmp_path / "a.json"), str(tmp_path / "a.html")]
+    arguments = {"hosts": {"a": {"entry": EMPTY, "records": records}}, "paths": {"a": paths}, "complete": False}
+
+    quick = act(**arguments, json_only=True)["files"]
+    told = json.loads((tmp_path / "a.json").read_text())
+    assert list(quick) == [paths[0]]
+    assert not (tmp_path / "a.html").exists()
+
+    files = act(**arguments, files=quick)["files"]
+    whole = json.loads((tmp_path / "a.json").read_text())
+    assert list(files) == paths
+    assert {**told, "written_at": ""} == {**whole, "written_at": ""}
+    assert list(told) == list(whole)
+    assert whole["hosts"]["a"]["leavers"] == [two, one]
 
 
 @pytest.mark.parametrize("suffix", ["html", "csv", "json", "xml"])

@@ -24,7 +24,9 @@ JANE = "jane.doe"
 
 def result(kind):
     opening, runs, closing, refused, steps = read_record(JANE), all_steps(JANE), [], {}, STEPS
-    if kind == "contained":
+    if kind == "open":
+        closing = [read_record(JANE)]
+    elif kind == "contained":
         closing = [read_record(JANE, state="shut")]
     elif kind == "unconfirmed":
         closing = [read_record(JANE, doors={**doors("shut"), "owa": "unknown"})]

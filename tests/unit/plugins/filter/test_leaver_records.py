@@ -14,5 +14,5 @@ opened = FilterModule().filters()["leaver_records"]
 JANE, MILES = (results([read_record(name)], steps=STEPS) for name in ("jane.doe", "miles.obrien"))
 
 
-def test_the_results_of_all_batches_one_after_the_other():
-    assert opened([pack(JANE), pack(MILES)]) == [*JANE, *MILES]
+def test_the_results_of_all_batches_come_in_the_order_asked_for():
+    assert opened([pack([(1, *JANE)]), pack([(0, *MILES)])]) == [*MILES, *JANE]

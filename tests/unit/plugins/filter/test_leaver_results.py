@@ -12,6 +12,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import S
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
     ACCOUNT,
     STEPS,
+    P,
     S,
     all_steps,
     doors,
@@ -236,12 +237,138 @@ def test_a_name_that_means_nobody_is_failed_and_never_contained():
     assert result["error"]["code"] == "not_found"
 
 
-def test_who_was_found_first_and_not_again_keeps_the_doors_that_were_read():
+# --- what was read last, or was not ---
+
+
+def test_who_was_written_to_and_not_found_again_is_unconfirmed_and_failed():
     gone = {**unknown_record(), "user": OPEN["id"]}
 
     result = one(OPEN, runs=all_steps(JANE), closing=[gone])
 
-    assert (result["contained"], bool(result["open"])) == (False, True)
+    assert (result["status"], result["contained"], result["open"]) == ("failed", False, [])
+    assert result["unconfirmed"] == [*ACCOUNT, *SWITCHES]
+    assert result["reasons"] == [{"doors": result["unconfirmed"], "reason": gone["error"]["message"]}]
+    assert result["error"] == gone["error"]
+
+
+def test_who_was_written_to_and_not_read_again_is_not_shown_as_before():
+    result = one(OPEN, runs=all_steps(JANE), closing=[])
+
+    assert (result["status"], result["open"]) == ("failed", [])
+    assert result["unconfirmed"] == [*ACCOUNT, *SWITCHES]
+    assert "not read again" in result["reasons"][0]["reason"]
+
+
+def test_a_door_that_does_not_exist_stays_so_without_a_closing_read():
+    record = read_record(JANE, doors={**doors("open", ACCOUNT), **doors("not_applicable", ("protocols",))})
+
+    assert one(record, runs=all_steps(JANE), closing=[])["unconfirmed"] == list(ACCOUNT)
+
+
+def test_who_is_found_among_the_deleted_is_deleted_and_not_open():
+    gone = {**unknown_record(), "user": OPEN["id"], "error": problem("deleted", "It was deleted.")}
+    runs = all_steps(JANE, protocols="failed")
+
+    result = one(OPEN, runs=runs, closing=[gone])
+
+    assert (result["status"], result["contained"]) == ("deleted", False)
+    assert (result["open"], result["unconfirmed"]) == ([], [])
+    assert result["error"]["code"] == "deleted"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_that_found_nobody_fails_by_the_name_that_was_asked_for(step):
+    """The record of a name that was not found has no id: it must be joined all the same."""
+    runs = all_steps(JANE)
+    lost = {**step_record(JANE, "failed"), "id": None, "user_principal_name": None, "user": OPEN["id"].upper()}
+    runs[STEPS.index(step)] = run_of(step, lost)
+
+    result = one(OPEN, runs=runs, closing=[OPEN])
+
+    assert result["status"] == "failed"
+    assert result["steps"][step]["status"] == "failed"
+    assert result["steps"][step]["error"]["message"] == "It did not work."
+    assert "planned" not in {entry["status"] for entry in result["steps"].values()}
+
+
+def test_a_leaver_whom_a_step_left_out_is_failed():
+    runs = all_steps(JANE)
+    runs[2]["result"]["users"] = []
+
+    result = one(OPEN, runs=runs, closing=[OPEN])
+
+    assert (result["status"], result["steps"]["signin"]["status"]) == ("failed", "failed")
+    assert result["steps"]["signin"]["error"]["code"] == "no_records"
+
+
+@pytest.mark.parametrize("code", ["http_503", "not_found"])
+def test_a_mailbox_that_could_not_be_read_at_the_end_is_told_with_the_reason(code):
+    error = problem(code, "Could not read the mailbox.")
+    states = {**doors("shut", ACCOUNT), **doors("unknown", ("protocols",))}
+    last = read_record(JANE, doors=states, status="failed", error=error)
+    last["before"]["signin"] = {"account_enabled": False}
+
+    result = one(OPEN, runs=all_steps(JANE, protocols="accepted"), closing=[last])
+
+    assert (result["status"], result["unconfirmed"]) == ("failed", list(SWITCHES))
+    assert result["reasons"] == [{"doors": list(SWITCHES), "reason": "Could not read the mailbox."}]
+
+
+def reset_at(moment, status="verified", **facts):
+    before = {"last_password_change_date_time": "2026-11-01T08:00:00Z"}
+    after = {"last_password_change_date_time": moment}
+    return [run_of("password", step_record(JANE, status, before=before, after=after, **facts)), *all_steps(JANE)[1:]]
+
+
+@pytest.mark.parametrize(
+    ("reset", "status", "verdict"),
+    [
+        (P, "verified", "contained"),
+        ("2026-11-20T14:59:58Z", "verified", "open"),
+        ("2026-11-20T14:59:59Z", "verified", "open"),
+        ("2026-11-20T14:59:59Z", "unchanged", "open"),
+        ("2026-11-20T15:00:01Z", "verified", "unconfirmed"),
+    ],
+)
+def test_another_password_than_the_one_that_the_step_wrote_is_open(reset, status, verdict):
+    result = one(OPEN, runs=reset_at(reset, status), closing=[SHUT])
+
+    assert (result["status"], result["contained"]) == (verdict, verdict == "contained")
+    assert result["open"] == (["password"] if verdict == "open" else [])
+    assert result["unconfirmed"] == (["password"] if verdict == "unconfirmed" else [])
+    if verdict == "open":
+        assert f"changed again at {P}" in result["reasons"][0]["reason"]
+        assert reset in result["reasons"][0]["reason"]
+
+
+def test_an_older_trace_is_no_reset_of_this_run():
+    """The employee changed the password minutes ago, and our reset failed: block and sign-out make it look like ours."""
+    opening = read_record(JANE)
+    runs = all_steps(JANE, password="failed")
+
+    result = one(opening, runs=runs, closing=[SHUT])
+
+    assert (result["status"], result["open"]) == ("failed", ["password"])
+    assert result["reasons"] == [{"doors": ["password"], "reason": "It did not work."}]
+
+
+def test_the_reason_of_a_write_that_did_not_show_names_its_time():
+    last = read_record(JANE, doors={**doors("shut"), "signin": "open"})
+
+    result = one(OPEN, runs=all_steps(JANE, signin="accepted"), closing=[last])
+
+    (reason,) = [entry["reason"] for entry in result["reasons"] if entry["doors"] == ["signin"]]
+    assert "2026-11-20T16:00:00Z" in reason
+    assert "within verify_timeout" in reason
+
+
+def test_a_mailbox_that_is_gone_at_the_end_is_no_proof():
+    last = read_record(JANE, state="shut", doors={**doors("shut", ACCOUNT), **doors("not_applicable", ("protocols",))})
+    record = step_record(JANE, "accepted", before=dict.fromkeys(SWITCHES, True))
+
+    result = one(OPEN, runs=[*all_steps(JANE)[:3], run_of("protocols", record)], closing=[last])
+
+    assert (result["status"], result["unconfirmed"]) == ("unconfirmed", list(SWITCHES))
 
 
 # --- facts ---

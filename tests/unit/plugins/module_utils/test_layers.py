@@ -15,6 +15,7 @@ PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 LAYERS = (
     ("_foreign", "_errors", "_times", "_files", "_markup", "_sentences"),
     ("_clouds", "_asked", "_doors"),
+    ("_written",),
     ("_credentials", "_retry", "_guards", "_results", "_evidence"),
     ("_http", "_earlier", "_restore_request"),
     ("_service", "_table", "_plan", "_batches", "_restore_plan"),

@@ -407,3 +407,51 @@ def test_exchange_that_is_down_leaves_the_other_doors_readable(lab):
     told = lab.run(MODULE, users=UPN, protocols=["owa"], retry_timeout=1)
 
     assert told.user["doors"] == {**dict.fromkeys(ACCOUNT, "shut"), "owa": "unknown"}
+
+
+# --- what was just written ---
+
+
+def written(**steps):
+    return {
+        JANE["id"]: {step: {"before": None, "after": None, "written_at": None, **told} for step, told in steps.items()}
+    }
+
+
+def read_again(lab, *turns, **options):
+    """Read somebody by object id whose sign-in has just been blocked."""
+    for turn in turns:
+        lab.wire.expect(turn)
+    options.setdefault("written", written(signin={"status": "accepted"}))
+    return lab.run(MODULE, users=JANE["id"], steps=["signin"], **options)
+
+
+BLOCKED = {**JANE, "accountEnabled": False}
+
+
+def test_a_read_that_shows_what_was_written_is_the_only_one(lab):
+    assert read_again(lab, read(BLOCKED)).user["doors"] == {"signin": "shut"}
+
+
+def test_a_replica_that_lags_is_read_again_until_it_shows_the_write(lab):
+    result = read_again(lab, read(JANE), read(JANE), read(BLOCKED))
+
+    assert result.user["doors"] == {"signin": "shut"}
+
+
+def test_without_time_to_wait_there_is_one_read(lab):
+    assert read_again(lab, read(JANE), verify_timeout=0).user["doors"] == {"signin": "open"}
+
+
+def test_of_whom_nothing_was_written_there_is_one_read(lab):
+    assert read_again(lab, read(JANE), written={}).user["doors"] == {"signin": "open"}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"x": 1}, {"x": {"signin": 1}}, {"x": {"nothing": {"status": "accepted"}}}, {"x": {"signin": {}}}]
+)
+def test_something_else_as_written_is_refused_before_anything_is_sent(lab, wrong):
+    result = read_again(lab, written=wrong)
+
+    assert result.failed
+    assert "written" in result.msg
