@@ -24,8 +24,10 @@ options:
         list from that module's result. An empty one says that the user may be locked out as far as directory roles go, where the
         application may not read who the Global Administrators are. Where it may, they are read all the same. Other keys are refused.
       - One string may hold several users, separated by commas or newlines.
-      - A user who comes twice, by whatever name, is handled once; the latest C(left_at) counts.
-      - If any element is empty, of a wrong type, or not shaped like a name, the whole call is refused before anything is sent.
+      - A user who comes twice, by whatever name, is handled once. Different moments for one user, one of which may be
+        none, are contradictory, and that user is refused.
+      - A text that is not shaped like a name is that user's failure. If any element is empty, of a wrong type, or has a comma without a
+        name beside it, the whole call is refused before anything is sent.
       - Corresponds to C(userPrincipalName) and C(id) of the Graph user.
     type: list
     elements: raw

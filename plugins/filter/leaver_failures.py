@@ -13,7 +13,7 @@ author:
   - The m365.offboarding contributors (@m365-offboarding)
 description:
   - Takes the results of P(m365.offboarding.leaver_results#filter) and gives a sentence for every leaver who is not contained, with the
-    doors that are open and the reasons. Leavers who are not due yet do not fail a run.
+    doors that are open and the reasons. Leavers who are not due yet fail a run only with O(fail_on_not_due).
 positional: _input
 options:
   _input:
@@ -25,6 +25,10 @@ options:
     description: Whether open doors alone fail the run. Refused and failed leavers always do.
     type: bool
     default: true
+  fail_on_not_due:
+    description: Whether leavers who are not due yet fail the run, too.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -43,10 +47,12 @@ _value:
 import typing as t
 
 
-def leaver_failures(leavers: t.Sequence[t.Mapping[str, t.Any]], fail_on_open: bool = True) -> list[str]:
+def leaver_failures(
+    leavers: t.Sequence[t.Mapping[str, t.Any]], fail_on_open: bool = True, fail_on_not_due: bool = False
+) -> list[str]:
     from ansible_collections.m365.offboarding.plugins.plugin_utils._table import failures
 
-    return failures(leavers, fail_on_open=fail_on_open)
+    return failures(leavers, fail_on_open=fail_on_open, fail_on_not_due=fail_on_not_due)
 
 
 class FilterModule:

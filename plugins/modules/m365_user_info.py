@@ -33,8 +33,10 @@ options:
         written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00). A key C(directory_roles), which other modules
         know, is not looked at. Further keys are refused.
       - One string may hold several users, separated by commas or newlines.
-      - A user who comes twice, by whatever name, is told once; the latest C(left_at) counts.
-      - If any element is empty, of a wrong type, or not shaped like a name, the whole call is refused before anything is sent.
+      - A user who comes twice, by whatever name, is told once. Different moments for one user are a C(contradiction), and the modules
+        that write refuse that user.
+      - A text that is not shaped like a name is that user's failure. If any element is empty, of a wrong type, or has a comma without a
+        name beside it, the whole call is refused before anything is sent.
       - Corresponds to C(userPrincipalName) and C(id) of the Graph user.
     type: list
     elements: raw
@@ -66,6 +68,12 @@ options:
       - Corresponds to C(accountEnabled) of the Graph user.
     type: bool
     default: false
+  offboarded:
+    description:
+      - Object ids of users who were shut out before. A C(left_at) that lies ahead does not count for them, wherever it comes from.
+    type: list
+    elements: str
+    default: []
   left_at:
     description:
       - The moment from which the users must be kept out, for those who bring none of their own.
@@ -220,6 +228,10 @@ users:
       description: Null, or why the roles could not be read.
       type: dict
       sample: null
+    contradiction:
+      description: Null, or why this user must not be written, having been named with different moments.
+      type: dict
+      sample: null
     must_stay:
       description: Null, or, with O(directory_roles), why this user must not be locked out, being the last Global Administrator.
       type: dict
@@ -288,6 +300,7 @@ def look(run: Run) -> list[dict[str, t.Any]]:
     asked, search = whom(run)
     protocols = Protocols.parse(run.params["protocols"])
     tenant = run.tenant(with_exchange=True)
+    tenant.offboarded = frozenset(one.casefold() for one in run.params["offboarded"])
     records = observe(
         tenant,
         asked,
@@ -317,6 +330,7 @@ JOB = Job(
         group={"type": "str"},
         left_before={"type": "str"},
         blocked={"type": "bool", "default": False},
+        offboarded={"type": "list", "elements": "str", "default": []},
         residual={"type": "list", "elements": "str", "choices": ["all", *TOPICS], "default": []},
     ),
     look,

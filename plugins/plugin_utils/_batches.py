@@ -19,7 +19,7 @@ import json
 import typing as t
 import zlib
 
-from ..module_utils._asked import parse_users
+from ..module_utils._asked import Asked, names_nobody, parse_users
 from ..module_utils._errors import OffboardingError
 from ..module_utils._times import format_moment, parse_moment
 from ._earlier import changes
@@ -32,13 +32,22 @@ _NOT_SHUT = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED)
 
 
 def cut(leavers: t.Any, size: int) -> list[t.Any]:
-    """The elements of O(users), each name once, in batches; what cannot be meant is left to the modules, whole."""
+    """The elements of `users`, each name once, in batches; what cannot be meant is left to the modules, whole.
+
+    A name that comes with different dates keeps them all, in one batch: the modules refuse it.
+    """
+    if names_nobody(leavers):
+        return []
     try:
         asked = parse_users(leavers)
     except OffboardingError:
         return [leavers]
-    users = [{"user": one.name, **({"left_at": format_moment(one.left_at)} if one.left_at else {})} for one in asked]
-    return [users[i : i + size] for i in range(0, len(users), size)]
+    batches = (asked[i : i + size] for i in range(0, len(asked), size))
+    return [[_element(one, moment) for one in batch for moment in one.all_moments] for batch in batches]
+
+
+def _element(one: Asked, moment: datetime.datetime | None) -> dict[str, t.Any]:
+    return {"user": one.name, **({"left_at": format_moment(moment)} if moment else {})}
 
 
 def pack(leavers: t.Sequence[Record]) -> str:

@@ -50,7 +50,15 @@ def results(
             told.setdefault(record["id"], {})[run["step"]] = record
     unseen = [name for name in PROTOCOLS if name not in Protocols.parse(protocols).names]
     return [
-        _result(one, last.get(one["id"], one), told.get(one["id"], {}), (refused or {}).get(one["id"]), steps, unseen)
+        _result(
+            one,
+            last.get(one["id"], one),
+            told.get(one["id"], {}),
+            # An audit has no plan, and a date that nobody can rely on is a refusal there too.
+            (refused or {}).get(one["id"]) or one.get("contradiction"),
+            steps,
+            unseen,
+        )
         for one in opening
     ]
 
