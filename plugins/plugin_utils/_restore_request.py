@@ -35,9 +35,8 @@ def request(leavers: t.Any, *, evidence: str, host: str) -> dict[str, t.Any]:
     told: dict[str, t.Any] = {"error": None, "names": [], "evidence": None, "read": []}
     try:
         asked = parse_users(leavers)
-        unreadable = [one.complaint for one in asked if one.complaint]
-        if unreadable:
-            raise OptionError(" ".join(unreadable), hint="Nothing was sent.")
+        for message in (one.complaint for one in asked if one.complaint):
+            raise OptionError(message, hint="Nothing was sent.")
         names = [one.name for one in asked]
         content = load(evidence) if evidence else None
     except OptionError as exc:

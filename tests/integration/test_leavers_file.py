@@ -9,7 +9,7 @@ from pathlib import Path
 
 from simulator import Tenant
 
-from .support import AUDIT, OFFBOARD, Player, moment
+from .support import AUDIT, OFFBOARD, Player, a_play, moment
 
 JANE, JOHN, MILES = "jane.doe@contoso.com", "john.roe@contoso.com", "miles.o'brien@contoso.com"
 LEFT_AT = "2026-03-01T17:00:00+01:00"
@@ -148,18 +148,33 @@ def test_offboarding_from_a_file(tenant: Tenant, play: Player, tmp_path: Path) -
 def test_sources_add_up_and_a_column_may_have_another_name(tenant: Tenant, play: Player, tmp_path: Path) -> None:
     (tmp_path / "export.csv").write_text(f"Display name,User principal name\nJane,{JANE}\n")
     (tmp_path / "leavers.csv").write_text(f"user\n{JANE}\n")
-    group = tenant.directory.add_group("leavers of the week", [tenant.directory.user("miles")])
     hosts = {
         "name_and_file": {"leavers": f"{JOHN}", "leavers_file": "leavers.csv"},
         "list_and_file": {"leavers": [{"user": JOHN, "left_at": LEFT_AT}], "leavers_file": "leavers.csv"},
         "column": {"leavers": JOHN, "leavers_file": "export.csv", "leavers_column": "user PRINCIPAL name"},
-        "role": {"leavers": JOHN, "offboard_employee_leavers_file": "export.csv", "offboard_employee_leavers_column": "User principal name"},
     }
 
     played = play(AUDIT, app="auditor", hosts=hosts, offboard_employee_steps=["signin"])
 
     for host in hosts:
         assert [leaver["user_principal_name"] for leaver in played.leavers(host)] == [JOHN, JANE], host
+
+    role = [
+        a_play(
+            {
+                "name": "Look",
+                "ansible.builtin.include_role": {"name": "m365.offboarding.offboard_employee", "tasks_from": "audit"},
+            }
+        )
+    ]
+    of_role = play(
+        role,
+        app="auditor",
+        offboard_employee_leavers=JOHN,
+        offboard_employee_leavers_file="export.csv",
+        offboard_employee_leavers_column="User principal name",
+    )
+    assert [leaver["user_principal_name"] for leaver in of_role.leavers()] == [JOHN, JANE]
 
 
 def test_a_file_that_vault_has_encrypted_is_read(tenant: Tenant, play: Player, tmp_path: Path) -> None:
