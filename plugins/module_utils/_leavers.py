@@ -102,6 +102,8 @@ class Tenant:
         if search:
             asked = [*asked, *self._find(search, {one.name.casefold() for one in asked})]
         named, asked = asked, [one for one in asked if not one.complaint]
+        if not asked:
+            return [Leaver(one, error=_not_a_name(one.complaint)) for one in named if one.complaint]
         names = [one.name for one in asked]
         entries = list(self._protected.values())
         shaped = [entry for entry in entries if is_name(entry)]

@@ -164,7 +164,7 @@ def run_step(
 
 
 def _untouchable(step: Step, leaver: Leaver) -> bool:
-    return leaver.user is None or leaver.protected or (step.shuts and not leaver.due)
+    return leaver.user is None or leaver.protected or (step.shuts and not (leaver.due and not leaver.contradiction))
 
 
 def _with_mailboxes(tenant: Tenant, step: Step, leavers: t.Sequence[Leaver]) -> list[Leaver]:

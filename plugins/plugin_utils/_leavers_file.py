@@ -47,6 +47,8 @@ _LIKE_LEFT_AT = frozenset(
     austritt austrittsdatum austrittam letzterarbeitstag datededepart datedesortie
     """.split()
 )
+# Something that names a user, as in a row that an open quote has swallowed.
+_NAME = re.compile(r"@|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-")
 _SAVE_AS = "save the file as CSV UTF-8"
 
 
@@ -97,10 +99,10 @@ def read_csv(text: str, column: str = USER) -> list[dict[str, str]]:
         if not columns:
             columns = _columns(cells, wanted, column, line)
             continue
-        if any(delimiter in cell and "\n" in cell for cell in cells):
+        if any(_NAME.search(cell.partition("\n")[2]) for cell in cells):
             raise ValueError(
-                f"line {line} of the CSV: a value in double quotes goes on in the next line, and holds more than one "
-                "value: a double quote is missing, or is one too many"
+                f"line {line} of the CSV: a value in double quotes goes on in the next line, and names a user there: "
+                "a double quote is missing, or is one too many"
             )
         named = dict(zip(columns, _fitting(cells, len(columns), line), strict=True))
         if not named[wanted]:

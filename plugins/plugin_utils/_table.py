@@ -71,9 +71,9 @@ def table(leavers: t.Sequence[Record], earlier: t.Any = None) -> list[str]:
     if many:
         shown = [one for one in shown if not one["contained"] or _residual_rows(one)]
     contained = sum(1 for one in leavers if one["contained"])
-    if not leavers:
-        return ["Nobody is due to leave."]
     lines = [f"{contained} of {len(leavers)} {'leaver is' if len(leavers) == 1 else 'leavers are'} contained"]
+    if not leavers:
+        lines = ["Nobody is due to leave"]
     lines += _newly_open_rows(shown, earlier)
     for one in shown[:_MOST]:
         lines += _rows(one, brief=many and one["contained"])
@@ -143,7 +143,7 @@ def _rows(one: Record, *, brief: bool = False) -> list[str]:
         lines.append(_row(one, step, entry))
     if one["status"] == NOT_DUE and one["open"]:
         lines.append(f"  until then the date hides open doors: {', '.join(one['open'])}")
-    lines += [f"  {note}" for note in _notes(one)] if not brief else []
+    lines += [f"  {note}" for note in _notes(one)] if not (brief or newly_open(one)) else []
     lines += _residual_rows(one)
     for error in errors_of(one):
         lines.append(f"  ! {reason_of(error)}")

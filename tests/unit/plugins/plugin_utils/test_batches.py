@@ -51,14 +51,28 @@ def told(batch):
 # --- cutting ---
 
 
-def test_everybody_is_in_one_batch_and_once_with_the_latest_left_at():
+def test_everybody_is_in_one_batch_and_once_with_each_left_at_that_was_given():
     left, later = "2026-11-20T12:00:00Z", "2026-11-21T12:00:00Z"
     leavers = ["a@b.de", {"user": "c@b.de", "left_at": left}, "A@B.de, d@b.de", {"user": "C@b.de", "left_at": later}]
 
-    assert cut(leavers, 2) == [[{"user": "a@b.de"}, {"user": "c@b.de", "left_at": later}], [{"user": "d@b.de"}]]
+    assert cut(leavers, 2) == [
+        [{"user": "a@b.de"}, {"user": "c@b.de", "left_at": left}, {"user": "c@b.de", "left_at": later}],
+        [{"user": "d@b.de"}],
+    ]
 
 
-@pytest.mark.parametrize("raw", [[], ["nobody"], [{"user": "a@b.de", "x": 1}], [7], [""]])
+def test_a_date_that_only_one_of_two_mentions_has_is_kept_beside_the_other():
+    leavers = ["a@b.de", {"user": "A@b.de", "left_at": "2026-11-20T12:00:00Z"}]
+
+    assert cut(leavers, 5) == [[{"user": "a@b.de"}, {"user": "a@b.de", "left_at": "2026-11-20T12:00:00Z"}]]
+
+
+@pytest.mark.parametrize("raw", [[], [""], [None], ""])
+def test_nobody_is_in_no_batch(raw):
+    assert cut(raw, 1) == []
+
+
+@pytest.mark.parametrize("raw", [[{"user": "a@b.de", "x": 1}], [7], ["", "a@b.de"], ["a@b.de,"]])
 def test_what_cannot_be_meant_is_left_to_the_modules_as_it_is(raw):
     assert cut(raw, 1) == [raw]
 
