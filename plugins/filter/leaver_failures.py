@@ -29,6 +29,10 @@ options:
     description: Whether leavers who are not due yet fail the run, too.
     type: bool
     default: false
+  allow_empty:
+    description: Whether a run for nobody is a success.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
@@ -48,11 +52,14 @@ import typing as t
 
 
 def leaver_failures(
-    leavers: t.Sequence[t.Mapping[str, t.Any]], fail_on_open: bool = True, fail_on_not_due: bool = False
+    leavers: t.Sequence[t.Mapping[str, t.Any]],
+    fail_on_open: bool = True,
+    fail_on_not_due: bool = False,
+    allow_empty: bool = True,
 ) -> list[str]:
     from ansible_collections.m365.offboarding.plugins.plugin_utils._table import failures
 
-    return failures(leavers, fail_on_open=fail_on_open, fail_on_not_due=fail_on_not_due)
+    return failures(leavers, fail_on_open=fail_on_open, fail_on_not_due=fail_on_not_due, allow_empty=allow_empty)
 
 
 class FilterModule:

@@ -130,7 +130,6 @@ from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, 
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
 
-
 _SET_THERE = "Synced from Active Directory: its password is set there."
 
 

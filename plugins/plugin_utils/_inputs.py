@@ -100,7 +100,7 @@ def refused(
         sentences.append(_cut(str(extra["_raw_params"])))
     inputs = PLAYBOOKS.get(playbook or "", ())
     for name in sorted(set(repeated) & set(inputs)):
-        sentences.append(f"{name} was given twice, with different values: give it once.")
+        sentences.append(_twice(name))
     for name in sorted({*extra, *seen}):
         sentence = _complaint(name, role, playbook, given=name in extra, used_before=used_before)
         if sentence:
@@ -108,11 +108,15 @@ def refused(
     return sentences
 
 
+def _twice(name: str) -> str:
+    return f"{name} was given twice, with different values: give it once."
+
+
 def _cut(remainder: str) -> str:
     return (
         f"An extra variable was cut at a blank; {remainder!r} was left over and belongs to nothing. Quote the value inside the "
         "option, as in -e \"leavers='jane@contoso.com, john@contoso.com'\", or write JSON, as in "
-        "-e '{\"leavers\": [\"jane@contoso.com\", \"john@contoso.com\"]}'."
+        '-e \'{"leavers": ["jane@contoso.com", "john@contoso.com"]}\'.'
     )
 
 

@@ -32,21 +32,19 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# What a personnel department calls the moment. Their letters alone are compared, in lower case.
-_LIKE_LEFT_AT = frozenset(
-    """
-    left leftat leftby leftdate leftdatetime leftdtm lefton lefttime dateleft
-    leave leaveat leavedate leavedatetime leaveon leavetime leaver leaverdate leaves leavesat leaveson dateofleaving
-    leaving leavingat leavingdate leavingdatetime leavingon leavingtime employeeleavedatetime employeeleavedate
-    exit exitat exitdate exitdatetime exiton lastday lastdate lastdayofwork lastdayworked lastworkday lastworkingday
-    lastworkingdate end endat enddate enddatetime endon endtime endson enddateofemployment employmentend employmentenddate
-    contractend contractenddate termination terminationat terminationdate terminationdatetime terminated terminatedat
-    terminatedon termdate datetermination dateofexit dateofdeparture departure departureat departuredate departuretime
-    departed departedat departson outat outon offboardat offboarddate offboarding offboardingat offboardingdate
-    separationdate resignationdate dismissed dismissedat dismissaldate quitdate validuntil validto until effectivedate
-    austritt austrittsdatum austrittam letzterarbeitstag datededepart datedesortie
-    """.split()
-)
+# What a personnel department calls the moment. Letters alone are compared, in lower case.
+_LIKE_LEFT_AT = """
+left leftat leftby leftdate leftdatetime leftdtm lefton lefttime dateleft
+leave leaveat leavedate leavedatetime leaveon leavetime leaver leaverdate leaves leavesat leaveson dateofleaving
+leaving leavingat leavingdate leavingdatetime leavingon leavingtime employeeleavedatetime employeeleavedate
+exit exitat exitdate exitdatetime exiton lastday lastdate lastdayofwork lastdayworked lastworkday lastworkingday
+lastworkingdate end endat enddate enddatetime endon endtime endson enddateofemployment employmentend employmentenddate
+contractend contractenddate termination terminationat terminationdate terminationdatetime terminated terminatedat
+terminatedon termdate datetermination dateofexit dateofdeparture departure departureat departuredate departuretime
+departed departedat departson outat outon offboardat offboarddate offboarding offboardingat offboardingdate
+separationdate resignationdate dismissed dismissedat dismissaldate quitdate validuntil validto until effectivedate
+austritt austrittsdatum austrittam letzterarbeitstag datededepart datedesortie
+"""
 # Something that names a user, as in a row that an open quote has swallowed.
 _NAME = re.compile(r"@|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-")
 _SAVE_AS = "save the file as CSV UTF-8"
@@ -134,8 +132,8 @@ def _columns(cells: t.Sequence[str], wanted: str, column: str, line: int) -> lis
     for number, name in enumerate(columns, 1):
         if name not in (wanted, LEFT_AT) and _looks_like_left_at(name, also=LEFT_AT not in columns):
             raise ValueError(
-                f"line {line} of the CSV: the name of column {number} looks like {LEFT_AT!r} and is not: call it "
-                f"{LEFT_AT!r} if it says from when they must be out, otherwise remove the column"
+                f"line {line} of the CSV: the name of column {number} looks like 'left_at' and is not: call it "
+                "'left_at' if it says from when they must be out, otherwise remove the column"
             )
     return columns
 
@@ -159,7 +157,8 @@ def _looks_like_left_at(name: str, *, also: bool) -> bool:
     if difflib.SequenceMatcher(None, letters, "leftat").ratio() >= 0.8:
         return True
     return also and (
-        letters in _LIKE_LEFT_AT or bool(difflib.get_close_matches(letters, ["leavedate", "leavingdate"], cutoff=0.8))
+        letters in _LIKE_LEFT_AT.split()
+        or bool(difflib.get_close_matches(letters, ["leavedate", "leavingdate"], cutoff=0.8))
     )
 
 

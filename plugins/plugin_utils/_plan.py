@@ -30,7 +30,12 @@ def plan(opening: t.Sequence[Record], *, allow_admins: bool, max_users: int | No
     for one in opening:
         if not one["id"] or one["due"] is False or not _not_shut(one):
             continue
-        error = _protected(one) or one["contradiction"] or _undated(one) or (one["must_stay"] if allow_admins else _administrator(one))
+        error = (
+            _protected(one)
+            or one["contradiction"]
+            or _undated(one)
+            or (one["must_stay"] if allow_admins else _administrator(one))
+        )
         if error:
             refused[one["id"]] = error
         else:

@@ -31,8 +31,12 @@ _VERDICTS = {
 }
 
 
-def failures(leavers: t.Sequence[Record], *, fail_on_open: bool, fail_on_not_due: bool = False) -> list[str]:
+def failures(
+    leavers: t.Sequence[Record], *, fail_on_open: bool, fail_on_not_due: bool = False, allow_empty: bool = True
+) -> list[str]:
     """Why the run fails: a sentence per leaver, of a thousand at most, none when it does not."""
+    if not leavers and not allow_empty:
+        return [_nobody()]
     fatal = {
         FAILED,
         REFUSED,
@@ -41,6 +45,13 @@ def failures(leavers: t.Sequence[Record], *, fail_on_open: bool, fail_on_not_due
     }
     failed = [one for one in leavers if one["status"] in fatal]
     return [*map(_sentence, failed[:_MOST]), *_and_more(failed)]
+
+
+def _nobody() -> str:
+    return (
+        "Nobody is due to leave: the list names nobody, and nobody was found. Nothing was done. If that may be so, set "
+        "offboard_employee_allow_empty (allow_empty of the playbooks)."
+    )
 
 
 def _sentence(one: Record) -> str:

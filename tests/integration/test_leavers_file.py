@@ -24,7 +24,10 @@ GOOD: dict[str, tuple[bytes, list[tuple[str, str | None]]]] = {
     "tabs": (f"user\tname\n{JOHN}\tRoe, John\n".encode(), [(JOHN, None)]),
     "one_column": (f"user\n{JANE}\n".encode(), [(JANE, None)]),
     "twice": (f"user,left_at\n{JANE},2026-03-01T16:00:00Z\n{JANE.upper()},{LEFT_AT}\n".encode(), [(JANE, LEFT_AT)]),
-    "empty_cells_at_the_end": (f"user,left_at\n{JANE},{LEFT_AT},,\n{JOHN},\n".encode(), [(JANE, LEFT_AT), (JOHN, None)]),
+    "empty_cells_at_the_end": (
+        f"user,left_at\n{JANE},{LEFT_AT},,\n{JOHN},\n".encode(),
+        [(JANE, LEFT_AT), (JOHN, None)],
+    ),
     "utf_16": (f"user\tname\r\n{JANE}\tJané\r\n".encode("utf-16"), [(JANE, None)]),
     "utf_16_big": (
         ("\ufeff" + f"user;left_at\n{JANE};{LEFT_AT}\n").encode("utf-16-be"),
@@ -54,13 +57,29 @@ BAD: dict[str, tuple[bytes, str]] = {
             "line 1 of the CSV: the name of column 3 looks like 'left_at' and is not",
         )
         for number, header in enumerate(
-            ("left at", "leave_date", "LeftAt", "Leaving Date", "last day", "left-at", "Left_At_", "termination date", "leaves")
+            (
+                "left at",
+                "leave_date",
+                "LeftAt",
+                "Leaving Date",
+                "last day",
+                "left-at",
+                "Left_At_",
+                "termination date",
+                "leaves",
+            )
         )
     },
-    "latin_1": (f"user,name\n{JOHN},René\n".encode("latin-1"), "line 2 of the CSV is not UTF-8: save the file as CSV UTF-8"),
+    "latin_1": (
+        f"user,name\n{JOHN},René\n".encode("latin-1"),
+        "line 2 of the CSV is not UTF-8: save the file as CSV UTF-8",
+    ),
     "nul": (f"user,name\n{JANE},Jane\0\n".encode(), "line 2 of the CSV holds a NUL character"),
     "open_quote": (f'user,name\n{JANE},"Jane\n{JOHN},John\n'.encode(), "line 2 of the CSV cannot be read"),
-    "swallowed": (f'user,name\n{JANE},"Jane\n{JOHN},John"\n'.encode(), "line 2 of the CSV: a value in double quotes goes on"),
+    "swallowed": (
+        f'user,name\n{JANE},"Jane\n{JOHN},John"\n'.encode(),
+        "line 2 of the CSV: a value in double quotes goes on",
+    ),
     "cut": (b"user,left_at\n" + f"{JANE}".encode(), "line 2 of the CSV has 1 cells"),
     "no_user": (f"user,name\n{JANE},Jane\n,John\n".encode(), "line 3 of the CSV names no user"),
     "no_offset": (f"user,left_at\n{JANE},2026-03-01T17:00:00\n".encode(), "no moment with an offset"),
