@@ -136,17 +136,21 @@ def test_nobody_is_alike_for_lists_and_searches(tenant: Tenant, play: Player, tm
         "group": {"leavers_group": "Nobody in here"},
         "filter": {"leavers_filter": "department eq 'Nothing'"},
         "list": {"leavers": []},
+        "both": {"leavers_group": "Nobody in here", "leavers_file": "header.csv"},
     }
     hosts = {
         **sources,
         **{f"{name}_allowed": {**source, "allow_empty": True} for name, source in sources.items()},
+        **{f"{name}_refused": {**source, "allow_empty": False} for name, source in sources.items()},
     }
     for playbook in (OFFBOARD, AUDIT):
-        played = play(playbook, app="auditor-with-leave-dates", hosts=hosts)
+        played = play(playbook, app="auditor-groups", hosts=hosts)
 
         for name in sources:
-            assert played.failure(name).startswith("Nobody is due to leave"), name
+            assert played.failure(f"{name}_refused").startswith("Nobody is due to leave"), name
             assert played.failure(f"{name}_allowed") == ""
+            # By default, a list must name somebody, a search may find nobody.
+            assert bool(played.failure(name)) is (name in ("file", "list", "both")), name
             assert played.table(name) == played.table(f"{name}_allowed") == ["Nobody is due to leave"]
     assert tenant.journal.writes() == []
 
