@@ -13,7 +13,7 @@ import pytest
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 LAYERS = (
-    ("_errors", "_times", "_files", "_markup", "_sentences"),
+    ("_errors", "_times", "_files", "_inputs", "_leavers_file", "_markup", "_sentences"),
     ("_clouds", "_asked", "_doors"),
     ("_credentials", "_retry", "_plan", "_results", "_evidence"),
     ("_http", "_earlier", "_restore_request"),
