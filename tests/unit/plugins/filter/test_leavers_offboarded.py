@@ -16,8 +16,8 @@ offboarded = FilterModule().filters()["leavers_offboarded"]
 def leaver(identity, *, contained=False, written_at=None):
     steps = {"signin": {"before": None, "after": None, "written_at": written_at}}
     return {
-        **{"user": "x", "id": identity, "user_principal_name": "x", "contained": contained, "steps": steps},
-        **{"open": [], "unconfirmed": [], "not_looked_at": []},
+        "user": "x", "id": identity, "user_principal_name": "x", "contained": contained, "steps": steps,
+        "open": [], "unconfirmed": [], "not_looked_at": [],
     }
 
 
