@@ -29,8 +29,10 @@ options:
         (C(employeeHireDate)) after C(left_at), is refused as a newer account of that name. What is not known, or may not be read,
         is no reason.
       - One string may hold several users, separated by commas or newlines.
-      - A user who comes twice, by whatever name, is handled once; the latest C(left_at) counts.
-      - If any element is empty, of a wrong type, or not shaped like a name, the whole call is refused before anything is sent.
+      - A user who comes twice, by whatever name, is handled once. Different moments for one user, one of which may be
+        none, are contradictory, and that user is refused.
+      - A text that is not shaped like a name is that user's failure. If any element is empty, of a wrong type, or has a comma without a
+        name beside it, the whole call is refused before anything is sent.
       - Corresponds to C(userPrincipalName) and C(id) of the Graph user.
     type: list
     elements: raw

@@ -13,7 +13,7 @@ author:
   - The m365.offboarding contributors (@m365-offboarding)
 description:
   - Takes the results of P(m365.offboarding.leaver_results#filter) and gives a sentence for every leaver who is not contained, with the
-    doors that are open and the reasons. Leavers who are not due yet do not fail a run.
+    doors that are open and the reasons. Leavers who are not due yet fail a run only with O(fail_on_not_due).
 positional: _input
 options:
   _input:
@@ -23,6 +23,14 @@ options:
     required: true
   fail_on_open:
     description: Whether open doors alone fail the run. Refused and failed leavers always do.
+    type: bool
+    default: true
+  fail_on_not_due:
+    description: Whether leavers who are not due yet fail the run, too.
+    type: bool
+    default: false
+  allow_empty:
+    description: Whether a run for nobody is a success.
     type: bool
     default: true
 """
@@ -43,10 +51,15 @@ _value:
 import typing as t
 
 
-def leaver_failures(leavers: t.Sequence[t.Mapping[str, t.Any]], fail_on_open: bool = True) -> list[str]:
+def leaver_failures(
+    leavers: t.Sequence[t.Mapping[str, t.Any]],
+    fail_on_open: bool = True,
+    fail_on_not_due: bool = False,
+    allow_empty: bool = True,
+) -> list[str]:
     from ansible_collections.m365.offboarding.plugins.plugin_utils._table import failures
 
-    return failures(leavers, fail_on_open=fail_on_open)
+    return failures(leavers, fail_on_open=fail_on_open, fail_on_not_due=fail_on_not_due, allow_empty=allow_empty)
 
 
 class FilterModule:

@@ -13,14 +13,21 @@ author:
   - The m365.offboarding contributors (@m365-offboarding)
 description:
   - Turns a CSV, for example from the personnel department, into what the modules and roles of this collection take as users.
-  - The first line names the columns. C(user) must be there, C(left_at) may be; further columns are ignored.
+  - The first line names the columns. O(column) must be there, C(left_at) may be; further columns are ignored.
   - A byte order mark, semicolons or tabs instead of commas, and blank lines are understood.
+  - A row with more or fewer cells than the first line, two columns of one name, and a column whose name looks like C(left_at) and is
+    not, are refused with the number of the line.
+  - P(m365.offboarding.leavers_file#lookup) reads the file as well, also one in UTF-16.
 positional: _input
 options:
   _input:
     description: The text of the file.
     type: str
     required: true
+  column:
+    description: The name of the column that holds the users, in any case of letters.
+    type: str
+    default: user
 """
 
 EXAMPLES = r"""
@@ -41,11 +48,11 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 
-def leavers_from_csv(text: str) -> list[dict[str, str]]:
-    from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import read_csv
+def leavers_from_csv(text: str, column: str = "user") -> list[dict[str, str]]:
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._leavers_file import read_csv
 
     try:
-        return read_csv(text)
+        return read_csv(text, column)
     except ValueError as exc:
         raise AnsibleFilterError(f"leavers_from_csv: {exc}") from exc
 

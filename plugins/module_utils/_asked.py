@@ -14,8 +14,8 @@ import datetime
 import re
 import typing as t
 
-from ._errors import OptionError
-from ._times import parse_moment
+from ._errors import OffboardingError, OptionError
+from ._times import format_moment, parse_moment
 
 OBJECT_ID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 # What Entra allows in a name (A-Z a-z 0-9 ' . - _ ! # ^ ~), and a few that older tenants still hold.
@@ -38,6 +38,10 @@ class Asked:
     found: bool = False
     roles: tuple[str, ...] | None = None
     id: str | None = None
+    # Every moment given for a user who was named more than once, where they differ; None among them is "now".
+    moments: tuple[datetime.datetime | None, ...] = ()
+    # Why the name cannot be a user's.
+    complaint: str | None = None
 
     @property
     def object_id(self) -> str | None:
@@ -45,12 +49,28 @@ class Asked:
         return self.id or (self.name if OBJECT_ID.match(self.name) and not self.found else None)
 
     def or_as(self, other: Asked) -> Asked:
-        """The same user, asked for a second time: the later moment counts."""
-        moments = [asked.left_at for asked in (self, other) if asked.left_at]
+        """The same user, asked for a second time. Whether different moments are meant nobody can tell: both are kept."""
         # Told once only, or differently: what is not sure is read.
         roles = self.roles if self.roles == other.roles else None
         identity = self.object_id or other.object_id
-        return dataclasses.replace(self, left_at=max(moments, default=None), roles=roles, id=identity)
+        moments = tuple(dict.fromkeys((*self.all_moments, *other.all_moments)))
+        return dataclasses.replace(self, moments=moments if len(moments) > 1 else (), roles=roles, id=identity)
+
+    @property
+    def all_moments(self) -> tuple[datetime.datetime | None, ...]:
+        return self.moments or (self.left_at,)
+
+    @property
+    def contradiction(self) -> OffboardingError | None:
+        """The refusal of a user who was named with different moments."""
+        if not self.moments:
+            return None
+        told = " and ".join(sorted(format_moment(moment) or "now (no date)" for moment in self.moments))
+        return OffboardingError(
+            f"{self.name} was named more than once, with different dates: {told}; nothing was sent.",
+            code="contradiction",
+            hint="Name them once, or with one date.",
+        )
 
 
 def parse_left_at(value: t.Any, name: str = "left_at") -> datetime.datetime | None:
@@ -72,7 +92,9 @@ def parse_left_at(value: t.Any, name: str = "left_at") -> datetime.datetime | No
 
 
 def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) -> list[Asked]:
-    """The elements of O(users), each name once, the latest C(left_at) for a name that comes twice.
+    """The elements of `users`, each name once.
+
+    A text that is not a name is one user's `complaint`; what puts the whole list in doubt is an error.
 
     :param raw: a list of names and of mappings with `user`, `id`, `left_at` and `directory_roles`; a string may hold
         several names.
@@ -114,8 +136,7 @@ def _parse_element(element: t.Any, default_left_at: datetime.datetime | None) ->
         element = element.get("user")
         names = [element.strip()] if isinstance(element, str) else [element]
     elif isinstance(element, str):
-        # A text field of a form ends in a newline or holds blank lines; an element that is all blank is an error.
-        names = [name for name in map(str.strip, re.split(r"[,\n]", element)) if name] or [""]
+        names = t.cast("list[t.Any]", _split(element))
     else:
         names = [element]
     for name in names:
@@ -123,9 +144,10 @@ def _parse_element(element: t.Any, default_left_at: datetime.datetime | None) ->
             raise ValueError("empty")
         if not isinstance(name, str):
             raise ValueError(f"{type(name).__name__} instead of a name")
-        if not is_name(name):
-            raise ValueError(f"{name[:120]!r} is neither a user principal name nor an object id")
-    return [Asked(name, left_at, roles=roles, id=identity) for name in t.cast("list[str]", names)]
+    return [
+        Asked(name, left_at, roles=roles, id=identity, complaint=None if is_name(name) else _complaint(name))
+        for name in t.cast("list[str]", names)
+    ]
 
 
 def _differ(one: str | None, other: str | None) -> bool:
@@ -139,6 +161,25 @@ def _parse_id(value: t.Any) -> str | None:
     if not isinstance(value, str) or not OBJECT_ID.match(value.strip()):
         raise ValueError(f"id {str(value)[:120]!r} is not an object id")
     return value.strip()
+
+
+def _split(text: str) -> list[str]:
+    """The names in a text, separated by commas or line breaks, as a field of a form holds them.
+
+    Blank lines are nothing. A comma with nothing beside it is half a list: what was cut off cannot be known.
+
+    :raises ValueError: such a comma.
+    """
+    parts = re.sub(r"\s*\n\s*", "\n", text.strip())
+    parts = re.sub(r",\n", ",", parts)
+    names = [name.strip() for name in re.split(r"[,\n]", parts)]
+    if len(names) > 1 and not all(names):
+        raise ValueError(f"{text.strip()[-120:]!r} has a comma without a name beside it; was the list cut off?")
+    return names
+
+
+def _complaint(name: str) -> str:
+    return f"{name[:120]!r} is neither a user principal name nor an object id."
 
 
 def _parse_roles(value: t.Any) -> tuple[str, ...] | None:

@@ -61,6 +61,12 @@ class Leaver:
     roles_error: OffboardingError | None = None
 
     @property
+    def contradiction(self) -> OffboardingError | None:
+        """Why nothing may be written, C(None) unless different dates were given for them."""
+        error = self.asked.contradiction
+        return dataclasses.replace(self.asked, name=self.name).contradiction if error else None
+
+    @property
     def name(self) -> str:
         return self.user.user_principal_name if self.user else self.asked.name
 
@@ -102,6 +108,8 @@ class Tenant:
         self._verify_timeout = verify_timeout
         self._exchange = exchange
         self._protected = {entry.casefold(): entry for entry in protected}
+        # Object ids, in lower case, of users whom an earlier run has shut out: no date that lies ahead lets them in again.
+        self.offboarded: frozenset[str] = frozenset()
         # Entries that could not be resolved, with why: they still count as text.
         self.unknown_protected: dict[str, str] = {}
         self._administrators: Outcome | None = None
@@ -130,6 +138,9 @@ class Tenant:
         """
         if search:
             asked = [*asked, *self._find(search, {one.name.casefold() for one in asked})]
+        named, asked = asked, [one for one in asked if not one.complaint]
+        if not asked:
+            return [Leaver(one, error=_not_a_name(one.complaint)) for one in named if one.complaint]
         names = [one.name for one in asked]
         entries = list(self._protected.values())
         calls = [self._find_user(one, person) for one in asked] + [self.graph.find_user(entry) for entry in entries]
@@ -142,7 +153,12 @@ class Tenant:
                 outcomes[index] = outcome
         protected_ids = self._resolve_protected(entries, dict(zip(entries, outcomes[len(names) :], strict=True)))
         leavers: dict[str, Leaver] = {}
-        for one, outcome in zip(asked, outcomes[: len(names)], strict=True):
+        answers = iter(outcomes[: len(names)])
+        for one in named:
+            if one.complaint:
+                leavers[one.name.casefold()] = Leaver(one, error=_not_a_name(one.complaint))
+                continue
+            outcome = next(answers)
             leaver = self._leaver(one, outcome, protected_ids)
             key = (leaver.user.id if leaver.user else one.name).casefold()
             if key in leavers:
@@ -325,11 +341,16 @@ class Tenant:
             # Nobody named them, so their own date counts, also one that lies ahead.
             left_at = left = user.leaves or asked.left_at
             asked = dataclasses.replace(asked, name=user.user_principal_name)
+        elif asked.moments:
+            # Nobody knows which is meant: the doors are judged by the latest that is past.
+            left_at = max((moment for moment in asked.moments if moment and moment <= self._now), default=None)
         else:
             # Somebody named them, and people are dismissed early: a date that lies ahead does not count. Nor does the
             # directory's date of an earlier leave make a newer account of somebody who was hired again and is named.
             left = asked.left_at
             left_at = asked.left_at or (user.leaves if user.leaves and user.leaves <= self._now else None)
+        if left_at and left_at > self._now and user.id.casefold() in self.offboarded:
+            left_at = None
         protected = user.id.casefold() in protected_ids or not user.addresses.isdisjoint(self._protected)
         due, wrong = self._is_due(asked, user, left_at), wrong_person(asked, user, left)
         return Leaver(asked, user, left_at=left_at, due=due, protected=protected, wrong_person=wrong)
@@ -499,6 +520,12 @@ def _why_unknown(
         f"There is no user {name}.",
         code="not_found",
         hint="Check the spelling. Mail addresses and aliases are not names of users.",
+    )
+
+
+def _not_a_name(message: str) -> OffboardingError:
+    return OffboardingError(
+        message, code="not_a_name", hint="Name them by user principal name (jane@contoso.com) or object id."
     )
 
 

@@ -159,6 +159,7 @@ def _observation(
         "wrong_person": leaver.wrong_person.as_record() if leaver.wrong_person else None,
         "directory_roles": list(leaver.roles) if leaver.roles is not None else None,
         "directory_roles_error": leaver.roles_error.as_record() if leaver.roles_error else None,
+        "contradiction": leaver.contradiction.as_record() if leaver.contradiction else None,
         "must_stay": sparing.within(leaver.name).as_record() if sparing else None,
         "doors": doors,
         "open": [name for name, state in doors.items() if state == OPEN],

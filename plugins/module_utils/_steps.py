@@ -62,6 +62,10 @@ class Step(abc.ABC):
         """Whether there is no such door here; R(note_for) says why."""
         return False
 
+    def mastered_elsewhere(self, leaver: Leaver) -> str | None:
+        """Why the write cannot be foretold as a change, although it is tried: Microsoft refuses it, as a rule."""
+        return None
+
     def is_done(self, leaver: Leaver) -> bool:
         """Whether it is so already."""
         states = doors_of(self.name, door_states(leaver, (self.name,), self.protocols)).values()
@@ -179,7 +183,10 @@ def run_step(
 
 def _untouchable(step: Step, leaver: Leaver) -> bool:
     return (
-        leaver.user is None or leaver.protected or bool(_wrong_person(step, leaver)) or (step.shuts and not leaver.due)
+        leaver.user is None
+        or leaver.protected
+        or bool(_wrong_person(step, leaver))
+        or (step.shuts and not (leaver.due and not leaver.contradiction))
     )
 
 
@@ -204,6 +211,8 @@ def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | N
     wrong = _wrong_person(step, leaver)
     if wrong:
         return record(leaver, "refused", error=wrong)
+    if step.shuts and leaver.contradiction:
+        return record(leaver, "refused", error=leaver.contradiction)
     if step.shuts and not leaver.due:
         return record(leaver, "not_due", note=f"Leaves at {format_moment(leaver.left_at)}; nothing was sent.")
     note = step.note(leaver)
@@ -222,6 +231,10 @@ def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | N
 
 
 def _planned(step: Step, leaver: Leaver) -> dict[str, t.Any]:
+    elsewhere = step.mastered_elsewhere(leaver)
+    if elsewhere:
+        before = step.describe(leaver)
+        return record(leaver, "unchanged", before=before, after=before, note=elsewhere)
     return record(leaver, "planned", before=step.describe(leaver), after=step.expected(leaver), note=step.note(leaver))
 
 

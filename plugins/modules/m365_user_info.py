@@ -34,8 +34,10 @@ options:
         know, is not looked at. Further keys are refused.
       - It may also hold C(id), an object id. Then C(user) and C(id) must both be the user's.
       - One string may hold several users, separated by commas or newlines.
-      - A user who comes twice, by whatever name, is told once; the latest C(left_at) counts.
-      - If any element is empty, of a wrong type, or not shaped like a name, the whole call is refused before anything is sent.
+      - A user who comes twice, by whatever name, is told once. Different moments for one user are a C(contradiction), and the modules
+        that write refuse that user.
+      - A text that is not shaped like a name is that user's failure. If any element is empty, of a wrong type, or has a comma without a
+        name beside it, the whole call is refused before anything is sent.
       - Corresponds to C(userPrincipalName) and C(id) of the Graph user.
     type: list
     elements: raw
@@ -67,6 +69,12 @@ options:
       - Corresponds to C(accountEnabled) of the Graph user.
     type: bool
     default: false
+  offboarded:
+    description:
+      - Object ids of users who were shut out before. A C(left_at) that lies ahead does not count for them, wherever it comes from.
+    type: list
+    elements: str
+    default: []
   left_at:
     description:
       - The moment from which the users must be kept out, for those who bring none of their own.
@@ -267,6 +275,10 @@ users:
       description: Null, or why the roles could not be read.
       type: dict
       sample: null
+    contradiction:
+      description: Null, or why this user must not be written, having been named with different moments.
+      type: dict
+      sample: null
     must_stay:
       description: Null, or, with O(directory_roles), why this user must not be locked out, being the last Global Administrator.
       type: dict
@@ -338,6 +350,7 @@ def look(run: Run) -> list[dict[str, t.Any]]:
     if not is_digest(run.params["written"]):
         raise OptionError("written is not what the filter leavers_written gives.")
     tenant = run.tenant(with_exchange=True)
+    tenant.offboarded = frozenset(one.casefold() for one in run.params["offboarded"])
     records = observe(
         tenant,
         asked,
@@ -371,6 +384,7 @@ JOB = Job(
         left_before={"type": "str"},
         blocked={"type": "bool", "default": False},
         person={"type": "bool", "default": True},
+        offboarded={"type": "list", "elements": "str", "default": []},
         residual={"type": "list", "elements": "str", "choices": ["all", *TOPICS], "default": []},
         written={"type": "dict", "default": {}},
     ),

@@ -131,6 +131,8 @@ from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
 
+_SET_THERE = "Synced from Active Directory: its password is set there."
+
 
 class ResetPassword(Step):
     name = "password"
@@ -145,6 +147,9 @@ class ResetPassword(Step):
 
     def not_applicable(self, leaver: Leaver) -> bool:
         return leaver.known.is_guest
+
+    def mastered_elsewhere(self, leaver: Leaver) -> str | None:
+        return _SET_THERE if leaver.known.synced else None
 
     def expected(self, leaver: Leaver) -> dict[str, t.Any]:
         return {"last_password_change_date_time": None}  # the moment of the write, not known before it
@@ -169,7 +174,7 @@ class ResetPassword(Step):
 
     def note(self, leaver: Leaver) -> str | None:
         if leaver.known.synced and self._given is not None:
-            return "Synced from Active Directory: its password is set there."
+            return _SET_THERE
         return super().note(leaver)
 
     def _password(self, user: User) -> str:

@@ -22,6 +22,7 @@ import zlib
 
 from ..module_utils._times import format_moment, parse_moment
 from ._earlier import changes, compared_with
+from ._evidence import tenant_entry
 from ._results import FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED, results
 from ._sentences import Record
 
@@ -80,6 +81,12 @@ def join(
     :returns: as `m365.offboarding.leaver_batch` returns it.
     :raises ValueError: the earlier evidence is not evidence.
     """
+    entry = tenant_entry(opening, steps=steps)
+    users = [one for batch in batches for one in batch]
+    known: list[tuple[int, Record]] = list(enumerate(opening.get("users") or ()))
+    if number:
+        chosen = {str(one["user"]).casefold() for one in users}
+        known = [(place, one) for place, one in known if str(one["id"]).casefold() in chosen]
     compared = compared_with(earlier)
     moved = {one["id"]: error for _place, one in known if compared and (error := compared.moved(one))}
     told = results(

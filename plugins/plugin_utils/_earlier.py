@@ -82,6 +82,22 @@ def _is_doubtful(one: Record) -> bool:
     return (one.get("error") or {}).get("code") in WRONG_PERSON
 
 
+def offboarded(evidence: t.Any) -> list[str]:
+    """Object ids of those whom an earlier run has shut out, wholly or in part: no list is to let them in again.
+
+    :param evidence: the evidence, None if there is none.
+    :raises ValueError: as `Earlier`.
+    """
+    compared = compared_with(evidence)
+    if compared is None:
+        return []
+    return sorted(
+        str(one["id"])
+        for one in _earlier_leavers(evidence)
+        if one["id"] and (one["contained"] or any(entry.get("written_at") for entry in one["steps"].values()))
+    )
+
+
 def compared_with(evidence: t.Any) -> Earlier | None:
     # What a template gives as null, ansible-core 2.16 hands on as an empty text.
     return None if evidence in (None, "") else Earlier(evidence)

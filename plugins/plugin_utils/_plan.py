@@ -5,12 +5,10 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Whom a run is about: the leavers of a file, and who goes through the steps."""
+"""Who goes through the steps, and who is refused."""
 
 from __future__ import annotations
 
-import csv
-import io
 import typing as t
 
 from ..module_utils._doors import OPEN, UNKNOWN
@@ -21,44 +19,6 @@ from ._sentences import Record, as_error
 
 # What the steps are given of each leaver, so that they need not read it again.
 _GIVEN = ("left_at", "directory_roles")
-
-
-def read_csv(text: str) -> list[dict[str, str]]:
-    """Leavers from a CSV with the column C(user) and, if known, C(left_at); other columns are ignored.
-
-    Excel's byte order mark, semicolons and tabs, and blank lines are understood.
-
-    :raises ValueError: no such column, or a row without a user.
-    """
-    lines = text.lstrip("\ufeff")
-    header = next((line for line in lines.splitlines() if line.strip()), "")
-    delimiter = max(",;\t", key=header.count)
-    rows = csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter, strict=True)
-    columns: list[str] = []
-    leavers = []
-    for row in _readable(rows):
-        cells = [cell.strip() for cell in row]
-        if not any(cells):
-            continue
-        if not columns:
-            columns = [cell.lower() for cell in cells]
-            if "user" not in columns:
-                raise ValueError(f"the CSV has no column 'user'; its first line names {', '.join(cells)}")
-            continue
-        named = dict(zip(columns, cells, strict=False))
-        if not named.get("user"):
-            raise ValueError(f"line {rows.line_num} of the CSV names no user")
-        leavers.append({key: named[key] for key in ("user", "left_at") if named.get(key)})
-    if not columns:
-        raise ValueError("the CSV is empty; its first line must name the column 'user'")
-    return leavers
-
-
-def _readable(rows: t.Any) -> t.Iterator[list[str]]:
-    try:
-        yield from rows
-    except csv.Error as exc:
-        raise ValueError(f"line {rows.line_num} of the CSV cannot be read: {exc}") from None
 
 
 def plan(
@@ -72,7 +32,7 @@ def plan(
     """Who goes through the steps, and who is refused with which error.
 
     :param opening: the records of the opening read, with directory roles unless administrators are allowed.
-    :param max_users: more leavers than this to be written are all refused; C(None) for no limit.
+    :param max_users: more leavers than this to be written are all refused, in check mode too; `None` for no limit.
     :param earlier: the evidence of an earlier run, which tells what account a name meant then; `None` if there is none.
     :param looked_at: the object ids that the dry run of this workflow looked at; `None` where there was none.
     :returns: C(write), a list as the modules' O(users); C(refused), errors by object id.
@@ -90,7 +50,12 @@ def plan(
             continue
         if not one["id"] or one["due"] is False or not _not_shut(one):
             continue
-        error = _protected(one) or _undated(one) or (one["must_stay"] if allow_admins else _administrator(one))
+        error = (
+            _protected(one)
+            or one["contradiction"]
+            or _undated(one)
+            or (one["must_stay"] if allow_admins else _administrator(one))
+        )
         if error:
             refused[one["id"]] = error
         else:

@@ -34,7 +34,10 @@ def request(leavers: t.Any, *, evidence: str, host: str) -> dict[str, t.Any]:
     """
     told: dict[str, t.Any] = {"error": None, "names": [], "evidence": None, "read": []}
     try:
-        names = [one.name for one in parse_users(leavers)]
+        asked = parse_users(leavers)
+        for message in (one.complaint for one in asked if one.complaint):
+            raise OptionError(message, hint="Nothing was sent.")
+        names = [one.name for one in asked]
         content = load(evidence) if evidence else None
     except OptionError as exc:
         return {**told, "error": re.sub(r"\busers(?=\[| is )", "restore_employee_leavers", str(exc))}

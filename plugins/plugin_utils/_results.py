@@ -80,7 +80,8 @@ def results(
                 one,
                 _last(one, closed, by_step.values()),
                 by_step,
-                (refused or {}).get(one["id"]),
+                # An audit has no plan, and a date that nobody can rely on is a refusal there too.
+                (refused or {}).get(one["id"]) or one.get("contradiction"),
                 steps,
                 unseen,
                 went=not went.isdisjoint(keys),

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import collections
 import typing as t
 
 from ..module_utils._doors import NOT_APPLICABLE, OPEN, UNKNOWN, doors_of
@@ -31,16 +32,34 @@ _VERDICTS = {
 }
 
 
-def failures(leavers: t.Sequence[Record], *, fail_on_open: bool) -> list[str]:
+def failures(
+    leavers: t.Sequence[Record], *, fail_on_open: bool, fail_on_not_due: bool = False, allow_empty: bool = True
+) -> list[str]:
     """Why the run fails: a sentence per leaver, of a thousand at most, none when it does not."""
-    fatal = {FAILED, REFUSED, *((OPEN_DOORS, UNCONFIRMED) if fail_on_open else ())}
+    if not leavers and not allow_empty:
+        return [_nobody()]
+    fatal = {
+        FAILED,
+        REFUSED,
+        *((OPEN_DOORS, UNCONFIRMED) if fail_on_open else ()),
+        *((NOT_DUE,) if fail_on_not_due else ()),
+    }
     failed = [one for one in leavers if one["status"] in fatal]
     return [*map(_sentence, failed[:_MOST]), *_and_more(failed)]
 
 
+def _nobody() -> str:
+    return (
+        "Nobody is due to leave: the list names nobody, and nobody was found. Nothing was done. If that may be so, set "
+        "offboard_employee_allow_empty (allow_empty of the playbooks)."
+    )
+
+
 def _sentence(one: Record) -> str:
     parts = []
-    if one["open"]:
+    if one["status"] == NOT_DUE:
+        parts.append(f"leaves on {one['left_at']}: nothing will be done before; schedule it")
+    elif one["open"]:
         parts.append(f"open: {', '.join(one['open'])}")
     if one["unconfirmed"]:
         parts.append(f"unconfirmed: {', '.join(one['unconfirmed'])}")
@@ -68,10 +87,14 @@ def table(leavers: t.Sequence[Record], earlier: t.Any = None) -> list[str]:
         shown = [one for one in shown if not one["contained"] or _residual_rows(one)]
     contained = sum(1 for one in leavers if one["contained"])
     lines = [f"{contained} of {len(leavers)} {'leaver is' if len(leavers) == 1 else 'leavers are'} contained"]
+    if not leavers:
+        lines = ["Nobody is due to leave"]
     lines += _newly_open_rows(shown, earlier)
     for one in shown[:_MOST]:
         lines += _rows(one, brief=many and one["contained"])
     lines += _and_more(shown)
+    left_out = {id(one) for one in leavers} - {id(one) for one in shown[:_MOST]}
+    lines += _common_notes([one for one in leavers if id(one) in left_out or (many and one["contained"])])
     lines += _residual_gaps(leavers)
     return [part for line in lines for part in folded(line)]
 
@@ -135,9 +158,27 @@ def _rows(one: Record, *, brief: bool = False) -> list[str]:
     lines += [f"  {person}"] if person else []
     for step, entry in one["steps"].items() if one["id"] and one["status"] != DELETED and not brief else ():
         lines.append(_row(one, step, entry))
+    if one["status"] == NOT_DUE and one["open"]:
+        lines.append(f"  until then the date hides open doors: {', '.join(one['open'])}")
+    lines += [f"  {note}" for note in _notes(one)] if not (brief or newly_open(one)) else []
     lines += _residual_rows(one)
     lines += [f"  ! {reason}" for reason in _reasons(one)]
     return lines
+
+
+def _notes(one: Record) -> list[str]:
+    """What must be done elsewhere, each once: hybrid and synced accounts, guests.
+
+    That of the sessions step is about pages that are open already, and that there is no mailbox says the row.
+    """
+    told = [entry["note"] for step, entry in one["steps"].items() if step != "sessions" and entry["note"]]
+    return [note for note in dict.fromkeys(told) if note != "No Exchange Online mailbox."]
+
+
+def _common_notes(leavers: t.Sequence[Record]) -> list[str]:
+    """The notes of those who are not shown one by one, with how many of them it is about."""
+    counts = collections.Counter(note for one in leavers for note in _notes(one))
+    return [f"{count} more: {note}" for note, count in counts.items()]
 
 
 def _row(one: Record, step: str, entry: Record) -> str:

@@ -28,14 +28,14 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "no_offset": ({"left_at": "2026-03-01T17:00:00"}, "no moment with an offset"),
     "no_time": ({"left_at": "yesterday"}, "'yesterday' is no moment with an offset"),
     "own_left_at": ({"leavers": [{"user": "jane.doe@contoso.com", "left_at": "17:00"}]}, "users[0]: left_at '17:00'"),
-    "nobody": ({"leavers": []}, "Nobody is meant"),
-    "nothing": ({"leavers": ""}, "Nobody is meant"),
+    "nobody": ({"leavers": []}, "Nobody is due to leave"),
+    "nothing": ({"leavers": ""}, "Nobody is due to leave"),
     "null": ({"leavers": ["jane.doe@contoso.com", None]}, "users[1]: empty"),
     "empty": ({"leavers": ["", "jane.doe@contoso.com"]}, "users[0]: empty"),
     "blank": ({"leavers": ["jane.doe@contoso.com", " \n"]}, "users[1]: empty"),
     "number": ({"leavers": [4711]}, "users[0]: int instead of a name"),
     "display_name": ({"leavers": ["Jane Doe"]}, "'Jane Doe' is neither a user principal name nor an object id"),
-    "two_mistakes": ({"leavers": ["Jane", "jane.doe@contoso.com", "Doe"]}, "users[2]: 'Doe' is neither"),
+    "two_mistakes": ({"leavers": ["", "jane.doe@contoso.com", 7]}, "users[2]: int instead of a name"),
     "unknown_key": ({"leavers": [{"user": "jane.doe@contoso.com", "leaves": "now"}]}, "unknown leaves"),
     "no_user": ({"leavers": [{"left_at": "2026-03-01T17:00:00Z"}]}, "users[0]: empty"),
 }
@@ -108,11 +108,15 @@ def test_nobody_is_contained_while_a_protocol_is_on(tenant: Tenant, play: Player
     assert played.table()[0] == "0 of 1 leaver is contained"
 
 
-def test_check_mode_is_not_limited(tenant: Tenant, play: Player) -> None:
+def test_check_mode_is_limited_too(tenant: Tenant, play: Player) -> None:
     crowd = tenant.directory.add_crowd(30)
 
-    played = play(OFFBOARD, "--check", leavers=[user.upn for user in crowd], offboard_employee_batch_size=20)
+    more = {"leavers": [user.upn for user in crowd], "offboard_employee_batch_size": 20}
+    refused = play(OFFBOARD, "--check", **more)
+    played = play(OFFBOARD, "--check", **more, offboard_employee_max_users=30)
 
+    assert "Leavers to be written: 30, more than offboard_employee_max_users (25)" in refused.failure()
+    assert {leaver["status"] for leaver in refused.leavers()} == {"refused"}
     assert tenant.journal.writes() == []
     assert played.recap()["changed"] == 2 * len(STEPS)
     for leaver in played.leavers():

@@ -57,7 +57,7 @@ def boxes() -> Iterator[Box]:
         for path in sorted((_PLUGINS / folder).glob("_*.py")):
             if path.name != "__init__.py":
                 yield Box(path.stem, side, frozenset(_imports(path)))
-    kinds = {"modules": "right", "action": "left", "filter": "left"}
+    kinds = {"modules": "right", "action": "left", "filter": "left", "lookup": "left"}
     named: dict[str, str] = {}
     for kind, side in kinds.items():
         # A file of modules that imports nothing of ours documents an action plugin.
@@ -103,7 +103,7 @@ def draw(found: list[Box]) -> str:
     heights = {box.name: height(box.name) for box in found}
     # Roles and playbooks stand above everything, and so do the plugins that they call.
     for box in found:
-        if box.name in ("modules", "action", "filter"):
+        if box.name in ("modules", "action", "filter", "lookup"):
             heights[box.name] = floors - 1
         elif box.side == "top":
             heights[box.name] = floors + (box.name == "playbooks")

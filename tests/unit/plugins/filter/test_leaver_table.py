@@ -151,7 +151,7 @@ def test_of_more_than_twenty_leavers_only_those_who_are_not_contained_are_shown(
 
 
 def test_the_table_of_nobody_is_one_line():
-    assert table([]) == ["0 of 0 leavers are contained"]
+    assert table([]) == ["Nobody is due to leave"]
 
 
 # --- since an earlier evidence file ---

@@ -20,10 +20,10 @@ ANN, BOB = {"user": "ann@contoso.com", "left_at": "2026-11-20T16:00:00Z"}, {"use
     "text",
     [
         "user,left_at\nann@contoso.com,2026-11-20T16:00:00Z\nbob@contoso.com,\n",
-        "user,left_at\nann@contoso.com,2026-11-20T16:00:00Z\nbob@contoso.com",
+        "user,left_at\nann@contoso.com,2026-11-20T16:00:00Z\nbob@contoso.com,",
         "\ufeffuser,left_at\r\nann@contoso.com,2026-11-20T16:00:00Z\r\nbob@contoso.com,\r\n",
         "user;left_at\nann@contoso.com;2026-11-20T16:00:00Z\nbob@contoso.com;\n",
-        "user\tleft_at\nann@contoso.com\t2026-11-20T16:00:00Z\nbob@contoso.com\n",
+        "user\tleft_at\nann@contoso.com\t2026-11-20T16:00:00Z\nbob@contoso.com\t\n",
         "\n\nUSER , Left_At\n\n ann@contoso.com , 2026-11-20T16:00:00Z \n,\n  \nbob@contoso.com,\n\n",
         "name,user,left_at,cost centre\nAnn,ann@contoso.com,2026-11-20T16:00:00Z,4711\nBob,bob@contoso.com,,\n",
         '"left_at","user"\n"2026-11-20T16:00:00Z","ann@contoso.com"\n,"bob@contoso.com"\n',
@@ -51,6 +51,19 @@ def test_only_a_column_of_users_is_enough():
     assert read("user\nann@contoso.com\n\nbob@contoso.com\n") == [{"user": "ann@contoso.com"}, BOB]
 
 
+def test_another_column_may_hold_the_users():
+    text = "Display name,User principal name,user\nAnn,ann@contoso.com,ann\n"
+
+    assert read(text, "user  PRINCIPAL name") == [{"user": "ann@contoso.com"}]
+    with pytest.raises(AnsibleFilterError, match="no column 'UPN'"):
+        read(text, column="UPN")
+
+
+@pytest.mark.parametrize("header", ["department", "hire_date", "contract type", "leader", "left wing", "date of birth"])
+def test_other_columns_are_not_taken_for_left_at(header):
+    assert read(f"user,{header}\nann@contoso.com,x\n") == [{"user": "ann@contoso.com"}]
+
+
 def test_a_header_alone_names_nobody():
     assert read("user,left_at\n") == []
 
@@ -70,10 +83,25 @@ def test_ten_thousand_rows_are_read():
         ("", "empty"),
         ("\n \n", "empty"),
         ("\ufeff", "empty"),
-        ("name,mail\nAnn,ann@contoso.com\n", "no column 'user'; its first line names name, mail"),
+        ("name,mail\nAnn,ann@contoso.com\n", "no column 'user'"),
         ("ann@contoso.com\nbob@contoso.com\n", "no column 'user'"),
         ("user,left_at\nann@contoso.com,\n,2026-11-20T16:00:00Z\n", "line 3"),
         ("user,remark\n,somebody\n", "line 2"),
+        ("user,left_at\nann@contoso.com\n", "line 2 of the CSV has 1 cells, its first line names 2 columns"),
+        ("user,name\nann@contoso.com,Doe, Ann\n", "line 2 of the CSV has 3 cells, its first line names 2 columns"),
+        (
+            "name,USER,user\nAnn,ann@contoso.com,bob@contoso.com\n",
+            "names the column 'user' twice, as its columns 2 and 3",
+        ),
+        ("user,phone,Phone\nann@contoso.com,1,2\n", "names the column twice, as its columns 2 and 3"),
+        ("user,left at\nann@contoso.com,2026-11-20T16:00:00Z\n", "column 2 looks like 'left_at'"),
+        ("user,leave_date\nann@contoso.com,2026-11-20T16:00:00Z\n", "column 2 looks like 'left_at'"),
+        ("user,left_at,LeftAt\nann@contoso.com,,2026-11-20T16:00:00Z\n", "column 3 looks like 'left_at'"),
+        (
+            'user,name\nann@contoso.com,"Ann\nbob@contoso.com,Bob"\n',
+            "line 2 of the CSV: a value in double quotes goes on",
+        ),
+        ("user\nann@contoso.com\nb\0b@contoso.com\n", "line 3 of the CSV holds a NUL"),
         ('user,remark\nann@contoso.com,"never closed\nbob@contoso.com,\n', "CSV"),
         ('user,remark\nann@contoso.com,"never closed\n' + "bob@contoso.com,\n" * 10_000, "CSV"),
     ],
@@ -85,6 +113,15 @@ def test_ten_thousand_rows_are_read():
         "no header",
         "no user",
         "no user 2",
+        "a cell too few",
+        "a cell too many",
+        "two columns of users",
+        "two columns of one name",
+        "left at",
+        "leave_date",
+        "left_at and LeftAt",
+        "a swallowed row",
+        "a NUL",
         "open quote",
         "open quote before ten thousand rows",
     ],

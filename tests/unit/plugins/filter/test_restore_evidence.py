@@ -162,7 +162,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path):
     ("leavers", "text"),
     [
         ([], "restore_employee_leavers is empty"),
-        (["Jane Doe"], "restore_employee_leavers[0]: 'Jane Doe' is neither"),
+        (["Jane Doe"], "'Jane Doe' is neither a user principal name nor an object id"),
         ([UPN, 5], "restore_employee_leavers[1]: int instead of a name"),
         ([None, ""], "restore_employee_leavers[0]: empty; restore_employee_leavers[1]: empty"),
     ],

@@ -48,6 +48,7 @@ def read_record(name: str = "jane.doe", state: str = "open", **facts: Any) -> di
         "person": None,
         "directory_roles": [],
         "directory_roles_error": None,
+        "contradiction": None,
         "must_stay": None,
         "doors": states,
         "open": [name for name, one in states.items() if one == "open"],

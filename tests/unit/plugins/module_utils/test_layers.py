@@ -13,7 +13,7 @@ import pytest
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 LAYERS = (
-    ("_foreign", "_errors", "_times", "_files", "_markup", "_sentences"),
+    ("_foreign", "_errors", "_times", "_files", "_inputs", "_leavers_file", "_markup", "_sentences"),
     ("_clouds", "_asked", "_doors"),
     ("_written",),
     ("_credentials", "_retry", "_guards", "_results", "_evidence"),

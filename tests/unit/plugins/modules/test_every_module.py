@@ -77,7 +77,7 @@ BAD_USERS = [
     pytest.param(["\n"], ["users[0]", "empty"], id="a newline"),
     pytest.param([None], ["users[0]", "empty"], id="null"),
     pytest.param([UPN, ""], ["users[1]", "empty"], id="one empty among others"),
-    pytest.param([UPN, None, "x"], ["users[1]", "users[2]", "'x'"], id="every bad one is named"),
+    pytest.param([UPN, None, 5], ["users[1]", "users[2]", "int"], id="every bad one is named"),
     pytest.param([{}], ["users[0]", "empty"], id="a mapping without user"),
     pytest.param([{"user": None}], ["users[0]", "empty"], id="a mapping with null"),
     pytest.param([{"user": " "}], ["users[0]", "empty"], id="a mapping with blanks"),
@@ -126,10 +126,33 @@ def test_users_that_cannot_be_meant_are_refused_and_each_is_named(lab, module, u
 
 @every_module
 def test_a_hundred_bad_names_make_no_endless_message(lab, module):
-    msg = refuse(lab, module, users=[f"bad name {number}" for number in range(100)]).msg
+    msg = refuse(lab, module, users=list(range(100))).msg
 
     assert "80 more" in msg
     assert len(msg) < 4000
+
+
+@every_module
+def test_a_bad_name_among_others_is_that_users_failure(lab, module):
+    """The night goes on for everybody else; nobody is asked for by a name that cannot be one."""
+    lab.wire.expect(find(JANE))
+
+    told = lab.run(module, users=["Jane Doe", {"user": UPN, "left_at": later(hours=1)}], **OWN[module])
+
+    assert told.failed
+    error = told.users[0]["error"]
+    assert (told.users[0]["user"], told.users[0]["status"], error["code"]) == ("Jane Doe", "failed", "not_a_name")
+    assert error["message"] == "'Jane Doe' is neither a user principal name nor an object id."
+    assert (told.users[1]["user"], told.users[1]["error"]) == (UPN, None)
+
+
+@every_module
+@pytest.mark.parametrize("text", [f"{UPN},", f",{UPN}", f"{UPN},,x@contoso.com", f"{UPN}, \n", f"{UPN},\n,", ","])
+def test_a_comma_without_a_name_beside_it_is_refused(lab, module, text):
+    assert "users[0]: " in refuse(lab, module, users=[text]).msg
+    assert "has a comma without a name beside it" in refuse(lab, module, users=[text]).msg
+    # Ansible itself has split this one.
+    assert ": empty" in refuse(lab, module, users=text).msg
 
 
 @every_module
@@ -266,7 +289,7 @@ def test_a_left_at_that_is_empty_is_not_given(lab, left_at):
 
 
 @every_writing_module
-def test_the_same_name_twice_in_any_case_is_one_record_and_the_latest_left_at_counts(lab, module):
+def test_the_same_name_twice_in_any_case_with_different_dates_is_refused(lab, module):
     lab.wire.expect(find(JANE))
 
     users = [
@@ -276,12 +299,34 @@ def test_the_same_name_twice_in_any_case_is_one_record_and_the_latest_left_at_co
     ]
     told = lab.run(module, users=users, **OWN[module])
 
-    assert (told.user["user"], told.user["status"]) == (UPN, "not_due")
-    assert later(hours=1) in told.user["note"]
+    assert (told.user["user"], told.user["status"]) == (UPN, "refused")
+    assert all(later(hours=hours) in told.user["error"]["message"] for hours in (-9, 1, -3))
 
 
 @every_writing_module
-def test_the_same_person_by_name_and_by_id_is_one_record_and_the_latest_left_at_counts(lab, module):
+@pytest.mark.parametrize("first", [UPN, {"user": UPN, "left_at": None}, {"user": UPN.upper()}])
+def test_a_date_beside_none_is_refused(lab, module, first):
+    lab.wire.expect(find(JANE if first != {"user": UPN.upper()} else person(UPN.upper())))
+
+    told = lab.run(module, users=[first, {"user": UPN, "left_at": later(hours=1)}], **OWN[module])
+
+    assert (told.user["status"], told.user["error"]["code"]) == ("refused", "contradiction")
+    assert f"{later(hours=1)} and now (no date)" in told.user["error"]["message"]
+
+
+@every_writing_module
+def test_the_same_date_in_two_spellings_is_one(lab, module):
+    lab.wire.expect(find(JANE))
+    ahead = later(hours=1)
+
+    users = [{"user": UPN, "left_at": ahead}, {"user": UPN, "left_at": ahead.replace("Z", "+00:00")}]
+    told = lab.run(module, users=users, **OWN[module])
+
+    assert told.user["status"] == "not_due"
+
+
+@every_writing_module
+def test_the_same_person_by_name_and_by_id_with_different_dates_is_refused(lab, module):
     bob = person("bob")
     lab.wire.expect(find(JANE), find(bob), read(JANE))
 
@@ -292,8 +337,8 @@ def test_the_same_person_by_name_and_by_id_is_one_record_and_the_latest_left_at_
     ]
     told = lab.run(module, users=users, **OWN[module])
 
-    assert [(one["user"], one["status"]) for one in told.users] == [(UPN, "not_due"), ("bob@contoso.com", "not_due")]
-    assert later(hours=1) in told.users[0]["note"]
+    assert [(one["user"], one["status"]) for one in told.users] == [(UPN, "refused"), ("bob@contoso.com", "not_due")]
+    assert f"{later(hours=-9)} and {later(hours=1)}" in told.users[0]["error"]["message"]
 
 
 # --- who is protected ---
@@ -767,7 +812,7 @@ def test_who_did_it_is_not_known_from_a_token_that_cannot_be_read(lab, token):
 
 @every_module
 def test_nobody_did_what_was_refused_before_anything_was_sent(lab, module):
-    assert refuse(lab, module, users="jane").result["automation"] is None
+    assert refuse(lab, module, users=[5]).result["automation"] is None
 
 
 def test_a_write_in_a_batch_is_told_by_its_own_request_id_or_by_that_of_the_batch(lab):

@@ -94,7 +94,7 @@ def test_users_that_are_empty_count_as_not_given_beside_a_search(lab, users):
     assert names(look(lab, users=users, filter=f" {SALES}\n")) == [UPN]
 
 
-@pytest.mark.parametrize("users", [["jane"], [UPN, ""], [{}]])
+@pytest.mark.parametrize("users", [["jane@contoso.com,"], [UPN, ""], [{}]])
 def test_users_that_are_bad_are_refused_beside_a_search_too(lab, users):
     told = look(lab, users=users, filter=SALES)
 

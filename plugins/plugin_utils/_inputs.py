@@ -1,0 +1,188 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""Which variables the playbooks and roles know, and what is refused because nobody would look at it.
+
+Ansible ignores a variable that no task uses, so a slip of the pen in ``leavers_file`` or ``left_at`` would go unnoticed. It also
+cuts ``-e "leavers=jane@contoso.com, john@contoso.com"`` at the blank, and lets an extra variable win over what a role registers.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import pathlib
+import re
+import typing as t
+
+ROLES = ("offboard_employee", "restore_employee")
+_CREDENTIALS = tuple(
+    f"m365_{name}"
+    for name in (
+        "tenant_id",
+        "client_id",
+        "client_secret",
+        "certificate_path",
+        "certificate_password",
+        "federated_token_file",
+        "managed_identity",
+        "access_token",
+        "exchange_access_token",
+        "cloud",
+    )
+)
+_LEAVERS = (
+    "leavers",
+    "leavers_file",
+    "leavers_column",
+    "leavers_group",
+    "leavers_filter",
+    "leavers_blocked",
+    "left_before",
+    "left_at",
+    "since",
+    "allow_empty",
+)
+# What each playbook takes beside the variables of its role.
+PLAYBOOKS: dict[str, tuple[str, ...]] = {
+    "offboard": (*_LEAVERS, "target_hosts", *_CREDENTIALS),
+    "audit": (*_LEAVERS, "target_hosts", *_CREDENTIALS),
+    "restore": ("leavers", "evidence", "target_hosts", *_CREDENTIALS),
+}
+# Names whose beginning says that one of ours is meant.
+_BEGINNING = re.compile(r"leaver|left|since|targethost|m365|offboardemployee|restoreemployee|allowempty")
+# Whoever writes one of these means another: the letters alone are compared.
+_SYNONYMS = {
+    "user": "leavers",
+    "users": "leavers",
+    "employee": "leavers",
+    "employees": "leavers",
+    "userfile": "leavers_file",
+    "usersfile": "leavers_file",
+    "csv": "leavers_file",
+    "csvfile": "leavers_file",
+    "leaveat": "left_at",
+    "leavesat": "left_at",
+    "leavingat": "left_at",
+    "leavedate": "left_at",
+    "leavingdate": "left_at",
+    "lastday": "left_at",
+    "target": "target_hosts",
+    "targets": "target_hosts",
+}
+# What set_stats of these roles hands to the next node of a workflow, as an extra variable.
+_HANDED_ON = re.compile(r"m365_(offboarding|restore)(_\d+)?$")
+
+
+def refused(
+    role: str,
+    playbook: str | None,
+    *,
+    extra: t.Mapping[str, t.Any],
+    repeated: t.Iterable[str],
+    seen: t.Iterable[str],
+    used_before: bool,
+) -> list[str]:
+    """Why the run must not begin: a sentence for each variable that would be ignored, or replace what the role finds out.
+
+    :param playbook: the collection's playbook that runs, None in a play of somebody else's.
+    :param extra: the extra variables.
+    :param repeated: the names of extra variables that were given twice, with different values.
+    :param seen: the names of all variables of this host.
+    :param used_before: whether the role has run for this host before, so that it has left variables of its own.
+    """
+    sentences = []
+    if "_raw_params" in extra:
+        sentences.append(_cut(str(extra["_raw_params"])))
+    inputs = PLAYBOOKS.get(playbook or "", ())
+    for name in sorted(set(repeated) & set(inputs)):
+        sentences.append(_twice(name))
+    for name in sorted({*extra, *seen}):
+        sentence = _complaint(name, role, playbook, given=name in extra, used_before=used_before)
+        if sentence:
+            sentences.append(sentence)
+    return sentences
+
+
+def _twice(name: str) -> str:
+    return f"{name} was given twice, with different values: give it once."
+
+
+def _cut(remainder: str) -> str:
+    return (
+        f"An extra variable was cut at a blank; {remainder!r} was left over and belongs to nothing. Quote the value inside the "
+        "option, as in -e \"leavers='jane@contoso.com, john@contoso.com'\", or write JSON, as in "
+        '-e \'{"leavers": ["jane@contoso.com", "john@contoso.com"]}\'.'
+    )
+
+
+def _complaint(name: str, role: str, playbook: str | None, *, given: bool, used_before: bool) -> str | None:
+    for ours in ROLES:
+        if name.startswith(f"__{ours}_") or name == f"{ours}_result":
+            internal = given or (name.startswith("__") and not used_before and name not in constants(ours))
+            return f"{name} is set by the role {ours} itself, and must not be given." if internal else None
+        if name.startswith(f"{ours}_") and (ours == role or given):
+            return None if name in options(ours) else _unknown(name, options(ours))
+    if playbook is None or name in PLAYBOOKS[playbook] or _HANDED_ON.match(name):
+        return None
+    known = [*PLAYBOOKS[playbook], *options(role)]
+    meant = _meant(name, known, given=given)
+    if not meant:
+        return None
+    if any(name in others for others in PLAYBOOKS.values()):
+        return f"The playbook {playbook} does not take {name}." if given else None
+    return _unknown(name, known, meant)
+
+
+def _meant(name: str, known: t.Sequence[str], *, given: bool) -> str | None:
+    """The variable that is probably meant by `name`.
+
+    An inventory holds variables of other roles too: there, only what is hardly anything else is taken for a slip.
+    """
+    letters = _letters(name)
+    if given:
+        if letters in _SYNONYMS and _SYNONYMS[letters] in known:
+            return _SYNONYMS[letters]
+        bare = [one for one in known if one.partition("_employee_")[2] == name.lower().replace("-", "_")]
+        if bare:
+            return bare[0]
+    begins = bool(_BEGINNING.match(letters))
+    by_letters = {_letters(one): one for one in known}
+    cutoff = (0.5 if begins else 0.8) if given else (0.8 if begins else 1.0)
+    close = difflib.get_close_matches(letters, by_letters, n=1, cutoff=cutoff)
+    if close:
+        return by_letters[close[0]]
+    return known[0] if given and begins else None
+
+
+def _unknown(name: str, known: t.Iterable[str], meant: str | None = None) -> str:
+    nearest = [meant] if meant else difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    suggestion = f"; did you mean {nearest[0]}?" if nearest else "."
+    return f"The variable {name} is not known, and would be ignored{suggestion}"
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+@functools.cache
+def options(role: str) -> frozenset[str]:
+    """The variables that a role takes, as its argument specification names them."""
+    text = (_folder(role) / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+    return frozenset(re.findall(rf"^ +({role}_\w+):", text, re.MULTILINE))
+
+
+@functools.cache
+def constants(role: str) -> frozenset[str]:
+    """The internal variables that a role always has, from its file of variables."""
+    path = _folder(role) / "vars" / "main.yml"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return frozenset(re.findall(rf"^(__{role}_\w+):", text, re.MULTILINE))
+
+
+def _folder(role: str) -> pathlib.Path:
+    return pathlib.Path(__file__).resolve().parents[2] / "roles" / role

@@ -1,0 +1,222 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Input that would be cut, ignored or guessed is refused before anything is sent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator import Tenant
+
+from .support import AUDIT, OFFBOARD, RESTORE, Player, a_play, ago, open_doors
+
+JANE, JOHN, MILES = "jane.doe@contoso.com", "john.roe@contoso.com", "miles.o'brien@contoso.com"
+
+# The arguments of ansible-playbook, and what has to be said.
+REFUSED: dict[str, tuple[list[str], list[str]]] = {
+    "cut_at_a_blank": (["-e", f"leavers={JANE}, {JOHN}"], [repr(JOHN), '-e \'{"leavers": [']),
+    "group_cut": (["-e", "leavers_group=Leavers Sandbox"], ["'Sandbox'"]),
+    "date_cut": (["-e", f"leavers={JANE}", "-e", "left_at=2026-03-01T17:00:00 +01:00"], ["'+01:00'"]),
+    "another_option_cut": (["-e", f"leavers={JANE} reason=no longer here"], ["'longer here'"]),
+    "a_name_by_itself": (["-e", f"leavers={JANE}", "-e", JOHN], [repr(JOHN)]),
+    "ends_in_a_comma": (["-e", f"leavers={JANE},"], ["has a comma without a name beside it"]),
+    "given_twice": (["-e", f"leavers={JANE}", "-e", f"leavers={JOHN}"], ["leavers was given twice"]),
+    "given_twice_in_one": (["-e", f"leavers={JANE} leavers={JOHN}"], ["leavers was given twice"]),
+    "leaver": (["-e", f"leaver={JANE}"], ["leaver is not known", "did you mean leavers?"]),
+    "users": (["-e", f"users={JANE}"], ["did you mean leavers?"]),
+    "leavers_files": (["-e", f"leavers={JANE}", "-e", "leavers_files=a.csv"], ["did you mean leavers_file?"]),
+    "leave_at": (["-e", f"leavers={JANE}", "-e", "leave_at=2026-03-01T17:00:00Z"], ["did you mean left_at?"]),
+    "leftat": (["-e", f"leavers={JANE}", "-e", "LeftAt=2026-03-01T17:00:00Z"], ["did you mean left_at?"]),
+    "target_host": (["-e", f"leavers={JANE}", "-e", "target_host=all"], ["did you mean target_hosts?"]),
+    "tenant": (["-e", f"leavers={JANE}", "-e", "m365_tenantid=x"], ["did you mean m365_tenant_id?"]),
+    "report_paths": (
+        ["-e", f"leavers={JANE}", "-e", "offboard_employee_report_paths=a.json"],
+        ["did you mean offboard_employee_report_path?"],
+    ),
+    "bare": (["-e", f"leavers={JANE}", "-e", "report_path=a.json"], ["did you mean offboard_employee_report_path?"]),
+    "internal": (["-e", f"leavers={JANE}", "-e", '{"__offboard_employee_batches": []}'], ["is set by the role"]),
+    "registered": (["-e", f"leavers={JANE}", "-e", '{"__offboard_employee_opening": {}}'], ["is set by the role"]),
+    "result": (["-e", f"leavers={JANE}", "-e", '{"offboard_employee_result": []}'], ["is set by the role"]),
+    "no_such_host": (["-e", f"leavers={JANE}", "-e", "target_hosts=nowhere"], ["'nowhere' matches no host"]),
+    "header_alone": (["-e", "leavers_file=header.csv"], ["Nobody is due to leave"]),
+    "nobody": ([], ["Nobody is due to leave"]),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_would_be_lost_is_refused(tenant: Tenant, play: Player, tmp_path: Path, name: str) -> None:
+    arguments, texts = REFUSED[name]
+    (tmp_path / "header.csv").write_text("user,left_at\n")
+    warnings = ["Could not match supplied host pattern, ignoring: nowhere"] if name == "no_such_host" else []
+
+    played = play(AUDIT if len(name) % 2 else OFFBOARD, *arguments, warnings=warnings)
+
+    assert played.returncode != 0, played.output
+    flat = " ".join((played.failure() or played.output).split())
+    assert [text for text in texts if text not in flat] == []
+    assert list(tenant.journal) == []
+
+
+def test_restore_refuses_as_well(tenant: Tenant, play: Player) -> None:
+    for arguments, text in (
+        (["-e", f"leavers={JANE}, {JOHN}"], repr(JOHN)),
+        (
+            ["-e", f"leavers={JANE}", "-e", "restore_employee_evidences=a.json"],
+            "did you mean restore_employee_evidence?",
+        ),
+        (["-e", f"leavers={JANE}", "-e", "leavers_file=a.csv"], "The playbook restore does not take leavers_file"),
+    ):
+        assert text in play(RESTORE, *arguments).failure()
+    assert list(tenant.journal) == []
+
+
+def test_the_right_spellings_name_everybody(tenant: Tenant, play: Player) -> None:
+    for spelling in (f"leavers='{JANE}, {JOHN}'", json.dumps({"leavers": [JANE, JOHN]})):
+        played = play(AUDIT, "-e", spelling, app="auditor", offboard_employee_steps=["signin"], reason="a word or two")
+
+        assert [leaver["user_principal_name"] for leaver in played.leavers()] == [JANE, JOHN]
+
+
+def test_an_inventory_may_hold_variables_of_others(tenant: Tenant, play: Player) -> None:
+    others = {
+        "m365_license_group": "x",
+        "restore_employee_steps": ["signin"],
+        "left_sidebar": "x",
+        "user": "root",
+        "steps": 3,
+        "offboarding_team": "x",
+    }
+    hosts: dict[str, Any] = {
+        "good": {"leavers": JANE, **others},
+        "slip": {"leavers": JANE, "m365_tenant_idd": "x"},
+        "role_slip": {"leavers": JANE, "offboard_employee_max_user": 3},
+        "internal": {"leavers": JANE, "__offboard_employee_plan": {}},
+    }
+
+    played = play(AUDIT, app="auditor", hosts=hosts, offboard_employee_steps=["signin"])
+
+    assert played.leaver("good")["user_principal_name"] == JANE
+    assert "did you mean m365_tenant_id?" in played.failure("slip")
+    assert "did you mean offboard_employee_max_users?" in played.failure("role_slip")
+    assert "__offboard_employee_plan is set by the role" in played.failure("internal")
+
+
+def test_a_limit_that_leaves_no_host_fails(tenant: Tenant, play: Player) -> None:
+    played = play(AUDIT, "--limit", "a", hosts={"a": {}, "b": {}}, target_hosts="b", leavers=JANE)
+
+    assert played.returncode != 0
+    assert "'b' matches no host within the limit 'a'" in " ".join(played.output.split())
+    assert list(tenant.journal) == []
+
+
+def test_the_role_may_be_used_twice_in_a_play(tenant: Tenant, play: Player) -> None:
+    def use(name: str) -> dict[str, Any]:
+        return {
+            "name": f"Shut {name}",
+            "ansible.builtin.include_role": {"name": "m365.offboarding.offboard_employee"},
+            "vars": {"offboard_employee_leavers": [name]},
+        }
+
+    played = play([a_play(use(JANE), use(JOHN))])
+
+    assert played.returncode == 0, played.output
+    assert [open_doors(tenant.directory.user(name)) for name in ("jane", "john")] == [[], []]
+
+
+def test_nobody_is_alike_for_lists_and_searches(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+    tenant.directory.add_group("empty", "Nobody in here")
+    (tmp_path / "header.csv").write_text("user\n")
+    sources: dict[str, dict[str, Any]] = {
+        "file": {"leavers_file": "header.csv"},
+        "group": {"leavers_group": "Nobody in here"},
+        "filter": {"leavers_filter": "department eq 'Nothing'"},
+        "list": {"leavers": []},
+        "both": {"leavers_group": "Nobody in here", "leavers_file": "header.csv"},
+    }
+    hosts = {
+        **sources,
+        **{f"{name}_allowed": {**source, "allow_empty": True} for name, source in sources.items()},
+        **{f"{name}_refused": {**source, "allow_empty": False} for name, source in sources.items()},
+    }
+    for playbook in (OFFBOARD, AUDIT):
+        played = play(playbook, app="auditor-groups", hosts=hosts)
+
+        for name in sources:
+            assert played.failure(f"{name}_refused").startswith("Nobody is due to leave"), name
+            assert played.failure(f"{name}_allowed") == ""
+            # By default, a list must name somebody, a search may find nobody.
+            assert bool(played.failure(name)) is (name in ("file", "list", "both")), name
+            assert played.table(name) == played.table(f"{name}_allowed") == ["Nobody is due to leave"]
+    assert tenant.journal.writes() == []
+
+
+def test_one_bad_name_stops_nobody_else(tenant: Tenant, play: Player) -> None:
+    played = play(OFFBOARD, leavers=["Jane Doe", JOHN, {"user": "jane", "left_at": ago(days=1)}])
+
+    assert played.returncode != 0
+    assert [leaver["status"] for leaver in played.leavers()] == ["failed", "contained", "failed"]
+    assert open_doors(tenant.directory.user("john")) == []
+    assert "'Jane Doe' is neither a user principal name nor an object id" in played.failure()
+
+
+def test_different_dates_for_one_person_refuse_that_one(tenant: Tenant, play: Player) -> None:
+    ahead, jane = ago(days=-30), tenant.directory.user("jane")
+    hosts = {
+        "name": {"leavers": [JANE, {"user": JANE.upper(), "left_at": ahead}, JOHN]},
+        "id": {"leavers": [{"user": JANE, "left_at": ahead}, jane.id]},
+        "looked_first": {"leavers": [jane.id, {"user": JANE, "left_at": ahead}], "offboard_employee_max_users": 0},
+    }
+
+    for playbook in (AUDIT, OFFBOARD):
+        played = play(playbook, hosts=hosts)
+
+        for host in hosts:
+            leaver = played.leavers(host)[0]
+            assert (leaver["status"], leaver["error"]["code"]) == ("refused", "contradiction"), host
+            assert "now (no date)" in played.failure(host)
+    assert open_doors(tenant.directory.user("john")) == []
+    assert open_doors(jane)
+
+
+def test_who_was_offboarded_is_kept_out_whatever_the_list_says(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+    jane = tenant.directory.user("jane")
+    list_of_hr = {"leavers": [{"user": JANE, "left_at": ago(days=-30)}]}
+    play(OFFBOARD, leavers=JANE, offboard_employee_report_path="noon.json")
+    assert open_doors(jane) == []
+    jane["accountEnabled"] = True
+
+    without = play(AUDIT, app="auditor", **list_of_hr)
+    audit = play(AUDIT, app="auditor", since="noon.json", **list_of_hr)
+    shut = play(OFFBOARD, since="noon.json", **list_of_hr)
+    again = play(AUDIT, app="auditor", since="noon.json", **list_of_hr)
+
+    assert (without.returncode, without.leaver()["status"]) == (0, "not_due")
+    assert any("until then the date hides open doors: password, sessions, signin" in line for line in without.table())
+    assert (audit.returncode, audit.leaver()["status"]) == (2, "open")
+    assert (shut.returncode, shut.leaver()["status"]) == (0, "contained")
+    assert (again.returncode, again.leaver()["status"]) == (0, "contained")
+
+
+def test_the_dry_run_says_what_the_run_will_say(tenant: Tenant, play: Player) -> None:
+    crowd = tenant.directory.add_crowd(3)
+    hosts: dict[str, Any] = {
+        "many": {"leavers": [user.upn for user in crowd], "offboard_employee_max_users": 2},
+        "later": {"leavers": JANE, "left_at": ago(days=-30), "offboard_employee_fail_on_not_due": True},
+        "synced": {"leavers": tenant.directory.user("synced").upn},
+    }
+
+    played = play(OFFBOARD, "--check", hosts=hosts, offboard_employee_fail_on_open=False)
+
+    assert "more than offboard_employee_max_users (2)" in played.failure("many")
+    assert played.failure("later").startswith(f"{JANE}: leaves on ")
+    assert played.failure("later").endswith(": nothing will be done before; schedule it")
+    synced = played.leaver("synced")["steps"]
+    assert (synced["password"]["status"], synced["signin"]["status"]) == ("unchanged", "planned")
+    assert synced["password"]["note"] == "Synced from Active Directory: its password is set there."
+    assert "Synced from Active Directory" in " ".join(played.table("synced"))
+    assert tenant.journal.writes() == []

@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""leavers_offboarded: whom an earlier run has shut out."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.m365.offboarding.plugins.filter.leavers_offboarded import FilterModule
+
+offboarded = FilterModule().filters()["leavers_offboarded"]
+
+
+def leaver(identity, *, contained=False, written_at=None):
+    steps = {"signin": {"before": None, "after": None, "written_at": written_at}}
+    return {
+        "user": "x",
+        "id": identity,
+        "user_principal_name": "x",
+        "contained": contained,
+        "steps": steps,
+        "open": [],
+        "unconfirmed": [],
+        "not_looked_at": [],
+    }
+
+
+def evidence(*leavers):
+    return {
+        "format": "m365.offboarding/evidence",
+        "version": 1,
+        "written_at": "2026-11-20T16:00:00Z",
+        "hosts": {"localhost": {"leavers": list(leavers)}},
+    }
+
+
+def test_who_is_contained_or_was_written_counts():
+    known = evidence(
+        leaver("a", contained=True),
+        leaver("b", written_at="2026-11-20T16:00:00Z"),
+        leaver("c"),
+        leaver(None, contained=True),
+    )
+
+    assert offboarded(known) == ["a", "b"]
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_without_evidence_nobody_does(nothing):
+    assert offboarded(nothing) == []
+
+
+def test_what_is_no_evidence_is_refused():
+    with pytest.raises(AnsibleFilterError, match="leavers_offboarded: the earlier file is no evidence"):
+        offboarded({"format": "something"})
