@@ -76,7 +76,7 @@ def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) ->
     for index, element in enumerate(elements):
         try:
             for one in _parse_element(element, default_left_at):
-                key = one.name.casefold()
+                key = name_key(one.name)
                 asked[key] = asked[key].or_as(one) if key in asked else one
         except ValueError as exc:
             complaints.append(f"users[{index}]: {exc}")
@@ -128,6 +128,20 @@ def _parse_roles(value: t.Any) -> tuple[str, ...] | None:
 def is_name(text: str) -> bool:
     """Whether C(text) has the shape of a user principal name or an object id."""
     return len(text) <= _LONGEST_NAME and bool(_PRINCIPAL_NAME.match(text) or OBJECT_ID.match(text))
+
+
+def name_key(name: str) -> str:
+    """What two spellings of one principal name, address or object id have in common: all but upper and lower case.
+
+    `str.casefold` would make `straße` the same as `strasse`, and those are two people. Entra ID takes names
+    in any case and keeps those two apart.
+    """
+    return name.lower()
+
+
+def same_name(one: t.Any, other: t.Any) -> bool:
+    """Whether two names or object ids are the same; one that is null or empty is the same as none."""
+    return bool(one and other) and name_key(str(one)) == name_key(str(other))
 
 
 def names_nobody(raw: t.Any) -> bool:

@@ -13,7 +13,7 @@ import dataclasses
 import datetime
 import typing as t
 
-from ._asked import OBJECT_ID, Asked, Search, is_name
+from ._asked import OBJECT_ID, Asked, Search, is_name, name_key, same_name
 from ._doors import Mailbox
 from ._errors import OffboardingError, ServiceError
 from ._exchange import Exchange
@@ -70,7 +70,7 @@ class Tenant:
     def __init__(self, graph: Graph, exchange: Exchange | None, protected: t.Iterable[str]) -> None:
         self.graph = graph
         self._exchange = exchange
-        self._protected = {entry.casefold(): entry for entry in protected}
+        self._protected = {name_key(entry): entry for entry in protected}
         # Entries that could not be resolved, with why: they still count as text.
         self.unknown_protected: dict[str, str] = {}
         self._administrators: Outcome | None = None
@@ -92,7 +92,7 @@ class Tenant:
         :raises OffboardingError: a search that could not be brought to its end.
         """
         if search:
-            asked = [*asked, *self._find(search, {one.name.casefold() for one in asked})]
+            asked = [*asked, *self._find(search, {name_key(one.name) for one in asked})]
         names = [one.name for one in asked]
         entries = list(self._protected.values())
         shaped = [entry for entry in entries if is_name(entry)]
@@ -103,7 +103,7 @@ class Tenant:
         leavers: dict[str, Leaver] = {}
         for one, outcome in zip(asked, outcomes[: len(names)], strict=True):
             leaver = self._leaver(one, outcome, protected_ids)
-            key = (leaver.user.id if leaver.user else one.name).casefold()
+            key = name_key(leaver.user.id if leaver.user else one.name)
             if key in leavers:
                 if one.found:
                     continue
@@ -120,23 +120,26 @@ class Tenant:
 
         Exchange needs no more than that. Of the others, C(mailbox_read) says that it is still to be done.
         """
-        ids = {one.name.casefold(): one.name for one in asked if OBJECT_ID.match(one.name)}
+        ids = {name_key(one.name): one.name for one in asked if OBJECT_ID.match(one.name)}
         if search or len(ids) < len(asked):
             return self.resolve(asked, search)
         leavers, found = _at_once(lambda: self.resolve(asked), lambda: self.exchange.read_mailboxes(list(ids.values())))
         mailboxes = dict(zip(ids, found, strict=True))
-        keys = [leaver.user.id.casefold() if leaver.user else None for leaver in leavers]
+        keys = [name_key(leaver.user.id) if leaver.user else None for leaver in leavers]
         return [
             _with_mailbox(leaver, mailboxes[key]) if key in mailboxes else leaver
             for leaver, key in zip(leavers, keys, strict=True)
         ]
 
     def resolve_deleted(self, asked: t.Sequence[Asked]) -> list[Leaver]:
-        """As R(resolve), but who was deleted, and is the only one of that name, is known as well."""
+        """As R(resolve), but a user who was deleted, and is the only one of that name, is known as well.
+
+        Of a name that a user has today, the deleted ones are looked for too: either may be meant.
+        """
         leavers = self.resolve(asked)
-        gone = [index for index, leaver in enumerate(leavers) if leaver.error and leaver.error.code == "deleted"]
-        calls = [self.graph.find_deleted(leavers[index].asked.name, DELETED_PROPERTIES) for index in gone]
-        for index, outcome in zip(gone, self.graph.send(calls), strict=True):
+        unsure = [index for index, leaver in enumerate(leavers) if _may_be_deleted(leaver)]
+        calls = [self.graph.find_deleted(leavers[index].asked.name, DELETED_PROPERTIES) for index in unsure]
+        for index, outcome in zip(unsure, self.graph.send(calls), strict=True):
             leavers[index] = self._deleted(leavers[index], outcome)
         unique: dict[str, Leaver] = {}
         for leaver in leavers:
@@ -146,19 +149,24 @@ class Tenant:
     def _deleted(self, leaver: Leaver, outcome: Outcome) -> Leaver:
         name = leaver.asked.name
         if isinstance(outcome, OffboardingError):
-            return dataclasses.replace(leaver, error=_about(name, outcome))
+            return dataclasses.replace(leaver, user=None, error=_about(name, outcome))
         found = [one for one in listed(outcome) if _is_deleted_name(one, name)]
-        if len(found) != 1:
+        if leaver.user and not found:
+            return leaver
+        if leaver.user or len(found) != 1:
             which = "; ".join(f"{one.get('id')}, deleted at {one.get('deletedDateTime')}" for one in found)
-            message = f"{name} means {len(found)} deleted users ({which}); nothing is guessed."
+            if leaver.user:
+                message = f"{name} means a user ({leaver.user.id}) and deleted ones ({which}); nothing is guessed."
+            else:
+                message = f"{name} means {len(found)} deleted users ({which}); nothing is guessed."
             error = OffboardingError(message, code="ambiguous", hint="Ask by object id.")
-            return dataclasses.replace(leaver, error=error)
+            return dataclasses.replace(leaver, user=None, error=error)
         try:
             user = User.from_json(found[0])
         except ValueError as exc:
             return dataclasses.replace(leaver, error=OffboardingError(f"{name}: Microsoft Graph answered with {exc}."))
         principal = _name_before_deletion(found[0])
-        addresses = user.addresses | {principal.casefold()}
+        addresses = user.addresses | {name_key(principal)}
         user = dataclasses.replace(user, user_principal_name=principal, addresses=addresses, deleted=True)
         protected = not addresses.isdisjoint(self._protected)
         return dataclasses.replace(leaver, user=user, error=None, protected=protected)
@@ -241,7 +249,7 @@ class Tenant:
         else:
             # Somebody named them, and people are dismissed early: a date that lies ahead does not count.
             left_at = asked.left_at or (user.leaves if user.leaves and user.leaves <= self._now else None)
-        protected = user.id.casefold() in protected_ids or not user.addresses.isdisjoint(self._protected)
+        protected = name_key(user.id) in protected_ids or not user.addresses.isdisjoint(self._protected)
         return Leaver(asked, user, left_at=left_at, due=self._is_due(asked, user, left_at), protected=protected)
 
     def _is_due(self, asked: Asked, user: User, left_at: datetime.datetime | None) -> bool | None:
@@ -272,7 +280,7 @@ class Tenant:
                 object_id = str(user.get("id"))
                 if not OBJECT_ID.match(object_id):
                     raise _not_found_out(source, OffboardingError("Microsoft Graph told of a user without object id."))
-                found.setdefault(object_id.casefold(), Asked(object_id, search.left_at, found=True))
+                found.setdefault(name_key(object_id), Asked(object_id, search.left_at, found=True))
         return [one for key, one in found.items() if key not in named]
 
     def _searches(self, search: Search) -> t.Iterator[tuple[str, Call]]:
@@ -324,7 +332,7 @@ class Tenant:
 
     def _resolve_protected(self, entries: t.Iterable[str], outcomes: t.Mapping[str, Outcome]) -> set[str]:
         """Object ids of the protected; entries that mean nobody are remembered by name."""
-        ids = {(self.graph.token.object_id or "").casefold()}
+        ids = {name_key(self.graph.token.object_id or "")}
         self.unknown_protected = {}
         for entry in entries:
             outcome = outcomes.get(entry)
@@ -333,7 +341,7 @@ class Tenant:
             if not _found(outcome):
                 unread = isinstance(outcome, OffboardingError) and outcome.code != "Request_ResourceNotFound"
                 self.unknown_protected[entry] = "could not be looked up" if unread else "means no user of this tenant"
-            ids.update(str(user.get("id")).casefold() for user in _found(outcome))
+            ids.update(name_key(str(user.get("id"))) for user in _found(outcome))
         return ids - {""}
 
     def _explain_unknown(self, unknown: t.Sequence[Asked]) -> list[OffboardingError]:
@@ -422,14 +430,20 @@ DELETED_PROPERTIES = (
 )
 
 
+def _may_be_deleted(leaver: Leaver) -> bool:
+    if leaver.user:
+        return not OBJECT_ID.match(leaver.asked.name)
+    return bool(leaver.error and leaver.error.code == "deleted")
+
+
 def _is_deleted_name(user: t.Mapping[str, t.Any], name: str) -> bool:
-    return name.casefold() in (str(user.get("id")).casefold(), _name_before_deletion(user).casefold())
+    return same_name(name, user.get("id")) or same_name(name, _name_before_deletion(user))
 
 
 def _name_before_deletion(user: t.Mapping[str, t.Any]) -> str:
     """Some tenants show the name of a deleted user with its object id as a prefix."""
     name, prefix = str(user.get("userPrincipalName")), str(user.get("id")).replace("-", "")
-    return name[len(prefix) :] if name.casefold().startswith(prefix.casefold()) else name
+    return name[len(prefix) :] if name_key(name).startswith(name_key(prefix)) else name
 
 
 def _role_names(roles: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[str, ...]:

@@ -81,6 +81,10 @@ class Step(abc.ABC):
         """
         return False
 
+    def refusal(self, leaver: Leaver) -> OffboardingError | None:
+        """Why the step must not be done to this user, for a reason of its own."""
+        return None
+
     def not_before(self, leaver: Leaver) -> datetime.datetime | None:
         """The earliest moment, by the service's clock, at which the write can be told from what was before."""
         return None
@@ -175,6 +179,9 @@ def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | N
         return record(leaver, "failed", error=leaver.error)
     if leaver.protected:
         return record(leaver, "refused", error=protected_error(leaver))
+    refusal = step.refusal(leaver)
+    if refusal:
+        return record(leaver, "refused", error=refusal)
     if step.shuts and not leaver.due:
         return record(leaver, "not_due", note=f"Leaves at {format_moment(leaver.left_at)}; nothing was sent.")
     note = step.note(leaver)

@@ -19,7 +19,7 @@ import json
 import typing as t
 import zlib
 
-from ..module_utils._asked import parse_users
+from ..module_utils._asked import name_key, parse_users
 from ..module_utils._errors import OffboardingError
 from ..module_utils._times import format_moment, parse_moment
 from ._earlier import changes
@@ -54,7 +54,7 @@ def unpack(records: t.Sequence[str]) -> list[dict[str, t.Any]]:
     told: dict[str, dict[str, t.Any]] = {}
     for record in records:
         for one in json.loads(zlib.decompress(base64.b64decode(record))):
-            key = str(one["id"] or one["user"]).casefold()
+            key = name_key(str(one["id"] or one["user"]))
             told[key] = _later(told[key], one) if key in told else one
     return list(told.values())
 
