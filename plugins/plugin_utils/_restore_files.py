@@ -16,6 +16,7 @@ import stat
 import typing as t
 
 from ..module_utils._doors import STEPS
+from ..module_utils._errors import shorten
 from ._evidence import FORMAT, VERSION
 from ._sentences import Record
 
@@ -150,8 +151,8 @@ def _complaint(content: t.Any) -> str | None:
         if content.get("version") != VERSION or isinstance(content.get("version"), bool):
             return f"its version is not {VERSION}, the only one that is known here"
         _check(content, "the file", {"purpose": _TEXT, "check_mode": (bool,), "hosts": _MAPPING})
-        for number, entry in enumerate(content["hosts"].values()):
-            where = f"hosts[{number}]"
+        for host, entry in content["hosts"].items():
+            where = f"hosts[{shorten(str(host))!r}]"
             _check(entry, where, {"tenant_id": _MAYBE_TEXT, "leavers": _LIST})
             for index, leaver in enumerate(entry["leavers"]):
                 _check_leaver(leaver, f"{where}.leavers[{index}]")

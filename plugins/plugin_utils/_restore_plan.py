@@ -452,8 +452,13 @@ def _signin_again(
         return {"signin": True}
     if enabled is False:
         notes.append("Sign-in was blocked before that run and stays blocked.")
+        # A run that also finds the password reset and the sessions ended repeats another one.
+        blocked = blocked and "password" not in changed and "sessions" not in changed
         if blocked:
-            notes.append("If an earlier run was cut off, give its evidence as well: several files, or the folder.")
+            notes.append(
+                "Password and sessions were found shut as well, as an earlier run leaves them: give its evidence too, "
+                "in several files or the folder."
+            )
     elif enabled is None and blocked:
         message = "Whether sign-in was allowed before that run is not known, so it stays blocked."
         hint = "Give the evidence of every run; or, if it is to be allowed all the same, restore without evidence."

@@ -165,8 +165,8 @@ def test_an_account_that_was_blocked_before_stays_blocked():
     order = planned(shut_out(signin=entry("unchanged", blocked, blocked)))
 
     assert (order["signin"], order["protocols"]) == (False, EVERY)
-    assert order["notes"][0] == "Sign-in was blocked before that run and stays blocked."
-    assert order["stays_blocked"] is True
+    assert order["notes"] == ["Sign-in was blocked before that run and stays blocked."]
+    assert order["stays_blocked"] is False
 
 
 def test_an_account_of_which_nobody_knew_is_no_success():
@@ -541,6 +541,14 @@ FOUND_SHUT = {
 }
 
 
+def shut_already():
+    """Return what a run says of somebody whom another one had shut out: only the mailbox was left."""
+    then = shut_out(**FOUND_SHUT)
+    for step in ("password", "sessions"):
+        then["steps"][step] |= {"status": "unchanged", "before": then["steps"][step]["after"]}
+    return then
+
+
 def a_run(started_at, *leavers, complete=True, job=None):
     content = evidence(*leavers)
     return {**content, "complete": complete, "run": {"started_at": started_at, "job_id": job}, "written_at": started_at}
@@ -557,17 +565,19 @@ def of_runs(*contents, names=(), now=None, job="", **options):
 @pytest.mark.parametrize("reverse", [False, True])
 def test_what_a_killed_run_found_open_is_opened_although_the_next_found_it_shut(reverse):
     """Neither file alone knows both: the first what was before, the second that it is done."""
-    runs = [a_run(MONDAY, shut_out(**PENDING), complete=False), a_run(TUESDAY, shut_out(**FOUND_SHUT))]
+    runs = [a_run(MONDAY, shut_out(**PENDING), complete=False), a_run(TUESDAY, shut_already())]
 
     order = of_runs(*(reversed(runs) if reverse else runs))
 
     assert (order["signin"], order["protocols"], order["inherit_smtp_auth"]) == (True, EVERY, True)
     assert (order["unknown"], order["stays_blocked"]) == ({}, False)
     assert "Undone are 2 runs, from " in order["notes"][0]
-    # The second alone knows nothing of that, and does not claim to have restored anybody.
+    # The second alone changed nothing; one that had the mailbox left to do does not claim to have restored anybody.
+    assert of_runs(runs[1])["error"]["code"] == "nothing_changed"
+    runs[1]["hosts"]["localhost"]["leavers"][0]["steps"]["protocols"] = entry("verified", ON, OFF)
     alone = of_runs(runs[1])
-    assert (alone["signin"], alone["protocols"], alone["stays_blocked"]) == (False, [], True)
-    assert "give its evidence as well" in " ".join(alone["notes"])
+    assert (alone["signin"], alone["protocols"], alone["stays_blocked"]) == (False, EVERY, True)
+    assert "as an earlier run leaves them: give its evidence too" in " ".join(alone["notes"])
 
 
 def test_a_killed_run_alone_is_enough():
@@ -580,9 +590,10 @@ def test_a_killed_run_alone_is_enough():
 def test_who_was_blocked_before_the_run_that_was_killed_stays_blocked():
     blocked = {**PENDING, "signin": entry("pending", {"account_enabled": False}, None)}
 
-    order = of_runs(a_run(MONDAY, shut_out(**blocked), complete=False), a_run(TUESDAY, shut_out(**FOUND_SHUT)))
+    order = of_runs(a_run(MONDAY, shut_out(**blocked), complete=False), a_run(TUESDAY, shut_already()))
 
-    assert (order["signin"], order["stays_blocked"]) == (False, True)
+    assert (order["signin"], order["protocols"]) == (False, EVERY)
+    assert "Sign-in was blocked before that run and stays blocked." in order["notes"]
 
 
 def test_a_step_that_is_planned_in_a_complete_file_was_not_done():
