@@ -59,11 +59,14 @@ _SAYING = (
     "_complaint",
     "_forbidden",
     "_sentence",
+    "_by_evidence",
     "_password_again",
     "_protocols_again",
+    "_read_open",
     "_signin_again",
     "_tell",
     "_order_for",
+    "_useless",
     "complaint",
     "note",
     "note_for",
@@ -79,6 +82,8 @@ HANDED_ON = {
     # a name that is put before an error
     *("leavers[index].name", "leaver.name", "deed", "name"),
     "_certificate_complaint(path, content, secret, exc)",
+    # several of a loader's own in a row
+    *("in_short(left_out)", "in_short(complaints)"),
 }
 
 
