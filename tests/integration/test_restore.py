@@ -518,7 +518,8 @@ def test_a_deleted_account_is_not_confused_with_one_that_has_its_name(
     offboard(play, file, [jane])
     tenant.directory.delete(jane)
     tenant.directory.delete(john)
-    new = tenant.directory.add("jane2", {**jane.properties, "id": jane.id[:-4] + "beef", "accountEnabled": False})
+    new = jane.id[:-4] + "beef"
+    tenant.directory.add("jane2", {**jane.properties, "id": new, "accountEnabled": False})
     before = snapshot(tenant)
     tenant.journal.clear()
     options = {"restore_employee_undelete": True}
@@ -532,10 +533,8 @@ def test_a_deleted_account_is_not_confused_with_one_that_has_its_name(
 
     for host in ("named", "proven"):
         assert jane.id in played.failure(host)
-        assert new.id in played.failure(host)
-    assert "Which directory roles john.smith@contoso.com held" in played.failure(
-        "unknown"
-    ) or john.upn in played.failure("unknown")
+        assert new in played.failure(host)
+    assert f"Which directory roles {john.upn} held" in played.failure("unknown")
     assert "restore_employee_allow_admins" in played.failure("unknown")
     assert tenant.journal.writes() == []
     assert touched(before, tenant) == set()
