@@ -12,8 +12,9 @@ version_added: 1.0.0
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 description:
-  - Takes the leavers who are to be restored, reads the evidence from its file, and tells whom to look at.
-  - The evidence is the C(.json) report of the role P(m365.offboarding.offboard_employee#role). It is checked before it is believed.
+  - Takes the leavers who are to be restored, reads the evidence from its files, and tells whom to look at.
+  - The evidence is C(.json) reports of the role P(m365.offboarding.offboard_employee#role). They are checked before they are
+    believed.
 positional: _input
 options:
   _input:
@@ -22,13 +23,19 @@ options:
     elements: raw
     required: true
   path:
-    description: The evidence, on the machine that runs Ansible. Empty for none.
-    type: str
+    description:
+      - The evidence, on the machine that runs Ansible. One path, or several in a list or separated by commas or newlines. A folder means
+        the C(.json) files in it. Empty for none.
+    type: raw
     default: ""
   host:
     description: The host of the inventory, which is a tenant; its entry in the evidence is the one that counts.
     type: str
     required: true
+  job:
+    description: The number of the job in AWX that is to be undone. Empty for none.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -44,7 +51,7 @@ RETURN = r"""
 _value:
   description:
     - C(error), a sentence that says why nothing can be done, or null; C(names), the leavers; C(read), names and object ids to be looked
-      at; C(evidence), what is in the file.
+      at; C(evidence), the runs as packed text, null for none; C(left_out), a sentence for each file that is not used; C(job).
   type: dict
 """
 
@@ -53,11 +60,11 @@ import typing as t
 from ansible.utils.unsafe_proxy import wrap_var
 
 
-def restore_evidence(leavers: t.Any, path: str = "", host: str = "") -> dict[str, t.Any]:
+def restore_evidence(leavers: t.Any, path: t.Any = "", host: str = "", job: t.Any = "") -> dict[str, t.Any]:
     from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_request import request
 
     # What a file says must never be taken for a template (ansible-core before 2.19 would).
-    told: dict[str, t.Any] = wrap_var(request(leavers, evidence=path, host=host))
+    told: dict[str, t.Any] = wrap_var(request(leavers, evidence=path, host=host, job=job))
     return told
 
 

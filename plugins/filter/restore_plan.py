@@ -13,7 +13,7 @@ author:
   - The m365.offboarding contributors (@m365-offboarding)
 description:
   - Holds what was read of leavers against the evidence of their offboarding. Only what was open before that run and was shut by it is
-    opened again.
+    opened again. The runs of one offboarding count together: what was before it, the first run that changed a door knows.
   - Refused are those of whom the evidence has no record, or one in which nothing was changed, accounts that are not the one of the
     evidence, protected accounts and, unless allowed, holders of a directory role.
 positional: _input
@@ -48,6 +48,22 @@ options:
     description: Whether deleted accounts are to be restored.
     type: bool
     default: false
+  deleted:
+    description: What was registered of M(m365.offboarding.m365_deleted_user) in check mode, for the same names.
+    type: dict
+  undeleted:
+    description: Object ids of the accounts that this run has restored.
+    type: list
+    elements: str
+    default: []
+  began:
+    description: When this run first looked, in seconds.
+    type: float
+    default: 0
+  now:
+    description: What time it is, in seconds by the same clock.
+    type: float
+    default: 0
 """
 
 EXAMPLES = r"""
@@ -60,7 +76,8 @@ RETURN = r"""
 _value:
   description:
     - C(error), a sentence that says why nothing can be done, or null; C(leavers), what each gets back or why not; C(groups), leavers
-      whose mailboxes get the same protocols; C(undelete), accounts to be restored; C(waiting), object ids of those who are not all there.
+      whose mailboxes get the same protocols; C(undelete), accounts to be restored; C(waiting), object ids of those who are not all there;
+      C(again), whether another look may show more; C(left_out), a sentence for each file of the evidence that is not used.
   type: dict
 """
 
@@ -77,6 +94,10 @@ def restore_plan(
     protocols: t.Sequence[str] = (),
     allow_admins: bool = False,
     undelete: bool = False,
+    deleted: t.Mapping[str, t.Any] | None = None,
+    undeleted: t.Sequence[str] = (),
+    began: float = 0,
+    now: float = 0,
 ) -> dict[str, t.Any]:
     from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_plan import plan
 
@@ -90,6 +111,12 @@ def restore_plan(
             protocols=protocols,
             allow_admins=allow_admins,
             undelete=undelete,
+            left_out=request["left_out"],
+            job=request["job"],
+            deleted=deleted or None,
+            undeleted=undeleted,
+            began=float(began),
+            now=float(now),
         )
     )
     return told

@@ -106,7 +106,7 @@ def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) ->
     for index, element in enumerate(elements):
         try:
             for one in _parse_element(element, default_left_at):
-                key = one.name.casefold()
+                key = name_key(one.name)
                 if key in asked and _differ(asked[key].object_id, one.object_id):
                     raise ValueError(f"{one.name} is asked for with two object ids")
                 asked[key] = asked[key].or_as(one) if key in asked else one
@@ -193,6 +193,21 @@ def _parse_roles(value: t.Any) -> tuple[str, ...] | None:
 def is_name(text: str) -> bool:
     """Whether C(text) has the shape of a user principal name or an object id."""
     return len(text) <= _LONGEST_NAME and bool(_PRINCIPAL_NAME.match(text) or OBJECT_ID.match(text))
+
+
+def name_key(name: str) -> str:
+    """What two spellings of one principal name, address or object id have in common: all but upper and lower case.
+
+    `str.casefold` would make `straße` the same as `strasse`, and those are two people. Entra ID takes names
+    in any case and keeps those two apart. Nor does a letter outside of ASCII become one within it, as the Kelvin sign
+    would become a k.
+    """
+    return "".join(sign.lower() if sign.isascii() or not sign.lower().isascii() else sign for sign in name)
+
+
+def same_name(one: t.Any, other: t.Any) -> bool:
+    """Whether two names or object ids are the same; one that is null or empty is the same as none."""
+    return bool(one and other) and name_key(str(one)) == name_key(str(other))
 
 
 def names_nobody(raw: t.Any) -> bool:

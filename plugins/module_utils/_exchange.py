@@ -290,7 +290,7 @@ class _Reading:
 
 def _path_below(root: str, link: t.Any) -> str | None:
     """What follows C(root) in an address, C(None) for one that leads elsewhere."""
-    if not isinstance(link, str) or link[: len(root) + 1].casefold() != f"{root}/".casefold():
+    if not isinstance(link, str) or link[: len(root) + 1].lower() != f"{root}/".lower():
         return None
     path = link[len(root) :]
     steps = urllib.parse.unquote(path.partition("?")[0]).replace("\\", "/").split("/")

@@ -15,7 +15,7 @@ import functools
 import typing as t
 import urllib.parse
 
-from ._asked import OBJECT_ID
+from ._asked import OBJECT_ID, name_key
 from ._credentials import Token
 from ._errors import NetworkError, OffboardingError, ServiceError, shorten
 from ._foreign import one_line
@@ -113,7 +113,7 @@ class User:
             deleted_at=_moment(data.get("deletedDateTime")),
             synced=data.get("onPremisesSyncEnabled") is True,
             management_restricted=data.get("isManagementRestricted") is True,
-            addresses=frozenset(address.casefold() for address in addresses if address),
+            addresses=frozenset(name_key(address) for address in addresses if address),
             has_mail=bool(data.get("mail")),
             has_exchange_plan=any(
                 str(plan.get("service")).lower() == "exchange" and plan.get("capabilityStatus") == "Enabled"
@@ -130,7 +130,7 @@ class User:
     @property
     def is_guest(self) -> bool:
         """Whether password and sessions live in another tenant: C(#EXT#) marks that, C(userType) may be changed."""
-        return "#ext#" in self.user_principal_name.casefold()
+        return "#ext#" in name_key(self.user_principal_name)
 
 
 def _moment(text: t.Any) -> datetime.datetime | None:
@@ -451,7 +451,7 @@ class _List:
         self.found += objects
         if link is None:
             return
-        if not isinstance(link, str) or link[: len(root) + 1].casefold() != f"{root}/".casefold():
+        if not isinstance(link, str) or link[: len(root) + 1].lower() != f"{root}/".lower():
             self.error = NetworkError("Microsoft Graph names a next page that is not its own.", reached=True)
             return
         # Headers are not part of the link (https://learn.microsoft.com/graph/paging).

@@ -75,17 +75,22 @@ def _names(text: t.Any) -> tuple[list[str], list[str]]:
     return names, broken or ([] if names else ["empty"])
 
 
-def protected_error(name: str) -> OffboardingError:
-    """Why nothing is sent for an account that is protected."""
+def protected_error(name: str, *, sent: str = "nothing was sent") -> OffboardingError:
+    """Why nothing (more, as `sent` says) is sent for an account that is protected."""
     return OffboardingError(
-        f"{name} is protected; nothing was sent.",
+        f"{name} is protected; {sent}.",
         code="protected",
         hint="It is in protected_users, or it is the account that this automation uses.",
     )
 
 
 def administrator_error(
-    name: str, roles: t.Sequence[str] | None, unread: str | None = None, *, option: str = "allow_admins"
+    name: str,
+    roles: t.Sequence[str] | None,
+    unread: str | None = None,
+    *,
+    option: str = "allow_admins",
+    sent: str = "nothing was sent",
 ) -> OffboardingError | None:
     """Why nothing is sent for this account unless administrators are allowed; `None` where it holds no directory role.
 
@@ -93,16 +98,18 @@ def administrator_error(
         the same as none: it may be an administrator.
     :param unread: why they could not be read, as a sentence.
     :param option: what the operator has to set where it is meant.
+    :param sent: what was sent before this was known.
     """
     if roles is None:
         return OffboardingError(
-            f"The directory roles of {name} could not be read: {unread or 'they were not looked at.'} Nothing was sent.",
+            f"The directory roles of {name} could not be read: {unread or 'they were not looked at.'} "
+            f"{sent[:1].upper()}{sent[1:]}.",
             code=ROLES_UNREAD,
             hint=f"Reading them needs User.Read.All; or set {option}.",
         )
     if roles:
         return OffboardingError(
-            f"{name} holds a directory role ({', '.join(map(str, roles))}); nothing was sent.",
+            f"{name} holds a directory role ({', '.join(map(str, roles))}); {sent}.",
             code="administrator",
             hint=f"If that is known and meant, set {option}.",
         )

@@ -14,7 +14,7 @@ import datetime
 import typing as t
 import unicodedata
 
-from ._asked import OBJECT_ID, Asked, Search
+from ._asked import OBJECT_ID, Asked, Search, name_key, same_name
 from ._doors import Mailbox
 from ._errors import OTHER_ACCOUNT, OffboardingError, ServiceError, shorten
 from ._exchange import Exchange
@@ -107,7 +107,7 @@ class Tenant:
         self.graph = graph
         self._verify_timeout = verify_timeout
         self._exchange = exchange
-        self._protected = {entry.casefold(): entry for entry in protected}
+        self._protected = {name_key(entry): entry for entry in protected}
         # Object ids, in lower case, of users whom an earlier run has shut out: no date that lies ahead lets them in again.
         self.offboarded: frozenset[str] = frozenset()
         # Entries that could not be resolved, with why: they still count as text.
@@ -137,7 +137,7 @@ class Tenant:
         :raises OffboardingError: a search that could not be brought to its end.
         """
         if search:
-            asked = [*asked, *self._find(search, {one.name.casefold() for one in asked})]
+            asked = [*asked, *self._find(search, {name_key(one.name) for one in asked})]
         named, asked = asked, [one for one in asked if not one.complaint]
         if not asked:
             return [Leaver(one, error=_not_a_name(one.complaint)) for one in named if one.complaint]
@@ -156,11 +156,11 @@ class Tenant:
         answers = iter(outcomes[: len(names)])
         for one in named:
             if one.complaint:
-                leavers[one.name.casefold()] = Leaver(one, error=_not_a_name(one.complaint))
+                leavers[name_key(one.name)] = Leaver(one, error=_not_a_name(one.complaint))
                 continue
             outcome = next(answers)
             leaver = self._leaver(one, outcome, protected_ids)
-            key = (leaver.user.id if leaver.user else one.name).casefold()
+            key = name_key(leaver.user.id if leaver.user else one.name)
             if key in leavers:
                 if one.found:
                     continue
@@ -187,25 +187,28 @@ class Tenant:
 
         Exchange needs no more than that. Of the others, C(mailbox_read) says that it is still to be done.
         """
-        ids = {one.name.casefold(): one.name for one in asked if OBJECT_ID.match(one.name)}
+        ids = {name_key(one.name): one.name for one in asked if OBJECT_ID.match(one.name)}
         if search or len(ids) < len(asked):
             return self.resolve(asked, search, person=person)
         leavers, found = _at_once(
             lambda: self.resolve(asked, person=person), lambda: self.exchange.read_mailboxes(list(ids.values()))
         )
         mailboxes = dict(zip(ids, found, strict=True))
-        keys = [leaver.user.id.casefold() if leaver.user else None for leaver in leavers]
+        keys = [name_key(leaver.user.id) if leaver.user else None for leaver in leavers]
         return [
             _with_mailbox(leaver, mailboxes[key]) if key in mailboxes else leaver
             for leaver, key in zip(leavers, keys, strict=True)
         ]
 
     def resolve_deleted(self, asked: t.Sequence[Asked]) -> list[Leaver]:
-        """As R(resolve), but who was deleted, and is the only one of that name, is known as well."""
+        """As R(resolve), but a user who was deleted, and is the only one of that name, is known as well.
+
+        Of a name that a user has today, the deleted ones are looked for too: either may be meant.
+        """
         leavers = self.resolve(asked)
-        gone = [index for index, leaver in enumerate(leavers) if leaver.error and leaver.error.code == "deleted"]
-        calls = [self.graph.find_deleted(leavers[index].asked.name, DELETED_PROPERTIES) for index in gone]
-        for index, outcome in zip(gone, self.graph.send(calls), strict=True):
+        unsure = [index for index, leaver in enumerate(leavers) if _may_be_deleted(leaver)]
+        calls = [self.graph.find_deleted(leavers[index].asked.name, DELETED_PROPERTIES) for index in unsure]
+        for index, outcome in zip(unsure, self.graph.send(calls), strict=True):
             leavers[index] = self._deleted(leavers[index], outcome)
         unique: dict[str, Leaver] = {}
         for leaver in leavers:
@@ -216,18 +219,23 @@ class Tenant:
         name = leaver.asked.name
         found = _deleted_named(outcome, name)
         if isinstance(found, OffboardingError):
-            return dataclasses.replace(leaver, error=_about(name, found))
-        if len(found) != 1:
+            return dataclasses.replace(leaver, user=None, error=_about(name, found))
+        if leaver.user and not found:
+            return leaver
+        if leaver.user or len(found) != 1:
             which = "; ".join(shorten(f"{one.get('id')}, deleted at {one.get('deletedDateTime')}") for one in found[:5])
-            message = f"{name} means {len(found)} deleted users ({which}); nothing is guessed."
+            if leaver.user:
+                message = f"{name} means a user ({leaver.user.id}) and deleted ones ({which}); nothing is guessed."
+            else:
+                message = f"{name} means {len(found)} deleted users ({which}); nothing is guessed."
             error = OffboardingError(message, code="ambiguous", hint="Ask by object id.")
-            return dataclasses.replace(leaver, error=error)
+            return dataclasses.replace(leaver, user=None, error=error)
         try:
             user = User.from_json(found[0])
         except ValueError as exc:
             return dataclasses.replace(leaver, error=OffboardingError(f"{name}: Microsoft Graph answered with {exc}."))
         principal = _name_before_deletion(found[0])
-        addresses = user.addresses | {principal.casefold()}
+        addresses = user.addresses | {name_key(principal)}
         user = dataclasses.replace(user, user_principal_name=principal, addresses=addresses, deleted=True)
         protected = not addresses.isdisjoint(self._protected)
         wrong = wrong_person(leaver.asked, user, None)
@@ -343,15 +351,15 @@ class Tenant:
             asked = dataclasses.replace(asked, name=user.user_principal_name)
         elif asked.moments:
             # Nobody knows which is meant: the doors are judged by the latest that is past.
-            left_at = max((moment for moment in asked.moments if moment and moment <= self._now), default=None)
+            left_at = left = max((moment for moment in asked.moments if moment and moment <= self._now), default=None)
         else:
             # Somebody named them, and people are dismissed early: a date that lies ahead does not count. Nor does the
             # directory's date of an earlier leave make a newer account of somebody who was hired again and is named.
             left = asked.left_at
             left_at = asked.left_at or (user.leaves if user.leaves and user.leaves <= self._now else None)
-        if left_at and left_at > self._now and user.id.casefold() in self.offboarded:
+        if left_at and left_at > self._now and name_key(user.id) in self.offboarded:
             left_at = None
-        protected = user.id.casefold() in protected_ids or not user.addresses.isdisjoint(self._protected)
+        protected = name_key(user.id) in protected_ids or not user.addresses.isdisjoint(self._protected)
         due, wrong = self._is_due(asked, user, left_at), wrong_person(asked, user, left)
         return Leaver(asked, user, left_at=left_at, due=due, protected=protected, wrong_person=wrong)
 
@@ -383,7 +391,7 @@ class Tenant:
                 object_id = str(user.get("id"))
                 if not OBJECT_ID.match(object_id):
                     raise _not_found_out(source, OffboardingError("Microsoft Graph told of a user without object id."))
-                found.setdefault(object_id.casefold(), Asked(object_id, search.left_at, found=True))
+                found.setdefault(name_key(object_id), Asked(object_id, search.left_at, found=True))
         return [one for key, one in found.items() if key not in named]
 
     def _searches(self, search: Search) -> t.Iterator[tuple[str, Call]]:
@@ -437,7 +445,7 @@ class Tenant:
 
     def _resolve_protected(self, entries: t.Iterable[str], outcomes: t.Mapping[str, Outcome]) -> set[str]:
         """Object ids of the protected; entries that mean nobody, or nobody knows whom, are remembered by name."""
-        ids = {(self.graph.token.object_id or "").casefold()}
+        ids = {name_key(self.graph.token.object_id or "")}
         self.unknown_protected = {}
         for entry in entries:
             found: list[User] | OffboardingError = _named(outcomes[entry], entry) if entry in outcomes else []
@@ -450,7 +458,7 @@ class Tenant:
                 continue
             if not found:
                 self.unknown_protected[entry] = "means no user of this tenant"
-            ids.update(user.id.casefold() for user in found)
+            ids.update(name_key(user.id) for user in found)
         return ids - {""}
 
     def _explain_unknown(self, unknown: t.Sequence[Asked]) -> list[OffboardingError]:
@@ -548,14 +556,6 @@ def _perhaps_last_administrator(unread: OffboardingError | None) -> OffboardingE
     )
 
 
-def same_name(one: str, other: str) -> bool:
-    """Whether two object ids or principal names are the same but for the case of ASCII letters.
-
-    No more than that: in Unicode, the Kelvin sign is a k in another case.
-    """
-    return one == other or (one.isascii() and other.isascii() and one.lower() == other.lower())
-
-
 def _another(what: str) -> OffboardingError:
     return OffboardingError(
         f"Microsoft Graph answered with {what}.",
@@ -592,7 +592,7 @@ def _addressed(outcome: Outcome, address: str) -> list[User] | OffboardingError:
     except ValueError as exc:
         return OffboardingError(f"Microsoft Graph answered with {exc}.")
     shown = [user for user, one in zip(users, found, strict=True) if "mail" in one or "proxyAddresses" in one]
-    if all(address.casefold() in user.addresses for user in shown):
+    if all(name_key(address) in user.addresses for user in shown):
         return users
     return _another("a user without the address asked for")
 
@@ -606,7 +606,7 @@ def _deleted_named(outcome: Outcome, name: str) -> list[dict[str, t.Any]] | Offb
     # Asked is for names that end so; one that does not shows that the answer is to something else.
     if by_id and not all(same_name(str(one.get("id")), name) for one in found):
         return _another("another user than the one asked for")
-    if not by_id and not all(str(one.get("userPrincipalName")).casefold().endswith(name.casefold()) for one in found):
+    if not by_id and not all(name_key(str(one.get("userPrincipalName"))).endswith(name_key(name)) for one in found):
         return _another("another user than the one asked for")
     return [one for one in found if by_id or same_name(_name_before_deletion(one), name)]
 
@@ -619,7 +619,7 @@ def _is_group(group: t.Mapping[str, t.Any], name: str) -> bool:
 
 
 def _folded(text: t.Any) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", one_line(str(text))).casefold())
+    return unicodedata.normalize("NFC", name_key(unicodedata.normalize("NFC", one_line(str(text)))))
 
 
 # What says who a deleted user is, whether it is protected, and what it would be if it came back.
@@ -635,10 +635,16 @@ DELETED_PROPERTIES = (
 )
 
 
+def _may_be_deleted(leaver: Leaver) -> bool:
+    if leaver.user:
+        return not OBJECT_ID.match(leaver.asked.name)
+    return bool(leaver.error and leaver.error.code == "deleted")
+
+
 def _name_before_deletion(user: t.Mapping[str, t.Any]) -> str:
     """Some tenants show the name of a deleted user with its object id as a prefix."""
     name, prefix = str(user.get("userPrincipalName")), str(user.get("id")).replace("-", "")
-    return name[len(prefix) :] if name.casefold().startswith(prefix.casefold()) else name
+    return name[len(prefix) :] if name_key(name).startswith(name_key(prefix)) else name
 
 
 def _role_names(roles: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[str, ...]:

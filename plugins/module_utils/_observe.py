@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ._asked import Asked, Search
+from ._asked import Asked, Search, name_key
 from ._door_states import door_states, note_for, observed, surely_shut
 from ._doors import OPEN, SHUT, STEPS, Protocols
 from ._errors import OffboardingError
@@ -96,8 +96,7 @@ def _read_until_shown(
     told = list(leavers)
     while True:
         stale = [
-            is_stale(written.get(one.asked.name.casefold(), {}), _observation(one, steps, protocols, {}))
-            for one in told
+            is_stale(written.get(name_key(one.asked.name), {}), _observation(one, steps, protocols, {})) for one in told
         ]
         left = deadline - clock.monotonic()
         if left <= 0 or not any(graph or mailbox for graph, mailbox in stale):
@@ -119,17 +118,17 @@ def _read_until_shown(
 
 def _resolve_again(tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Leaver]:
     """The same leavers with the user read again, and the mailbox as it was read."""
-    read = {one.asked.name.casefold(): one for one in tenant.resolve([leaver.asked for leaver in leavers])}
+    read = {name_key(one.asked.name): one for one in tenant.resolve([leaver.asked for leaver in leavers])}
     return [
         dataclasses.replace(
-            read[leaver.asked.name.casefold()],
+            read[name_key(leaver.asked.name)],
             mailbox_read=leaver.mailbox_read,
             mailbox=leaver.mailbox,
             mailbox_error=leaver.mailbox_error,
             roles=leaver.roles,
             roles_error=leaver.roles_error,
         )
-        if leaver.asked.name.casefold() in read
+        if name_key(leaver.asked.name) in read
         else leaver
         for leaver in leavers
     ]

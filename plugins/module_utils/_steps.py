@@ -45,6 +45,8 @@ class Step(abc.ABC):
     shuts = True
     # Whether the step alone keeps a user out of the tenant: never done to the last Global Administrator.
     locks_out = False
+    # Whether the roles of its users can be read: those of deleted users cannot.
+    reads_roles = True
     protocols = Protocols()
 
     def service(self, tenant: Tenant) -> Service:
@@ -88,6 +90,10 @@ class Step(abc.ABC):
 
     def left_undone(self, leaver: Leaver) -> OffboardingError | None:
         """Why a part of what was asked for was not done, although the rest was: the step gave way in it."""
+        return None
+
+    def refusal(self, leaver: Leaver) -> OffboardingError | None:
+        """Why the step must not be done to this user, for a reason of its own."""
         return None
 
     def not_before(self, leaver: Leaver) -> datetime.datetime | None:
@@ -157,7 +163,7 @@ def run_step(
         leavers = _with_mailboxes(tenant, step, leavers)
     records = {index: one for index, leaver in enumerate(leavers) if (one := _settled(step, leaver, force=force))}
     todo = [index for index in range(len(leavers)) if index not in records]
-    if todo and not allow_admins:
+    if todo and step.reads_roles and not allow_admins:
         for index, leaver in zip(todo, tenant.with_roles([leavers[index] for index in todo]), strict=True):
             leavers[index] = leaver
             unread = leaver.roles_error.message if leaver.roles_error else None
@@ -208,9 +214,9 @@ def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | N
         return record(leaver, "failed", error=leaver.error)
     if leaver.protected:
         return record(leaver, "refused", error=protected_error(leaver.name))
-    wrong = _wrong_person(step, leaver)
-    if wrong:
-        return record(leaver, "refused", error=wrong)
+    refusal = _wrong_person(step, leaver) or step.refusal(leaver)
+    if refusal:
+        return record(leaver, "refused", error=refusal)
     if step.shuts and leaver.contradiction:
         return record(leaver, "refused", error=leaver.contradiction)
     if step.shuts and not leaver.due:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
+from ._asked import name_key
 from ._doors import NOT_APPLICABLE, OPEN, STEPS, UNKNOWN, doors_of
 from ._times import parse_moment
 
@@ -44,7 +45,7 @@ def digest(records: t.Iterable[tuple[str, Record]]) -> dict[str, dict[str, Recor
     for step, record in records:
         if record["status"] in DONE:
             kept = {name: record.get(name) for name in ("status", "before", "after", "written_at")}
-            told.setdefault(str(record["user"]).casefold(), {})[step] = kept
+            told.setdefault(name_key(str(record["user"])), {})[step] = kept
     return told
 
 

@@ -12,7 +12,10 @@ short_description: Restore deleted Microsoft 365 users
 version_added: 1.0.0
 description:
   - Restores users who were deleted within the last 30 days, under the name they had. Later Microsoft has no trace of them.
-  - Only a user of exactly this name or object id is restored. If several deleted users had the name, none is, and the error names them.
+  - Only a user of exactly this name or object id is restored. If several deleted users had the name, or a deleted one had it and another
+    user has it today, none is, and the error names their object ids.
+  - Which directory roles a deleted user held cannot be read. So none is restored without O(allow_admins), unless C(directory_roles) of
+    O(users) says that somebody has read them before, and that there were none.
   - A restored account may be one that can sign in at once, if it could when it was deleted; C(account_enabled) tells.
   - Users who are not deleted are left as they are, and nobody is ever created.
 author:
@@ -26,6 +29,10 @@ options:
     type: str
     choices: [restored]
     required: true
+  allow_admins:
+    description: Whether users may be restored who hold a directory role, or of whom that is not known.
+    type: bool
+    default: false
 notes:
   - Writing needs the application permission C(User.DeleteRestore.All). Microsoft also asks for a directory role on the application's
     service principal, C(User Administrator) for ordinary users, C(Privileged Authentication Administrator) for administrators.
@@ -41,6 +48,14 @@ EXAMPLES = r"""
 - name: Bring back an account that was deleted by mistake
   m365.offboarding.m365_deleted_user:
     users: jane.doe@contoso.com
+    state: restored
+    allow_admins: true
+
+- name: Bring it back if it was no administrator when it was offboarded
+  m365.offboarding.m365_deleted_user:
+    users:
+      - user: 5c1f3f8a-3d5e-4b63-9d0a-3f5f6f0f8f11
+        directory_roles: []
     state: restored
 """
 
@@ -91,6 +106,7 @@ users:
 import typing as t
 
 from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked
+from ansible_collections.m365.offboarding.plugins.module_utils._errors import OffboardingError
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, argument_spec
@@ -105,6 +121,26 @@ class RestoreUser(Step):
     permission = "User.DeleteRestore.All"
     sufficient = frozenset({permission, "User.ReadWrite.All"})
     shuts = False
+    reads_roles = False
+
+    def __init__(self, *, allow_admins: bool) -> None:
+        self._allow_admins = allow_admins
+
+    def refusal(self, leaver: Leaver) -> OffboardingError | None:
+        roles = leaver.asked.roles
+        if self._allow_admins or not leaver.known.deleted or roles == ():
+            return None
+        if roles:
+            return OffboardingError(
+                f"{leaver.name} held a directory role ({', '.join(roles)}); nothing was sent.",
+                code="administrator",
+                hint="If that is known and meant, set allow_admins.",
+            )
+        return OffboardingError(
+            f"Which directory roles {leaver.name} held cannot be read while the account is deleted; nothing was sent.",
+            code="roles_unread",
+            hint="If it may be an administrator, set allow_admins; if its roles are known, give directory_roles.",
+        )
 
     def resolve(self, tenant: Tenant, asked: t.Sequence[Asked]) -> list[Leaver]:
         return tenant.resolve_deleted(asked)
@@ -137,8 +173,11 @@ class RestoreUser(Step):
 
 
 JOB = Job(
-    argument_spec(state={"type": "str", "choices": ["restored"], "required": True}),
-    lambda run: run.step(RestoreUser()),
+    argument_spec(
+        state={"type": "str", "choices": ["restored"], "required": True},
+        allow_admins={"type": "bool", "default": False},
+    ),
+    lambda run: run.step(RestoreUser(allow_admins=run.params["allow_admins"])),
 )
 
 

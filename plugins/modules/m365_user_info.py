@@ -324,7 +324,7 @@ users:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked, Search, names_nobody
+from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked, Search, name_key, names_nobody
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import STEPS, Protocols
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
@@ -350,7 +350,7 @@ def look(run: Run) -> list[dict[str, t.Any]]:
     if not is_digest(run.params["written"]):
         raise OptionError("written is not what the filter leavers_written gives.")
     tenant = run.tenant(with_exchange=True)
-    tenant.offboarded = frozenset(one.casefold() for one in run.params["offboarded"])
+    tenant.offboarded = frozenset(name_key(one) for one in run.params["offboarded"])
     records = observe(
         tenant,
         asked,

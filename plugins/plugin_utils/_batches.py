@@ -20,6 +20,7 @@ import json
 import typing as t
 import zlib
 
+from ..module_utils._asked import name_key
 from ..module_utils._times import format_moment, parse_moment
 from ._earlier import changes, compared_with
 from ._evidence import tenant_entry
@@ -85,8 +86,8 @@ def join(
     users = [one for batch in batches for one in batch]
     known: list[tuple[int, Record]] = list(enumerate(opening.get("users") or ()))
     if number:
-        chosen = {str(one["user"]).casefold() for one in users}
-        known = [(place, one) for place, one in known if str(one["id"]).casefold() in chosen]
+        chosen = {name_key(str(one["user"])) for one in users}
+        known = [(place, one) for place, one in known if name_key(str(one["id"])) in chosen]
     compared = compared_with(earlier)
     moved = {one["id"]: error for _place, one in known if compared and (error := compared.moved(one))}
     told = results(
@@ -119,10 +120,10 @@ def join(
 
 def _by_batch(placed: t.Sequence[tuple[int, Record]], batches: t.Sequence[t.Sequence[Record]]) -> list[str]:
     """First whoever goes through no step, then a text for each batch."""
-    batch_of = {str(one["user"]).casefold(): number for number, batch in enumerate(batches, 1) for one in batch}
+    batch_of = {name_key(str(one["user"])): number for number, batch in enumerate(batches, 1) for one in batch}
     parts: list[list[tuple[int, Record]]] = [[] for _number in range(len(batches) + 1)]
     for place, one in placed:
-        parts[batch_of.get(str(one["id"]).casefold(), 0)].append((place, one))
+        parts[batch_of.get(name_key(str(one["id"])), 0)].append((place, one))
     return [pack(part) for part in parts]
 
 

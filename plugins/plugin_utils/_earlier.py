@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..module_utils._asked import name_key
 from ..module_utils._doors import OPEN, PROTOCOLS, SHUT, UNKNOWN
 from ..module_utils._errors import OTHER_ACCOUNT, WRONG_PERSON
 from ._evidence import FORMAT, VERSION
@@ -35,7 +36,7 @@ class Earlier:
         self._by_name: dict[str, list[Record]] = {}
         for one in _earlier_leavers(evidence):
             if one["id"]:
-                self._by_id.setdefault(one["id"].casefold(), []).append(one)
+                self._by_id.setdefault(name_key(one["id"]), []).append(one)
             for name in _names(one):
                 self._by_name.setdefault(name, []).append(one)
 
@@ -44,7 +45,7 @@ class Earlier:
 
         An object id decides where both have one: who was deleted and made anew under the old name is somebody else.
         """
-        known = self._by_id.get(one["id"].casefold(), []) if one["id"] else []
+        known = self._by_id.get(name_key(one["id"]), []) if one["id"] else []
         by_name = [then for name in _names(one) for then in self._by_name.get(name, ())]
         return known or [then for then in by_name if not (one["id"] and then["id"])]
 
@@ -54,8 +55,8 @@ class Earlier:
         :param one: a record of M(m365.offboarding.m365_user_info).
         """
         name = str(one["user"])
-        then = [told["id"] for told in self._by_name.get(name.casefold(), ()) if told["id"] and not _is_doubtful(told)]
-        if not (one.get("by_name") and one["id"] and then) or one["id"].casefold() in map(str.casefold, then):
+        then = [told["id"] for told in self._by_name.get(name_key(name), ()) if told["id"] and not _is_doubtful(told)]
+        if not (one.get("by_name") and one["id"] and then) or name_key(one["id"]) in map(name_key, then):
             return None
         return as_error(
             OTHER_ACCOUNT,
@@ -134,7 +135,7 @@ def _must_be(value: t.Any, kind: t.Any, where: str) -> t.Any:
 
 
 def _names(one: Record) -> set[str]:
-    return {name.casefold() for name in (one["user"], one["user_principal_name"]) if name}
+    return {name_key(name) for name in (one["user"], one["user_principal_name"]) if name}
 
 
 def _told_doors(one: Record) -> dict[str, str]:

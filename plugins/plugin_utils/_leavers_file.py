@@ -163,7 +163,7 @@ def _looks_like_left_at(name: str, *, also: bool) -> bool:
 
 
 def _folded(name: str) -> str:
-    return " ".join(name.split()).casefold()
+    return " ".join(name.split()).lower()
 
 
 def _rows(text: str, delimiter: str) -> t.Iterator[tuple[int, list[str]]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..module_utils._asked import name_key
 from ..module_utils._doors import OPEN, UNKNOWN
 from ..module_utils._errors import OTHER_ACCOUNT
 from ..module_utils._guards import administrator_error, protected_error
@@ -89,11 +90,11 @@ def looked_at(stats: t.Iterable[t.Any], host: str) -> set[str] | None:
     if not dry_runs:
         return None
     told = [one[host] for one in dry_runs if isinstance(one.get(host), t.Mapping) and one[host].get("dry_run") is True]
-    return {str(i).casefold() for one in told for key in ("contained", "not_contained") for i in one.get(key) or ()}
+    return {name_key(str(i)) for one in told for key in ("contained", "not_contained") for i in one.get(key) or ()}
 
 
 def _unseen(one: Record, looked_at: t.Collection[str] | None) -> Record | None:
-    if looked_at is None or one["id"].casefold() in looked_at:
+    if looked_at is None or name_key(one["id"]) in looked_at:
         return None
     return as_error(
         OTHER_ACCOUNT,

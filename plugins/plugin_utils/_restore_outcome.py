@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ..module_utils._asked import name_key
 from ..module_utils._doors import NOT_APPLICABLE
-from ._restore_plan import FAILED, GONE, PLANNED, REFUSED, RESTORED, UNCHANGED, UNCONFIRMED
+from ._restore_files import in_short
+from ._restore_plan import FAILED, GONE, PARTIAL, PLANNED, REFUSED, RESTORED, UNCHANGED, UNCONFIRMED
 from ._sentences import Record, as_error, errors_of, folded, reason_of
 
 # No door opens before the rest is in place.
@@ -23,6 +25,7 @@ _VERDICTS = {
     PLANNED: "would be restored",
     UNCONFIRMED: "unconfirmed",
     RESTORED: "restored",
+    PARTIAL: "sign-in stays blocked",
     UNCHANGED: "nothing to do",
 }
 _DEEDS = {
@@ -55,10 +58,10 @@ def outcome(plan: Record, runs: t.Sequence[Record] = (), *, provided: t.Collecti
     for run in runs:
         for record in run["result"].get("users") or _for_everyone(run):
             # A deleted account may have been asked for by name.
-            for name in {str(record[key]).casefold() for key in ("id", "user") if record.get(key)}:
+            for name in {name_key(str(record[key])) for key in ("id", "user") if record.get(key)}:
                 told.setdefault(name, {})[run["step"]] = record
     leavers = [
-        _result(one, told.get(str(one["id"] or one["user"]).casefold(), {}), provided=one["id"] in provided)
+        _result(one, told.get(name_key(str(one["id"] or one["user"])), {}), provided=one["id"] in provided)
         for one in plan["leavers"]
     ]
     may_open = [
@@ -66,12 +69,18 @@ def outcome(plan: Record, runs: t.Sequence[Record] = (), *, provided: t.Collecti
         for one, result in zip(plan["leavers"], leavers, strict=True)
         if one["signin"] and not one["undelete"] and result["steps"]["signin"]["status"] != FAILED
     ]
-    return {"leavers": leavers, "open": may_open, "table": _table(leavers), "failures": _failures(leavers)}
+    return {
+        "leavers": leavers,
+        "open": may_open,
+        "table": _table(leavers, plan["left_out"]),
+        "failures": _failures(leavers),
+    }
 
 
 def _for_everyone(run: Record) -> list[Record]:
     error = run["result"].get("error") or as_error("no_records", str(run["result"].get("msg")))
-    return [{"id": user, "status": FAILED, "error": error} for user in run["users"]]
+    names = [user["user"] if isinstance(user, dict) else user for user in run["users"]]
+    return [{"id": name, "status": FAILED, "error": error} for name in names]
 
 
 def _result(order: Record, told: Record, *, provided: bool) -> dict[str, t.Any]:
@@ -89,7 +98,7 @@ def _result(order: Record, told: Record, *, provided: bool) -> dict[str, t.Any]:
         "id": order["id"],
         "user_principal_name": order["user_principal_name"],
         "display_name": order["display_name"],
-        "status": _status(order["status"] if error else None, entries),
+        "status": _status(order["status"] if error else None, entries, stays_blocked=order["stays_blocked"]),
         "steps": entries,
         "notes": list(dict.fromkeys(filter(None, notes))),
         "error": error,
@@ -107,6 +116,10 @@ def _entries(order: Record, told: Record, *, provided: bool) -> dict[str, dict[s
     for step in ORDER:
         if wanted[step] and (step == "account" or not order["error"]):
             entries[step] = _entry(told[step]) if step in told else _untold(step, entries)
+            if entries[step]["status"] == "unchanged" and step in order["read_shut"]:
+                entries[step] |= {"status": FAILED, "error": _unbelievable(step, order)}
+        elif step in order["unknown"] and not order["error"]:
+            entries[step] = _entry({"status": FAILED, "error": order["unknown"][step]})
     account, mailbox = entries.get("account"), entries.get("protocols")
     if account and account["status"] == "accepted" and not order["undelete"] and not order["error"]:
         account["status"] = "verified"  # it was read since
@@ -115,6 +128,13 @@ def _entries(order: Record, told: Record, *, provided: bool) -> dict[str, dict[s
         hint = "A restored account gets its mailbox back with its licence, after a while: then run again."
         mailbox |= {"status": FAILED, "error": as_error("no_mailbox", message, hint)}
     return entries
+
+
+def _unbelievable(step: str, order: Record) -> Record:
+    """A step that finds open what was read as shut just before: one of the two readings is not of now."""
+    door = "Sign-in" if step == "signin" else "The mailbox"
+    message = f"{door} of {order['user_principal_name']} was read as shut, and as open right after: nothing was opened."
+    return as_error("stale", message, "A server that lags has answered: run again in some minutes.")
 
 
 def _entry(record: Record) -> dict[str, t.Any]:
@@ -134,20 +154,20 @@ def _untold(step: str, entries: t.Mapping[str, Record]) -> dict[str, t.Any]:
     return _entry({"status": PLANNED})
 
 
-def _status(refusal: str | None, entries: t.Mapping[str, Record]) -> str:
+def _status(refusal: str | None, entries: t.Mapping[str, Record], *, stays_blocked: bool) -> str:
     statuses = {entry["status"] for entry in entries.values()}
     if refusal:
         return refusal
-    for verdict, found in (
+    order = (
         (FAILED, FAILED),
         (REFUSED, REFUSED),
         (PLANNED, PLANNED),
         (UNCONFIRMED, "accepted"),
         (RESTORED, "verified"),
-    ):
-        if found in statuses:
-            return verdict
-    return UNCHANGED
+    )
+    verdict = next((verdict for verdict, found in order if found in statuses), UNCHANGED)
+    # Whatever else is open: nobody is restored who cannot sign in.
+    return PARTIAL if stays_blocked and verdict in (RESTORED, UNCHANGED) else verdict
 
 
 def _failures(leavers: t.Sequence[Record]) -> list[str]:
@@ -159,7 +179,7 @@ def _failures(leavers: t.Sequence[Record]) -> list[str]:
     ]
 
 
-def _table(leavers: t.Sequence[Record]) -> list[str]:
+def _table(leavers: t.Sequence[Record], left_out: t.Sequence[str]) -> list[str]:
     """Lines of at most 88 characters, for people: who got what back, and what did not come back."""
     restored = sum(1 for one in leavers if one["status"] in (RESTORED, UNCHANGED))
     lines = [f"{restored} of {len(leavers)} {'leaver is' if len(leavers) == 1 else 'leavers are'} restored"]
@@ -168,7 +188,9 @@ def _table(leavers: t.Sequence[Record]) -> list[str]:
         lines += [f"  {step:<10} {_told(step, entry)}" for step, entry in one["steps"].items()]
         lines += [f"  - {note}" for note in one["notes"]]
         lines += [f"  ! {sentence}" for sentence in map(reason_of, errors_of(one))]
-    if any(one["status"] in (PLANNED, UNCONFIRMED, RESTORED) for one in leavers):
+    if left_out:
+        lines.append(f"Left out: {in_short(left_out)}")
+    if any(one["status"] in (PLANNED, UNCONFIRMED, RESTORED, PARTIAL) for one in leavers):
         lines.append(_FINAL_WORD)
     return [part for line in lines for part in folded(line)]
 

@@ -11,28 +11,45 @@ from __future__ import annotations
 
 import typing as t
 
-from ..module_utils._doors import NOT_APPLICABLE, PROTOCOLS, STEPS
+from ..module_utils._asked import OBJECT_ID, name_key, same_name
+from ..module_utils._doors import NOT_APPLICABLE, PROTOCOLS
 from ..module_utils._guards import administrator_error, protected_error
-from ._restore_request import entry_of_tenant, records_of, was_changed
+from ..module_utils._times import parse_moment
+from ._restore_files import in_short
+from ._restore_history import Reading, before_and_after, offboarding, precedes
+from ._restore_request import entry_of_tenant, keys, unpacked
 from ._sentences import Record, as_error
 
-FAILED, REFUSED, PLANNED, UNCONFIRMED, RESTORED, UNCHANGED = (
+FAILED, REFUSED, PLANNED, UNCONFIRMED, RESTORED, PARTIAL, UNCHANGED = (
     "failed",
     "refused",
     "planned",
     "unconfirmed",
     "restored",
+    "partial",
     "unchanged",
 )
 GONE = ("deleted", "not_found")
+# The modules' own default, for a result that does not say how they were called.
+_VERIFY_TIMEOUT = 30.0
+# How many seconds a restored account, or its mailbox, is waited for.
+_RETURN_TIMEOUT = 30.0
+# How many seconds after the run that shut it an open door is worth a word: it may have been read from a server that lags.
+_LONGEST_LAG = 3600.0
 
 
 def plan(
     opening: Record,
     *,
     names: t.Sequence[str],
-    evidence: Record | None,
+    evidence: str | None,
     host: str,
+    left_out: t.Sequence[str] = (),
+    job: str = "",
+    deleted: Record | None = None,
+    undeleted: t.Collection[str] = (),
+    began: float = 0,
+    now: float = 0,
     steps: t.Sequence[str] = ("protocols", "signin"),
     protocols: t.Sequence[str] = (),
     allow_admins: bool = False,
@@ -41,34 +58,51 @@ def plan(
     """Who gets what back.
 
     :param opening: what was registered of the read of everybody's facts.
+    :param evidence: runs, as `_restore_request.request` packs them; null for none.
+    :param left_out: a sentence for each file that is not used.
+    :param job: the number of the job in AWX that is to be undone, empty for none.
+    :param deleted: what was registered of the search for deleted users of the same names, null before it.
+    :param undeleted: object ids of the accounts that this run has restored.
+    :param began: when this run first looked, and `now`, both in seconds by the same clock.
     :param protocols: with evidence, nothing but these; without it, what is to be turned on.
-    :returns: C(error), why nothing can be done at all; C(leavers), for each what is to be done; C(groups), leavers
-        whose mailboxes get the same protocols; C(undelete), whose accounts are to be restored first; C(waiting),
-        object ids of those who were restored and are not all there yet, or who may never be.
+    :returns: `error`, why nothing can be done at all; `leavers`, for each what is to be done; `groups`, leavers
+        whose mailboxes get the same protocols; `undelete`, whose accounts are to be restored first; `waiting`, object
+        ids of those who were restored and are not all there yet, or who may never be; `again`, whether another look
+        may show more; `left_out`.
     """
     orders: list[dict[str, t.Any]] = []
     error = None
-    limits = _Limits(steps, protocols, allow_admins, undelete)
+    told = list(left_out)
+    gone = {name_key(one["user"]): one for one in (deleted or {}).get("users") or []}
+    limits = _Limits(steps, protocols, allow_admins, undelete, job, gone, frozenset(undeleted), now)
     try:
         if evidence is None:
             orders = [_order_by_name(one, limits) for one in opening["users"]]
         else:
-            entry = entry_of_tenant(evidence, host, (opening.get("automation") or {}).get("tenant_id"))
-            found = [_order_by_evidence(name, entry, opening["users"], limits) for name in names]
+            tenant_id = (opening.get("automation") or {}).get("tenant_id")
+            readings = _readings(unpacked(evidence), host, tenant_id, told)
+            found = [_order_by_evidence(name, readings, opening["users"], limits) for name in names]
             # Who is named twice, by name and by object id, is meant once.
             orders = list({str(one["id"] or one["user"]): one for one in reversed(found)}.values())[::-1]
     except ValueError as exc:
         error = str(exc)
+    waiting = [
+        one["id"] for one in orders if one["undelete"] or one["no_mailbox"] or (one["error"] or {}).get("code") in GONE
+    ]
+    verify_timeout = (opening.get("invocation") or {}).get("module_args", {}).get("verify_timeout", _VERIFY_TIMEOUT)
     return {
         "error": error,
         "leavers": orders,
         "groups": _groups(orders),
-        "undelete": [one["id"] or one["user"] for one in orders if one["undelete"]],
-        "waiting": [
-            one["id"]
+        "undelete": [
+            # Who has read their roles before has told so, and the module reads none of deleted users.
+            {"user": one["id"], "directory_roles": one["roles"]} if one["roles"] is not None else one["id"]
             for one in orders
-            if one["undelete"] or one["no_mailbox"] or (one["error"] or {}).get("code") in GONE
+            if one["undelete"]
         ],
+        "waiting": waiting,
+        "again": _is_worthwhile(orders, waiting, limits, waited=now - began, verify_timeout=float(verify_timeout)),
+        "left_out": told,
     }
 
 
@@ -77,6 +111,51 @@ class _Limits(t.NamedTuple):
     protocols: t.Sequence[str]
     allow_admins: bool
     undelete: bool
+    job: str
+    gone: t.Mapping[str, Record]
+    undeleted: frozenset[str]
+    now: float
+
+    def nothing_sent(self, object_id: t.Any) -> str:
+        """What may be said of somebody for whom nothing more is done."""
+        return "nothing else was sent" if object_id in self.undeleted else "nothing was sent"
+
+
+def _is_worthwhile(
+    orders: t.Sequence[Record], waiting: t.Sequence[str], limits: _Limits, *, waited: float, verify_timeout: float
+) -> bool:
+    """Whether somebody is shown as before a write, and the time for that is not over."""
+    if waited < _RETURN_TIMEOUT and not limits.undeleted.isdisjoint(waiting):
+        return True
+    return waited < verify_timeout and any(
+        one["stale"] or (one["read_open"] is not None and one["read_open"] < verify_timeout) for one in orders
+    )
+
+
+def _readings(
+    runs: t.Sequence[Record], host: str, tenant_id: str | None, left_out: list[str]
+) -> dict[str, list[Reading]]:
+    """What the runs of this tenant say, by every name; files of other tenants are added to those that are left out.
+
+    :raises ValueError: nothing is left.
+    """
+    if not tenant_id:
+        raise ValueError("The token does not say which tenant it is for, so it cannot be held against the evidence.")
+    readings: dict[str, list[Reading]] = {}
+    complaints = []
+    for run in runs:
+        try:
+            entry = entry_of_tenant(run, host, tenant_id)
+        except ValueError as exc:
+            complaints.append(f"{run['path']}: {exc}")
+            continue
+        for record in entry["leavers"]:
+            for key in keys(record):
+                readings.setdefault(key, []).append(Reading(run, record))
+    if len(complaints) == len(runs):
+        raise ValueError(in_short(complaints))
+    left_out.extend(complaints)
+    return readings
 
 
 def _order(user: str, **facts: t.Any) -> dict[str, t.Any]:
@@ -87,8 +166,9 @@ def _order(user: str, **facts: t.Any) -> dict[str, t.Any]:
         "display_name": None,
         "status": None,
         "error": None,
-        # Whether the account is to be restored, and cannot be read before.
+        # Whether the account is to be restored, and cannot be read before; and the roles that it held, as far as known.
         "undelete": False,
+        "roles": None,
         "signin": False,
         "protocols": [],
         "inherit_smtp_auth": False,
@@ -98,6 +178,14 @@ def _order(user: str, **facts: t.Any) -> dict[str, t.Any]:
         "password": False,
         "password_note": None,
         "notes": [],
+        # Why a step is not done although its door is shut, and whether sign-in stays blocked as it was before.
+        "unknown": {},
+        "stays_blocked": False,
+        # What was read as shut, so that a step which finds it open has read an older state.
+        "read_shut": [],
+        # Whether the reading is older than the evidence; the age of the evidence, in seconds, where an open door may be.
+        "stale": False,
+        "read_open": None,
         **facts,
     }
 
@@ -115,9 +203,9 @@ def _order_by_name(now: Record, limits: _Limits) -> dict[str, t.Any]:
     who = _who(now)
     if not now["id"]:
         return _absent(now["user"], now, who, limits, directory_roles=None, steps=_by_name(None, limits))
-    refusal = _refusal(now, limits)
+    refusal = _namesake(now["user"], limits) or _refusal(now, limits)
     if refusal:
-        return _refused(now["user"], refusal, **who)
+        return _stopped(now, refusal, limits)
     return _order(now["user"], **who, **_by_name(now, limits))
 
 
@@ -127,27 +215,53 @@ def _by_name(now: Record | None, limits: _Limits) -> dict[str, t.Any]:
         "signin": signin,
         "protocols": list(limits.protocols) if "protocols" in limits.steps else [],
         "password": signin and _is_blocked(now),
+        "read_shut": _read_shut(now, limits.protocols),
     }
 
 
-def _order_by_evidence(name: str, entry: Record, opening: t.Sequence[Record], limits: _Limits) -> dict[str, t.Any]:
-    found = records_of(name, entry)
-    ids = {str(one["id"]).casefold() for one in found}
-    if len(ids) > 1:
-        message = f"The evidence knows {len(ids)} accounts by the name {name} ({', '.join(sorted(ids))})."
+def _order_by_evidence(
+    name: str, readings: t.Mapping[str, list[Reading]], opening: t.Sequence[Record], limits: _Limits
+) -> dict[str, t.Any]:
+    """The order of one leaver: who is meant, which offboarding, and what it changed."""
+    by_name = _find(opening, "user", name)
+    known = {name_key(str(one.record["id"])) for one in readings.get(name_key(name), []) if one.record["id"]}
+    if len(known) > 1:
+        message = f"The evidence knows {len(known)} accounts by the name {name} ({', '.join(sorted(known))})."
         return _refused(name, as_error("ambiguous", message, "Ask by object id."))
-    if not found:
+    object_id = str((by_name or {}).get("id") or next(iter(known), ""))
+    if known and name_key(object_id) not in known:
+        return _recreated(name, readings[next(iter(known))][-1].record, object_id, opening, limits)
+    history = [one for one in readings.get(name_key(object_id), []) if one.record["id"]] if object_id else []
+    if not history:
+        if name_key(name) in readings:
+            message = f"When the evidence was written, nobody was called {name}."
+            return _refused(name, as_error("not_in_evidence", message))
         hint = "Give the evidence of the run that shut this leaver out."
         return _refused(name, as_error("not_in_evidence", f"The evidence has no record of {name}.", hint))
-    then = found[0]
-    if not then["id"]:
-        return _refused(name, as_error("not_in_evidence", f"When the evidence was written, nobody was called {name}."))
-    changed = [step for step in STEPS if step in then["steps"] and was_changed(then["steps"][step])]
+    runs = offboarding(name, history, limits.job)
+    if not isinstance(runs, list):
+        return _refused(name, runs, **_who(history[-1].record))
+    then = before_and_after(runs)
+    changed = [step for step, entry in then["steps"].items() if entry["changed"] or entry["cut_off"]]
     if not changed:
         message = f"In the run of this evidence nothing was changed for {name}, so there is nothing to undo."
         hint = "Give the evidence of the run that shut the doors; in that of a later run everything is 'unchanged' already."
         return _refused(name, as_error("nothing_changed", message, hint), **_who(then))
     return _order_for(name, then, changed, opening, limits)
+
+
+def _recreated(
+    name: str, then: Record, object_id: str, opening: t.Sequence[Record], limits: _Limits
+) -> dict[str, t.Any]:
+    """The evidence knows another account by this name than the one that has it today."""
+    today = _find(opening, "id", str(then["id"])) or {}
+    typed = " or ".join(filter(None, (today.get("user_principal_name"), str(then["id"]))))
+    message = (
+        f"{name} is another account today ({object_id}) than the one that was shut out ({then['id']}); "
+        f"{limits.nothing_sent(then['id'])}."
+    )
+    hint = f"Who has a name now is not who had it then: for the one that was shut out, ask for {typed}."
+    return _refused(name, as_error("recreated", message, hint), **_who(then))
 
 
 def _order_for(
@@ -156,12 +270,6 @@ def _order_for(
     who = _who(then)
     by_name = _find(opening, "user", name)
     now = _find(opening, "id", then["id"])
-    if by_name and by_name["id"] and by_name["id"].casefold() != then["id"].casefold():
-        message = (
-            f"{name} is another account today ({by_name['id']}) than the one that was shut out ({then['id']}); "
-            "nothing was sent."
-        )
-        return _refused(name, as_error("recreated", message, "Who has a name now is not who had it then."), **who)
     if now is None:
         missing = _find(opening, "user", then["id"]) or by_name or {"error": None}
         return _absent(
@@ -169,21 +277,42 @@ def _order_for(
             missing,
             who,
             limits,
-            directory_roles=then.get("directory_roles"),
+            directory_roles=then["directory_roles"],
             steps=_by_evidence(then, changed, None, limits),
         )
-    refusal = _refusal(now, limits)
+    current = now["user_principal_name"]
+    if not OBJECT_ID.match(name) and not (by_name and by_name["id"]) and not same_name(name, current):
+        message = f"{name} is called {current} today; {limits.nothing_sent(now['id'])}."
+        hint = f"If that is who you mean, ask for {current} or {now['id']}."
+        return _refused(name, as_error("renamed", message, hint), **_who(now))
+    refusal = _namesake(name, limits) or _refusal(now, limits)
     if refusal:
-        return _refused(name, refusal, **_who(now))
+        return _stopped({**now, "user": name}, refusal, limits)
+    stale = _stale(then, now)
+    if stale:
+        return _refused(name, stale, FAILED, **_who(now), stale=True)
     order = _order(name, **_who(now), **_by_evidence(then, changed, now, limits))
-    if str(then["user_principal_name"]).casefold() != now["user_principal_name"].casefold():
+    if not same_name(then["user_principal_name"], now["user_principal_name"]):
         order["notes"].insert(0, f"Then called {then['user_principal_name']}, the same account by its object id.")
     return order
 
 
 def _find(records: t.Sequence[Record], key: str, value: str) -> Record | None:
-    wanted = value.casefold()
-    return next((one for one in records if str(one[key] or "").casefold() == wanted), None)
+    return next((one for one in records if same_name(one[key], value)), None)
+
+
+def _stale(then: Record, now: Record) -> Record | None:
+    """An error where the reading is older than what the offboarding has read back itself."""
+    for step, what in (("password", "password"), ("sessions", "sign-out")):
+        entry = then["steps"].get(step)
+        if precedes(_facts(now, step), entry, step):
+            message = (
+                f"{now['user_principal_name']} is still shown as before the {what} of {t.cast('Record', entry)['written_at']}: "
+                "the server that answered lags; nothing was sent."
+            )
+            hint = "Run again in some minutes, or with a longer verify_timeout (M365_VERIFY_TIMEOUT)."
+            return as_error("stale", message, hint)
+    return None
 
 
 def _absent(
@@ -196,23 +325,50 @@ def _absent(
     if not limits.undelete:
         hint = "Set restore_employee_undelete to restore the account too; Microsoft keeps it for 30 days."
         return _refused(name, {**error, "hint": hint}, FAILED, **who)
-    refusal = _administrator(name, directory_roles or ())
+    found = limits.gone.get(name_key(name)) or {}
+    if found.get("error"):
+        return _refused(name, found["error"], found["status"], **who)
+    if who["id"] and found.get("id") and not same_name(who["id"], found["id"]):
+        message = f"{name} is another deleted account ({found['id']}) than the one that was shut out ({who['id']}); nothing was sent."
+        return _refused(name, as_error("recreated", message, "Ask by object id."), **who)
+    who = {key: found.get(key) or value for key, value in who.items()}
+    refusal = _administrator(name, directory_roles or (), "nothing was sent")
     if refusal and not limits.allow_admins:
         return _refused(name, refusal, **who)
-    return _order(name, **who, **steps, undelete=True)
+    if not limits.allow_admins and directory_roles is None:
+        message = f"Which directory roles {name} held cannot be read while the account is deleted; nothing was sent."
+        hint = "Give evidence that tells them; or set restore_employee_allow_admins."
+        return _refused(name, as_error("roles_unread", message, hint), **who)
+    return _order(name, **who, **steps, undelete=True, roles=None if limits.allow_admins else list(directory_roles))
+
+
+def _namesake(name: str, limits: _Limits) -> Record | None:
+    """An error where a deleted account has the same name as this one, and both might be meant."""
+    error = (limits.gone.get(name_key(name)) or {}).get("error")
+    return error if error and error["code"] == "ambiguous" else None
+
+
+def _stopped(now: Record, refusal: Record, limits: _Limits) -> dict[str, t.Any]:
+    """An order that does nothing (more). Of somebody whose account was just restored, nobody may say that it was refused."""
+    if now["id"] not in limits.undeleted:
+        return _refused(now["user"], refusal, **_who(now))
+    state = "blocked" if _is_blocked(now) else "allowed"
+    hint = f"The account was restored, and its sign-in is {state}, as it was when it was deleted. {refusal['hint']}"
+    return _refused(now["user"], {**refusal, "hint": hint}, FAILED, **_who(now))
 
 
 def _refusal(now: Record, limits: _Limits) -> Record | None:
     name, roles = now["user_principal_name"], now["directory_roles"]
+    sent = limits.nothing_sent(now["id"])
     if now["protected"]:
-        return protected_error(name).as_record()
+        return protected_error(name, sent=sent).as_record()
     if limits.allow_admins:
         return None
-    return _administrator(name, roles, (now["directory_roles_error"] or {}).get("message"))
+    return _administrator(name, roles, sent, (now["directory_roles_error"] or {}).get("message"))
 
 
-def _administrator(name: str, roles: t.Sequence[str] | None, unread: str | None = None) -> Record | None:
-    error = administrator_error(name, roles, unread, option="restore_employee_allow_admins")
+def _administrator(name: str, roles: t.Sequence[str] | None, sent: str, unread: str | None = None) -> Record | None:
+    error = administrator_error(name, roles, unread, option="restore_employee_allow_admins", sent=sent)
     return error.as_record() if error else None
 
 
@@ -225,35 +381,101 @@ def _facts(one: Record, step: str) -> Record:
     return (one["before"] or {}).get(step) or {}
 
 
+def _read_shut(now: Record | None, protocols: t.Sequence[str]) -> list[str]:
+    """The steps whose doors were read as shut, of which a protocol counts when it is among those asked for."""
+    if now is None:
+        return []
+    facts = _facts(now, "protocols")
+    wanted = PROTOCOLS if "all" in protocols else protocols
+    # Of smtp_auth, Exchange Online may refuse what it was before.
+    off = any(facts.get(name) is False for name in wanted if name != "smtp_auth")
+    return [*(["signin"] if _is_blocked(now) else []), *(["protocols"] if off else [])]
+
+
 def _by_evidence(then: Record, changed: t.Sequence[str], now: Record | None, limits: _Limits) -> dict[str, t.Any]:
-    told: dict[str, t.Any] = {"notes": []}
-    told |= _signin_again(then, changed, limits, told["notes"])
-    told |= _protocols_again(then, changed, now, limits, told["notes"])
+    told: dict[str, t.Any] = {"notes": [], "unknown": {}}
+    if len(then["runs"]) > 1:
+        told["notes"].append(f"Undone are {len(then['runs'])} runs, from {then['runs'][0]} on.")
+    told |= _signin_again(then, changed, now, limits, told)
+    told |= _protocols_again(then, changed, now, limits, told)
     told |= _password_again(then, changed, now, opens=told["signin"] and _is_blocked(now))
+    told["read_shut"] = _read_shut(now, told["protocols"])
+    told["read_open"] = _read_open(then, told, now, limits, told["notes"])
     return told
 
 
-def _signin_again(then: Record, changed: t.Sequence[str], limits: _Limits, notes: list[str]) -> dict[str, t.Any]:
-    if "signin" not in limits.steps or "signin" not in then["steps"]:
+def _read_open(then: Record, order: Record, now: Record | None, limits: _Limits, notes: list[str]) -> float | None:
+    """How old the evidence is, in seconds, where a door is read as open that its run had shut; otherwise `None`.
+
+    Whether somebody opened it since or the server that answered lags, only time can tell. Both clocks are that of the
+    machine that runs Ansible, in most cases.
+    """
+    steps = ("protocols", "signin")
+    opened = [step for step in steps if now and order[step] and step not in order["read_shut"] and _shut(then, step)]
+    if not opened:
+        return None
+    try:
+        age = limits.now - parse_moment(then["written_at"]).timestamp()
+    except ValueError:
+        return None
+    if age < _LONGEST_LAG:
+        what = " and ".join({"signin": "sign-in", "protocols": "mailbox protocols"}[step] for step in opened)
+        notes.append(
+            f"Read as open already: {what}. If that stays shut for the user, a server that lags was read: "
+            "run again in some minutes."
+        )
+    return age
+
+
+def _shut(then: Record, step: str) -> bool:
+    entry = then["steps"][step]
+    return bool(entry["cut_off"]) or False in (entry["after"] or {}).values()
+
+
+def _signin_again(
+    then: Record, changed: t.Sequence[str], now: Record | None, limits: _Limits, told: Record
+) -> dict[str, t.Any]:
+    if "signin" not in limits.steps:
         return {"signin": False}
-    enabled = (then["steps"]["signin"]["before"] or {}).get("account_enabled")
+    notes = told["notes"]
+    blocked = now is not None and _is_blocked(now)
+    entry = then["steps"].get("signin") or {}
+    enabled = (entry.get("before") or {}).get("account_enabled")
+    if enabled is True and "signin" in changed:
+        if entry["cut_off"] and blocked:
+            notes.append("The run was cut off, perhaps after blocking sign-in: it was allowed when that run began.")
+        return {"signin": True}
     if enabled is False:
         notes.append("Sign-in was blocked before that run and stays blocked.")
-    elif enabled is None:
-        notes.append("Whether sign-in was allowed before that run is not known; it stays as it is.")
-    elif "signin" not in changed:
+        # A run that also finds the password reset and the sessions ended repeats another one.
+        blocked = blocked and "password" not in changed and "sessions" not in changed
+        if blocked:
+            notes.append(
+                "Password and sessions were found shut as well, as an earlier run leaves them: give its evidence too, "
+                "in several files or the folder."
+            )
+    elif enabled is None and blocked:
+        message = "Whether sign-in was allowed before that run is not known, so it stays blocked."
+        hint = "Give the evidence of every run; or, if it is to be allowed all the same, restore without evidence."
+        told["unknown"]["signin"] = as_error("before_unknown", message, hint)
+    elif enabled is True:
         notes.append("Sign-in was not blocked by that run; it stays as it is.")
-    return {"signin": enabled is True and "signin" in changed}
+    return {"signin": False, "stays_blocked": blocked}
 
 
 def _protocols_again(
-    then: Record, changed: t.Sequence[str], now: Record | None, limits: _Limits, notes: list[str]
+    then: Record, changed: t.Sequence[str], now: Record | None, limits: _Limits, told: Record
 ) -> dict[str, t.Any]:
     if "protocols" not in limits.steps or "protocols" not in changed:
         return {"protocols": [], "inherit_smtp_auth": False}
-    before = then["steps"]["protocols"]["before"]
+    notes = told["notes"]
+    entry = then["steps"]["protocols"]
+    before = entry["before"]
     if before is None:
-        notes.append("How the mailbox protocols were before that run is not known; they stay as they are.")
+        if not entry["cut_off"] or (now and (now["before"] or {}).get("protocols")):
+            message = "How the mailbox protocols were before that run is not known, so they stay as they are."
+            hint = "Give the evidence of every run; or name them with restore_employee_protocols, without evidence."
+            told["unknown"]["protocols"] = as_error("before_unknown", message, hint)
         return {"protocols": [], "inherit_smtp_auth": False}
     known = [name for name in PROTOCOLS if name in before]
     off = [name for name in known if before[name] is False]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..module_utils._asked import name_key
 from ..module_utils._doors import (
     MAILBOX_AWAITED,
     NOT_APPLICABLE,
@@ -91,7 +92,7 @@ def results(
 
 
 def _key(name: t.Any) -> str:
-    return str(name).casefold()
+    return name_key(str(name))
 
 
 def _keys(one: Record) -> list[str]:

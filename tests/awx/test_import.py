@@ -19,14 +19,20 @@ from .conftest import Setup
 from .jobs import inject
 from .server import FakeAwx, Item
 
-TEMPLATES = ("Offboard employee", "Offboard employee (dry run)", "Audit leavers", "Restore employee")
+TEMPLATES = (
+    "Offboard employee",
+    "Offboard employee (dry run)",
+    "Audit leavers",
+    "Restore employee",
+    "Restore employee without evidence",
+)
 WORKFLOW = "Offboard employee with approval"
 
 
 def test_everything_is_there(awx: FakeAwx, first_setup: Setup) -> None:
     assert {kind: len(items) for kind, items in awx.items.items()} == {
         "organizations": 1,
-        "teams": 2,
+        "teams": 4,
         "credential_types": 1,
         "credentials": 2,
         "execution_environments": 1,
@@ -34,7 +40,7 @@ def test_everything_is_there(awx: FakeAwx, first_setup: Setup) -> None:
         "inventories": 1,
         "hosts": 1,
         "notification_templates": 1,
-        "job_templates": 4,
+        "job_templates": 5,
         "workflow_job_templates": 1,
         "workflow_job_template_nodes": 3,
         "workflow_approval_templates": 1,
@@ -74,6 +80,9 @@ def test_without_an_image_nothing_is_sent(set_up: Callable[..., Setup], first_se
 def test_nothing_but_the_survey_is_asked_at_launch(awx: FakeAwx, first_setup: Setup, name: str) -> None:
     template = awx.named("job_templates", name)
     required = {"leavers": "x@y.z", "reason": "INC1"} if template["survey_enabled"] else {}
+    # What keeps a launcher from opening just any account.
+    required |= {"Restore employee": {"offboarding_job": 7}}.get(name, {})
+    required |= {"Restore employee without evidence": {"restore_employee_protocols": ["owa"]}}.get(name, {})
 
     assert not any(value for field, value in template.items() if field.startswith("ask_"))
     assert set(rules.accept_answers(template, required)) >= set(required)
@@ -110,6 +119,7 @@ def test_who_writes_and_who_only_reads(awx: FakeAwx, first_setup: Setup) -> None
         "Offboard employee (dry run)": ("check", "audit", "offboard.yml"),
         "Audit leavers": ("check", "audit", "audit.yml"),
         "Restore employee": ("run", "lockout", "restore.yml"),
+        "Restore employee without evidence": ("run", "lockout", "restore_without_evidence.yml"),
     }
 
 
@@ -128,7 +138,10 @@ def test_four_eyes(awx: FakeAwx, first_setup: Setup) -> None:
         if place.startswith("roles/") and keys
     }
     workflow = awx.named("workflow_job_templates", WORKFLOW)["id"]
-    audit = awx.named("job_templates", "Audit leavers")["id"]
+    audit, restore, unproven = (
+        awx.named("job_templates", name)["id"]
+        for name in ("Audit leavers", "Restore employee", "Restore employee without evidence")
+    )
     both = {"Offboarding launchers", "Offboarding approvers"}
     # AWX shows a job to who may read its template: the dry run must be seen before it is approved.
     seen = {
@@ -140,6 +153,9 @@ def test_four_eyes(awx: FakeAwx, first_setup: Setup) -> None:
         f"roles/workflow_job_templates.{workflow}.execute/teams": {"Offboarding launchers"},
         f"roles/job_templates.{audit}.execute/teams": {"Offboarding launchers"},
         f"roles/workflow_job_templates.{workflow}.approval/teams": {"Offboarding approvers"},
+        # Who may undo an offboarding may not open whatever account they name.
+        f"roles/job_templates.{restore}.execute/teams": {"Offboarding restorers"},
+        f"roles/job_templates.{unproven}.execute/teams": {"Restorers without evidence"},
     }
 
 

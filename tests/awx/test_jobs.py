@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from integration.support import open_doors, snapshot, touched, writes
 from reliability.leaks import search
 
 from simulator import Tenant
 
+from . import rules
 from .conftest import BREAK_GLASS
 from .jobs import LARGEST_RESULT, Job, Launcher
 from .server import TOKEN, FakeAwx, Item
@@ -85,20 +87,54 @@ def test_offboard_employee_and_restore(
     }
 
 
-def test_restore_employee_without_evidence(launcher: Launcher, fresh: Tenant, inputs: dict[str, Item]) -> None:
+def test_the_job_is_known_by_its_number_inside_the_evidence(launcher: Launcher, fresh: Tenant, awx: FakeAwx) -> None:
+    """An AWX that was set up anew counts from one again, and the file of the old one has the name already."""
+    jane, john = fresh.directory.user("jane"), fresh.directory.user("john")
+    folder = Path(json.loads(awx.named("job_templates", "Restore employee")["extra_vars"])["evidence_folder"])
+    first = launcher.launch("Offboard employee", leavers=jane.upn, left_at="", reason="INC0050")
+    files = set(folder.glob("*.json"))
+    launcher.number = first.number - 1
+    launcher.folder = launcher.folder / "new"
+    again = launcher.launch("Offboard employee", leavers=john.upn, left_at="", reason="INC0051")
+    assert again.number == first.number
+    assert len(set(folder.glob(f"offboard-{first.number}-*.json")) - files) == 1
+
+    restored = launcher.launch("Restore employee", leavers=john.upn, offboarding_job=again.number, reason="Wrong John")
+
+    assert restored.successful, restored.output
+    assert (john["accountEnabled"], jane["accountEnabled"]) == (True, False)
+
+    other = launcher.launch("Restore employee", leavers=jane.upn, offboarding_job=987654, reason="Wrong job")
+
+    assert not other.successful
+    assert "None of the evidence is of the job 987654" in other.output
+    assert jane["accountEnabled"] is False
+
+
+def test_restore_employee_without_evidence(
+    launcher: Launcher, fresh: Tenant, awx: FakeAwx, inputs: dict[str, Item]
+) -> None:
     john = fresh.directory.user("john")
     john["accountEnabled"] = False
     john.mailbox["OWAEnabled"] = john.mailbox["ImapEnabled"] = False
+    asked = {"leavers": john.upn, "restore_employee_protocols": ["owa"], "reason": "INC0043"}
 
-    refused = launcher.launch("Restore employee", leavers=john.upn, reason="INC0043")
+    # Neither by the survey, nor by a survey that somebody has changed.
+    with pytest.raises(rules.RefusedError, match="offboarding_job"):
+        launcher.launch("Restore employee", **asked)
+    survey = awx.named("job_templates", "Restore employee")["survey_spec"]
+    (question,) = [one for one in survey["spec"] if one["variable"] == "offboarding_job"]
+    question["required"] = False
+    try:
+        refused = launcher.launch("Restore employee", **asked)
+    finally:
+        question["required"] = True
 
     assert not refused.successful
-    assert "restore_employee_protocols must name" in refused.output
+    assert "Restoring needs the number of the job that shut the account" in refused.output
     assert writes(fresh) == []
 
-    restored = launcher.launch(
-        "Restore employee", leavers=john.upn, restore_employee_protocols=["owa"], reason="INC0043"
-    )
+    restored = launcher.launch("Restore employee without evidence", **asked)
 
     assert restored.successful, restored.output
     assert (john["accountEnabled"], john.mailbox["OWAEnabled"], john.mailbox["ImapEnabled"]) == (True, True, False)

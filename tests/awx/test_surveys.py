@@ -21,6 +21,12 @@ FOR_PEOPLE = {"reason"}
 SURVEYS = {
     "awx_setup_survey_offboard": ("offboard", "offboard_employee"),
     "awx_setup_survey_restore": ("restore", "restore_employee"),
+    "awx_setup_survey_restore_without_evidence": ("restore_without_evidence", "restore_employee"),
+}
+# Optional for the role, and required of a launcher, who could open any account otherwise.
+REQUIRED = {
+    ("awx_setup_survey_restore", "offboarding_job"),
+    ("awx_setup_survey_restore_without_evidence", "restore_employee_protocols"),
 }
 # What AWX hands on for a type of question, and what the argument specification calls that.
 TYPES = {"text": "str", "textarea": "str", "integer": "int", "multiselect": "list", "multiplechoice": "str"}
@@ -44,7 +50,9 @@ def surveys() -> dict[str, Any]:
 
 def questions() -> list[Any]:
     return [
-        pytest.param(survey, question["variable"], id=f"{survey.rpartition('_')[2]}-{question['variable']}")
+        pytest.param(
+            survey, question["variable"], id=f"{survey.removeprefix('awx_setup_survey_')}-{question['variable']}"
+        )
         for survey in SURVEYS
         for question in surveys()[survey]["spec"]
         if question["variable"] not in FOR_PEOPLE
@@ -54,8 +62,9 @@ def questions() -> list[Any]:
 def expressions(playbook: str, role: str) -> dict[str, str]:
     """What the thin playbook and the one that it imports say about variables: templates by name."""
     (thin,) = load(tree.ROOT / "extensions" / "awx" / "project" / f"{playbook}.yml")
-    (play,) = load(tree.ROOT / "playbooks" / f"{playbook}.yml")
-    assert thin["ansible.builtin.import_playbook"] == f"m365.offboarding.{playbook}"
+    imported = thin["ansible.builtin.import_playbook"].removeprefix("m365.offboarding.")
+    assert imported == playbook.removesuffix("_without_evidence")
+    (play,) = load(tree.ROOT / "playbooks" / f"{imported}.yml")
     return {name: str(value) for name, value in {**play["vars"], **thin.get("vars", {})}.items()}
 
 
@@ -88,7 +97,7 @@ def test_a_question_fits_its_option(survey: str, variable: str) -> None:
     name, option = option_of(variable, *SURVEYS[survey])
 
     # One of several sources of leavers, which the role asks for together.
-    required = bool(option.get("required")) or name.endswith("_leavers")
+    required = bool(option.get("required")) or name.endswith("_leavers") or (survey, variable) in REQUIRED
     assert question["required"] is required
     if variable == name:
         assert TYPES[question["type"]] == option["type"]
@@ -119,6 +128,30 @@ def test_every_survey_is_looked_at() -> None:
         assert {question["variable"] for question in survey["spec"]} >= {"leavers", "reason"}
 
 
+def test_without_a_job_nothing_is_restored_but_by_a_template_of_its_own() -> None:
+    """Held by the survey, by the playbook, and by who may launch which template."""
+    variables = expressions("restore", "restore_employee")
+    assert variables["restore_employee_evidence_required"] == "True"
+    assert "offboarding_job" in variables["restore_employee_job"]
+    assert "restore_employee_evidence_required" not in expressions("restore_without_evidence", "restore_employee")
+    folder = tree.ROOT / "playbooks" / "vars" / "awx_setup"
+    templates = {one["name"]: one for one in load(folder / "job_templates.yml")["awx_setup_job_templates"]}
+    assert templates["Restore employee"]["playbook"] == "restore.yml"
+    assert templates["Restore employee without evidence"]["playbook"] == "restore_without_evidence.yml"
+    launchers = {
+        template: {
+            role["team"]
+            for role in load(folder / "access.yml")["awx_setup_roles"]
+            if role["role"] == "execute" and template in role.get("job_templates", [])
+        }
+        for template in ("Restore employee", "Restore employee without evidence")
+    }
+    assert launchers == {
+        "Restore employee": {"Offboarding restorers"},
+        "Restore employee without evidence": {"Restorers without evidence"},
+    }
+
+
 def test_extra_variables_of_the_templates_are_known() -> None:
     """What the job templates set by themselves is read by their playbook or is an option of the role."""
     for template in load(tree.ROOT / "playbooks" / "vars" / "awx_setup" / "job_templates.yml")[
@@ -128,7 +161,9 @@ def test_extra_variables_of_the_templates_are_known() -> None:
         if not isinstance(given, dict):  # the audit's are a setting
             continue
         playbook = template["playbook"].removesuffix(".yml")
-        role = {"offboard": "offboard_employee", "audit": "offboard_employee", "restore": "restore_employee"}[playbook]
+        role = {"offboard": "offboard_employee", "audit": "offboard_employee", "restore": "restore_employee"}[
+            playbook.removesuffix("_without_evidence")
+        ]
         options = load(tree.ROOT / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
         read = {name for text in expressions(playbook, role).values() for name in read_by(text)} | {"target_hosts"}
         assert set(given) <= set(options) | read, template["name"]

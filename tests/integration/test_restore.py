@@ -227,12 +227,13 @@ def test_what_cannot_be_undone_is_refused_with_the_reason(tenant: Tenant, play: 
     (tmp_path / "broken.json").write_text(json.dumps(good)[:-9])
     (tmp_path / "latin.json").write_bytes(b'{"a": "\xe4"}')
     (tmp_path / "list.json").write_text("[1]")
+    (tmp_path / "empty").mkdir()
     jane, ok = user("jane").upn, str(tmp_path / "good.json")
     other = "0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9"
     # Host: leaver, evidence, further variables, what must be said.
     unsent: dict[str, tuple[Any, str, dict[str, Any], str]] = {
         "missing": (jane, str(tmp_path / "nothing.json"), {}, "cannot be read: No such file"),
-        "folder": (jane, str(tmp_path), {}, "cannot be read: Is a directory"),
+        "folder": (jane, str(tmp_path / "empty"), {}, "holds no .json file"),
         "broken": (jane, str(tmp_path / "broken.json"), {}, "is no JSON"),
         "latin": (jane, str(tmp_path / "latin.json"), {}, "no text in UTF-8"),
         "list": (jane, str(tmp_path / "list.json"), {}, "the file is no mapping"),
@@ -508,6 +509,157 @@ def test_a_deleted_account_is_restored_where_that_is_asked_for(
     assert helpdesk["accountEnabled"] is True
 
 
+def test_a_deleted_account_is_not_confused_with_one_that_has_its_name(
+    tenant: Tenant, play: Player, tmp_path: Path
+) -> None:
+    """Each name means a deleted account and one of today; of the last one nobody knows what it was."""
+    jane, john = tenant.directory.user("jane"), tenant.directory.user("john")
+    file = tmp_path / "jane.json"
+    offboard(play, file, [jane])
+    tenant.directory.delete(jane)
+    tenant.directory.delete(john)
+    new = jane.id[:-4] + "beef"
+    tenant.directory.add("jane2", {**jane.properties, "id": new, "accountEnabled": False})
+    before = snapshot(tenant)
+    tenant.journal.clear()
+    options = {"restore_employee_undelete": True}
+    hosts = {
+        "named": {"leavers": jane.upn, **options, "restore_employee_protocols": ["owa"]},
+        "proven": {"leavers": jane.upn, **options, "evidence": str(file)},
+        "unknown": {"leavers": john.upn, **options, "restore_employee_protocols": ["owa"]},
+    }
+
+    played = play(RESTORE, hosts=hosts, app="restorer")
+
+    for host in ("named", "proven"):
+        assert jane.id in played.failure(host)
+        assert new in played.failure(host)
+    assert f"Which directory roles {john.upn} held" in played.failure("unknown")
+    assert "restore_employee_allow_admins" in played.failure("unknown")
+    assert tenant.journal.writes() == []
+    assert touched(before, tenant) == set()
+
+
+# --- several runs ---
+
+
+def cut_off(content: Mapping[str, Any], path: Path) -> None:
+    """What a run leaves that was killed after the block, and before it could write that down."""
+    content = copy.deepcopy(dict(content))
+    content["complete"] = False
+    for one in content["hosts"]["localhost"]["leavers"]:
+        for step in ("signin", "protocols"):
+            one["steps"][step] |= {"status": "pending", "after": None, "written_at": None, "request_id": None}
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("given", ["folder", "files"])
+def test_what_a_killed_run_found_open_comes_back(tenant: Tenant, play: Player, tmp_path: Path, given: str) -> None:
+    """The run again found everything shut: its file alone restores nobody, and does not say so either."""
+    jane = tenant.directory.user("jane")
+    before = as_before(snapshot(tenant)["jane"], null_smtp=True)
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    first, second = folder / "1.json", folder / "2.json"
+    cut_off(offboard(play, first, [jane]), first)
+    # The kill came before the mailbox.
+    jane.mailbox["OWAEnabled"] = True
+    offboard(play, second, [jane])
+    (folder / "audit.txt").write_text("none of it")
+    (folder / "other.json").write_text("{")
+    evidence_of = {"folder": str(folder), "files": f"{second},{first}"}[given]
+
+    if given == "files":
+        alone = play(RESTORE, leavers=jane.upn, evidence=str(second))
+        (one,) = restored(alone)
+        assert (one["status"], jane["accountEnabled"]) == ("partial", False)
+        assert f"{jane.upn}  sign-in stays blocked" in table(alone)
+        jane.mailbox["OWAEnabled"] = False
+
+    done = play(RESTORE, leavers=jane.upn, evidence=evidence_of)
+
+    assert done.returncode == 0, done.output
+    (one,) = restored(done)
+    assert (one["status"], statuses(one)["signin"]) == ("restored", "verified")
+    assert as_before(snapshot(tenant)["jane"], null_smtp=True) == before
+    if given == "folder":
+        told = " ".join(" ".join(table(done)).split())
+        assert "other.json is no JSON" in told
+        assert "audit.txt" not in told
+
+
+def test_a_second_offboarding_is_undone_only_where_it_is_named(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+    jane = tenant.directory.user("jane")
+    first, second = tmp_path / "1.json", tmp_path / "2.json"
+    offboard(play, first, [jane])
+    play(RESTORE, leavers=jane.upn, evidence=str(first))
+    assert jane["accountEnabled"] is True
+    jane.mailbox["PopEnabled"] = False
+    offboard(play, second, [jane])
+    before = snapshot(tenant)
+
+    unclear = play(RESTORE, leavers=jane.upn, evidence=[str(first), str(second)])
+
+    assert str(first) in unclear.failure()
+    assert str(second) in unclear.failure()
+    assert touched(before, tenant) == set()
+
+    named = play(RESTORE, leavers=jane.upn, evidence=str(second))
+
+    assert restored(named)[0]["status"] == "restored", named.output
+    assert (jane["accountEnabled"], jane.mailbox["OWAEnabled"], jane.mailbox["PopEnabled"]) == (True, True, False)
+
+
+# --- names that have moved, servers that lag ---
+
+
+def test_who_was_renamed_is_asked_for_by_the_name_of_today(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+    jane, john = tenant.directory.user("jane"), tenant.directory.user("john")
+    file = tmp_path / "jane.json"
+    old = jane.upn
+    offboard(play, file, [jane])
+    jane["userPrincipalName"] = "jane.roe@contoso.com"
+    before = snapshot(tenant)
+
+    refused = play(RESTORE, leavers=old, evidence=str(file))
+
+    assert f"ask for jane.roe@contoso.com or {jane.id}" in refused.failure()
+    assert touched(before, tenant) == set()
+
+    # Somebody else has the name now.
+    john["userPrincipalName"] = old
+    before = snapshot(tenant)
+    taken = play(RESTORE, leavers=old, evidence=str(file))
+    assert "is another account today" in taken.failure()
+    assert f"jane.roe@contoso.com or {jane.id}" in taken.failure()
+    assert touched(before, tenant) == set()
+
+    done = play(RESTORE, leavers="Jane.Roe@contoso.com", evidence=str(file))
+    assert (restored(done)[0]["status"], jane["accountEnabled"]) == ("restored", True), done.output
+
+
+@pytest.mark.parametrize(("lag", "patience"), [(12, 60), (600, 2)], ids=["for a while", "for too long"])
+def test_a_server_that_lags_is_not_believed(
+    tenant: Tenant, play: Player, tmp_path: Path, lag: float, patience: int
+) -> None:
+    """Right after the offboarding it shows every door open: nothing to do, it would seem."""
+    jane = tenant.directory.user("jane")
+    file = tmp_path / "jane.json"
+    offboard(play, file, [jane])
+    before = snapshot(tenant)
+    tenant.directory.replica_lag = lag
+
+    played = play(RESTORE, leavers=jane.upn, evidence=str(file), environment={"M365_VERIFY_TIMEOUT": str(patience)})
+
+    (one,) = restored(played)
+    if lag < patience:
+        assert (one["status"], jane["accountEnabled"]) == ("restored", True), played.output
+    else:
+        assert (played.returncode, one["status"], one["error"]["code"]) == (2, "failed", "stale")
+        assert "is still shown as before the" in played.failure()
+        assert touched(before, tenant) == set()
+
+
 # --- without evidence ---
 
 
@@ -523,6 +675,8 @@ def test_without_evidence_what_is_named_is_opened(tenant: Tenant, play: Player) 
     hosts["deleted"] = {
         "leavers": deleted.upn,
         "restore_employee_undelete": True,
+        # Whether a deleted account held a role nobody can read.
+        "restore_employee_allow_admins": True,
         "restore_employee_protocols": ["owa"],
         "restore_employee_password": PASSWORD,
     }

@@ -63,13 +63,16 @@ _SAYING = (
     "_forbidden",
     "_nobody",
     "_sentence",
+    "_by_evidence",
     "_password_again",
     "_protocols_again",
+    "_read_open",
     "_signin_again",
     "_tell",
     "_twice",
     "_unknown",
     "_order_for",
+    "_useless",
     "complaint",
     "note",
     "note_for",
@@ -85,6 +88,8 @@ HANDED_ON = {
     # a name that is put before an error
     *("leavers[index].name", "leaver.name", "deed", "name"),
     "_certificate_complaint(path, content, secret, exc)",
+    # several of a loader's own in a row
+    *("in_short(left_out)", "in_short(complaints)"),
 }
 
 

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.filter.restore_evidence import FilterModule
+from ansible_collections.m365.offboarding.plugins.plugin_utils import _restore_files
+from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_request import unpacked
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring import evidence, shut_out
 
@@ -53,7 +56,10 @@ def having(value, *path):
 def test_a_leaver_is_looked_at_by_name_and_by_the_object_id_of_the_evidence(written):
     told = read([UPN], written(GOOD), "localhost")
 
-    assert told == {"error": None, "names": [UPN], "read": [UPN, JANE["id"]], "evidence": GOOD}
+    assert (told["error"], told["names"], told["read"]) == (None, [UPN], [UPN, JANE["id"]])
+    assert (told["left_out"], told["job"]) == ([], "")
+    (run,) = unpacked(told["evidence"])
+    assert [one["user"] for one in run["hosts"]["localhost"]["leavers"]] == [UPN, "bob@contoso.com"]
 
 
 @pytest.mark.parametrize("name", [UPN.upper(), JANE["id"].upper(), f" {UPN} "])
@@ -82,7 +88,9 @@ def test_who_is_in_no_evidence_is_looked_at_by_name(written):
 
 
 def test_without_a_file_the_names_are_all_there_is():
-    assert read([UPN], "", "localhost") == {"error": None, "names": [UPN], "read": [UPN], "evidence": None}
+    told = read([UPN], "", "localhost")
+
+    assert (told["error"], told["names"], told["read"], told["evidence"]) == (None, [UPN], [UPN], None)
 
 
 def test_evidence_of_a_run_that_was_cut_off_is_evidence(written):
@@ -90,7 +98,7 @@ def test_evidence_of_a_run_that_was_cut_off_is_evidence(written):
 
 
 def test_a_byte_order_mark_of_an_editor_does_not_matter(written):
-    assert read([UPN], written(b"\xef\xbb\xbf" + json.dumps(GOOD).encode()), "localhost")["evidence"] == GOOD
+    assert read([UPN], written(b"\xef\xbb\xbf" + json.dumps(GOOD).encode()), "localhost")["error"] is None
 
 
 LEAVER = ("hosts", "localhost", "leavers", 0)
@@ -125,17 +133,17 @@ STEP = (*LEAVER, "steps", "signin")
         pytest.param(having(5, *LEAVER, "id"), "leavers[0].id is not a text or null", id="a number as id"),
         pytest.param(having(None, *LEAVER, "user"), "leavers[0].user is not a text", id="no user"),
         pytest.param(having([], *LEAVER, "steps"), "leavers[0].steps is not a mapping", id="steps as a list"),
-        pytest.param(having({}, *LEAVER, "steps", "licence"), "names 'licence', which is no step", id="another step"),
+        pytest.param(having({}, *LEAVER, "steps", "licence"), "names a step that is not known here", id="another step"),
         pytest.param(having("blocked", *STEP), "steps.signin is no mapping", id="a step as text"),
         pytest.param(without(*STEP, "status"), "steps.signin lacks 'status'", id="no status"),
         pytest.param(having(True, *STEP, "before"), "steps.signin.before is not a mapping or null", id="before"),
         pytest.param(
             having("yes", *STEP, "before", "account_enabled"),
-            "before.account_enabled is not true or false or null",
+            "before[0] is not true or false or null",
             id="a text for a switch",
         ),
         pytest.param(
-            having(1, *LEAVER, "steps", "protocols", "after", "owa"), "after.owa is not true or false or null", id="1"
+            having(1, *LEAVER, "steps", "protocols", "after", "owa"), "after[1] is not true or false or null", id="1"
         ),
         pytest.param(
             having(True, *LEAVER, "steps", "password", "after", "last_password_change_date_time"),
@@ -153,9 +161,106 @@ def test_what_is_no_evidence_is_not_believed_and_the_place_is_named(written, con
     assert told["evidence"] is None
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path):
+def test_no_complaint_quotes_the_file(written):
+    """Whatever somebody names by mistake may hold a secret."""
+    secret = "Correct-Horse-7"
+    contents = [
+        secret.encode(),
+        json.dumps({secret: secret}).encode(),
+        having(secret, "format"),
+        having(secret, "purpose"),
+        having({secret: 5}, *STEP, "before"),
+        having({}, *LEAVER, "steps", secret),
+        b"9" * 5000,
+    ]
+
+    for content in contents:
+        told = read([UPN], written(content), "localhost")
+        assert told["error"], content
+        assert secret not in told["error"]
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path, monkeypatch):
     assert "No such file" in read([UPN], str(tmp_path / "no.json"), "localhost")["error"]
-    assert "Is a directory" in read([UPN], str(tmp_path), "localhost")["error"]
+    assert f"The folder {tmp_path} holds no .json file" in read([UPN], str(tmp_path), "localhost")["error"]
+    assert "is not a file" in read([UPN], "/dev/zero", "localhost")["error"]
+    assert "is not a path" in read([UPN], [5], "localhost")["error"]
+    monkeypatch.setattr(_restore_files, "_LARGEST_FILE", 1024**2)
+    (tmp_path / "large.json").write_bytes(b" " * (1024**2 + 1))
+    assert "is larger than 1 MiB" in read([UPN], str(tmp_path / "large.json"), "localhost")["error"]
+
+
+# --- several files ---
+
+
+def test_a_folder_is_all_its_evidence_and_what_is_none_is_named(tmp_path):
+    good = {"b.json": GOOD, "a.JSON": evidence(shut_out("ann"))}
+    bad = {
+        "audit.json": (having("audit", "purpose"), "of an audit"),
+        "check.json": (having(True, "check_mode"), "in check mode"),
+        "cut.json": ({**evidence(), "complete": False}, "cut off before it had looked at anybody"),
+        "empty.json": (evidence(), "it holds no leaver"),
+        "half.json": ("{", "is no JSON"),
+        "later.json": (having(2, "version"), "its version is not 1"),
+    }
+    for name, content in {**good, **{name: content for name, (content, _text) in bad.items()}}.items():
+        (tmp_path / name).write_text(content if isinstance(content, str) else json.dumps(content))
+    (tmp_path / "b.html").write_text("no evidence, and nobody says so")
+    (tmp_path / ".b.json").write_text("a draft")
+
+    told = read([UPN], str(tmp_path), "localhost")
+
+    assert told["error"] is None
+    assert sorted(run["path"] for run in unpacked(told["evidence"])) == sorted(str(tmp_path / name) for name in good)
+    assert len(told["left_out"]) == len(bad)
+    for name, (_content, text) in bad.items():
+        (sentence,) = [one for one in told["left_out"] if name in one]
+        assert text in sentence
+
+
+def test_a_folder_in_which_nothing_is_evidence_is_refused_with_all_reasons(tmp_path):
+    (tmp_path / "a.json").write_text("{")
+    (tmp_path / "b.json").write_text("[]")
+
+    told = read([UPN], str(tmp_path), "localhost")
+
+    assert "a.json is no JSON" in told["error"]
+    assert "b.json cannot be used" in told["error"]
+
+
+@pytest.mark.parametrize("given", ["list", "comma", "lines", "twice"])
+def test_several_files_are_named_in_a_list_or_a_text(tmp_path, given):
+    paths = [str(tmp_path / "a, of monday.json"), str(tmp_path / "b.json")]
+    if given in ("comma", "lines"):
+        paths[0] = str(tmp_path / "a.json")
+    for path in paths:
+        Path(path).write_text(json.dumps(GOOD))
+    value = {
+        "list": paths,
+        "comma": ", ".join(paths),
+        "lines": "\n".join([*paths, ""]),
+        "twice": [*paths, str(tmp_path / "." / "b.json")],
+    }[given]
+
+    assert [run["path"] for run in unpacked(read([UPN], value, "localhost")["evidence"])] == paths
+
+
+def test_a_named_file_that_is_no_evidence_stops_all_others(tmp_path):
+    (tmp_path / "good.json").write_text(json.dumps(GOOD))
+    (tmp_path / "audit.json").write_text(json.dumps(having("audit", "purpose")))
+    good, audit = str(tmp_path / "good.json"), str(tmp_path / "audit.json")
+
+    assert "No such file" in read([UPN], [good, str(tmp_path / "typo.json")], "localhost")["error"]
+    told = read([UPN], [good, audit], "localhost")
+    assert (told["error"], len(told["left_out"])) == (None, 1)
+
+
+def test_a_job_is_found_by_its_number_inside_a_file(tmp_path):
+    (tmp_path / "offboard-7.json").write_text(json.dumps({**GOOD, "run": {"job_id": "8"}}))
+
+    assert read([UPN], str(tmp_path), "localhost", 8)["error"] is None
+    assert "None of the evidence is of the job 7" in read([UPN], str(tmp_path), "localhost", "7")["error"]
+    assert "needs restore_employee_evidence" in read([UPN], "", "localhost", "7")["error"]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +279,7 @@ def test_leavers_that_cannot_be_meant_are_refused_before_the_file_is_read(leaver
 def test_what_a_file_says_is_no_template(written):
     """Of ansible-core before 2.19, which templates whatever is kept as a fact unless it is marked."""
     told = read([UPN], written(evidence(shut_out(display_name="{{ 7 * 7 }}"))), "localhost")
-    name = told["evidence"]["hosts"]["localhost"]["leavers"][0]["display_name"]
+    name = told["evidence"]
 
     try:
         from ansible.template import is_trusted_as_template

@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.m365.offboarding.plugins.filter.restore_plan import FilterModule
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OUTCOME_UNKNOWN
+from ansible_collections.m365.offboarding.plugins.module_utils._times import parse_moment
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES, person
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import P, problem
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring import (
@@ -18,6 +19,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring impor
     OTHER_TENANT,
     TENANT,
     asked,
+    asked_of,
     entry,
     evidence,
     moved,
@@ -164,20 +166,21 @@ def test_an_account_that_was_blocked_before_stays_blocked():
 
     assert (order["signin"], order["protocols"]) == (False, EVERY)
     assert order["notes"] == ["Sign-in was blocked before that run and stays blocked."]
+    assert order["stays_blocked"] is False
 
 
-def test_an_account_of_which_nobody_knew_stays_as_it_is():
+def test_an_account_of_which_nobody_knew_is_no_success():
     order = planned(shut_out(signin=entry("verified", {"account_enabled": None}, {"account_enabled": False})))
 
     assert order["signin"] is False
-    assert "is not known; it stays as it is" in order["notes"][0]
+    assert "is not known, so it stays blocked" in order["unknown"]["signin"]["message"]
 
 
-def test_protocols_of_which_nobody_knew_stay_as_they_are():
+def test_protocols_of_which_nobody_knew_are_no_success():
     order = planned(shut_out(protocols=entry("failed", None, OFF)))
 
     assert order["protocols"] == []
-    assert "is not known; they stay as they are" in order["notes"][0]
+    assert "is not known, so they stay as they are" in order["unknown"]["protocols"]["message"]
 
 
 ENABLED, DISABLED = {"account_enabled": True}, {"account_enabled": False}
@@ -205,7 +208,7 @@ def test_only_what_that_run_changed_is_undone(step, again):
     order = planned(shut_out(signin=step))
 
     assert order["signin"] is again
-    assert bool(order["notes"]) is not again
+    assert bool(order["notes"] or order["unknown"]) is not again
 
 
 def test_steps_and_protocols_can_be_limited():
@@ -353,16 +356,44 @@ def test_another_account_of_the_same_name_is_refused_even_where_the_old_one_coul
     assert (order["status"], order["error"]["code"], order["undelete"]) == ("refused", "recreated", False)
 
 
-def test_an_account_that_is_called_otherwise_today_is_known_by_its_id():
-    now = [
-        nobody(UPN),
-        shut_now(user=JANE["id"], user_principal_name="jane.roe@contoso.com"),
-    ]
+RENAMED = shut_now(user=JANE["id"], user_principal_name="jane.roe@contoso.com")
 
-    (order,) = plan(opening(*now), asked(evidence(shut_out())), "localhost")["leavers"]
+
+@pytest.mark.parametrize("code", ["not_found", "not_a_principal_name"])
+def test_a_name_that_nobody_has_today_is_refused_with_what_to_type(code):
+    (order,) = plan(opening(nobody(UPN, code), RENAMED), asked(evidence(shut_out())), "localhost")["leavers"]
+
+    assert (order["status"], order["error"]["code"], order["signin"]) == ("refused", "renamed", False)
+    assert f"ask for jane.roe@contoso.com or {JANE['id']}" in order["error"]["hint"]
+
+
+@pytest.mark.parametrize("name", ["jane.roe@contoso.com", JANE["id"]])
+def test_an_account_that_is_called_otherwise_today_is_asked_for_by_its_name_of_today_or_its_id(name):
+    now = {**RENAMED, "user": name}
+
+    (order,) = plan(opening(now), asked(evidence(shut_out()), name), "localhost")["leavers"]
 
     assert (order["signin"], order["id"], order["user_principal_name"]) == (True, JANE["id"], "jane.roe@contoso.com")
     assert f"Then called {UPN}" in order["notes"][0]
+
+
+def test_a_name_that_somebody_else_has_today_is_refused_even_where_both_were_shut_out():
+    content = evidence(shut_out(), shut_out("bob"))
+    now = [shut_now(id=BOB["id"]), RENAMED]
+
+    (order,) = plan(opening(*now), asked(content), "localhost")["leavers"]
+
+    assert (order["status"], order["error"]["code"]) == ("refused", "recreated")
+    assert f"jane.roe@contoso.com or {JANE['id']}" in order["error"]["hint"]
+
+
+@pytest.mark.parametrize("other", ["strasse@contoso.com", "STRASSE@contoso.com"])
+def test_names_that_only_look_alike_are_two_people(other):
+    then = shut_out(user="straße@contoso.com", user_principal_name="straße@contoso.com")
+
+    (order,) = plan(opening(nobody(other)), asked(evidence(then), other), "localhost")["leavers"]
+
+    assert order["error"]["code"] == "not_in_evidence"
 
 
 def test_protected_accounts_and_administrators_are_refused():
@@ -400,7 +431,8 @@ def test_a_deleted_account_is_restored_by_its_id_before_all_else():
     order, told = deleted(undelete=True)
 
     assert (order["error"], order["undelete"], order["signin"], order["protocols"]) == (None, True, True, EVERY)
-    assert (told["undelete"], told["waiting"]) == ([JANE["id"]], [JANE["id"]])
+    assert told["undelete"] == [{"user": JANE["id"], "directory_roles": []}]
+    assert told["waiting"] == [JANE["id"]]
     # The others can do nothing yet.
     assert told["groups"] == []
 
@@ -446,9 +478,278 @@ def test_without_evidence_too_some_are_refused():
     assert by_name(nobody(UPN))["error"]["code"] == "not_found"
 
 
-def test_without_evidence_a_deleted_account_is_restored_by_name():
-    told = plan(opening(GONE[0]), asked(None), "localhost", protocols=["owa"], undelete=True)
+def test_without_evidence_a_deleted_account_is_restored_by_the_id_that_was_found():
+    """Whether it was an administrator nobody knows, so that must be allowed."""
+    found = {"users": [{**nobody(UPN), "id": JANE["id"], "status": "planned", "error": None}]}
+    options = {"protocols": ["owa"], "undelete": True, "deleted": found}
 
-    assert told["undelete"] == [UPN]
-    assert (told["leavers"][0]["signin"], told["leavers"][0]["id"], told["groups"]) == (True, None, [])
+    refused = plan(opening(GONE[0]), asked(None), "localhost", **options)
+    told = plan(opening(GONE[0]), asked(None), "localhost", allow_admins=True, **options)
+
+    assert (refused["leavers"][0]["error"]["code"], refused["undelete"]) == ("roles_unread", [])
+    assert told["undelete"] == [JANE["id"]]
+    assert (told["leavers"][0]["signin"], told["leavers"][0]["id"], told["groups"]) == (True, JANE["id"], [])
     assert by_name(GONE[0])["error"]["code"] == "deleted"
+
+
+AMBIGUOUS = {"users": [{**nobody(UPN), "status": "failed", "error": problem("ambiguous", "Means two.", "Ask by id.")}]}
+
+
+@pytest.mark.parametrize("content", [None, evidence(shut_out())], ids=["without evidence", "with evidence"])
+def test_a_name_of_which_there_is_a_deleted_account_too_is_refused(content):
+    options = {"protocols": ["owa"], "undelete": True, "allow_admins": True, "deleted": AMBIGUOUS}
+
+    (order,) = plan(opening(shut_now()), asked(content), "localhost", **options)["leavers"]
+
+    assert (order["status"], order["error"]["code"], order["signin"]) == ("refused", "ambiguous", False)
+
+
+def test_of_a_deleted_account_the_evidence_must_know_the_roles():
+    assert deleted(shut_out(directory_roles=None), undelete=True)[0]["error"]["code"] == "roles_unread"
+    assert deleted(shut_out(directory_roles=None), undelete=True, allow_admins=True)[1]["undelete"] == [JANE["id"]]
+
+
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ({"directory_roles": ["Helpdesk Administrator"]}, "administrator"),
+        ({"directory_roles": None, "directory_roles_error": problem("x", "No.")}, "roles_unread"),
+        ({"protected": True}, "protected"),
+    ],
+)
+def test_of_an_account_that_was_just_restored_nobody_says_that_nothing_was_sent(facts, code):
+    now = shut_now(facts={"signin": {"account_enabled": True}}, **facts)
+
+    (order,) = plan(opening(now), asked(evidence(shut_out())), "localhost", undeleted=[JANE["id"]])["leavers"]
+
+    assert (order["status"], order["error"]["code"], order["signin"]) == ("failed", code, False)
+    assert "othing was sent" not in order["error"]["message"]
+    assert "nothing else was sent" in order["error"]["message"]
+    assert "The account was restored, and its sign-in is allowed" in order["error"]["hint"]
+
+
+# --- several runs ---
+
+MONDAY, TUESDAY, FRIDAY = (f"2026-11-{day}T10:00:00Z" for day in (16, 17, 20))
+PENDING = {
+    "signin": entry("pending", {"account_enabled": True}, None),
+    "protocols": entry("pending", {**ON, "smtp_auth": None}, None),
+}
+FOUND_SHUT = {
+    "signin": entry("unchanged", {"account_enabled": False}, {"account_enabled": False}),
+    "protocols": entry("unchanged", OFF, OFF),
+}
+
+
+def shut_already():
+    """Return what a run says of somebody whom another one had shut out: only the mailbox was left."""
+    then = shut_out(**FOUND_SHUT)
+    for step in ("password", "sessions"):
+        then["steps"][step] |= {"status": "unchanged", "before": then["steps"][step]["after"]}
+    return then
+
+
+def a_run(started_at, *leavers, complete=True, job=None):
+    content = evidence(*leavers)
+    return {**content, "complete": complete, "run": {"started_at": started_at, "job_id": job}, "written_at": started_at}
+
+
+def of_runs(*contents, names=(), now=None, job="", **options):
+    request = asked_of(list(contents), *names, job=job)
+    told = plan(opening(*(now or [shut_now()])), request, "localhost", **options)
+    assert told["error"] is None
+    (order,) = told["leavers"]
+    return order
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_what_a_killed_run_found_open_is_opened_although_the_next_found_it_shut(reverse):
+    """Neither file alone knows both: the first what was before, the second that it is done."""
+    runs = [a_run(MONDAY, shut_out(**PENDING), complete=False), a_run(TUESDAY, shut_already())]
+
+    order = of_runs(*(reversed(runs) if reverse else runs))
+
+    assert (order["signin"], order["protocols"], order["inherit_smtp_auth"]) == (True, EVERY, True)
+    assert (order["unknown"], order["stays_blocked"]) == ({}, False)
+    assert "Undone are 2 runs, from " in order["notes"][0]
+    # The second alone changed nothing; one that had the mailbox left to do does not claim to have restored anybody.
+    assert of_runs(runs[1])["error"]["code"] == "nothing_changed"
+    runs[1]["hosts"]["localhost"]["leavers"][0]["steps"]["protocols"] = entry("verified", ON, OFF)
+    alone = of_runs(runs[1])
+    assert (alone["signin"], alone["protocols"], alone["stays_blocked"]) == (False, EVERY, True)
+    assert "as an earlier run leaves them: give its evidence too" in " ".join(alone["notes"])
+
+
+def test_a_killed_run_alone_is_enough():
+    order = of_runs(a_run(MONDAY, shut_out(**PENDING), complete=False))
+
+    assert (order["signin"], order["protocols"]) == (True, EVERY)
+    assert "was cut off, perhaps after blocking sign-in" in order["notes"][0]
+
+
+def test_who_was_blocked_before_the_run_that_was_killed_stays_blocked():
+    blocked = {**PENDING, "signin": entry("pending", {"account_enabled": False}, None)}
+
+    order = of_runs(a_run(MONDAY, shut_out(**blocked), complete=False), a_run(TUESDAY, shut_already()))
+
+    assert (order["signin"], order["protocols"]) == (False, EVERY)
+    assert "Sign-in was blocked before that run and stays blocked." in order["notes"]
+
+
+def test_a_step_that_is_planned_in_a_complete_file_was_not_done():
+    steps = {"signin": entry("planned", {"account_enabled": True}, None)}
+
+    assert of_runs(a_run(MONDAY, shut_out(**steps)))["signin"] is False
+
+
+def test_two_runs_that_shut_a_part_each_are_undone_together():
+    first = shut_out(
+        protocols=entry("failed", ON, {**OFF, "pop": True}, error=problem("x", "No.")),
+        signin=entry("failed", {"account_enabled": True}, {"account_enabled": True}, error=problem("x", "No.")),
+    )
+    second = shut_out(protocols=entry("verified", {**OFF, "pop": True}, OFF))
+
+    order = of_runs(a_run(MONDAY, first), a_run(TUESDAY, second))
+
+    assert (order["signin"], order["protocols"]) == (True, EVERY)
+
+
+def shut_out_again(name="jane.doe", **steps):
+    """Return the evidence of somebody who was let in again after `shut_out`, and had that password since."""
+    then = shut_out(name, **steps)
+    then["steps"]["password"] = entry("verified", {MOMENT: P}, {MOMENT: LATER})
+    then["steps"]["sessions"] = entry(
+        "verified", then["steps"]["sessions"]["after"], {"sign_in_sessions_valid_from_date_time": LATER}
+    )
+    return then
+
+
+AGAIN = (a_run(MONDAY, shut_out(), job="7"), a_run(FRIDAY, shut_out_again(), job="9"))
+LONG_SINCE = [
+    shut_now(facts={"password": {MOMENT: LATER}, "sessions": {"sign_in_sessions_valid_from_date_time": LATER}})
+]
+
+
+def test_a_later_offboarding_is_not_guessed_at_and_both_runs_are_named():
+    order = of_runs(*AGAIN)
+
+    assert (order["status"], order["error"]["code"], order["signin"]) == ("refused", "several_offboardings", False)
+    for part in ("0.json (job 7, 2026-11-16T10:00:00Z)", "1.json (job 9, 2026-11-20T10:00:00Z)"):
+        assert part in order["error"]["message"]
+    assert "Give only the files" in order["error"]["hint"]
+
+
+def test_of_several_offboardings_that_of_the_named_job_or_file_is_undone():
+    few = shut_out_again(protocols=entry("verified", {**OFF, "owa": True}, OFF))
+    runs = (AGAIN[0], a_run(FRIDAY, few, job="9"))
+
+    assert of_runs(*runs, job="9", now=LONG_SINCE)["protocols"] == ["owa"]
+    assert of_runs(*runs, job="7", now=LONG_SINCE)["protocols"] == EVERY
+    assert of_runs(runs[1], now=LONG_SINCE)["protocols"] == ["owa"]
+
+
+def test_a_job_number_that_was_used_again_is_told_by_the_person_or_refused():
+    """AWX was set up anew and counts from one again; both files say job 7."""
+    other = a_run(FRIDAY, shut_out("bob"), job="7")
+
+    assert of_runs(AGAIN[0], other, job="7")["id"] == JANE["id"]
+    same = of_runs(AGAIN[0], a_run(FRIDAY, shut_out_again(), job="7"), job="7")
+    assert same["error"]["code"] == "several_offboardings"
+
+
+def test_a_job_of_somebody_else_is_refused():
+    order = of_runs(AGAIN[0], a_run(FRIDAY, shut_out("bob"), job="9"), job="9")
+
+    assert (order["status"], order["error"]["code"]) == ("refused", "not_in_evidence")
+    assert "The evidence of the job 9 has no record of" in order["error"]["message"]
+
+
+def test_a_repetition_that_read_the_state_of_before_is_no_second_offboarding():
+    """The replica that answered it lagged: its moments are older than those that the first run read back."""
+    first = shut_out()
+    first["steps"]["password"] = moved(MOMENT, LATER)
+
+    order = of_runs(
+        a_run(MONDAY, first), a_run(TUESDAY, shut_out()), now=[shut_now(facts={"password": {MOMENT: LATER}})]
+    )
+
+    assert (order["error"], order["signin"]) == (None, True)
+
+
+def test_a_run_that_wrote_two_files_is_one_run():
+    order = of_runs(AGAIN[0], AGAIN[0])
+
+    assert (order["error"], order["signin"]) == (None, True)
+    assert not any("runs" in note for note in order["notes"])
+
+
+def test_runs_of_other_tenants_are_left_out_and_named():
+    foreign = {**AGAIN[0], "hosts": evidence(shut_out(), tenant_id=OTHER_TENANT)["hosts"]}
+
+    told = plan(opening(*LONG_SINCE), asked_of([foreign, AGAIN[1]]), "localhost")
+
+    assert (told["error"], told["leavers"][0]["signin"]) == (None, True)
+    assert told["left_out"] == [
+        f"0.json: The evidence of host localhost is of the tenant {OTHER_TENANT}, the credential of {TENANT}."
+    ]
+    assert "0.json: " in plan(opening(shut_now()), asked_of([foreign]), "localhost")["error"]
+
+
+# --- replicas that lag ---
+
+NEW = "2026-11-20T15:10:00Z"
+
+
+def lagging(*, now, began=0.0, at=10.0, verify_timeout=30):
+    then = shut_out()
+    then["steps"]["password"] = moved(MOMENT, NEW)
+    read = {**opening(now), "invocation": {"module_args": {"verify_timeout": verify_timeout}}}
+    written = parse_moment(a_run(FRIDAY)["written_at"]).timestamp()
+    return plan(read, asked(a_run(FRIDAY, then)), "localhost", began=written + began, now=written + at)
+
+
+OLD = shut_now(facts={"signin": {"account_enabled": True}, "protocols": ON})  # and the password of before
+OPEN_NOW = shut_now(facts={"signin": {"account_enabled": True}, "protocols": ON, "password": {MOMENT: NEW}})
+
+
+def test_a_reading_that_is_older_than_the_evidence_is_repeated_and_fails_in_the_end():
+    assert lagging(now=OLD, at=29)["again"] is True
+
+    told = lagging(now=OLD, at=31)
+
+    (order,) = told["leavers"]
+    assert (told["again"], order["status"], order["error"]["code"]) == (False, "failed", "stale")
+    assert "is still shown as before the password of" in order["error"]["message"]
+    assert "verify_timeout" in order["error"]["hint"]
+    assert (order["signin"], order["protocols"], order["password"]) == (False, [], False)
+
+
+def test_an_open_door_is_looked_at_again_until_the_evidence_is_as_old_as_a_write_may_lag():
+    assert lagging(now=OPEN_NOW, began=5, at=10)["again"] is True
+    assert lagging(now=OPEN_NOW, began=25, at=31)["again"] is False
+    # Longer than that it is never waited, whatever the clocks say.
+    assert lagging(now=OPEN_NOW, began=-100, at=-69)["again"] is False
+    (order,) = lagging(now=OPEN_NOW, began=25, at=31)["leavers"]
+    assert any("Read as open already: mailbox protocols and sign-in" in note for note in order["notes"])
+    # Long after, somebody has opened it.
+    told = lagging(now=OPEN_NOW, began=86400, at=86401)
+    assert (told["again"], any("Read as open" in note for note in told["leavers"][0]["notes"])) == (False, False)
+
+
+def test_who_is_read_as_shut_is_not_looked_at_again():
+    told = lagging(now=shut_now(facts={"password": {MOMENT: NEW}}))
+
+    assert (told["again"], told["leavers"][0]["error"]) == (False, None)
+
+
+def test_a_restored_account_that_is_not_there_yet_is_looked_at_again():
+    def again(at, undeleted):
+        return plan(
+            opening(nobody(UPN), nobody(JANE["id"])),
+            asked(evidence(shut_out())),
+            "localhost",
+            undeleted=undeleted,
+            now=at,
+        )["again"]
+
+    assert [again(29, [JANE["id"]]), again(31, [JANE["id"]]), again(1, [])] == [True, False, False]

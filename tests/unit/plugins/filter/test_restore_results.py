@@ -40,6 +40,12 @@ def planned(*names, **options):
     return plan(opening(*map(shut_now, names)), asked(content, *users), "localhost", **options)
 
 
+def open_again():
+    """Return the plan of somebody who was let in again by somebody else, long after that run."""
+    now = shut_now(facts={"signin": {"account_enabled": True}, "protocols": ON})
+    return plan(opening(now), asked(evidence(shut_out())), "localhost", now=2e9)
+
+
 def run(step, status, *names, **facts):
     records = [step_record(name, status, **facts) for name in names or ("jane.doe",)]
     return {"step": step, "users": [one["id"] for one in records], "result": {"users": records}}
@@ -86,7 +92,7 @@ def test_everything_done_is_restored():
     ],
 )
 def test_the_worst_of_the_steps_is_the_verdict(protocols, signin, status, failing):
-    told = results(planned(), [run("protocols", protocols), run("signin", signin)])
+    told = results(open_again(), [run("protocols", protocols), run("signin", signin)])
 
     assert only(told)["status"] == status
     assert bool(told["failures"]) is failing
@@ -95,9 +101,39 @@ def test_the_worst_of_the_steps_is_the_verdict(protocols, signin, status, failin
 
 
 def test_who_needs_nothing_is_told_no_last_word():
-    told = results(planned(), [run("protocols", "unchanged"), run("signin", "unchanged")])
+    told = results(open_again(), [run("protocols", "unchanged"), run("signin", "unchanged")])
 
     assert "cannot be undone" not in " ".join(told["table"])
+
+
+@pytest.mark.parametrize("step", ["protocols", "signin"])
+def test_a_door_that_was_shut_and_is_open_right_after_was_read_from_a_server_that_lags(step):
+    """The plan has read it as shut, and the step as open: nobody has opened it in between."""
+    told = results(planned(), [run(one, "unchanged" if one == step else "verified") for one in ("protocols", "signin")])
+
+    assert (only(told)["status"], only(told)["steps"][step]["error"]["code"]) == ("failed", "stale")
+    assert "run again in some minutes" in told["failures"][0]
+
+
+def test_nobody_is_restored_who_cannot_sign_in():
+    then = shut_out(signin=entry("unchanged", {"account_enabled": False}, {"account_enabled": False}))
+    for step in ("password", "sessions"):
+        then["steps"][step]["status"] = "unchanged"
+    order = plan(opening(shut_now()), asked(evidence(then)), "localhost")
+
+    told = results(order, [DONE[0]])
+
+    assert (only(told)["status"], told["failures"]) == ("partial", [])
+    assert told["table"][:2] == ["0 of 1 leaver is restored", f"{UPN}  sign-in stays blocked"]
+    assert "Sign-in was blocked before that run and stays blocked." in " ".join(told["table"])
+
+
+def test_files_that_are_not_used_are_named():
+    request = asked(evidence(shut_out()), left_out=["The evidence x.json is no JSON: Extra data in line 2."])
+
+    told = results(plan(opening(shut_now()), request, "localhost"), DONE)
+
+    assert "Left out: The evidence x.json is no JSON" in " ".join(told["table"])
 
 
 def test_sign_in_opens_whatever_becomes_of_the_protocols():
@@ -231,7 +267,7 @@ def test_an_account_that_was_restored_and_is_not_seen_yet_is_told_so():
 
 def test_without_evidence_a_deleted_account_is_found_by_the_name_that_was_asked_for():
     gone = nobody(UPN, "deleted")
-    order = plan(opening(gone), asked(None), "localhost", protocols=["owa"], undelete=True)
+    order = plan(opening(gone), asked(None), "localhost", protocols=["owa"], undelete=True, allow_admins=True)
 
     told = results(order, [run("account", "planned", user=UPN)])
 

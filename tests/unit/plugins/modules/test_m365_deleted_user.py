@@ -49,7 +49,7 @@ def test_a_deleted_user_is_restored_by_name_and_read_back(lab, prefixed):
     expect_search(lab, UPN, deleted(JANE, prefixed=prefixed))
     lab.wire.expect_each(restore(JANE), read(JANE))
 
-    told = lab.run(MODULE, users=UPN, state="restored")
+    told = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
 
     assert (told.user["status"], told.changed, told.failed) == ("verified", True, False)
     assert (told.user["id"], told.user["user_principal_name"]) == (JANE["id"], UPN)
@@ -68,11 +68,11 @@ def test_a_deleted_user_is_restored_by_object_id(lab):
         read(JANE),
     )
 
-    assert lab.run(MODULE, users=JANE["id"], state="restored").statuses == ["verified"]
+    assert lab.run(MODULE, users=JANE["id"], state="restored", allow_admins=True).statuses == ["verified"]
 
 
 def test_who_is_not_deleted_stays_as_is(lab):
-    lab.wire.expect(find(JANE))
+    lab.wire.expect_each(find(JANE), find_deleted(UPN, select=DELETED_PROPERTIES))
 
     told = lab.run(MODULE, users=UPN, state="restored")
 
@@ -84,7 +84,7 @@ def test_check_mode_foretells_and_needs_no_permission_to_write(lab):
     lab.entra.permissions["https://graph.microsoft.com"] = ("User.Read.All",)
     expect_search(lab, UPN, deleted(JANE, accountEnabled=True))
 
-    told = lab.run(MODULE, check=True, users=UPN, state="restored")
+    told = lab.run(MODULE, check=True, users=UPN, state="restored", allow_admins=True)
 
     assert (told.statuses, told.changed) == (["planned"], True)
     assert told.result["diff"]["after"] == {UPN: {"deleted": False, "deleted_at": None, "account_enabled": True}}
@@ -94,7 +94,7 @@ def test_two_deleted_users_of_one_name_are_told_and_none_is_guessed(lab):
     first, second = deleted(JANE), deleted({**JANE, "id": person("bob")["id"]}, deletedDateTime=later(hours=-2))
     expect_search(lab, UPN, first, second)
 
-    told = lab.run(MODULE, users=UPN, state="restored")
+    told = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
 
     assert (told.user["status"], told.user["error"]["code"], told.failed) == ("failed", "ambiguous", True)
     for part in (first["id"], second["id"], WHEN, later(hours=-2)):
@@ -102,18 +102,67 @@ def test_two_deleted_users_of_one_name_are_told_and_none_is_guessed(lab):
     assert "object id" in told.user["error"]["hint"]
 
 
+def test_a_name_that_a_user_has_today_and_a_deleted_one_had_is_not_guessed_at(lab):
+    gone = deleted({**JANE, "id": person("bob")["id"]})
+    lab.wire.expect_each(find(JANE), find_deleted(UPN, gone, select=DELETED_PROPERTIES))
+
+    told = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
+
+    assert (told.user["status"], told.user["error"]["code"], told.failed) == ("failed", "ambiguous", True)
+    for part in (JANE["id"], gone["id"], WHEN):
+        assert part in told.user["error"]["message"]
+    assert "object id" in told.user["error"]["hint"]
+
+
+def test_who_is_asked_for_by_object_id_has_no_namesake(lab):
+    lab.wire.expect(read(JANE))
+
+    assert lab.run(MODULE, users=JANE["id"], state="restored").statuses == ["unchanged"]
+
+
+def test_where_the_deleted_cannot_be_looked_for_nobody_is_told_to_be_restored(lab):
+    lab.wire.expect_each(find(JANE), find_deleted(UPN, select=DELETED_PROPERTIES).but(forbidden()))
+
+    told = lab.run(MODULE, users=UPN, state="restored")
+
+    assert (told.statuses, told.failed) == (["failed"], True)
+    assert "Could not look up" in told.user["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("roles", "code"),
+    [(None, "roles_unread"), (["Global Administrator"], "administrator")],
+)
+def test_who_may_be_an_administrator_is_not_restored_unless_that_is_allowed(lab, roles, code):
+    expect_search(lab, UPN, deleted(JANE))
+
+    told = lab.run(MODULE, users=[{"user": UPN, "directory_roles": roles}], state="restored")
+
+    assert (told.user["status"], told.user["error"]["code"], told.changed) == ("refused", code, False)
+    assert "allow_admins" in told.user["error"]["hint"]
+
+
+def test_who_held_no_role_when_somebody_read_them_is_restored(lab):
+    expect_search(lab, UPN, deleted(JANE))
+    lab.wire.expect_each(restore(JANE), read(JANE))
+
+    told = lab.run(MODULE, users=[{"user": UPN, "directory_roles": []}], state="restored")
+
+    assert told.statuses == ["verified"]
+
+
 def test_of_names_that_only_end_alike_the_exact_one_is_meant(lab):
     mary = person("mary", userPrincipalName="mary" + UPN)
     expect_search(lab, UPN, deleted(mary), deleted(JANE))
     lab.wire.expect_each(restore(JANE), read(JANE))
 
-    assert lab.run(MODULE, users=UPN, state="restored").statuses == ["verified"]
+    assert lab.run(MODULE, users=UPN, state="restored", allow_admins=True).statuses == ["verified"]
 
 
 def test_who_was_never_there_is_not_found(lab):
     lab.wire.expect_each(find(UPN), find_deleted(UPN), find_by_address(UPN))
 
-    told = lab.run(MODULE, users=UPN, state="restored")
+    told = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
 
     assert (told.statuses, told.user["error"]["code"]) == (["failed"], "not_found")
 
@@ -129,7 +178,7 @@ def test_name_and_object_id_of_one_deleted_user_are_one(lab):
     )
     lab.wire.expect_each(restore(JANE), read(JANE))
 
-    told = lab.run(MODULE, users=[UPN, JANE["id"]], state="restored")
+    told = lab.run(MODULE, users=[UPN, JANE["id"]], state="restored", allow_admins=True)
 
     assert [(one["user"], one["status"]) for one in told.users] == [(UPN, "verified")]
 
@@ -152,7 +201,7 @@ def test_a_protected_account_is_not_even_restored(lab, monkeypatch, entry, prefi
     lab.wire.expect(find_by_address(UPN))
     lab.wire.expect(find_deleted(UPN, gone, select=DELETED_PROPERTIES))
 
-    told = lab.run(MODULE, users=UPN, state="restored")
+    told = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
 
     assert (told.statuses, told.user["error"]["code"]) == (["refused"], "protected")
 
@@ -161,7 +210,7 @@ def test_an_answer_that_is_lost_is_looked_after_before_it_is_sent_again(lab):
     expect_search(lab, UPN, deleted(JANE))
     lab.wire.expect_each(restore(JANE).but(fault(503)), read(JANE))
 
-    assert lab.run(MODULE, users=UPN, state="restored").statuses == ["verified"]
+    assert lab.run(MODULE, users=UPN, state="restored", allow_admins=True).statuses == ["verified"]
 
 
 def test_what_was_lost_before_the_deed_is_sent_again(lab):
@@ -170,14 +219,14 @@ def test_what_was_lost_before_the_deed_is_sent_again(lab):
         restore(JANE).but(fault(503)), read(JANE).but(not_found(JANE["id"])), restore(JANE), read(JANE)
     )
 
-    assert lab.run(MODULE, users=UPN, state="restored").statuses == ["verified"]
+    assert lab.run(MODULE, users=UPN, state="restored", allow_admins=True).statuses == ["verified"]
 
 
 def test_a_restored_user_who_is_not_there_at_once_is_waited_for(lab):
     expect_search(lab, UPN, deleted(JANE))
     lab.wire.expect_each(restore(JANE), read(JANE).but(not_found(JANE["id"])), read(JANE))
 
-    assert lab.run(MODULE, users=UPN, state="restored").statuses == ["verified"]
+    assert lab.run(MODULE, users=UPN, state="restored", allow_admins=True).statuses == ["verified"]
     assert lab.clock.naps == [0.5]
 
 
@@ -186,7 +235,7 @@ def test_a_restored_user_who_is_not_there_in_time_is_accepted(lab):
     gone = read(JANE).but(not_found(JANE["id"]))
     lab.wire.expect_each(restore(JANE), gone, gone)
 
-    told = lab.run(MODULE, users=UPN, state="restored", verify_timeout=0.5)
+    told = lab.run(MODULE, users=UPN, state="restored", allow_admins=True, verify_timeout=0.5)
 
     assert (told.statuses, told.changed, told.failed) == (["accepted"], True, False)
     assert told.user["after"] is None
@@ -196,7 +245,7 @@ def test_a_missing_permission_is_named_and_no_roles_are_asked_for(lab):
     expect_search(lab, UPN, deleted(JANE))
     lab.wire.expect(restore(JANE).but(forbidden()))
 
-    told = lab.run(MODULE, users=UPN, state="restored")
+    told = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
 
     assert (told.statuses, told.changed) == (["failed"], False)
     assert "Could not restore jane.doe@contoso.com" in told.user["error"]["message"]
@@ -208,7 +257,7 @@ def test_with_the_permission_the_role_is_named(lab):
     expect_search(lab, UPN, deleted(JANE))
     lab.wire.expect(restore(JANE).but(forbidden()))
 
-    assert "User Administrator" in lab.run(MODULE, users=UPN, state="restored").user["error"]["hint"]
+    assert "User Administrator" in lab.run(MODULE, users=UPN, state="restored", allow_admins=True).user["error"]["hint"]
 
 
 def test_a_name_that_is_taken_is_told_in_microsofts_words(lab):
@@ -216,7 +265,7 @@ def test_a_name_that_is_taken_is_told_in_microsofts_words(lab):
     expect_search(lab, UPN, deleted(JANE))
     lab.wire.expect(restore(JANE).but(graph_error(400, "Request_BadRequest", taken)))
 
-    told = lab.run(MODULE, users=UPN, state="restored")
+    told = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
 
     assert (told.statuses, told.changed) == (["failed"], False)
     assert taken in told.user["error"]["message"]
@@ -227,7 +276,7 @@ def test_who_is_mastered_in_active_directory_is_to_be_restored_there(lab):
     expect_search(lab, UPN, gone)
     lab.wire.expect(restore(JANE).but(mastered_on_premises()))
 
-    told = lab.run(MODULE, users=UPN, state="restored")
+    told = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
 
     assert "mastered in Active Directory" in told.user["error"]["hint"]
     assert "restore it there too" in told.user["note"]
@@ -246,7 +295,7 @@ def test_one_who_cannot_be_restored_does_not_hinder_the_others(lab):
     lab.wire.expect(restore(ann).but(forbidden()), restore(cid))
     lab.wire.expect(read(cid))
 
-    told = lab.run(MODULE, users=names, state="restored")
+    told = lab.run(MODULE, users=names, state="restored", allow_admins=True)
 
     assert (told.statuses, told.failed) == (["failed", "failed", "verified"], True)
 
@@ -264,10 +313,10 @@ def test_a_strange_deleted_user_is_told_and_left(lab):
     gone = {**deleted(JANE), "displayName": 5}
     expect_search(lab, UPN, gone)
     lab.wire.expect_each(restore(JANE), read(JANE))
-    assert lab.run(MODULE, users=UPN, state="restored").statuses == ["verified"]
+    assert lab.run(MODULE, users=UPN, state="restored", allow_admins=True).statuses == ["verified"]
 
     lab.wire.expect(find(UPN))
     lab.wire.expect(find_deleted(UPN, gone))
     lab.wire.expect(find_by_address(UPN))
     lab.wire.expect(find_deleted(UPN, {"id": 7, "userPrincipalName": UPN}, select=DELETED_PROPERTIES))
-    assert lab.run(MODULE, users=UPN, state="restored").statuses == ["failed"]
+    assert lab.run(MODULE, users=UPN, state="restored", allow_admins=True).statuses == ["failed"]
