@@ -103,7 +103,7 @@ def administrator_error(
     if roles is None:
         return OffboardingError(
             f"The directory roles of {name} could not be read: {unread or 'they were not looked at.'} "
-            f"{sent[:1].upper()}{sent[1:]}.",
+            f"{sent.capitalize()}.",
             code=ROLES_UNREAD,
             hint=f"Reading them needs User.Read.All; or set {option}.",
         )

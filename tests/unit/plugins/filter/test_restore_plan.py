@@ -524,7 +524,7 @@ def test_of_an_account_that_was_just_restored_nobody_says_that_nothing_was_sent(
 
     assert (order["status"], order["error"]["code"], order["signin"]) == ("failed", code, False)
     assert "othing was sent" not in order["error"]["message"]
-    assert "nothing else was sent" in order["error"]["message"]
+    assert "othing else was sent" in order["error"]["message"]
     assert "The account was restored, and its sign-in is allowed" in order["error"]["hint"]
 
 

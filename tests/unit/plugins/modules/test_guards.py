@@ -340,7 +340,7 @@ def test_the_password_of_a_proxy_is_nowhere(lab, monkeypatch, by, password, also
         lab.wire.expect(find(JANE).but(echo))
     chosen = {} if users is None else {"users": users}
 
-    told = lab.run("m365_user_info", steps=["signin"], verbosity=4, **options, **chosen)
+    told = lab.run("m365_user_info", steps=["signin"], person=False, verbosity=4, **options, **chosen)
 
     assert told.failed
     for secret in (f"scout:{password}", *(one for one in (password, *also) if len(one) > 3)):

@@ -14,7 +14,6 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.m365.offboarding.plugins.filter.leaver_counts import FilterModule as Counts
 from ansible_collections.m365.offboarding.plugins.filter.leaver_plan import FilterModule
-from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import cut
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report import render
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.plugins.plugin_utils._sentences import person_in_words
@@ -125,12 +124,6 @@ def test_only_whom_the_dry_run_looked_at_is_written(told, written):
 
 def test_an_object_id_is_bound_by_the_dry_run_too():
     assert plan([read_record(by_name=False)], stats=[stats(THEN)], host="localhost")["write"] == []
-
-
-def test_the_object_id_beside_a_name_goes_along_with_the_batch():
-    left = "2026-11-20T12:00:00Z"
-
-    assert cut([{"user": UPN, "id": THEN, "left_at": left}], 5) == [[{"user": UPN, "id": THEN, "left_at": left}]]
 
 
 # --- what is told of them ---
