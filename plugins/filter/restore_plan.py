@@ -13,7 +13,7 @@ author:
   - The m365.offboarding contributors (@m365-offboarding)
 description:
   - Holds what was read of leavers against the evidence of their offboarding. Only what was open before that run and was shut by it is
-    opened again. The runs of one offboarding count together: what was before it, the first run that changed a door knows.
+    opened again. The runs of one offboarding count together. The first run that changed a door knows how it was before.
   - Refused are those of whom the evidence has no record, or one in which nothing was changed, accounts that are not the one of the
     evidence, protected accounts and, unless allowed, holders of a directory role.
 positional: _input

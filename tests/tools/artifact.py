@@ -25,7 +25,7 @@ from pathlib import Path
 
 from . import tree
 
-_LARGEST = 300 * 1024
+_LARGEST = 400 * 1024
 # What users need, and nothing else: a name that is new here is a decision, not an accident.
 _MAY_HOLD = re.compile(
     r"""(
