@@ -36,4 +36,5 @@ def test_the_schedules_were_no_walk_in_the_park() -> None:
     assert TALLY["spoilt"] > 20, "hardly a first run was spoilt"
     for event in (KILL, NOT_FOUND, EXCHANGE_OUT, OWN_PASSWORD):
         assert TALLY[f"event {event}"] > 20, f"hardly a run met: {event}"
-    assert TALLY["killed"] > 20
+    # Not each that is drawn strikes: a run may have nothing left to do by then.
+    assert TALLY["killed"] > 10
