@@ -222,26 +222,29 @@ def test_missing_libraries(tenant: Tenant, play: Player, tmp_path: Path) -> None
 def test_a_launchers_variables_can_neither_send_the_credential_elsewhere_nor_shorten_the_protected(tenant, play):
     """Whatever is set with -e: addresses, certificate checking and the protected list come from the environment."""
     elsewhere = {
-        f"{prefix}{name}": value
-        for prefix in ("", "m365_", "M365_", "offboard_employee_")
-        for name, value in {
-            "graph_url": "https://127.0.0.1:9",
-            "GRAPH_URL": "https://127.0.0.1:9",
-            "authority_url": "https://127.0.0.1:9",
-            "exchange_url": "https://127.0.0.1:9",
-            "proxy": "http://127.0.0.1:9",
-            "ca_path": "/dev/null",
-            "validate_certs": False,
-            "protected_users": [],
-            "PROTECTED_USERS": "",
-        }.items()
+        "graph_url": "https://127.0.0.1:9",
+        "GRAPH_URL": "https://127.0.0.1:9",
+        "authority_url": "https://127.0.0.1:9",
+        "exchange_url": "https://127.0.0.1:9",
+        "proxy": "http://127.0.0.1:9",
+        "ca_path": "/dev/null",
+        "validate_certs": False,
+        "protected_users": [],
+        "PROTECTED_USERS": "",
     }
-    played = play(
-        OFFBOARD,
-        environment={"M365_PROTECTED_USERS": "jane.doe@contoso.com"},
-        leavers=["jane.doe@contoso.com", "john.roe@contoso.com"],
-        **elsewhere,
-    )
+    given: dict[str, Any] = {
+        "environment": {"M365_PROTECTED_USERS": "jane.doe@contoso.com"},
+        "leavers": ["jane.doe@contoso.com", "john.roe@contoso.com"],
+    }
+    # With our own prefixes they are refused: a launcher would believe that they count.
+    ours = {
+        f"{prefix}{name}": elsewhere[name] for prefix in ("m365_", "M365_", "offboard_employee_") for name in elsewhere
+    }
+    refused = play(OFFBOARD, **given, **ours)
+    assert all(f"The variable {name} is not known" in refused.failure() for name in ours)
+    assert list(tenant.journal) == []
+
+    played = play(OFFBOARD, **given, **elsewhere)
     assert {one["user"]: one["status"] for one in played.leavers()} == {
         "jane.doe@contoso.com": "refused",
         "john.roe@contoso.com": "contained",

@@ -48,6 +48,7 @@ def test_every_format_on_every_kind_of_account(tenant: Tenant, play: Player, tmp
         OFFBOARD,
         "--check",
         leavers=asked,
+        offboard_employee_max_users=len(asked),
         offboard_employee_report_path=[str(path) for path in paths.values()],
         offboard_employee_residual=["directory_roles", "phones"],
         awx_job_id=4711,

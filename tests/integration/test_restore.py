@@ -257,7 +257,7 @@ def test_what_cannot_be_undone_is_refused_with_the_reason(tenant: Tenant, play: 
             {},
             "hosts['localhost'].leavers[0] lacks 'steps'",
         ),
-        "nameless": ("Jane Doe", ok, {}, "restore_employee_leavers[0]: 'Jane Doe' is neither"),
+        "nameless": ("Jane Doe", ok, {}, "'Jane Doe' is neither a user principal name nor an object id"),
         "nobody": ([], ok, {}, "restore_employee_leavers is empty"),
         "guess": (jane, "", {}, "restore_employee_protocols must name"),
         "no_steps": (jane, ok, {"restore_employee_steps": []}, "must name a step"),
