@@ -56,13 +56,13 @@ def ways(monkeypatch):
     return taken, said.vvv
 
 
-def way(ways, options=OPTIONS, variables=VARIABLES, **changes):
+def way(ways, options=None, variables=None, **changes):
     """Which way a task goes, and what `-vvv` says of it."""
-    action = action_for("m365_user_signin", dict(options))
+    action = action_for("m365_user_signin", dict(OPTIONS if options is None else options))
     for place, value in changes.items():
         owner = {"connection": action._connection, "play": action._play_context}.get(place.partition("_")[0])
         setattr(owner or action._task, place.partition("_")[2] if owner else place, value)
-    action.run(task_vars=variables)
+    action.run(task_vars=VARIABLES if variables is None else variables)
     taken, said = ways
     (call,) = said.call_args_list
     return taken, call.args[0]
