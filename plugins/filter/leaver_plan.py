@@ -34,7 +34,7 @@ options:
     type: dict
   stats:
     description:
-      - What the role P(m365.offboarding.offboard_employee#role) has told by M(ansible.builtin.set_stats) earlier in this workflow. If
+      - What the role P(m365.offboarding.offboard_employee#role) has told by C(set_stats) earlier in this workflow. If
         there is a dry run among it, an account that the dry run did not look at is refused.
     type: list
     elements: dict
