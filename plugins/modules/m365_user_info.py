@@ -17,8 +17,8 @@ description:
     up, each person once, those who are named first. An empty text or list counts as not given where another one is given.
   - A search is whole or an error, whatever the number of pages. One that finds nobody is no error; C(users) is then empty.
   - Microsoft Graph answers searches from an index, where a change shows some time later than in the user itself. So a search only says
-    who is meant. All that is told of them is read anew, user by user, and they are told also where they no longer meet what was
-    searched for. Who was found and is there no more is a failure of their own, as if they had been named.
+    who is meant. Each match is then read individually, and is reported even if it no longer meets the search. A user that no
+    longer exists is reported as failed.
   - Never writes. A leaver is contained when every door is known to be shut.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
