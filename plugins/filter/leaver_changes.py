@@ -33,7 +33,7 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ offboard_employee_result | m365.offboarding.leaver_changes(earlier) | m365.offboarding.leaver_table(earlier) }}"
   vars:
-    earlier: "{{ lookup('ansible.builtin.file', 'october.json') | from_json }}"
+    earlier: "{{ lookup('ansible.builtin.file', 'october.json') | m365.offboarding.leavers_evidence }}"
 """
 
 RETURN = r"""

@@ -26,7 +26,8 @@ EXAMPLES = r"""
 - name: Look at leavers, whatever the list says of those who were shut out already
   m365.offboarding.m365_user_info:
     users: "{{ query('m365.offboarding.leavers_file', 'leavers.csv') }}"
-    offboarded: "{{ lookup('ansible.builtin.file', 'evidence.json') | from_json | m365.offboarding.leavers_offboarded }}"
+    offboarded: >-
+      {{ lookup('ansible.builtin.file', 'evidence.json') | m365.offboarding.leavers_evidence | m365.offboarding.leavers_offboarded }}
 """
 
 RETURN = r"""

@@ -9,13 +9,26 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 from ..module_utils._asked import name_key
 from ..module_utils._doors import OPEN, PROTOCOLS, SHUT, UNKNOWN
 from ..module_utils._errors import OTHER_ACCOUNT, WRONG_PERSON
+from ..module_utils._foreign import clean
 from ._evidence import FORMAT, VERSION
 from ._sentences import Record, as_error
+
+
+def from_json(text: str) -> t.Any:
+    """What an evidence file holds, its texts clean: they are shown again, and joined with what is read now.
+
+    :raises ValueError: it is no JSON; the text is not quoted.
+    """
+    try:
+        return clean(json.loads(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")))
+    except (ValueError, RecursionError):
+        raise ValueError("the earlier file is no evidence: it is no JSON") from None
 
 
 class Earlier:

@@ -17,6 +17,7 @@ import typing as t
 
 from ..module_utils._doors import STEPS
 from ..module_utils._errors import shorten
+from ..module_utils._foreign import clean
 from ._evidence import FORMAT, VERSION
 from ._sentences import Record
 
@@ -111,7 +112,7 @@ def _load(path: str) -> dict[str, t.Any]:
     """
     raw = _bytes(path)
     try:
-        content = json.loads(raw.decode("utf-8-sig"))
+        content = clean(json.loads(raw.decode("utf-8-sig")))
     except UnicodeDecodeError:
         raise ValueError(f"The evidence {path} is no text in UTF-8.") from None
     except json.JSONDecodeError as exc:

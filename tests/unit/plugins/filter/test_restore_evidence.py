@@ -287,3 +287,14 @@ def test_what_a_file_says_is_no_template(written):
         assert type(name).__name__ == "AnsibleUnsafeText"
     else:
         assert not is_trusted_as_template(name)
+
+
+def test_texts_of_a_file_are_shown_without_unwanted_characters(written):
+    content = copy.deepcopy(GOOD)
+    for entry in content["hosts"].values():
+        entry["leavers"][0]["display_name"] = "Jane \x1b[2J\ud83d"
+
+    runs, _left_out = _restore_files.read(written(content))
+
+    names = [entry["leavers"][0]["display_name"] for run in runs for entry in run["hosts"].values()]
+    assert set(names) == {"Jane \ufffd[2J\ufffd"}
