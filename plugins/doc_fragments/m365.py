@@ -129,7 +129,7 @@ options:
     type: str
   timeout:
     description:
-      - Seconds to connect, seconds without a byte, and seconds for the body of an answer; each of them on its own.
+      - Seconds for one request as a whole, from connecting to the last byte of its answer. Its headers and body share this one deadline.
       - Exchange Online works on the calls of a batch one after the other, and throttles by delay. So a batch of up to ten calls is given
         this time for each call, up to half of O(retry_timeout) for all. One that takes longer is sent again in halves.
       - If not set, the environment variable E(M365_TIMEOUT) is used.
