@@ -37,6 +37,8 @@ _NOT_FOUND = ("ManagementObjectNotFoundException", "ADNoSuchObjectException")
 # How a text without a class says the same, and what object it means.
 _NOT_FOUND_TEXT = re.compile("couldn't (find object|be found)", re.IGNORECASE)
 _OBJECT = re.compile(r"\bobject:?\s*['\"\u2018\u2019\u201c\u201d]([^'\"\u2018\u2019\u201c\u201d]+)", re.IGNORECASE)
+# The first name in quotes; an apostrophe within a word is none.
+_QUOTED = re.compile(r"(?<!\w)['\"\u2018\u201c]([^'\"\u2018\u2019\u201c\u201d]+)")
 # Exceptions after which Microsoft's own client sends again, whatever the status; the last five are prefixes, seen by
 # others (https://github.com/jflieben/M365Permissions, ExchangeRestClient.cs).
 _TRANSIENT = (
@@ -113,7 +115,7 @@ class Exchange(Service):
         What names a missing object or parameter is the cmdlet's last word, whatever else its text says.
         """
         told = _told(answer)
-        kinds = [one.kind for one in told] or [_kind_in_header(answer)]
+        kinds = [one.kind for one in told if one.kind] or [_kind_in_header(answer)]
         if any(kind.startswith(_TRANSIENT) or "transient" in kind.lower() for kind in kinds):
             return True
         if not 200 <= answer.status < 300 or any(_is_not_found(one) or _parameter(one.text) for one in told):
@@ -346,8 +348,9 @@ class ExchangeError(ServiceError):
         """Whether it says that the object asked for, and no other, was not found."""
         wanted = object_id.lower()
         for text in self.told_texts:
-            named = _OBJECT.findall(text)
-            if any(wanted in name.lower() for name in named) or (not named and wanted in text.lower()):
+            # Other names may follow: a domain controller, or for whom it was looked up.
+            named = _OBJECT.search(text) or _QUOTED.search(text)
+            if wanted in (named.group(1) if named else text).lower():
                 return True
         return False
 

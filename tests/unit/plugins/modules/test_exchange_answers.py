@@ -573,6 +573,15 @@ def test_a_class_in_the_header_that_passes_is_waited_for(lab):
     assert lab.run(MODULE, users=UPN, state="disabled").statuses == ["unchanged"]
 
 
+def test_a_class_in_the_header_counts_beside_a_body_that_names_none(lab):
+    reply = Reply(
+        400, {"error": {"message": "Error executing request."}}, headers={"X-ExceptionType": "x.ServerBusyException"}
+    )
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE).but(reply), get_mailbox(JANE, OFF))
+
+    assert lab.run(MODULE, users=UPN, state="disabled").statuses == ["unchanged"]
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirection_is_named_and_not_followed(lab, status):
     location = "https://eur01.outlook.office365.com/adminapi/beta/x/InvokeCommand?a=b"

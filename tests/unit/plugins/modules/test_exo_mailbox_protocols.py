@@ -211,6 +211,7 @@ UNLICENSED = {**JANE, "assignedPlans": []}
     ("kind", "text"),
     [
         (NOT_FOUND, f"The operation couldn't be performed because object '{JANE['id'].upper()}' couldn't be found."),
+        (NOT_FOUND, f"The specified mailbox '{JANE['id']}' couldn't be found on 'DC01'."),
         (NO_SUCH_OBJECT, f"There is no such object as {JANE['id']} on the server."),
         ("ManagementObjectNotFoundException", f'Couldn\'t find object "{JANE["id"]}". Please try again.'),
     ],
@@ -229,6 +230,9 @@ def test_other_ways_to_say_that_there_is_no_mailbox(lab, kind, text, mark, statu
         "The operation couldn't be performed because object 'Default Policy' couldn't be found on 'DC01'.",
         f"The operation couldn't be performed because object '{person('bob')['id']}' couldn't be found on 'DC01'.",
         f"Object 'AM0PR01A002' couldn't be found on 'DC01' for {JANE['id']}.",
+        f"Object 'Default Policy' couldn't be found on 'DC01' for object '{JANE['id']}'.",
+        f"The policy 'Default Policy' couldn't be found for {JANE['id']}.",
+        f"Couldn't find policy \"Default Policy\" of '{JANE['id']}'.",
         "The specified mailbox doesn't exist.",
     ],
 )
