@@ -46,7 +46,7 @@ def observe(
     """
     leavers = _read(tenant, asked, search, mailboxes="protocols" in steps, roles=directory_roles, person=person)
     if written:
-        leavers = _read_until_shown(tenant, leavers, steps, protocols, written, verify_timeout)
+        leavers = _read_until_shown(tenant, leavers, steps, protocols, written, verify_timeout, person=person)
     known = [index for index, leaver in enumerate(leavers) if leaver.user]
     holders = [leaver for leaver in leavers if leaver.roles]
     spared = tenant.last_administrators(holders) if holders else {}
@@ -86,6 +86,8 @@ def _read_until_shown(
     protocols: Protocols,
     written: t.Mapping[str, t.Any],
     verify_timeout: float,
+    *,
+    person: bool,
 ) -> list[Leaver]:
     """Entra and Exchange show a write late: read again whoever is not shown as written. What failed stays failed.
 
@@ -104,7 +106,9 @@ def _read_until_shown(
         clock.sleep(min(pause, left))
         pause = min(2 * pause, 4.0)
         users = [index for index, (graph, _mailbox) in enumerate(stale) if graph]
-        for index, fresh in zip(users, _resolve_again(tenant, [told[index] for index in users]), strict=True):
+        for index, fresh in zip(
+            users, _resolve_again(tenant, [told[index] for index in users], person=person), strict=True
+        ):
             told[index] = fresh
         # Somebody whom the first read did not find has no mailbox read yet.
         mailboxes = [
@@ -116,9 +120,10 @@ def _read_until_shown(
             told[index] = fresh
 
 
-def _resolve_again(tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Leaver]:
+def _resolve_again(tenant: Tenant, leavers: t.Sequence[Leaver], *, person: bool) -> list[Leaver]:
     """The same leavers with the user read again, and the mailbox as it was read."""
-    read = {name_key(one.asked.name): one for one in tenant.resolve([leaver.asked for leaver in leavers])}
+    fresh = tenant.resolve([leaver.asked for leaver in leavers], person=person)
+    read = {name_key(one.asked.name): one for one in fresh}
     return [
         dataclasses.replace(
             read[name_key(leaver.asked.name)],

@@ -370,3 +370,14 @@ def test_who_was_found_has_a_leave_date_of_their_own(lab, left_at, facts, wrong)
 
     assert bool(record["wrong_person"]) is wrong
     assert record["by_name"] is False
+
+
+def test_who_is_read_again_is_told_as_whole_as_at_first(lab):
+    blocked = {**jane(**KNOWN), "accountEnabled": False}
+    lab.wire.expect_each(*[meet(read(one), hired=False) for one in (jane(**KNOWN), blocked)])
+    step = {"status": "accepted", "before": None, "after": None, "written_at": None}
+
+    record = look(lab, users=JANE["id"], written={JANE["id"]: {"signin": step}}, verify_timeout=5)
+
+    assert record["doors"] == {"signin": "shut"}
+    assert record["person"]["manager"]["display_name"] == "Jane Roe"
