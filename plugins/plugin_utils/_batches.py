@@ -23,7 +23,7 @@ import zlib
 from ..module_utils._asked import name_key
 from ..module_utils._times import format_moment, parse_moment
 from ._earlier import changes, compared_with
-from ._evidence import tenant_entry
+from ._evidence import tenant_entry, unread
 from ._results import FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED, results
 from ._sentences import Record
 
@@ -96,6 +96,7 @@ def join(
         protocols=protocols,
         runs=runs,
         closing=(closing or {}).get("users") or (),
+        unread=unread(closing or {}),
         refused={**moved, **refused},
         users=users,
     )

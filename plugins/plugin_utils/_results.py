@@ -49,6 +49,7 @@ def results(
     protocols: t.Sequence[str] = ("all",),
     runs: t.Sequence[Record] = (),
     closing: t.Sequence[Record] = (),
+    unread: Record | None = None,
     refused: t.Mapping[str, Record] | None = None,
     users: t.Sequence[Record] = (),
 ) -> list[dict[str, t.Any]]:
@@ -61,6 +62,7 @@ def results(
         `result` counts as failed.
     :param closing: the records of the closing read. The doors of a leaver who was written to and is not in it, or
         could not be read, are unknown.
+    :param unread: the error of a closing read that failed as a whole.
     :param users: who goes through the steps, as the modules' `users`, in addition to those of `runs`. A step that is
         not in `runs` is `pending` for them.
     """
@@ -79,7 +81,7 @@ def results(
         joined.append(
             _result(
                 one,
-                _last(one, closed, by_step.values()),
+                _last(one, closed, by_step.values(), unread),
                 by_step,
                 # An audit has no plan, and a date that nobody can rely on is a refusal there too.
                 (refused or {}).get(one["id"]) or one.get("contradiction"),
@@ -118,7 +120,7 @@ def written(runs: t.Sequence[Record]) -> dict[str, t.Any]:
     return digest((run["step"], record) for run in runs for _key, record in _records(run))
 
 
-def _last(opening: Record, closed: Record | None, records: t.Iterable[Record]) -> Record:
+def _last(opening: Record, closed: Record | None, records: t.Collection[Record], unread: Record | None) -> Record:
     """What is known of the doors at the end: never what was read before a write."""
     if closed and closed["id"]:
         return closed
@@ -129,8 +131,12 @@ def _last(opening: Record, closed: Record | None, records: t.Iterable[Record]) -
         return opening
     if closed is None and any(one["status"] == "planned" for one in records):
         return opening
-    error = (closed or {}).get("error") or as_error(
-        "not_read_back", "The doors were not read again after they were written to.", "Run again, or run the audit."
+    error = (
+        (closed or {}).get("error")
+        or unread
+        or as_error(
+            "not_read_back", "The doors were not read again after they were written to.", "Run again, or run the audit."
+        )
     )
     unknown = {name: state if state == NOT_APPLICABLE else UNKNOWN for name, state in opening["doors"].items()}
     return {**opening, "status": FAILED, "error": error, "doors": unknown, "before": None, "surely_shut_by": {}}

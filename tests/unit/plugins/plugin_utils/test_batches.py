@@ -157,3 +157,16 @@ def test_the_last_batch_expects_nothing():
     after = put(looked(JANE), kept, batches=[batch(JANE)], number=1, started_at="2026-11-20T16:00:00Z", **more)
 
     assert after["msg"] == "1 of 1 leavers done, 0 left; 0 with an open door."
+
+
+def test_a_closing_read_that_failed_as_a_whole_is_the_reason():
+    kept = put(looked(JANE), batches=[batch(JANE)], total=1)
+
+    after = put(
+        looked(JANE), kept, batches=[batch(JANE)], number=1, runs=all_steps("jane.doe"), closing=NO_TOKEN, total=1
+    )
+
+    one = unpack(after["records"])[0]
+    assert one["error"]["message"] == "There is no token."
+    assert [reason["reason"] for reason in one["reasons"]] == ["There is no token."]
+    assert not one["contained"]
