@@ -305,7 +305,9 @@ class Tenant:
             str(one.get("id")).lower()
             for one in ([] if isinstance(holders, OffboardingError) else holders)
             # An application that holds the role is no person who could help out.
-            if one.get("accountEnabled") is True and str(one.get("@odata.type")).lower() == _USER_TYPE
+            if one.get("accountEnabled") is True
+            and str(one.get("@odata.type")).lower() == _USER_TYPE
+            and OBJECT_ID.match(str(one.get("id")))
         }
         if enabled:
             leaving = {leaver.known.id.lower(): leaver.known.id for leaver in leavers}
@@ -648,7 +650,6 @@ def _name_before_deletion(user: t.Mapping[str, t.Any]) -> str:
 
 
 def _role_names(roles: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[str, ...]:
-    """Any object in the answer is a role; without permission for its name it is told by id."""
     """Any object in the answer is a role; without permission for its name it is told by id."""
     return tuple(one_line(str(role.get("displayName") or role.get("id") or "one that is not named")) for role in roles)
 

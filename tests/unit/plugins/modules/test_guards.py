@@ -320,6 +320,16 @@ def test_the_last_global_administrator_is_spared_although_administrators_are_all
     assert told.user["error"]["code"] == "last_global_administrator"
 
 
+@pytest.mark.parametrize("identity", [None, "", 7], ids=repr)
+def test_an_administrator_without_an_object_id_is_nobody_who_remains(lab, identity):
+    holders = administrators(JANE, {**person("the.boss"), "id": identity})
+    lab.wire.expect_each(find(JANE), holders)
+
+    told = lab.run("m365_user_signin", users=UPN, state="blocked", allow_admins=True)
+
+    assert told.user["error"]["code"] == "last_global_administrator"
+
+
 # --- the proxy's password ---
 
 
