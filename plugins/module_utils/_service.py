@@ -22,7 +22,7 @@ import uuid
 
 from ._credentials import Token, TokenSource
 from ._errors import NetworkError, OffboardingError, ServiceError
-from ._foreign import clean
+from ._foreign import clean, one_line
 from ._http import Response, Transport
 from ._retry import Patience, told_wait
 
@@ -331,7 +331,7 @@ class Service(abc.ABC):
             status = 200
         if not isinstance(status, int):
             return self._lost()
-        lower = {str(name).lower(): str(value) for name, value in mapping(item.get("headers")).items()}
+        lower = {str(name).lower(): one_line(str(value)) for name, value in mapping(item.get("headers")).items()}
         # Exchange gives the answers in a batch no id of their own: Microsoft finds them by the batch's.
         if not lower.get("request-id") and response.headers.get("request-id"):
             lower["request-id"] = response.headers["request-id"]

@@ -820,7 +820,7 @@ def test_nobody_did_what_was_refused_before_anything_was_sent(lab, module):
 
 def test_a_write_in_a_batch_is_told_by_its_own_request_id_or_by_that_of_the_batch(lab):
     bob = person("bob")
-    named = Reply(204, headers={"request-id": "its own"})
+    named = Reply(204, headers={"request-id": "its\n own"})
     lab.wire.expect(find(JANE), find(bob))
     lab.wire.expect_each(administrators())
     lab.wire.expect(enable(JANE, False).but(named), enable(bob, False))
