@@ -479,7 +479,9 @@ def listed(outcome: Outcome) -> list[dict[str, t.Any]] | OffboardingError:
 def single(outcome: Outcome) -> list[dict[str, t.Any]] | OffboardingError:
     """The object of an answer to a question for one, as a list; an empty one where Graph says that there is none."""
     if isinstance(outcome, OffboardingError):
-        return [] if outcome.code == "Request_ResourceNotFound" else outcome
+        # A fault may carry that code as well, and shows nobody's absence.
+        absent = isinstance(outcome, ServiceError) and outcome.status == 404
+        return [] if absent and outcome.code == "Request_ResourceNotFound" else outcome
     if not mapping(outcome.body):
         return NetworkError("Microsoft Graph did not answer with an object.", reached=True)
     return [outcome.body]

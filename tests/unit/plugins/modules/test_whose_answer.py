@@ -389,3 +389,14 @@ def test_a_scheme_that_is_not_https_is_refused_in_any_case(lab, monkeypatch, opt
 
     assert "is not an address that a credential may be sent to" in told.msg
     assert ids() == lab.wire.outer
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 500, 503])
+def test_only_404_says_that_there_is_no_such_user(lab, status):
+    gone = read(JANE).but(graph_error(status, "Request_ResourceNotFound", "Resource does not exist."))
+    lab.wire.expect(gone)
+
+    told = lab.run("m365_user_info", users=JANE["id"], steps=["signin"], person=False, retry_timeout=0)
+
+    assert told.user["error"]["code"] != "not_found"
+    assert "no user" not in told.user["error"]["message"]
