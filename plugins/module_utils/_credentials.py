@@ -15,6 +15,7 @@ import dataclasses
 import datetime
 import json
 import logging
+import re
 import sys
 import threading
 import time
@@ -263,6 +264,11 @@ class TokenSource:
             self._application_object = None  # it would answer with the token that is to be replaced
         try:
             token, lifetime = self._new_token(audience, service)
+            if not re.fullmatch("[!-~]+", str(token.value)):  # it would not pass as a header
+                raise CredentialError(
+                    f"The token for {service} holds characters that no token has.",
+                    hint="Give access_token as Entra ID issued it, in one line.",
+                )
         except OffboardingError as exc:
             self._failures[audience] = exc
             self._application_object = None  # msal remembers errors, and answers with them for a while

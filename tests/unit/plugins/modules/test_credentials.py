@@ -258,6 +258,14 @@ def test_a_ready_token_for_exchange_alone_is_not_enough(lab):
     assert "access_token is missing" in told.msg
 
 
+@pytest.mark.parametrize("token", ["t\u20acken", "a.b\nc", "a.b c", "a.\x1bb"], ids=repr)
+def test_a_ready_token_that_no_header_can_hold_is_refused_and_not_shown(lab, token):
+    told = fail(lab, {"access_token": token})
+
+    assert "The token for Microsoft Graph holds characters" in told.msg
+    assert token not in json.dumps(told.result, ensure_ascii=False)
+
+
 def test_an_exchange_token_that_does_not_tell_its_tenant_is_refused(lab):
     token = lab.entra.issue("https://outlook.office365.com", tid=None)
     lab.wire.expect(find(JANE))
