@@ -123,7 +123,8 @@ def _earlier_leavers(evidence: Record) -> t.Iterator[Record]:
         for number, one in enumerate(_must_be(_key(tenant, "leavers", where), list, f"{where}.leavers")):
             place = f"{where}.leavers[{number}]"
             for key in ("open", "unconfirmed", "not_looked_at"):
-                _must_be(_key(one, key, place), list, f"{place}.{key}")
+                for name in _must_be(_key(one, key, place), list, f"{place}.{key}"):
+                    _must_be(name, str, f"{place}.{key}[]")
             for key in ("id", "user_principal_name"):
                 _must_be(_key(one, key, place) or "", str, f"{place}.{key}")
             _must_be(_key(one, "user", place), str, f"{place}.user")

@@ -55,3 +55,11 @@ def test_without_evidence_nobody_does(nothing):
 def test_what_is_no_evidence_is_refused():
     with pytest.raises(AnsibleFilterError, match="leavers_offboarded: the earlier file is no evidence"):
         offboarded({"format": "something"})
+
+
+@pytest.mark.parametrize("key", ["open", "unconfirmed", "not_looked_at"])
+def test_a_door_that_is_no_text_is_damage(key):
+    known = evidence({**leaver("i", contained=True), key: [{}]})
+
+    with pytest.raises(AnsibleFilterError, match=f"{key}.* is no text"):
+        offboarded(known)
