@@ -8,6 +8,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from .support import (
     Player,
     a_play,
     evidence,
+    open_doors,
     snapshot,
     touched,
     writes,
@@ -586,6 +589,50 @@ def test_what_a_killed_run_found_open_comes_back(tenant: Tenant, play: Player, t
         told = " ".join(" ".join(table(done)).split())
         assert "other.json is no JSON" in told
         assert "audit.txt" not in told
+
+
+def test_a_play_killed_after_the_block_and_its_repetition_are_undone_together(
+    tenant: Tenant, play: Player, tmp_path: Path
+) -> None:
+    """A real SIGKILL between the block and the mailbox; what the second run alone holds would not open anything."""
+    jane, blocked = tenant.directory.user("jane"), tenant.directory.user("blocked")
+    users = [jane, blocked]
+    before = {user.key: as_before(snapshot(tenant)[user.key], null_smtp=True) for user in users}
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    tenant.faults.add(Fault(user=jane.id, cmdlet="Set-CASMailbox", delay=60.0))
+    running = play.start(
+        OFFBOARD,
+        leavers=[user.upn for user in users],
+        offboard_employee_max_users=2,
+        offboard_employee_report_path=str(folder / "1.json"),
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not any(entry.cmdlet == "Set-CASMailbox" for entry in tenant.journal):
+            assert time.monotonic() < deadline, "the play did not come as far as the mailbox"
+            assert running.poll() is None, "the play ended by itself"
+            time.sleep(0.05)
+        running.send_signal(signal.SIGKILL)
+    finally:
+        running.kill()
+        running.wait()
+    assert jane["accountEnabled"] is False
+    assert evidence(folder / "1.json")["complete"] is False
+    tenant.faults.clear()
+    offboard(play, folder / "2.json", users)
+    assert open_doors(jane) == []
+    shut = snapshot(tenant)
+
+    done = play(RESTORE, leavers=[user.upn for user in users], evidence=str(folder))
+
+    assert done.returncode == 0, done.output
+    results = by_upn(done)
+    assert results[jane.upn]["status"] == "restored"
+    assert results[jane.upn]["steps"]["signin"]["after"] == {"account_enabled": True}
+    assert (jane["accountEnabled"], blocked["accountEnabled"]) == (True, False)
+    assert {user.key: as_before(snapshot(tenant)[user.key], null_smtp=True) for user in users} == before
+    assert touched(shut, tenant) == {"jane", "blocked"}
 
 
 def test_a_second_offboarding_is_undone_only_where_it_is_named(tenant: Tenant, play: Player, tmp_path: Path) -> None:

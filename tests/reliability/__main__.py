@@ -83,7 +83,7 @@ def soak_schedules(seed: int, count: int) -> list[str]:
         run()
     print(
         f"schedules {tally['schedules']}, faults injected {tally['faults']}, leavers processed {tally['leavers']}, "
-        f"first runs spoilt {tally['spoilt']}, lost or false {len(failures)}",
+        f"first runs spoilt {tally['spoilt']}, leavers restored {tally['restored']}, lost or false {len(failures)}",
         flush=True,
     )
     return failures

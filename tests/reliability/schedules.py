@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pathlib
+import tempfile
 import typing as t
 
 from hypothesis import strategies as st
@@ -101,13 +103,15 @@ _WHEN = st.one_of(
 )
 
 
+_SMTP_AUTH = "SmtpClientAuthenticationDisabled"
 TASKS = ("password", "sessions", "signin", "protocols", "closing")
 _NOT_THERE = {"error": {"code": "Request_ResourceNotFound", "message": "Resource does not exist."}}
 # What happens before a task of the first run, to the first of its leavers or to everybody.
 KILL, NOT_FOUND, EXCHANGE_OUT, OWN_PASSWORD = "killed", "404 on its read", "Exchange is out", "own password"
 _EVENTS = st.one_of(
     st.just(None),
-    st.tuples(st.sampled_from(TASKS), st.sampled_from([KILL, NOT_FOUND])),
+    st.tuples(st.sampled_from(TASKS), st.just(KILL)),
+    st.tuples(st.sampled_from(TASKS), st.just(NOT_FOUND)),
     st.just(("closing", EXCHANGE_OUT)),
     st.just(("sessions", OWN_PASSWORD)),
 )
@@ -121,9 +125,14 @@ class Schedule:
     lag: float
     users: tuple[str, ...]
     event: tuple[str, str] | None = None
+    # Whether the run is repeated before everything is undone.
+    repeated: bool = True
+    # Whether Exchange takes back a switch that the organisation decides.
+    nulls: str = "accepted"
 
     def __repr__(self) -> str:
-        return f"Schedule({list(self.faults)}, lag={self.lag:g}, users={self.users}, event={self.event})"
+        plain = f"{list(self.faults)}, lag={self.lag:g}, users={self.users}, event={self.event}"
+        return f"Schedule({plain}, repeated={self.repeated}, nulls={self.nulls!r})"
 
 
 schedules = st.builds(
@@ -134,6 +143,8 @@ schedules = st.builds(
     lag=st.sampled_from([0.0, 0.0, 0.0, 1.0, 5.0, 20.0, 60.0]),
     users=st.lists(st.sampled_from(LEAVERS), min_size=1, max_size=6, unique=True).map(tuple),
     event=_EVENTS,
+    repeated=st.sampled_from([True, True, False]),
+    nulls=st.sampled_from(["accepted", "refused"]),
 )
 
 
@@ -146,6 +157,7 @@ def check(world: World, schedule: Schedule) -> dict[str, int]:
     people = {key: directory.user(key) for key in (*schedule.users, SAVED)}
     world.protected = (people[SAVED].upn,)
     directory.replica_lag = schedule.lag
+    directory.null_parameters = schedule.nulls
     tenant.faults.add(*(Fault.from_dict(dict(fault)) for fault in schedule.faults))
     names = [user.upn for user in people.values()]
     start = {user.upn: _state(user) for user in people.values()}
@@ -156,7 +168,8 @@ def check(world: World, schedule: Schedule) -> dict[str, int]:
         outcome = world.offboard(names)
     except Killed:
         _check_what_is_left(world, list(people.values()), start)
-        return {**_finish(world, schedule, names, people), "killed": 1}
+        counts = _finish(world, schedule, names, people, start)
+        return {**counts, "killed": 1, "restored after a kill": counts.get("restored", 0)}
 
     assert world.clock.elapsed - began < 6 * (len(names) + 10) * world.retry_timeout, "it took for ever"
     _nobody_is_lost(outcome, names)
@@ -165,28 +178,110 @@ def check(world: World, schedule: Schedule) -> dict[str, int]:
     _nothing_is_left_unsaid(outcome)
     for user in changed_own:
         assert not outcome.by_name[user.upn]["contained"], f"{user.key} knows the password and is called contained"
-    counts = _finish(world, schedule, names, people)
+    counts = _finish(world, schedule, names, people, start)
     spoilt = not all(one["status"] in ("contained", "refused") for one in outcome.results)
     return {**counts, "spoilt": spoilt}
 
 
-def _finish(world: World, schedule: Schedule, names: list[str], people: t.Mapping[str, t.Any]) -> dict[str, int]:
-    """The fault passes; the next run completes what the first could not, and the one after it changes nothing."""
+def _finish(
+    world: World,
+    schedule: Schedule,
+    names: list[str],
+    people: t.Mapping[str, t.Any],
+    start: t.Mapping[str, t.Any],
+) -> dict[str, int]:
+    """The fault passes; the next run completes what the first could not, the one after it changes nothing.
+
+    A restore from the evidence of all of them, or of the first alone, brings back what was before.
+    """
     tenant = world.tenant
     struck = sum(rule.struck for rule in tenant.faults.rules)
+    files = [world.file]
 
     world.before_task = lambda task: None
     tenant.faults.clear()
     world.clock.advance(600)
     tenant.directory.replica_lag = 0
-    _nobody_is_lost(world.offboard(names), names)
-    for key in schedule.users:
-        assert world.is_contained(people[key]), f"{key} is not contained after a plain second run"
-    writes = len(tenant.journal.writes())
-    final = world.offboard(names)
-    assert {one["status"] for one in final.results} == {"contained", "refused"}, final.results
-    assert len(tenant.journal.writes()) == writes, "a run over contained leavers wrote"
-    return {"leavers": len(names), "faults": struck, "schedules": 1, f"event {(schedule.event or ('', 'none'))[1]}": 1}
+    if schedule.repeated:
+        _nobody_is_lost(world.offboard(names), names)
+        files.append(world.file)
+        for key in schedule.users:
+            assert world.is_contained(people[key]), f"{key} is not contained after a plain second run"
+        writes = len(tenant.journal.writes())
+        final = world.offboard(names)
+        files.append(world.file)
+        assert {one["status"] for one in final.results} == {"contained", "refused"}, final.results
+        assert len(tenant.journal.writes()) == writes, "a run over contained leavers wrote"
+    return {
+        "leavers": len(names),
+        "faults": struck,
+        "schedules": 1,
+        f"event {(schedule.event or ('', 'none'))[1]}": 1,
+        **_restored(world, [file for file in files if file], people, start, schedule.lag),
+    }
+
+
+def _restored(
+    world: World, files: t.Sequence[str], people: t.Mapping[str, t.Any], start: t.Mapping[str, t.Any], lag: float
+) -> dict[str, int]:
+    """Restore everybody from this evidence: what was open is open, what was shut is shut, nothing is claimed.
+
+    :param lag: how far reads lag behind at a first try, in seconds; of that no more is asked than that it tells the truth.
+    :returns: how many got something back, and whether that was from the evidence of several runs.
+    """
+    before = len(world.tenant.journal)
+    shut = {key for key, user in people.items() if not _is_as_before(user, start[user.upn])}
+    with tempfile.TemporaryDirectory() as folder:
+        for number, file in enumerate(files):
+            pathlib.Path(folder, f"{number}.json").write_text(file, encoding="utf-8")
+        if not any(json.loads(file)["hosts"]["localhost"]["leavers"] for file in files):
+            assert not shut, f"{shut} were written to, and nothing is on record"
+            return {}
+        names = [user.upn for user in people.values()]
+        early: dict[str, t.Any] = {}
+        if lag:
+            world.tenant.directory.replica_lag = lag
+            early = {one["user"]: one for one in world.restore(names, pathlib.Path(folder))}
+            for key, user in people.items():
+                claimed = early[user.upn]["status"] == "restored"
+                assert not claimed or user["accountEnabled"] == start[user.upn]["signin"]["account_enabled"], (
+                    f"{key} is called restored by a server that lags: {early[user.upn]}"
+                )
+            world.clock.advance(600)
+            world.tenant.directory.replica_lag = 0
+        results = {one["user"]: one for one in world.restore(names, pathlib.Path(folder))}
+    written = {entry.user for entry in world.tenant.journal[before:] if entry.writes}
+    assert written <= {people[key].id for key in shut}, "somebody was written to who had nothing to get back"
+    assert sorted(results) == sorted(names), "somebody is lost in the restoration"
+    for key, user in people.items():
+        one = results[user.upn]
+        # What the organisation decided stays off where Exchange does not take that back, and is said.
+        excused = (
+            "smtp_auth stays off" in " ".join(one["notes"]) and world.tenant.directory.null_parameters == "refused"
+        )
+        assert _is_as_before(user, start[user.upn], smtp_auth=not excused), f"{key} is not as before: {one}"
+        said = {one["status"], early.get(user.upn, one)["status"]}
+        assert key not in shut or said & {"restored", "unconfirmed"}, f"{key} is as before, and called {said}"
+    return {"restored": len(shut), "restored from several": len(shut) if len(files) > 1 else 0}
+
+
+def _is_as_before(user: t.Any, start: t.Mapping[str, t.Any], *, smtp_auth: bool = True) -> bool:
+    """Whether sign-in and the protocols are as they were.
+
+    :param smtp_auth: whether that switch counts too.
+    """
+    now = _state(user)
+    switches = [_effective(one["protocols"], smtp_auth=smtp_auth) for one in (now, start)]
+    return bool(now["signin"] == start["signin"] and switches[0] == switches[1])
+
+
+def _effective(switches: t.Mapping[str, t.Any] | None, *, smtp_auth: bool) -> dict[str, t.Any]:
+    """Switches by what they do: one that was not set is on, but that of SMTP AUTH is what the organisation says."""
+    return {
+        name: value if name == _SMTP_AUTH else value is not False
+        for name, value in (switches or {}).items()
+        if smtp_auth or name != _SMTP_AUTH
+    }
 
 
 def _state(user: t.Any) -> dict[str, t.Any]:
@@ -240,7 +335,6 @@ def _check_what_is_left(world: World, people: t.Sequence[t.Any], start: t.Mappin
             assert one["steps"][step]["before"] == start[user.upn][step], f"{user.key}: before is not what was there"
         if user.mailbox and one["steps"]["protocols"]["before"] is not None:
             assert one["steps"]["protocols"]["before"]["owa"] == start[user.upn]["protocols"]["OWAEnabled"]
-    # Hook: restore from world.file, and compare with start.
 
 
 def _nothing_is_left_unsaid(outcome: Outcome) -> None:

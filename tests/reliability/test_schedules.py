@@ -38,3 +38,6 @@ def test_the_schedules_were_no_walk_in_the_park() -> None:
         assert TALLY[f"event {event}"] > 20, f"hardly a run met: {event}"
     # Not each that is drawn strikes: a run may have nothing left to do by then.
     assert TALLY["killed"] > 10
+    assert TALLY["restored"] > 300, "hardly anybody got anything back"
+    assert TALLY["restored from several"] > 200
+    assert TALLY["restored after a kill"] > 10

@@ -13,6 +13,7 @@ import dataclasses
 import email.utils
 import functools
 import io
+import pathlib
 import time
 import types
 import typing as t
@@ -42,7 +43,15 @@ from ansible_collections.m365.offboarding.plugins.modules.exo_mailbox_protocols 
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_password import ResetPassword
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_sessions import SignOut
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_signin import BlockOrAllowSignIn
-from ansible_collections.m365.offboarding.plugins.plugin_utils import _batches, _evidence, _plan, _results
+from ansible_collections.m365.offboarding.plugins.plugin_utils import (
+    _batches,
+    _evidence,
+    _plan,
+    _restore_outcome,
+    _restore_plan,
+    _restore_request,
+    _results,
+)
 from simulator.directory import User, timestamp
 from simulator.journal import Entry
 from simulator.server import Tenant
@@ -173,6 +182,8 @@ class World:
         self.before_task: t.Callable[[str], None] = lambda task: None
         # What the last run has left in its JSON file, null before its opening read.
         self.file: str | None = None
+        # When the last run began.
+        self._started_at = ""
         # When each module run began, in simulated time.
         self._starts = [0.0]
 
@@ -211,6 +222,11 @@ class World:
         }[step]()
         # As the role has it: what the others write is read back with the closing read.
         verify_timeout = self.verify_timeout if step == "password" else 0
+        return self._step(made, users, verify_timeout, check_mode=check_mode)
+
+    def _step(
+        self, made: t.Any, users: Sequence[t.Any], verify_timeout: float, *, check_mode: bool = False
+    ) -> list[dict[str, t.Any]]:
         return run_step(
             self.readings(verify_timeout=verify_timeout),
             made,
@@ -231,8 +247,9 @@ class World:
         """
         before = len(self.tenant.journal)
         self.file = None
+        self._started_at = timestamp(self.tenant.directory.now())
         self.before_task("opening")
-        opening = self._module(lambda: self.look(users, directory_roles=True))
+        opening = self._opening(users)
         plan = _plan.plan(opening["users"], allow_admins=False, max_users=None)
         batches = [plan["write"]] if plan["write"] else []
         kept = self._record(opening, None, plan, batches=batches)
@@ -253,6 +270,7 @@ class World:
             kept = self._record(
                 opening, kept, plan, batches=batches, number=1, runs=runs, closing=closing, finished=True
             )
+        self.file = self._evidence(kept, complete=True)
         return Outcome(_batches.unpack(kept["records"]), runs, opening, self.tenant.journal[before:])
 
     def _record(self, opening: t.Any, before: t.Any, plan: t.Any, **more: t.Any) -> dict[str, t.Any]:
@@ -269,18 +287,70 @@ class World:
             "started_at": None,
         }
         kept = _batches.join(opening, before=before, **{**plain, **more})
+        self.file = self._evidence(kept, complete=False)
+        return kept
+
+    def _evidence(self, kept: t.Any, *, complete: bool) -> str:
         whole = _evidence.evidence(
             {"localhost": kept["entry"]},
             {},
             purpose="offboard",
-            complete=False,
+            complete=complete,
             check_mode=False,
-            started_at="2026-11-20T16:00:00Z",
+            started_at=self._started_at,
             job={},
             ansible="2.21.0",
         )
-        self.file = _evidence.plain_json(whole, {"localhost": _batches.texts(kept["records"])})
-        return kept
+        # By the clock of this world, like everything else.
+        whole["written_at"] = timestamp(self.tenant.directory.now())
+        return _evidence.plain_json(whole, {"localhost": _batches.texts(kept["records"])})
+
+    def restore(self, users: Sequence[str], folder: pathlib.Path) -> list[dict[str, t.Any]]:
+        """What the role `restore_employee` does with a folder of evidence, task by task, without a password.
+
+        :returns: one result per leaver, as in `restore_employee_result`.
+        :raises AssertionError: the evidence is refused as a whole.
+        """
+        request = _restore_request.request(list(users), evidence=str(folder), host="localhost")
+        assert request["error"] is None, request["error"]
+        began = self.tenant.directory.now().timestamp()
+        plan: dict[str, t.Any] = {"again": True}
+        while plan["again"]:
+            opening = self._opening(request["read"], steps=("password", "signin", "protocols"))
+            assert opening["users"], opening
+            plan = _restore_plan.plan(
+                opening,
+                names=request["names"],
+                evidence=request["evidence"],
+                host="localhost",
+                left_out=request["left_out"],
+                began=began,
+                now=self.tenant.directory.now().timestamp(),
+            )
+            if plan["again"]:
+                self.clock.sleep(3)
+        assert plan["error"] is None, plan["error"]
+        runs: list[dict[str, t.Any]] = []
+        for group in plan["groups"]:
+            protocols = Protocols.parse(group["protocols"])
+            switch = SwitchProtocols("enabled", protocols, inherit_smtp_auth=group["inherit_smtp_auth"])
+            runs.append(self._restoring("protocols", switch, group["users"]))
+        ready = _restore_outcome.outcome(plan, runs)["open"]
+        if ready:
+            runs.append(self._restoring("signin", BlockOrAllowSignIn("allowed"), ready))
+        results: list[dict[str, t.Any]] = _restore_outcome.outcome(plan, runs)["leavers"]
+        return results
+
+    def _restoring(self, step: str, made: t.Any, users: Sequence[str]) -> dict[str, t.Any]:
+        result = self._module(lambda: self._step(made, users, self.verify_timeout))
+        return {"step": step, "users": users, "result": result}
+
+    def _opening(self, users: Sequence[t.Any], **options: t.Any) -> dict[str, t.Any]:
+        """The first read, and which tenant it was of."""
+        tenant_id = self.tenant.environment_of("offboarding")["AZURE_TENANT_ID"]
+        opening = self._module(lambda: self.look(users, directory_roles=True, **options))
+        arguments = {"verify_timeout": self.verify_timeout}
+        return {**opening, "automation": {"tenant_id": tenant_id}, "invocation": {"module_args": arguments}}
 
     def sent_too_early(self, tolerance: float = 0.5) -> list[Entry]:
         """Requests into a window that the same module run had been told is closed; another run cannot know of it."""
