@@ -75,7 +75,7 @@ _SYNONYMS = {
     "targets": "target_hosts",
 }
 # What set_stats of these roles hands to the next node of a workflow, as an extra variable.
-_HANDED_ON = re.compile(r"m365_(offboarding|restore)(_\d+)?$")
+_HANDED_ON = re.compile(r"m365_(offboarding|restoration)(_\d+)?$")
 
 
 def refused(
@@ -85,7 +85,7 @@ def refused(
     extra: t.Mapping[str, t.Any],
     repeated: t.Iterable[str],
     seen: t.Iterable[str],
-    used_before: bool,
+    begun: t.Collection[str],
 ) -> list[str]:
     """Why the run must not begin: a sentence for each variable that would be ignored, or replace what the role finds out.
 
@@ -93,7 +93,7 @@ def refused(
     :param extra: the extra variables.
     :param repeated: the names of extra variables that were given twice, with different values.
     :param seen: the names of all variables of this host.
-    :param used_before: whether the role has run for this host before, so that it has left variables of its own.
+    :param begun: the roles that have run for this host before, so that they have left variables of their own.
     """
     sentences = []
     if "_raw_params" in extra:
@@ -102,7 +102,7 @@ def refused(
     for name in sorted(set(repeated) & set(inputs)):
         sentences.append(_twice(name))
     for name in sorted({*extra, *seen}):
-        sentence = _complaint(name, role, playbook, given=name in extra, used_before=used_before)
+        sentence = _complaint(name, role, playbook, given=name in extra, begun=begun)
         if sentence:
             sentences.append(sentence)
     return sentences
@@ -120,10 +120,10 @@ def _cut(remainder: str) -> str:
     )
 
 
-def _complaint(name: str, role: str, playbook: str | None, *, given: bool, used_before: bool) -> str | None:
+def _complaint(name: str, role: str, playbook: str | None, *, given: bool, begun: t.Collection[str]) -> str | None:
     for ours in ROLES:
         if name.startswith(f"__{ours}_") or name == f"{ours}_result":
-            internal = given or (name.startswith("__") and not used_before and name not in constants(ours))
+            internal = given or (name.startswith("__") and ours not in begun and name not in constants(ours))
             return f"{name} is set by the role {ours} itself, and must not be given." if internal else None
         if name.startswith(f"{ours}_") and (ours == role or given):
             return None if name in options(ours) else _unknown(name, options(ours))

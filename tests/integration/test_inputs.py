@@ -128,6 +128,36 @@ def test_the_role_may_be_used_twice_in_a_play(tenant: Tenant, play: Player) -> N
     assert [open_doors(tenant.directory.user(name)) for name in ("jane", "john")] == [[], []]
 
 
+def test_the_roles_may_follow_each_other_and_refuse_what_is_theirs(
+    tenant: Tenant, play: Player, tmp_path: Path
+) -> None:
+    file = str(tmp_path / "jane.json")
+
+    def use(role: str, name: str = JANE, **variables: Any) -> dict[str, Any]:
+        return {
+            "name": f"{role} {name}",
+            "ansible.builtin.include_role": {"name": f"m365.offboarding.{role}_employee"},
+            "vars": {f"{role}_employee_leavers": [name], **variables},
+        }
+
+    back = use("restore", restore_employee_evidence=file)
+    steps = [use("offboard", offboard_employee_report_path=file), back, back, use("offboard", JOHN)]
+    played = play([a_play(*steps)])
+
+    assert played.returncode == 0, played.output
+    assert tenant.directory.user("jane")["accountEnabled"] is True
+    assert open_doors(tenant.directory.user("john")) == []
+
+    tenant.journal.clear()
+    for variables, text in (
+        ({"restore_employee_evidences": "a.json"}, "did you mean restore_employee_evidence?"),
+        ({"__restore_employee_plan": {}}, "__restore_employee_plan is set by the role"),
+    ):
+        assert text in play([a_play(use("restore", restore_employee_evidence=file, **variables))]).failure()
+    assert repr(JOHN) in play([a_play(back)], "-e", f"x={JANE}, {JOHN}").failure()
+    assert list(tenant.journal) == []
+
+
 def test_nobody_is_alike_for_lists_and_searches(tenant: Tenant, play: Player, tmp_path: Path) -> None:
     tenant.directory.add_group("empty", "Nobody in here")
     (tmp_path / "header.csv").write_text("user\n")
