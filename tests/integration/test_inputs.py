@@ -38,6 +38,7 @@ REFUSED: dict[str, tuple[list[str], list[str]]] = {
         ["-e", f"leavers={JANE}", "-e", "offboard_employee_report_paths=a.json"],
         ["did you mean offboard_employee_report_path?"],
     ),
+    "dry_run": (["-e", f"leavers={JANE}", "-e", "dry_run=true"], ["did you mean the option --check?"]),
     "bare": (["-e", f"leavers={JANE}", "-e", "report_path=a.json"], ["did you mean offboard_employee_report_path?"]),
     "internal": (["-e", f"leavers={JANE}", "-e", '{"__offboard_employee_batches": []}'], ["is set by the role"]),
     "registered": (["-e", f"leavers={JANE}", "-e", '{"__offboard_employee_opening": {}}'], ["is set by the role"]),
@@ -182,6 +183,15 @@ def test_nobody_is_alike_for_lists_and_searches(tenant: Tenant, play: Player, tm
             # By default, a list must name somebody, a search may find nobody.
             assert bool(played.failure(name)) is (name in ("file", "list", "both")), name
             assert played.table(name) == played.table(f"{name}_allowed") == ["Nobody is due to leave"]
+    assert tenant.journal.writes() == []
+
+
+def test_who_could_not_be_looked_for_is_not_nobody(tenant: Tenant, play: Player) -> None:
+    # The credential may not read groups.
+    played = play(AUDIT, app="auditor", leavers=JANE, leavers_group="Nobody in here")
+
+    assert "Could not find out who is meant" in played.failure()
+    assert "Nobody is due to leave" not in played.output
     assert tenant.journal.writes() == []
 
 
