@@ -182,10 +182,10 @@ def _complaint(name: str) -> str:
     return f"{name[:120]!r} is neither a user principal name nor an object id."
 
 
-def not_a_name(complaint: str) -> OffboardingError:
+def not_a_name(message: str) -> OffboardingError:
     """The failure of one whose name is malformed, from `Asked.complaint`."""
     hint = "Name them by user principal name (jane@contoso.com) or object id."
-    return OffboardingError(complaint, code="not_a_name", hint=hint)
+    return OffboardingError(message, code="not_a_name", hint=hint)
 
 
 def _parse_roles(value: t.Any) -> tuple[str, ...] | None:

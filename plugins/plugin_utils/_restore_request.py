@@ -47,7 +47,8 @@ def request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> d
         malformed = [{"user": one.name, "complaint": one.complaint} for one in asked if one.complaint]
         names = [one.name for one in asked if not one.complaint]
         if not names:
-            raise OptionError(" ".join(str(one["complaint"]) for one in malformed), hint="Nothing was sent.")
+            message = " ".join(str(one["complaint"]) for one in malformed)
+            raise OptionError(message, hint="Nothing was sent.")
         if evidence not in ("", None, []):
             runs, told["left_out"] = read(evidence)
             told["evidence"] = packed(runs)
