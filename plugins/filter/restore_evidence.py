@@ -50,8 +50,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(error), a sentence that says why nothing can be done, or null; C(names), the leavers; C(read), names and object ids to be looked
-      at; C(evidence), the runs as packed text, null for none; C(left_out), a sentence for each file that is not used; C(job).
+    - C(error), a sentence that says why nothing can be done, or null; C(names), the leavers; C(malformed), those
+      whose name cannot be a user's, with C(user) and C(complaint); C(read), names and object ids to be looked at; C(evidence), the
+      runs as packed text, null for none; C(left_out), a sentence for each file that is not used; C(job).
   type: dict
 """
 

@@ -105,6 +105,7 @@ def restore_plan(
         plan(
             opening,
             names=request["names"],
+            malformed=request["malformed"],
             evidence=request["evidence"],
             host=host,
             steps=steps,

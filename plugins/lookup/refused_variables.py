@@ -49,7 +49,7 @@ from ansible.utils.vars import load_extra_vars
 
 class LookupModule(LookupBase):  # type: ignore[misc]  # ansible has no types
     def run(self, terms: t.Any, variables: t.Any = None, **kwargs: t.Any) -> list[str]:
-        from ansible_collections.m365.offboarding.plugins.plugin_utils._inputs import refused
+        from ansible_collections.m365.offboarding.plugins.plugin_utils._inputs import ROLES, refused
 
         self.set_options(var_options=variables, direct=kwargs)
         known = variables or {}
@@ -62,8 +62,8 @@ class LookupModule(LookupBase):  # type: ignore[misc]  # ansible has no types
                 extra=load_extra_vars(self._loader),
                 repeated=self._repeated(),
                 seen=list(known),
-                # Set by the role itself, and refused as an extra variable.
-                used_before=f"__{role}_is_begun" in known,
+                # Set by the roles themselves, and refused as extra variables.
+                begun=[one for one in ROLES if f"__{one}_is_begun" in known],
             )
         ]
 

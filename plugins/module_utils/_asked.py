@@ -182,6 +182,12 @@ def _complaint(name: str) -> str:
     return f"{name[:120]!r} is neither a user principal name nor an object id."
 
 
+def not_a_name(message: str) -> OffboardingError:
+    """The failure of one whose name is malformed, from `Asked.complaint`."""
+    hint = "Name them by user principal name (jane@contoso.com) or object id."
+    return OffboardingError(message, code="not_a_name", hint=hint)
+
+
 def _parse_roles(value: t.Any) -> tuple[str, ...] | None:
     if value is None:
         return None

@@ -14,7 +14,7 @@ import datetime
 import typing as t
 import unicodedata
 
-from ._asked import OBJECT_ID, Asked, Search, name_key, same_name
+from ._asked import OBJECT_ID, Asked, Search, name_key, not_a_name, same_name
 from ._doors import Mailbox
 from ._errors import OTHER_ACCOUNT, OffboardingError, ServiceError, shorten
 from ._exchange import Exchange
@@ -140,7 +140,7 @@ class Tenant:
             asked = [*asked, *self._find(search, {name_key(one.name) for one in asked})]
         named, asked = asked, [one for one in asked if not one.complaint]
         if not asked:
-            return [Leaver(one, error=_not_a_name(one.complaint)) for one in named if one.complaint]
+            return [Leaver(one, error=not_a_name(one.complaint)) for one in named if one.complaint]
         names = [one.name for one in asked]
         entries = list(self._protected.values())
         calls = [self._find_user(one, person) for one in asked] + [self.graph.find_user(entry) for entry in entries]
@@ -156,7 +156,7 @@ class Tenant:
         answers = iter(outcomes[: len(names)])
         for one in named:
             if one.complaint:
-                leavers[name_key(one.name)] = Leaver(one, error=_not_a_name(one.complaint))
+                leavers[name_key(one.name)] = Leaver(one, error=not_a_name(one.complaint))
                 continue
             outcome = next(answers)
             leaver = self._leaver(one, outcome, protected_ids)
@@ -530,12 +530,6 @@ def _why_unknown(
         f"There is no user {name}.",
         code="not_found",
         hint="Check the spelling. Mail addresses and aliases are not names of users.",
-    )
-
-
-def _not_a_name(message: str) -> OffboardingError:
-    return OffboardingError(
-        message, code="not_a_name", hint="Name them by user principal name (jane@contoso.com) or object id."
     )
 
 

@@ -71,11 +71,27 @@ _SYNONYMS = {
     "leavedate": "left_at",
     "leavingdate": "left_at",
     "lastday": "left_at",
+    "upn": "leavers",
+    "userprincipalname": "leavers",
+    "enddate": "left_at",
+    "host": "target_hosts",
+    "hosts": "target_hosts",
     "target": "target_hosts",
     "targets": "target_hosts",
 }
+# What is given elsewhere, and dangerous to ignore: the run would write instead of looking, or write to a protected person.
+_ELSEWHERE = {
+    "check": "the option --check",
+    "checkmode": "the option --check",
+    "dryrun": "the option --check",
+    "limit": "the option --limit",
+    "protectedusers": "the environment variable M365_PROTECTED_USERS",
+    "m365protectedusers": "the environment variable M365_PROTECTED_USERS",
+    "offboardemployeeprotectedusers": "the environment variable M365_PROTECTED_USERS",
+    "restoreemployeeprotectedusers": "the environment variable M365_PROTECTED_USERS",
+}
 # What set_stats of these roles hands to the next node of a workflow, as an extra variable.
-_HANDED_ON = re.compile(r"m365_(offboarding|restore)(_\d+)?$")
+_HANDED_ON = re.compile(r"m365_(offboarding|restoration)(_\d+)?$")
 
 
 def refused(
@@ -85,7 +101,7 @@ def refused(
     extra: t.Mapping[str, t.Any],
     repeated: t.Iterable[str],
     seen: t.Iterable[str],
-    used_before: bool,
+    begun: t.Collection[str],
 ) -> list[str]:
     """Why the run must not begin: a sentence for each variable that would be ignored, or replace what the role finds out.
 
@@ -93,7 +109,7 @@ def refused(
     :param extra: the extra variables.
     :param repeated: the names of extra variables that were given twice, with different values.
     :param seen: the names of all variables of this host.
-    :param used_before: whether the role has run for this host before, so that it has left variables of its own.
+    :param begun: the roles that have run for this host before, so that they have left variables of their own.
     """
     sentences = []
     if "_raw_params" in extra:
@@ -102,7 +118,7 @@ def refused(
     for name in sorted(set(repeated) & set(inputs)):
         sentences.append(_twice(name))
     for name in sorted({*extra, *seen}):
-        sentence = _complaint(name, role, playbook, given=name in extra, used_before=used_before)
+        sentence = _complaint(name, role, playbook, given=name in extra, begun=begun)
         if sentence:
             sentences.append(sentence)
     return sentences
@@ -120,21 +136,21 @@ def _cut(remainder: str) -> str:
     )
 
 
-def _complaint(name: str, role: str, playbook: str | None, *, given: bool, used_before: bool) -> str | None:
+def _complaint(name: str, role: str, playbook: str | None, *, given: bool, begun: t.Collection[str]) -> str | None:
     for ours in ROLES:
         if name.startswith(f"__{ours}_") or name == f"{ours}_result":
-            internal = given or (name.startswith("__") and not used_before and name not in constants(ours))
+            internal = given or (name.startswith("__") and ours not in begun and name not in constants(ours))
             return f"{name} is set by the role {ours} itself, and must not be given." if internal else None
         if name.startswith(f"{ours}_") and (ours == role or given):
-            return None if name in options(ours) else _unknown(name, options(ours))
+            return None if name in options(ours) else _unknown(name, options(ours), _ELSEWHERE.get(_letters(name)))
     if playbook is None or name in PLAYBOOKS[playbook] or _HANDED_ON.match(name):
         return None
+    if any(name in others for others in PLAYBOOKS.values()):
+        return f"The playbook {playbook} does not take {name}." if given else None
     known = [*PLAYBOOKS[playbook], *options(role)]
     meant = _meant(name, known, given=given)
     if not meant:
         return None
-    if any(name in others for others in PLAYBOOKS.values()):
-        return f"The playbook {playbook} does not take {name}." if given else None
     return _unknown(name, known, meant)
 
 
@@ -145,11 +161,16 @@ def _meant(name: str, known: t.Sequence[str], *, given: bool) -> str | None:
     """
     letters = _letters(name)
     if given:
+        if letters in _ELSEWHERE:
+            return _ELSEWHERE[letters]
         if letters in _SYNONYMS and _SYNONYMS[letters] in known:
             return _SYNONYMS[letters]
-        bare = [one for one in known if one.partition("_employee_")[2] == name.lower().replace("-", "_")]
+        by_bare_letters = {_letters(one.partition("_employee_")[2] or one): one for one in reversed(known)}
+        bare = difflib.get_close_matches(
+            re.sub(r"^(offboard|restore)(?!ing)", "", letters), by_bare_letters, n=1, cutoff=0.85
+        )
         if bare:
-            return bare[0]
+            return by_bare_letters[bare[0]]
     begins = bool(_BEGINNING.match(letters))
     by_letters = {_letters(one): one for one in known}
     cutoff = (0.5 if begins else 0.8) if given else (0.8 if begins else 1.0)

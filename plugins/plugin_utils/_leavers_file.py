@@ -40,11 +40,14 @@ leaving leavingat leavingdate leavingdatetime leavingon leavingtime employeeleav
 exit exitat exitdate exitdatetime exiton lastday lastdate lastdayofwork lastdayworked lastworkday lastworkingday
 lastworkingdate end endat enddate enddatetime endon endtime endson enddateofemployment employmentend employmentenddate
 contractend contractenddate termination terminationat terminationdate terminationdatetime terminated terminatedat
-terminatedon termdate datetermination dateofexit dateofdeparture departure departureat departuredate departuretime
+terminatedon termdate datetermination dateofexit dateofdeparture endofemployment endofcontract departs departure
+departureat departuredate departuretime
 departed departedat departson outat outon offboardat offboarddate offboarding offboardingat offboardingdate
 separationdate resignationdate dismissed dismissedat dismissaldate quitdate validuntil validto until effectivedate
 austritt austrittsdatum austrittam letzterarbeitstag datededepart datedesortie
 """
+# Those among them that say "date" or "day" are taken for it within a longer name too ("Termination date (UTC)").
+_TELLING_WORDS = tuple(word for word in _LIKE_LEFT_AT.split() if len(word) >= 7 and re.search(r"date|day|datum", word))
 # Something that names a user, as in a row that an open quote has swallowed.
 _NAME = re.compile(r"@|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-")
 _SAVE_AS = "save the file as CSV UTF-8"
@@ -158,6 +161,7 @@ def _looks_like_left_at(name: str, *, also: bool) -> bool:
         return True
     return also and (
         letters in _LIKE_LEFT_AT.split()
+        or any(word in letters for word in _TELLING_WORDS)
         or bool(difflib.get_close_matches(letters, ["leavedate", "leavingdate"], cutoff=0.8))
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..module_utils._asked import OBJECT_ID, name_key, same_name
+from ..module_utils._asked import OBJECT_ID, name_key, not_a_name, same_name
 from ..module_utils._doors import NOT_APPLICABLE, PROTOCOLS
 from ..module_utils._guards import administrator_error, protected_error
 from ..module_utils._times import parse_moment
@@ -42,6 +42,7 @@ def plan(
     opening: Record,
     *,
     names: t.Sequence[str],
+    malformed: t.Sequence[Record] = (),
     evidence: str | None,
     host: str,
     left_out: t.Sequence[str] = (),
@@ -58,6 +59,7 @@ def plan(
     """Who gets what back.
 
     :param opening: what was registered of the read of everybody's facts.
+    :param malformed: leavers whose name cannot be a user's, as `_restore_request.request` gives them; each fails alone.
     :param evidence: runs, as `_restore_request.request` packs them; null for none.
     :param left_out: a sentence for each file that is not used.
     :param job: the number of the job in AWX that is to be undone, empty for none.
@@ -84,6 +86,7 @@ def plan(
             found = [_order_by_evidence(name, readings, opening["users"], limits) for name in names]
             # Who is named twice, by name and by object id, is meant once.
             orders = list({str(one["id"] or one["user"]): one for one in reversed(found)}.values())[::-1]
+        orders += [_refused(one["user"], not_a_name(one["complaint"]).as_record(), FAILED) for one in malformed]
     except ValueError as exc:
         error = str(exc)
     waiting = [

@@ -27,13 +27,15 @@ def request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> d
     :param leavers: as the modules' `users`.
     :param evidence: path or paths of the evidence, empty for none, see `_restore_files.read`.
     :param job: the number of the job in AWX that is to be undone, empty for none.
-    :returns: `error`, why nothing can be done; `names`, the leavers asked for; `evidence`, the runs as packed text,
+    :returns: `error`, why nothing can be done; `names`, the leavers asked for; `malformed`, those whose name cannot be
+        a user's, as mappings with `user` and `complaint`; `evidence`, the runs as packed text,
         null for none; `left_out`, a sentence for each file that is not used; `job`; `read`, the names and the object
         ids that the evidence knows for them.
     """
     told: dict[str, t.Any] = {
         "error": None,
         "names": [],
+        "malformed": [],
         "evidence": None,
         "left_out": [],
         "job": "" if job is None else str(job).strip(),
@@ -42,9 +44,11 @@ def request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> d
     runs: list[dict[str, t.Any]] = []
     try:
         asked = parse_users(leavers)
-        for message in (one.complaint for one in asked if one.complaint):
+        malformed = [{"user": one.name, "complaint": one.complaint} for one in asked if one.complaint]
+        names = [one.name for one in asked if not one.complaint]
+        if not names:
+            message = " ".join(str(one["complaint"]) for one in malformed)
             raise OptionError(message, hint="Nothing was sent.")
-        names = [one.name for one in asked]
         if evidence not in ("", None, []):
             runs, told["left_out"] = read(evidence)
             told["evidence"] = packed(runs)
@@ -61,7 +65,12 @@ def request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> d
     ]
     wanted = {name_key(name) for name in names}
     ids = [one["id"] for entry in entries for one in entry["leavers"] if one["id"] and not wanted.isdisjoint(keys(one))]
-    return {**told, "names": names, "read": list({name_key(name): name for name in [*names, *ids]}.values())}
+    return {
+        **told,
+        "names": names,
+        "malformed": malformed,
+        "read": list({name_key(name): name for name in [*names, *ids]}.values()),
+    }
 
 
 def packed(runs: t.Sequence[Record]) -> str:

@@ -38,6 +38,7 @@ REFUSED: dict[str, tuple[list[str], list[str]]] = {
         ["-e", f"leavers={JANE}", "-e", "offboard_employee_report_paths=a.json"],
         ["did you mean offboard_employee_report_path?"],
     ),
+    "dry_run": (["-e", f"leavers={JANE}", "-e", "dry_run=true"], ["did you mean the option --check?"]),
     "bare": (["-e", f"leavers={JANE}", "-e", "report_path=a.json"], ["did you mean offboard_employee_report_path?"]),
     "internal": (["-e", f"leavers={JANE}", "-e", '{"__offboard_employee_batches": []}'], ["is set by the role"]),
     "registered": (["-e", f"leavers={JANE}", "-e", '{"__offboard_employee_opening": {}}'], ["is set by the role"]),
@@ -128,6 +129,36 @@ def test_the_role_may_be_used_twice_in_a_play(tenant: Tenant, play: Player) -> N
     assert [open_doors(tenant.directory.user(name)) for name in ("jane", "john")] == [[], []]
 
 
+def test_the_roles_may_follow_each_other_and_refuse_what_is_theirs(
+    tenant: Tenant, play: Player, tmp_path: Path
+) -> None:
+    file = str(tmp_path / "jane.json")
+
+    def use(role: str, name: str = JANE, **variables: Any) -> dict[str, Any]:
+        return {
+            "name": f"{role} {name}",
+            "ansible.builtin.include_role": {"name": f"m365.offboarding.{role}_employee"},
+            "vars": {f"{role}_employee_leavers": [name], **variables},
+        }
+
+    back = use("restore", restore_employee_evidence=file)
+    steps = [use("offboard", offboard_employee_report_path=file), back, back, use("offboard", JOHN)]
+    played = play([a_play(*steps)])
+
+    assert played.returncode == 0, played.output
+    assert tenant.directory.user("jane")["accountEnabled"] is True
+    assert open_doors(tenant.directory.user("john")) == []
+
+    tenant.journal.clear()
+    for variables, text in (
+        ({"restore_employee_evidences": "a.json"}, "did you mean restore_employee_evidence?"),
+        ({"__restore_employee_plan": {}}, "__restore_employee_plan is set by the role"),
+    ):
+        assert text in play([a_play(use("restore", restore_employee_evidence=file, **variables))]).failure()
+    assert repr(JOHN) in play([a_play(back)], "-e", f"x={JANE}, {JOHN}").failure()
+    assert list(tenant.journal) == []
+
+
 def test_nobody_is_alike_for_lists_and_searches(tenant: Tenant, play: Player, tmp_path: Path) -> None:
     tenant.directory.add_group("empty", "Nobody in here")
     (tmp_path / "header.csv").write_text("user\n")
@@ -152,6 +183,15 @@ def test_nobody_is_alike_for_lists_and_searches(tenant: Tenant, play: Player, tm
             # By default, a list must name somebody, a search may find nobody.
             assert bool(played.failure(name)) is (name in ("file", "list", "both")), name
             assert played.table(name) == played.table(f"{name}_allowed") == ["Nobody is due to leave"]
+    assert tenant.journal.writes() == []
+
+
+def test_who_could_not_be_looked_for_is_not_nobody(tenant: Tenant, play: Player) -> None:
+    # The credential may not read groups.
+    played = play(AUDIT, app="auditor", leavers=JANE, leavers_group="Nobody in here")
+
+    assert "Could not find out who is meant" in played.failure()
+    assert "Nobody is due to leave" not in played.output
     assert tenant.journal.writes() == []
 
 

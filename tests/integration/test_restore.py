@@ -334,7 +334,7 @@ def test_one_who_cannot_be_restored_does_not_stop_the_others(tenant: Tenant, pla
         Fault(user=olga.id, method="PATCH", status=403, nth=(1, 99)),
     )
 
-    played = play(RESTORE, leavers=[maria.upn, jane.upn, john.upn, olga.upn, jane.id], evidence=str(file))
+    played = play(RESTORE, leavers=["Jane Doe", maria.upn, jane.upn, john.upn, olga.upn, jane.id], evidence=str(file))
 
     assert played.returncode == 2
     results = by_upn(played)
@@ -343,13 +343,14 @@ def test_one_who_cannot_be_restored_does_not_stop_the_others(tenant: Tenant, pla
         jane.upn: "restored",
         john.upn: "failed",
         olga.upn: "failed",
+        "Jane Doe": "failed",
     }
     # A protocol that stays off keeps nobody from signing in.
     assert statuses(results[john.upn]) == {"protocols": "failed", "signin": "verified"}
     assert john["accountEnabled"] is True
     assert statuses(results[olga.upn]) == {"protocols": "verified", "signin": "failed"}
     lines = played.failure().splitlines()
-    assert [line.partition(": ")[0] for line in lines] == [maria.upn, john.upn, olga.upn]
+    assert [line.partition(": ")[0] for line in lines] == [maria.upn, john.upn, olga.upn, "Jane Doe"]
     assert "Mail Recipients" in lines[1]
 
 

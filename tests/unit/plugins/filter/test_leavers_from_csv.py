@@ -95,6 +95,8 @@ def test_ten_thousand_rows_are_read():
         ),
         ("user,phone,Phone\nann@contoso.com,1,2\n", "names the column twice, as its columns 2 and 3"),
         ("user,left at\nann@contoso.com,2026-11-20T16:00:00Z\n", "column 2 looks like 'left_at'"),
+        ("user,Last working day (UTC)\nann@contoso.com,2026-11-20T16:00:00Z\n", "column 2 looks like 'left_at'"),
+        ("user,Actual termination date\nann@contoso.com,2026-11-20T16:00:00Z\n", "column 2 looks like 'left_at'"),
         ("user,leave_date\nann@contoso.com,2026-11-20T16:00:00Z\n", "column 2 looks like 'left_at'"),
         ("user,left_at,LeftAt\nann@contoso.com,,2026-11-20T16:00:00Z\n", "column 3 looks like 'left_at'"),
         (
@@ -118,6 +120,8 @@ def test_ten_thousand_rows_are_read():
         "two columns of users",
         "two columns of one name",
         "left at",
+        "last working day within a longer name",
+        "termination date within a longer name",
         "leave_date",
         "left_at and LeftAt",
         "a swallowed row",

@@ -276,6 +276,25 @@ def test_leavers_that_cannot_be_meant_are_refused_before_the_file_is_read(leaver
     assert text in read(leavers, "/nowhere", "localhost")["error"]
 
 
+def test_a_malformed_name_among_others_is_that_leavers_alone(written):
+    told = read(["Jane Doe", UPN, "jane@"], written(GOOD), "localhost")
+
+    assert (told["error"], told["names"], told["read"]) == (None, [UPN], [UPN, JANE["id"]])
+    assert told["malformed"] == [
+        {"user": name, "complaint": f"{name!r} is neither a user principal name nor an object id."}
+        for name in ("Jane Doe", "jane@")
+    ]
+
+
+def test_malformed_names_alone_are_all_told():
+    told = read("Jane Doe, jane@", "", "localhost")
+
+    assert told["error"] == (
+        "'Jane Doe' is neither a user principal name nor an object id. "
+        "'jane@' is neither a user principal name nor an object id. Nothing was sent."
+    )
+
+
 def test_what_a_file_says_is_no_template(written):
     """Of ansible-core before 2.19, which templates whatever is kept as a fact unless it is marked."""
     told = read([UPN], written(evidence(shut_out(display_name="{{ 7 * 7 }}"))), "localhost")

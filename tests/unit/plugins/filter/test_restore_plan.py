@@ -52,6 +52,19 @@ def by_name(now, **options):
     return order
 
 
+@pytest.mark.parametrize("content", [evidence(shut_out()), None])
+def test_a_malformed_name_fails_alone(content):
+    malformed = [{"user": "Jane Doe", "complaint": "'Jane Doe' is neither a user principal name nor an object id."}]
+
+    told = plan(opening(shut_now()), asked(content, malformed=malformed), "localhost", protocols=["owa"])
+
+    assert [(one["user"], one["status"], one["signin"]) for one in told["leavers"]] == [
+        ("jane.doe@contoso.com", None, True),
+        ("Jane Doe", "failed", False),
+    ]
+    assert told["leavers"][1]["error"]["code"] == "not_a_name"
+
+
 # --- which entry of the evidence ---
 
 

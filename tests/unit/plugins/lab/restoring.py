@@ -84,7 +84,7 @@ def asked_of(contents: list[dict[str, Any]], *names: str, **facts: Any) -> dict[
     text = packed(runs) if runs else None
     names = names or ("jane.doe@contoso.com",)
     told = {"error": None, "names": list(names), "read": [], "evidence": text, "left_out": [], "job": ""}
-    return {**told, **facts}
+    return {**told, "malformed": [], **facts}
 
 
 def opening(*records: dict[str, Any], tenant_id: str | None = TENANT) -> dict[str, Any]:
