@@ -36,15 +36,16 @@ CLIENT_ID = "11111111-2222-4333-8444-555555555555"
 
 
 @contextlib.contextmanager
-def listening(talk: Callable[[Any], None]) -> Iterator[str]:
-    """Listen on a socket of this machine, hear one request, and let ``talk`` write to the connection."""
+def listening(talk: Callable[[Any], None], requests: int = 1) -> Iterator[str]:
+    """Listen on a socket of this machine, hear some requests on a connection, and let ``talk`` answer each of them."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            while self.rfile.readline().strip():
-                pass
-            with contextlib.suppress(OSError):
-                talk(self.wfile)
+            for _request in range(requests):
+                while self.rfile.readline().strip():
+                    pass
+                with contextlib.suppress(OSError):
+                    talk(self.wfile)
 
     class Server(socketserver.ThreadingTCPServer):
         allow_reuse_address = True
@@ -164,7 +165,7 @@ def test_headers_are_cleaned_and_a_connection_is_used_again():
     def talk(file: Any) -> None:
         file.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nrequest-id: a\x9bb\x1b\r\n\r\n{}")
 
-    with listening(talk) as url:
+    with listening(talk, requests=2) as url:
         transport = Transport(timeout=5)
         for _time in range(2):
             answer = transport.send("GET", url)
