@@ -408,13 +408,14 @@ def _by_evidence(then: Record, changed: t.Sequence[str], now: Record | None, lim
 
 
 def _read_open(then: Record, order: Record, now: Record | None, limits: _Limits, notes: list[str]) -> float | None:
-    """How old the evidence is, in seconds, where a door is read as open that its run had shut; otherwise `None`.
+    """How old the evidence is, in seconds, where a door is read as open that its run shut, or may have; otherwise `None`.
 
     Whether somebody opened it since or the server that answered lags, only time can tell. Both clocks are that of the
     machine that runs Ansible, in most cases.
     """
     steps = ("protocols", "signin")
-    opened = [step for step in steps if now and order[step] and step not in order["read_shut"] and _shut(then, step)]
+    # What was accepted and not seen yet counts too: it is in an order because a run changed it, or may have.
+    opened = [step for step in steps if now and order[step] and step not in order["read_shut"]]
     if not opened:
         return None
     try:
@@ -428,11 +429,6 @@ def _read_open(then: Record, order: Record, now: Record | None, limits: _Limits,
             "run again in some minutes."
         )
     return age
-
-
-def _shut(then: Record, step: str) -> bool:
-    entry = then["steps"][step]
-    return bool(entry["cut_off"]) or False in (entry["after"] or {}).values()
 
 
 def _signin_again(

@@ -713,8 +713,8 @@ def test_runs_of_other_tenants_are_left_out_and_named():
 NEW = "2026-11-20T15:10:00Z"
 
 
-def lagging(*, now, began=0.0, at=10.0, verify_timeout=30):
-    then = shut_out()
+def lagging(*, now, began=0.0, at=10.0, verify_timeout=30, **facts):
+    then = shut_out(**facts)
     then["steps"]["password"] = moved(MOMENT, NEW)
     read = {**opening(now), "invocation": {"module_args": {"verify_timeout": verify_timeout}}}
     written = parse_moment(a_run(FRIDAY)["written_at"]).timestamp()
@@ -747,6 +747,19 @@ def test_an_open_door_is_looked_at_again_until_the_evidence_is_as_old_as_a_write
     # Long after, somebody has opened it.
     told = lagging(now=OPEN_NOW, began=86400, at=86401)
     assert (told["again"], any("Read as open" in note for note in told["leavers"][0]["notes"])) == (False, False)
+
+
+def test_an_open_door_that_was_written_and_never_seen_shut_may_lag_too():
+    """The run's own last read was of the same old state, so no `after` says that anything is shut."""
+    unseen = {
+        "signin": entry("accepted", {"account_enabled": True}, {"account_enabled": True}),
+        "protocols": entry("accepted", ON, ON),
+    }
+
+    told = lagging(now=OPEN_NOW, **unseen)
+
+    assert told["again"] is True
+    assert any("Read as open already: mailbox protocols and sign-in" in note for note in told["leavers"][0]["notes"])
 
 
 def test_who_is_read_as_shut_is_not_looked_at_again():
