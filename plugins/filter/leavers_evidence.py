@@ -13,7 +13,7 @@ author:
   - The m365.offboarding contributors (@m365-offboarding)
 description:
   - Gives what P(m365.offboarding.leaver_changes#filter) and P(m365.offboarding.leavers_offboarded#filter) take.
-  - Unlike P(ansible.builtin.from_json#filter), it replaces characters that break or forge what shows them, for example control characters
+  - Unlike C(from_json), it replaces characters that break or forge what shows them, for example control characters
     and lone surrogates, by U+FFFD.
 positional: _input
 options:
