@@ -236,10 +236,11 @@ def test_a_launchers_variables_can_neither_send_the_credential_elsewhere_nor_sho
         "environment": {"M365_PROTECTED_USERS": "jane.doe@contoso.com"},
         "leavers": ["jane.doe@contoso.com", "john.roe@contoso.com"],
     }
-    # With our own prefixes they are refused: a launcher would believe that they count.
+    # With our own prefixes, and the protected list under any name, they are refused: a launcher would believe that they count.
     ours = {
         f"{prefix}{name}": elsewhere[name] for prefix in ("m365_", "M365_", "offboard_employee_") for name in elsewhere
     }
+    ours |= {name: elsewhere.pop(name) for name in ("protected_users", "PROTECTED_USERS")}
     refused = play(OFFBOARD, **given, **ours)
     assert all(f"The variable {name} is not known" in refused.failure() for name in ours)
     assert list(tenant.journal) == []
