@@ -170,7 +170,14 @@ class Player:
         silence = subprocess.DEVNULL
         environment = self._environment(folder, "offboarding")
         return subprocess.Popen(
-            command, cwd=self.folder, env=environment, stdin=silence, stdout=silence, stderr=silence
+            command,
+            cwd=self.folder,
+            env=environment,
+            stdin=silence,
+            stdout=silence,
+            stderr=silence,
+            # A group of its own, so that a test can kill the workers as well.
+            start_new_session=True,
         )
 
     def _prepare(
