@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import time
@@ -113,9 +114,8 @@ def test_a_run_that_is_killed_leaves_the_finished_batches(tenant: Tenant, play: 
     running = play.start(OFFBOARD, **variables)
     try:
         _wait_until(lambda: path.exists() and any(one["contained"] for one in evident_leavers(path)["localhost"]))
-        running.send_signal(signal.SIGKILL)
     finally:
-        running.kill()
+        os.killpg(running.pid, signal.SIGKILL)
         running.wait()
 
     told = evidence(path)
@@ -153,9 +153,8 @@ def test_each_step_is_in_the_file_before_the_next_begins(tenant: Tenant, play: P
     running = play.start(OFFBOARD, leavers=jane.upn, offboard_employee_report_path=[str(path), str(path) + ".html"])
     try:
         _wait_until(lambda: path.exists() and "sessions" in _done(path))
-        running.send_signal(signal.SIGKILL)
     finally:
-        running.kill()
+        os.killpg(running.pid, signal.SIGKILL)
         running.wait()
 
     (one,) = evident_leavers(path)["localhost"]
