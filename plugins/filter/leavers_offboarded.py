@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: leavers_offboarded
-short_description: Find out whom an earlier run has shut out
+short_description: List the users that an earlier run shut out
 version_added: 1.0.0
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 description:
-  - Gives what O(m365.offboarding.m365_user_info#module:offboarded) takes, so that no list with a date that lies ahead lets those
+  - Gives what O(m365.offboarding.m365_user_info#module:offboarded) takes, so that no list with a date in the future lets those
     people in again.
 positional: _input
 options:

@@ -34,7 +34,7 @@ options:
         know, is not looked at. Further keys are refused.
       - It may also hold C(id), an object id. Then C(user) and C(id) must both be the user's.
       - One string may hold several users, separated by commas or newlines.
-      - A user who comes twice, by whatever name, is told once. Different moments for one user are a C(contradiction), and the modules
+      - A user who comes twice, by whatever name, is reported once. Different moments for one user are a C(contradiction), and the modules
         that write refuse that user.
       - A text that is not shaped like a name is that user's failure. If any element is empty, of a wrong type, or has a comma without a
         name beside it, the whole call is refused before anything is sent.
@@ -71,7 +71,7 @@ options:
     default: false
   offboarded:
     description:
-      - Object ids of users who were shut out before. A C(left_at) that lies ahead does not count for them, wherever it comes from.
+      - Object ids of users who were shut out before. A C(left_at) in the future does not count for them, wherever it comes from.
     type: list
     elements: str
     default: []
@@ -241,7 +241,7 @@ users:
       sample: false
     by_name:
       description:
-        - Whether the user was asked for by a name alone. False where an object id was given, and for those whom a search found.
+        - Whether the user was asked for by a name alone. False where an object id was given, and for users that a search found.
       type: bool
       sample: true
     wrong_person:
