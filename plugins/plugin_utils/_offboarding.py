@@ -1,0 +1,207 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""The run of the role `offboard_employee` for one tenant, from what its tasks have registered."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..module_utils._asked import name_key
+from ..module_utils._doors import STEPS
+from ._batches import join, texts, unpack
+from ._carried import carried, opened
+from ._evidence import evidence, missing_entry, plain_json, tenant_entry
+from ._files import write
+from ._plan import looked_at, plan
+from ._report import format_of, render
+from ._results import counts, written
+from ._sentences import Record, reason_of
+from ._table import failures, table
+
+_PREFIX = "__offboard_employee_"
+# Results of more leavers are kept out of the log: AWX throws away what is larger than 700,000 bytes, at up to 2 KB a leaver.
+_MOST_SHOWN = 300
+
+
+class Tenant:
+    """What a host's variables hold of this run.
+
+    Variables are taken as they are, without a walk of the template engine through them.
+    """
+
+    def __init__(self, variables: Record) -> None:
+        self._variables = variables
+        self.asked = self._registered("asked")
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this host has come through the validation."""
+        return "run_id" in self.asked
+
+    def _registered(self, name: str) -> Record:
+        """What a task has registered; nothing for a task that was skipped or has not run."""
+        told = self._variables.get(f"{_PREFIX}{name}")
+        return told if isinstance(told, t.Mapping) and not told.get("skipped") else {}
+
+    @property
+    def opening(self) -> Record:
+        return self._registered("opening")
+
+    @property
+    def batches(self) -> t.Sequence[t.Sequence[Record]]:
+        return self._registered("plan").get("batches") or ()
+
+    @property
+    def earlier(self) -> Record | None:
+        return next(iter(opened(self.asked["earlier"])), None)
+
+    def plan(self, host: str, stats: t.Sequence[t.Any]) -> dict[str, t.Any]:
+        """Who goes through the steps, in batches, and who is refused.
+
+        :param stats: what this role has told earlier in the same workflow.
+        """
+        asked = self.asked
+        told = plan(
+            self.opening.get("users") or (),
+            allow_admins=asked["allow_admins"],
+            max_users=asked["max_users"],
+            earlier=self.earlier,
+            looked_at=looked_at(stats, host),
+        )
+        size = asked["batch_size"]
+        return {
+            "batches": [told["write"][start : start + size] for start in range(0, len(told["write"]), size)],
+            "refused": carried(list(told["refused"].items()), len(told["refused"])),
+        }
+
+    def kept(self, host: str) -> dict[str, t.Any]:
+        """What was put on record of this host in this run; an empty record before that."""
+        kept = (self._registered("kept").get("hosts") or {}).get(host) or {}
+        if kept.get("run_id") == self.asked["run_id"]:
+            return dict(kept)
+        return {
+            "run_id": self.asked["run_id"],
+            "records": [],
+            "entry": tenant_entry({}, steps=self.asked["steps"]),
+            "done": 0,
+            "not_shut": 0,
+            "msg": "",
+            "files": {},
+        }
+
+    def put(self, host: str, *, number: int, step: str | None) -> dict[str, t.Any]:
+        """What is on record with what is registered now.
+
+        :param number: 0 after the opening read, later the batch.
+        :param step: the step that the batch has just gone through, null after its closing read.
+        """
+        before, asked, batches = self.kept(host), self.asked, self.batches
+        here = batches[number - 1 : number] if number else batches
+        done = STEPS[: STEPS.index(step) + 1] if step else STEPS
+        refused = opened(self._registered("plan").get("refused") or [])
+        joined = join(
+            self.opening,
+            before=before,
+            steps=asked["steps"],
+            protocols=asked["protocols"],
+            batches=here,
+            number=number,
+            runs=self._runs(here[0], done) if number else (),
+            closing=self._registered("closing") if number and step is None else None,
+            finished=bool(number) and step is None,
+            refused=dict(refused),
+            earlier=self.earlier,
+            total=sum(map(len, batches)),
+            started_at=asked["started_at"],
+        )
+        return {**before, **joined}
+
+    def _runs(self, users: t.Sequence[Record], done: t.Sequence[str]) -> list[Record]:
+        """What was registered of the steps that these users have gone through."""
+        runs = [
+            {"step": step, "users": users, "result": self._registered(step)}
+            for step in done
+            if step in self.asked["steps"]
+        ]
+        return [run for run in runs if run["result"] and _is_about(run["result"], users)]
+
+    def written(self, number: int) -> dict[str, t.Any]:
+        """What the steps have written, for the closing read of a batch."""
+        return written(self._runs(self.batches[number - 1], STEPS))
+
+    def conclude(self, host: str, *, is_dry_run: bool) -> dict[str, t.Any]:
+        """The results, and how they are told."""
+        asked, kept = self.asked, self.kept(host)
+        leavers, error = unpack(kept["records"]), kept["entry"]["error"]
+        stats = {
+            **counts(leavers, names=asked["stats_names"]),
+            "error": (error or {}).get("code"),
+            # The offboarding that follows in the workflow refuses whoever was not looked at here.
+            **({"dry_run": True} if is_dry_run else {}),
+        }
+        why = [reason_of(error)] if error else self._failures(leavers)
+        return {
+            "records": leavers,
+            "is_long": len(leavers) > _MOST_SHOWN,
+            # Where nobody could be looked at, who is due to leave is not known.
+            "table": table(leavers, self.earlier) if leavers or not error else [],
+            "stats": stats,
+            "failures": why,
+        }
+
+    def _failures(self, leavers: t.Sequence[Record]) -> list[str]:
+        asked = self.asked
+        return failures(
+            leavers,
+            fail_on_open=asked["fail_on_open"],
+            fail_on_not_due=asked["fail_on_not_due"],
+            allow_empty=asked["allow_empty"],
+        )
+
+
+def _is_about(result: Record, users: t.Sequence[Record]) -> bool:
+    """Whether a step's result is of these users: with another strategy, another host may be at another batch."""
+    told = {name_key(str(one["user"])) for one in result.get("users") or ()}
+    return not told or any(name_key(str(one["user"])) in told for one in users)
+
+
+def write_evidence(
+    kept: t.Mapping[str, dict[str, t.Any]],
+    paths: t.Mapping[str, t.Sequence[str]],
+    *,
+    missing: t.Sequence[str] = (),
+    json_only: bool = False,
+    complete: bool = False,
+    **told: t.Any,
+) -> None:
+    """Write the evidence of all hosts of a play; those that name the same path share a file.
+
+    :param kept: what is on record, by host; `files` in it is brought up to date.
+    :param paths: the reports that each host asks for.
+    :param missing: hosts that never came to name a path: each file tells of them.
+    :param told: see `evidence`.
+    :raises OSError: with a sentence that names the path.
+    """
+    files = {path: name for one in kept.values() for path, name in one["files"].items()}
+    leavers: dict[str, list[t.Any]] = {}
+    for path in dict.fromkeys(path for of_host in paths.values() for path in of_host):
+        if json_only and format_of(path) != "json":
+            continue
+        sharing = [host for host, of_host in paths.items() if path in of_host]
+        for host in sharing:
+            if host not in leavers:
+                leavers[host] = list((texts if json_only else unpack)(kept[host]["records"]))
+        entries = {host: kept[host]["entry"] for host in sharing}
+        entries.update((host, missing_entry(host)) for host in missing)
+        if json_only:
+            text = plain_json(evidence(entries, {}, complete=complete, **told), leavers)
+        else:
+            text = render(evidence(entries, leavers, complete=complete, **told), format_of(path))
+        name = write(text, path, instead_of=files.get(path))
+        for host in sharing:
+            kept[host]["files"] = {**kept[host]["files"], path: name}
