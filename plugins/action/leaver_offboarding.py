@@ -13,9 +13,10 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils._doors import STEPS
-from ..plugin_utils._inputs import SOURCES, complaints, handed_on, specification
-from ..plugin_utils._offboarding import Tenant, write_evidence
-from ..plugin_utils._request import LARGEST, Refused, request
+from ..plugin_utils._inputs import SOURCES, Refused, complaints, handed_on, specification
+from ..plugin_utils._leavers_file import LARGEST
+from ..plugin_utils._offboarding import Tenant, unrecorded, write_evidence
+from ..plugin_utils._request import request
 
 _ROLE = "offboard_employee"
 Variables = t.Mapping[str, t.Any]
@@ -89,7 +90,10 @@ class ActionModule(ActionBase):
         kept = {host: tenant.kept(host) for host, tenant in tenants.items()}
         for host, tenant in tenants.items():
             if host in known["ansible_play_batch"] and number <= len(tenant.batches):
-                kept[host] = tenant.put(host, number=number, step=step)
+                try:
+                    kept[host] = tenant.put(host, number=number, step=step)
+                except Exception as exc:  # one tenant must not stop the others
+                    kept[host] = unrecorded(kept[host], host, exc)
         own = tenants[known["inventory_hostname"]]
         is_last = number and not step and number >= max(len(tenant.batches) for tenant in tenants.values())
         # The whole evidence is written right after the last batch.

@@ -20,7 +20,7 @@ from ._files import write
 from ._plan import looked_at, plan
 from ._report import format_of, render
 from ._results import counts, written
-from ._sentences import Record, reason_of
+from ._sentences import Record, as_error, reason_of
 from ._table import failures, table
 
 _PREFIX = "__offboard_employee_"
@@ -168,6 +168,13 @@ def _is_about(result: Record, users: t.Sequence[Record]) -> bool:
     """Whether a step's result is of these users: with another strategy, another host may be at another batch."""
     told = {name_key(str(one["user"])) for one in result.get("users") or ()}
     return not told or any(name_key(str(one["user"])) in told for one in users)
+
+
+def unrecorded(kept: Record, host: str, exc: Exception) -> dict[str, t.Any]:
+    """What is on record of a host whose results cannot be joined: the record before, and an error, which fails the run."""
+    message = f"What was done in {host} could not be put on record ({type(exc).__name__}): this is a bug."
+    error = as_error("not_recorded", message, "Run the audit to see which doors are open, and report it.")
+    return {**kept, "entry": {**kept["entry"], "error": kept["entry"]["error"] or error}}
 
 
 def write_evidence(

@@ -13,23 +13,18 @@ import datetime
 import os
 import typing as t
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
+from ..module_utils._doors import Protocols
 from ..module_utils._times import format_moment
 from ._carried import carried
 from ._earlier import Earlier, from_json, offboarded
 from ._files import try_out
-from ._inputs import SOURCES
-from ._leavers_file import LARGEST, decode_csv, read_csv
+from ._inputs import Refused, typed
+from ._leavers_file import decode_csv, read_csv
 from ._report import formats_of
 from ._sentences import Record
 
 # Taken as they are: a name or a path with a comma in it is not a list.
 _RAW = ("leavers", "report_path")
-
-
-class Refused(ValueError):
-    """Why a run must not begin, in sentences."""
 
 
 def request(
@@ -43,7 +38,7 @@ def request(
     """The role's variables, checked and typed, and what follows from them.
 
     :param given: the variables of the role, without `offboard_employee_`.
-    :param sources: the playbook's own variables, which win over those of the role unless they are empty.
+    :param sources: the playbook's own variables, see `typed`.
     :param spec: the role's argument specification.
     :param complaints: sentences about variables that must not be given.
     :param load: reads a file, decrypted; raises OSError.
@@ -53,12 +48,13 @@ def request(
     :raises Refused: with everything that is wrong.
     """
     complaints = list(complaints)
-    asked = _typed(given, sources, spec, complaints)
+    asked = typed("offboard_employee", given, sources, spec, complaints, raw=_RAW)
     if asked["batch_size"] < 1 or asked["max_users"] < 0 or not asked["steps"]:
         complaints.append(
             "offboard_employee_batch_size must be 1 or more, offboard_employee_max_users 0 or more, and "
             "offboard_employee_steps must name a step."
         )
+    _checked(complaints, lambda: Protocols.parse(asked["protocols"]))
     from_file, msg = _checked(complaints, lambda: _file_of_leavers(asked, load)) or ([], "")
     earlier = _checked(complaints, lambda: _earlier(str(asked["since"]), load))
     paths = _paths(asked["report_path"])
@@ -88,27 +84,6 @@ def _checked(complaints: list[str], check: t.Callable[[], t.Any]) -> t.Any:
     except (OSError, ValueError) as exc:
         complaints.append(str(exc))
         return None
-
-
-def _typed(given: Record, sources: Record, spec: Record, complaints: list[str]) -> dict[str, t.Any]:
-    """The variables as their types say; what cannot be one is a complaint, and counts as not given."""
-    own = {SOURCES[name]: name for name, value in sources.items() if value is not None and value != ""}
-    values = {**given, **{option: sources[name] for option, name in own.items()}}
-    typed: dict[str, t.Any] = {}
-    for option, rules in spec.items():
-        name = option.removeprefix("offboard_employee_")
-        if name in _RAW:
-            typed[name] = values.get(name, rules.get("default"))
-            continue
-        shown = own.get(name, option)
-        value = values.get(name)
-        arguments = {} if value is None or (value == "" and rules["type"] == "bool") else {shown: value}
-        validated = ArgumentSpecValidator({shown: dict(rules)}).validate(arguments)
-        if validated.error_messages:
-            complaints += [str(one) for one in validated.error_messages]
-            validated = ArgumentSpecValidator({shown: dict(rules)}).validate({})
-        typed[name] = validated.validated_parameters.get(shown)
-    return typed
 
 
 def _names(leavers: t.Any) -> list[t.Any]:
@@ -178,6 +153,3 @@ def _see_writable(paths: t.Sequence[str]) -> None:
     formats_of(paths)
     for path in paths:
         try_out(path)
-
-
-__all__ = ["LARGEST", "Refused", "request"]

@@ -1,16 +1,15 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""leaver_changes: a door has changed when both times somebody knew how it was, and it was another way."""
+"""A door has changed when both times somebody knew how it was, and it was another way."""
 
 from __future__ import annotations
 
 import copy
 
 import pytest
-from ansible.errors import AnsibleFilterError
 
-from ansible_collections.m365.offboarding.plugins.filter.leaver_changes import FilterModule
+from ansible_collections.m365.offboarding.plugins.plugin_utils._earlier import changes
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
@@ -24,7 +23,6 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import 
 )
 from tools import sample_evidence
 
-changes = FilterModule().filters()["leaver_changes"]
 NOTHING = {"newly_open": [], "newly_shut": [], "new": False}
 NEW = {**NOTHING, "new": True}
 ELSEWHERE = "0e0b5e0e-0000-4000-8000-000000000001"
@@ -265,5 +263,5 @@ def damaged(change):
 )
 @pytest.mark.parametrize("leavers", [[], [OPEN]])
 def test_what_is_no_evidence_is_refused_in_a_sentence(earlier, reason, leavers):
-    with pytest.raises(AnsibleFilterError, match=f"leaver_changes: the earlier (file|evidence) .*{reason}"):
+    with pytest.raises(ValueError, match=f"the earlier (file|evidence) .*{reason}"):
         changes(leavers, earlier)

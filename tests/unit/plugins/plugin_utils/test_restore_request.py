@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""restore_evidence: which file is believed, and whom to look at."""
+"""Which file is believed, and whom to look at."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.filter.restore_evidence import FilterModule
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _restore_files
-from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_request import unpacked
+from ansible_collections.m365.offboarding.plugins.plugin_utils._carried import opened
+from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_request import request
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring import evidence, shut_out
 
-read = FilterModule().filters()["restore_evidence"]
+
+def read(leavers, path="", host="", job=""):
+    """Ask with what the role hands over."""
+    return request(leavers, evidence=path, host=host, job=job)
+
+
 JANE, BOB = person("jane.doe"), person("bob")
 UPN = "jane.doe@contoso.com"
 GOOD = evidence(shut_out(), shut_out("bob"))
@@ -58,7 +63,7 @@ def test_a_leaver_is_looked_at_by_name_and_by_the_object_id_of_the_evidence(writ
 
     assert (told["error"], told["names"], told["read"]) == (None, [UPN], [UPN, JANE["id"]])
     assert (told["left_out"], told["job"]) == ([], "")
-    (run,) = unpacked(told["evidence"])
+    (run,) = opened(told["evidence"])
     assert [one["user"] for one in run["hosts"]["localhost"]["leavers"]] == [UPN, "bob@contoso.com"]
 
 
@@ -211,7 +216,7 @@ def test_a_folder_is_all_its_evidence_and_what_is_none_is_named(tmp_path):
     told = read([UPN], str(tmp_path), "localhost")
 
     assert told["error"] is None
-    assert sorted(run["path"] for run in unpacked(told["evidence"])) == sorted(str(tmp_path / name) for name in good)
+    assert sorted(run["path"] for run in opened(told["evidence"])) == sorted(str(tmp_path / name) for name in good)
     assert len(told["left_out"]) == len(bad)
     for name, (_content, text) in bad.items():
         (sentence,) = [one for one in told["left_out"] if name in one]
@@ -242,7 +247,7 @@ def test_several_files_are_named_in_a_list_or_a_text(tmp_path, given):
         "twice": [*paths, str(tmp_path / "." / "b.json")],
     }[given]
 
-    assert [run["path"] for run in unpacked(read([UPN], value, "localhost")["evidence"])] == paths
+    assert [run["path"] for run in opened(read([UPN], value, "localhost")["evidence"])] == paths
 
 
 def test_a_named_file_that_is_no_evidence_stops_all_others(tmp_path):
@@ -293,19 +298,6 @@ def test_malformed_names_alone_are_all_told():
         "'Jane Doe' is neither a user principal name nor an object id. "
         "'jane@' is neither a user principal name nor an object id. Nothing was sent."
     )
-
-
-def test_what_a_file_says_is_no_template(written):
-    """Of ansible-core before 2.19, which templates whatever is kept as a fact unless it is marked."""
-    told = read([UPN], written(evidence(shut_out(display_name="{{ 7 * 7 }}"))), "localhost")
-    name = told["evidence"]
-
-    try:
-        from ansible.template import is_trusted_as_template
-    except ImportError:
-        assert type(name).__name__ == "AnsibleUnsafeText"
-    else:
-        assert not is_trusted_as_template(name)
 
 
 def test_texts_of_a_file_are_shown_without_unwanted_characters(written):

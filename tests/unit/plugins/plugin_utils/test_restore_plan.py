@@ -1,13 +1,12 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""restore_plan: what each leaver gets back, and who is refused."""
+"""What each leaver gets back, and who is refused."""
 
 from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.filter.restore_plan import FilterModule
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OUTCOME_UNKNOWN
 from ansible_collections.m365.offboarding.plugins.module_utils._times import parse_moment
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES, person
@@ -28,8 +27,10 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring impor
     shut_now,
     shut_out,
 )
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring import (
+    decide as plan,
+)
 
-plan = FilterModule().filters()["restore_plan"]
 JANE, BOB = person("jane.doe"), person("bob")
 UPN = "jane.doe@contoso.com"
 EVERY = list(SWITCHES)

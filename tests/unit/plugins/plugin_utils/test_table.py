@@ -1,16 +1,15 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""leaver_table: what a person reads in ten seconds, in at most 92 columns."""
+"""What a person reads in ten seconds, in at most 92 columns."""
 
 from __future__ import annotations
 
 import pytest
-from ansible.errors import AnsibleFilterError
 
-from ansible_collections.m365.offboarding.plugins.filter.leaver_table import FilterModule
 from ansible_collections.m365.offboarding.plugins.plugin_utils._earlier import changes
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
+from ansible_collections.m365.offboarding.plugins.plugin_utils._table import table
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
     STEPS,
@@ -24,7 +23,6 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import 
 )
 from tools import sample_evidence
 
-table = FilterModule().filters()["leaver_table"]
 WIDTH = 92
 LONG = "x" * 64 + "@" + "y" * 40 + ".example"
 
@@ -212,7 +210,7 @@ def test_without_an_earlier_file_nothing_is_said_of_it(earlier):
 
 
 def test_what_is_no_evidence_is_refused():
-    with pytest.raises(AnsibleFilterError, match="leaver_table: the earlier file is no evidence"):
+    with pytest.raises(ValueError, match="the earlier file is no evidence"):
         table([], {"format": "something"})
 
 

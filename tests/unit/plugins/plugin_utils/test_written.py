@@ -1,13 +1,12 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""leavers_written: what the closing read must know to tell a late reading from one that shows the writes."""
+"""What the closing read must know to tell a late reading from one that shows the writes."""
 
 from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.filter.leavers_written import FilterModule
 from ansible_collections.m365.offboarding.plugins.module_utils._written import (
     CHANGED,
     SHOWN,
@@ -16,6 +15,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._written import (
     compare,
     is_stale,
 )
+from ansible_collections.m365.offboarding.plugins.plugin_utils._results import written
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
     all_steps,
     doors,
@@ -26,7 +26,6 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import 
     unknown_record,
 )
 
-written = FilterModule().filters()["leavers_written"]
 JANE = "jane.doe"
 OPEN, SHUT = read_record(JANE), read_record(JANE, state="shut")
 ID = OPEN["id"]

@@ -1,13 +1,14 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""leaver_plan: who goes through the steps, and who is refused."""
+"""Who goes through the steps, and who is refused."""
 
 from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.filter.leaver_plan import FilterModule
+from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import looked_at
+from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import plan as decide
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
     doors,
     problem,
@@ -15,7 +16,13 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import 
     unknown_record,
 )
 
-plan = FilterModule().filters()["leaver_plan"]
+
+def plan(opening, stats=(), host="", **options):
+    """Decide with what the role hands over, for administrators and limits that do not matter here."""
+    options = {"allow_admins": False, "max_users": None, **options}
+    return decide(opening, looked_at=looked_at(stats, host), **options)
+
+
 JANE = read_record("jane.doe")
 
 

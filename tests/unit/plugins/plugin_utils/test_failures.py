@@ -1,13 +1,15 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""leaver_failures: whether the run fails, and with which sentences."""
+"""Whether the run fails, and with which sentences."""
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.filter.leaver_failures import FilterModule
+from ansible_collections.m365.offboarding.plugins.plugin_utils import _table
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
     STEPS,
@@ -18,7 +20,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import 
     unknown_record,
 )
 
-failures = FilterModule().filters()["leaver_failures"]
+failures = functools.partial(_table.failures, fail_on_open=True)
 JANE = "jane.doe"
 
 

@@ -1,15 +1,17 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""leaver_counts: ids and counts, and names only where asked for."""
+"""Ids and counts, and names only where asked for."""
 
 from __future__ import annotations
 
-from ansible_collections.m365.offboarding.plugins.filter.leaver_counts import FilterModule
+import functools
+
+from ansible_collections.m365.offboarding.plugins.plugin_utils import _results
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import STEPS, read_record, unknown_record
 
-counts = FilterModule().filters()["leaver_counts"]
+counts = functools.partial(_results.counts, names=False)
 JANE, MILES = read_record("jane.doe", state="shut"), read_record("miles.obrien")
 LEAVERS = results([JANE, MILES, unknown_record()], steps=STEPS)
 

@@ -1,13 +1,13 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""leaver_results: one verdict per leaver, given on what was read last and never better than that."""
+"""One verdict per leaver, given on what was read last and never better than that."""
 
 from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.filter.leaver_results import FilterModule
+from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results as join
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
     ACCOUNT,
@@ -23,7 +23,6 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import 
     unknown_record,
 )
 
-join = FilterModule().filters()["leaver_results"]
 JANE = "jane.doe"
 OPEN, SHUT = read_record(JANE), read_record(JANE, state="shut")
 

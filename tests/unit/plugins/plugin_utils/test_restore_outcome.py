@@ -1,14 +1,13 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""restore_results: what came of each leaver, who may sign in, and how it is told."""
+"""What came of each leaver, who may sign in, and how it is told."""
 
 from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.filter.restore_plan import FilterModule as PlanFilters
-from ansible_collections.m365.offboarding.plugins.filter.restore_results import FilterModule
+from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_outcome import outcome as results
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
     problem,
@@ -25,9 +24,10 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring impor
     shut_now,
     shut_out,
 )
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring import (
+    decide as plan,
+)
 
-results = FilterModule().filters()["restore_results"]
-plan = PlanFilters().filters()["restore_plan"]
 JANE = person("jane.doe")
 UPN = "jane.doe@contoso.com"
 GONE = nobody(JANE["id"], "deleted")

@@ -1,16 +1,13 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""leavers_offboarded: whom an earlier run has shut out."""
+"""Whom an earlier run has shut out."""
 
 from __future__ import annotations
 
 import pytest
-from ansible.errors import AnsibleFilterError
 
-from ansible_collections.m365.offboarding.plugins.filter.leavers_offboarded import FilterModule
-
-offboarded = FilterModule().filters()["leavers_offboarded"]
+from ansible_collections.m365.offboarding.plugins.plugin_utils._earlier import offboarded
 
 
 def leaver(identity, *, contained=False, written_at=None):
@@ -53,7 +50,7 @@ def test_without_evidence_nobody_does(nothing):
 
 
 def test_what_is_no_evidence_is_refused():
-    with pytest.raises(AnsibleFilterError, match="leavers_offboarded: the earlier file is no evidence"):
+    with pytest.raises(ValueError, match="the earlier file is no evidence"):
         offboarded({"format": "something"})
 
 
@@ -61,5 +58,5 @@ def test_what_is_no_evidence_is_refused():
 def test_a_door_that_is_no_text_is_damage(key):
     known = evidence({**leaver("i", contained=True), key: [{}]})
 
-    with pytest.raises(AnsibleFilterError, match=f"{key}.* is no text"):
+    with pytest.raises(ValueError, match=f"{key}.* is no text"):
         offboarded(known)

@@ -1,16 +1,13 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""leaver_report_formats: refuses before anything is sent what could not be written afterwards."""
+"""Refuses before anything is sent what could not be written afterwards."""
 
 from __future__ import annotations
 
 import pytest
-from ansible.errors import AnsibleFilterError
 
-from ansible_collections.m365.offboarding.plugins.filter.leaver_report_formats import FilterModule
-
-formats = FilterModule().filters()["leaver_report_formats"]
+from ansible_collections.m365.offboarding.plugins.plugin_utils._report import formats_of as formats
 
 
 def test_every_path_has_its_format():
@@ -22,5 +19,5 @@ def test_no_path_has_none():
 
 
 def test_all_paths_that_cannot_be_written_are_named():
-    with pytest.raises(AnsibleFilterError, match=r"\.html, \.csv, \.json or \.xml; .*: a\.pdf, b$"):
+    with pytest.raises(ValueError, match=r"\.html, \.csv, \.json or \.xml; .*: a\.pdf, b$"):
         formats(["a.pdf", "a.json", "b"])
