@@ -13,7 +13,8 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils._doors import STEPS
-from ..plugin_utils._inputs import SOURCES, Refused, complaints, handed_on, specification
+from ..plugin_utils._given import complaints
+from ..plugin_utils._inputs import SOURCES, Refused, handed_on, specification
 from ..plugin_utils._leavers_file import LARGEST
 from ..plugin_utils._offboarding import Tenant, unrecorded, write_evidence
 from ..plugin_utils._request import request

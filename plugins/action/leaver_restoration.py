@@ -12,7 +12,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..plugin_utils._inputs import Refused, complaints, specification
+from ..plugin_utils._given import complaints
+from ..plugin_utils._inputs import Refused, specification
 from ..plugin_utils._restoration import ask, conclude, decide
 
 _ROLE = "restore_employee"

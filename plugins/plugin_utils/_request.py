@@ -14,11 +14,13 @@ import os
 import typing as t
 
 from ..module_utils._doors import Protocols
+from ..module_utils._errors import OptionError
 from ..module_utils._times import format_moment
 from ._carried import carried
 from ._earlier import Earlier, from_json, offboarded
 from ._files import try_out
-from ._inputs import Refused, typed
+from ._given import typed
+from ._inputs import Refused
 from ._leavers_file import decode_csv, read_csv
 from ._report import formats_of
 from ._sentences import Record
@@ -81,7 +83,7 @@ def request(
 def _checked(complaints: list[str], check: t.Callable[[], t.Any]) -> t.Any:
     try:
         return check()
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, OptionError) as exc:
         complaints.append(str(exc))
         return None
 

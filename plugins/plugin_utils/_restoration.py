@@ -12,7 +12,8 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ._inputs import Refused, typed
+from ._given import typed
+from ._inputs import Refused
 from ._restore_outcome import outcome
 from ._restore_plan import FAILED, PARTIAL, REFUSED, plan
 from ._restore_request import request

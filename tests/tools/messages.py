@@ -73,10 +73,12 @@ _SAYING = (
     "_unknown",
     "_order_for",
     "_useless",
+    "ask",
     "complaint",
     "note",
     "note_for",
     "parse_users",
+    "request",
     "summary",
 )
 # Mappings and constants that hold hints by themselves.
