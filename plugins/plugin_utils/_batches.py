@@ -91,9 +91,9 @@ def join(
         refused={**moved, **refused},
         users=users,
     )
-    placed = [[place, one] for (place, _one), one in zip(known, changes(told, earlier), strict=True)]
-    parts = [placed] if number else _by_batch(placed, batches)
-    parts = [carried(part, len(opening.get("users") or ())) for part in parts]
+    placed: list[Placed] = [[place, one] for (place, _one), one in zip(known, changes(told, earlier), strict=True)]
+    by_batch = [placed] if number else _by_batch(placed, batches)
+    parts = [carried(part, len(opening.get("users") or ())) for part in by_batch]
     records = list(before["records"]) if before and number else []
     records[number : number + len(parts)] = parts
     done, not_shut = (before["done"], before["not_shut"]) if before else (0, 0)

@@ -121,9 +121,9 @@ class Tenant:
         )
         return {**before, **joined}
 
-    def _runs(self, users: t.Sequence[Record], done: t.Sequence[str]) -> list[Record]:
+    def _runs(self, users: t.Sequence[Record], done: t.Sequence[str]) -> list[dict[str, t.Any]]:
         """What was registered of the steps that these users have gone through."""
-        runs = [
+        runs: list[dict[str, t.Any]] = [
             {"step": step, "users": users, "result": self._registered(step)}
             for step in done
             if step in self.asked["steps"]
