@@ -85,33 +85,39 @@ class ActionModule(ActionBase):
         }
         return {host: tenant for host, tenant in tenants.items() if tenant.is_here}
 
+    def _join(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
+        tenant = Tenant(known)
+        try:
+            return tenant.put(number=asked["batch"])
+        except Exception as exc:  # one tenant must not stop the others
+            return unrecorded(tenant.state, known["inventory_hostname"], exc)
+
     def _record(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
         """One host for all: hosts that name the same path share a file."""
         tenants, number, step = self._tenants(known), asked["batch"], asked["step"]
-        kept = {host: tenant.kept(host) for host, tenant in tenants.items()}
-        for host, tenant in tenants.items():
-            if host in known["ansible_play_batch"] and number <= len(tenant.batches):
-                try:
-                    kept[host] = tenant.put(host, number=number, step=step)
-                except Exception as exc:  # one tenant must not stop the others
-                    kept[host] = unrecorded(kept[host], host, exc)
-        own = tenants[known["inventory_hostname"]]
-        is_last = number and not step and number >= max(len(tenant.batches) for tenant in tenants.values())
+        states = {host: tenant.state for host, tenant in tenants.items()}
         # The whole evidence is written right after the last batch.
-        if own.asked["purpose"] == "offboard" and not self._task.check_mode and not is_last:
-            # Between the steps JSON alone, which is cheap.
-            self._write(known, tenants, kept, json_only=not number or bool(step))
-        return {"hosts": kept, "progress": {host: one["msg"] for host, one in kept.items()}}
+        is_last = number and not step and number >= max(len(tenant.batches) for tenant in tenants.values())
+        if self._task.check_mode or is_last:
+            return {"hosts": {host: tenant.journal(host) for host, tenant in tenants.items()}}
+        for host, tenant in tenants.items():
+            if step and host in known["ansible_play_batch"] and number <= len(tenant.batches):
+                try:
+                    states[host] = tenant.put(number=number, step=step)
+                except Exception as exc:  # one tenant must not stop the others
+                    states[host] = unrecorded(states[host], host, exc)
+        # Between the steps JSON alone, which is cheap.
+        return {"hosts": self._write(known, tenants, states, json_only=not number or bool(step))}
 
     def _evidence(self, _asked: Variables, known: Variables) -> dict[str, t.Any]:
         tenants = self._tenants(known)
-        kept = {host: tenant.kept(host) for host, tenant in tenants.items()}
+        states = {host: tenant.state for host, tenant in tenants.items()}
         # A host that fell out of the play must not be missing in silence.
         missing = [host for host in known["ansible_play_hosts_all"] if host not in tenants]
-        self._write(known, tenants, kept, missing=missing, complete=True)
+        written = self._write(known, tenants, states, missing=missing, complete=True)
         return {
             "files": {
-                host: [kept[host]["files"][path] for path in tenant.asked["report_paths"]]
+                host: [written[host]["files"][path] for path in tenant.asked["report_paths"]]
                 for host, tenant in tenants.items()
             }
         }
@@ -120,17 +126,17 @@ class ActionModule(ActionBase):
         self,
         known: Variables,
         tenants: t.Mapping[str, Tenant],
-        kept: dict[str, dict[str, t.Any]],
+        states: t.Mapping[str, Variables],
         **how: t.Any,
-    ) -> None:
+    ) -> dict[str, dict[str, t.Any]]:
         own = tenants[known["inventory_hostname"]].asked
 
         def first(*names: str) -> t.Any:
             return next((known[name] for name in names if name in known), None)
 
-        write_evidence(
-            kept,
-            {host: tenant.asked["report_paths"] for host, tenant in tenants.items()},
+        return write_evidence(
+            states,
+            tenants,
             purpose=own["purpose"],
             check_mode=self._task.check_mode,
             started_at=own["started_at"],
@@ -152,7 +158,7 @@ class ActionModule(ActionBase):
     def _conclude(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
         host, tenant = known["inventory_hostname"], Tenant(known)
         is_check = tenant.opening.get("check_mode", self._task.check_mode)
-        told = tenant.conclude(host, is_dry_run=tenant.asked["purpose"] == "offboard" and bool(is_check))
+        told = tenant.conclude(is_dry_run=tenant.asked["purpose"] == "offboard" and bool(is_check))
         job = known.get("awx_job_id", known.get("tower_job_id"))
         # By host, since the hosts of a play set the same key and are merged.
         stats = {f"m365_offboarding{'' if job is None else f'_{job}'}": {host: told["stats"]}}
@@ -165,6 +171,7 @@ class ActionModule(ActionBase):
 _PHASES = {
     "validate": ActionModule._validate,
     "plan": ActionModule._plan,
+    "join": ActionModule._join,
     "record": ActionModule._record,
     "digest": ActionModule._digest,
     "conclude": ActionModule._conclude,

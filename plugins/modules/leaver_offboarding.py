@@ -23,15 +23,15 @@ options:
     description:
       - V(validate) refuses variables that are unknown or make no sense, a file of leavers or earlier evidence that cannot be read, and
         reports that cannot be written. It gives the variables, checked, and the leavers.
-      - V(plan) decides who goes through the steps, in which batches, and who is refused.
-      - V(record) joins what was read and done so far, for all hosts of the play, and writes it to their C(.json) reports, after a batch
-        to all reports.
+      - V(plan) decides who goes through the steps, in which batches, and who is refused, and puts everybody on record.
+      - V(join) puts on record what came of a batch.
+      - V(record) writes what is known so far, for all hosts of the play, to their C(.json) reports, after a batch to all reports.
       - V(digest) sums up what the steps have written for a batch, for O(m365.offboarding.m365_user_info#module:written).
       - V(conclude) gives the results, the table, why the run fails, and what C(set_stats) hands on.
       - V(evidence) writes all reports of all hosts of the play.
     type: str
     required: true
-    choices: [validate, plan, record, digest, conclude, evidence]
+    choices: [validate, plan, join, record, digest, conclude, evidence]
   purpose:
     description: What the role is run for, for V(validate).
     type: str
@@ -42,7 +42,7 @@ options:
     type: str
     default: ""
   batch:
-    description: The batch that V(record) and V(digest) are about, from 1; 0 after the opening read.
+    description: The batch that V(join), V(record) and V(digest) are about, from 1; 0 after the opening read.
     type: int
     default: 0
   step:
@@ -71,24 +71,28 @@ batches:
   type: list
   elements: list
   returned: phase=plan
+state:
+  description: What is known of everybody after the opening read.
+  type: dict
+  returned: phase=plan
+records:
+  description: What is known of everybody, by batch; after V(conclude) one result per leaver, as in C(offboard_employee_result).
+  type: list
+  elements: raw
+  returned: phase=join or conclude
+msg:
+  description: How far the run has come, in one line.
+  type: str
+  returned: phase=join
+  sample: 500 of 2000 leavers done, 1500 left; 2 with an open door; end expected at 2026-11-20T16:06:10Z.
 hosts:
-  description: What is known of the leavers of each host.
+  description: The reports that were written, for each host, by the paths that were asked for.
   type: dict
   returned: phase=record
-progress:
-  description: How far each host has come, in one line.
-  type: dict
-  returned: phase=record
-  sample: {localhost: "500 of 2000 leavers done, 1500 left; 2 with an open door; end expected at 2026-11-20T16:06:10Z."}
 written:
   description: For O(m365.offboarding.m365_user_info#module:written).
   type: dict
   returned: phase=digest
-records:
-  description: One result per leaver, as in the variable C(offboard_employee_result).
-  type: list
-  elements: dict
-  returned: phase=conclude
 table:
   description: Lines that say who is out and which door is open.
   type: list

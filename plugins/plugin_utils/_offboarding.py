@@ -61,46 +61,56 @@ class Tenant:
         return next(iter(opened(self.asked["earlier"])), None)
 
     def plan(self, host: str, stats: t.Sequence[t.Any]) -> dict[str, t.Any]:
-        """Who goes through the steps, in batches, and who is refused.
+        """Who goes through the steps, in batches, who is refused, and `state`, what is known of everybody.
 
         :param stats: what this role has told earlier in the same workflow.
         """
         asked = self.asked
-        told = plan(
-            self.opening.get("users") or (),
-            allow_admins=asked["allow_admins"],
-            max_users=asked["max_users"],
-            earlier=self.earlier,
-            looked_at=looked_at(stats, host),
-        )
+        told: dict[str, t.Any] = {"write": [], "refused": {}}
+        if asked["purpose"] == "offboard":
+            told = plan(
+                self.opening.get("users") or (),
+                allow_admins=asked["allow_admins"],
+                max_users=asked["max_users"],
+                earlier=self.earlier,
+                looked_at=looked_at(stats, host),
+            )
         size = asked["batch_size"]
-        return {
+        planned = {
+            "run_id": asked["run_id"],
             "batches": [told["write"][start : start + size] for start in range(0, len(told["write"]), size)],
             "refused": carried(list(told["refused"].items()), len(told["refused"])),
         }
+        return {**planned, "state": Tenant({**self._variables, f"{_PREFIX}plan": planned}).put(number=0)}
 
-    def kept(self, host: str) -> dict[str, t.Any]:
-        """What was put on record of this host in this run; an empty record before that."""
-        kept = (self._registered("kept").get("hosts") or {}).get(host) or {}
-        if kept.get("run_id") == self.asked["run_id"]:
-            return dict(kept)
-        return {
+    @property
+    def state(self) -> dict[str, t.Any]:
+        """What is known of everybody after the last batch that is finished, or after the plan."""
+        found = [self._registered("state"), self._registered("plan").get("state") or {}]
+        unknown = {
             "run_id": self.asked["run_id"],
             "records": [],
             "entry": tenant_entry({}, steps=self.asked["steps"]),
             "done": 0,
             "not_shut": 0,
             "msg": "",
-            "files": {},
         }
+        return dict(next((one for one in found if one.get("run_id") == self.asked["run_id"]), unknown))
 
-    def put(self, host: str, *, number: int, step: str | None) -> dict[str, t.Any]:
-        """What is on record with what is registered now.
+    def journal(self, host: str) -> dict[str, t.Any]:
+        """`files`, the reports that this run has written so far, by the paths that were asked for, and its `run_id`."""
+        told = (self._registered("journal").get("hosts") or {}).get(host) or {}
+        is_ours = told.get("run_id") == self.asked["run_id"]
+        return {"run_id": self.asked["run_id"], "files": dict(told["files"]) if is_ours else {}}
+
+    def put(self, *, number: int, step: str | None = None) -> dict[str, t.Any]:
+        """What is known with what is registered now.
 
         :param number: 0 after the opening read, later the batch.
         :param step: the step that the batch has just gone through, null after its closing read.
         """
-        before, asked, batches = self.kept(host), self.asked, self.batches
+        asked, batches = self.asked, self.batches
+        before = self.state if number else None
         here = batches[number - 1 : number] if number else batches
         done = STEPS[: STEPS.index(step) + 1] if step else STEPS
         refused = opened(self._registered("plan").get("refused") or [])
@@ -119,7 +129,7 @@ class Tenant:
             total=sum(map(len, batches)),
             started_at=asked["started_at"],
         )
-        return {**before, **joined}
+        return {"run_id": asked["run_id"], **joined}
 
     def _runs(self, users: t.Sequence[Record], done: t.Sequence[str]) -> list[dict[str, t.Any]]:
         """What was registered of the steps that these users have gone through."""
@@ -134,10 +144,10 @@ class Tenant:
         """What the steps have written, for the closing read of a batch."""
         return written(self._runs(self.batches[number - 1], STEPS))
 
-    def conclude(self, host: str, *, is_dry_run: bool) -> dict[str, t.Any]:
+    def conclude(self, *, is_dry_run: bool) -> dict[str, t.Any]:
         """The results, and how they are told."""
-        asked, kept = self.asked, self.kept(host)
-        leavers, error = unpack(kept["records"]), kept["entry"]["error"]
+        asked, state = self.asked, self.state
+        leavers, error = unpack(state["records"]), state["entry"]["error"]
         stats = {
             **counts(leavers, names=asked["stats_names"]),
             "error": (error or {}).get("code"),
@@ -170,31 +180,32 @@ def _is_about(result: Record, users: t.Sequence[Record]) -> bool:
     return not told or any(name_key(str(one["user"])) in told for one in users)
 
 
-def unrecorded(kept: Record, host: str, exc: Exception) -> dict[str, t.Any]:
-    """What is on record of a host whose results cannot be joined: the record before, and an error, which fails the run."""
+def unrecorded(state: Record, host: str, exc: Exception) -> dict[str, t.Any]:
+    """The state of a host whose results cannot be joined: that of before, with an error, which fails the run."""
     message = f"What was done in {host} could not be put on record ({type(exc).__name__}): this is a bug."
     error = as_error("not_recorded", message, "Run the audit to see which doors are open, and report it.")
-    return {**kept, "entry": {**kept["entry"], "error": kept["entry"]["error"] or error}}
+    return {**state, "entry": {**state["entry"], "error": state["entry"]["error"] or error}}
 
 
 def write_evidence(
-    kept: t.Mapping[str, dict[str, t.Any]],
-    paths: t.Mapping[str, t.Sequence[str]],
+    states: t.Mapping[str, Record],
+    tenants: t.Mapping[str, Tenant],
     *,
     missing: t.Sequence[str] = (),
     json_only: bool = False,
     complete: bool = False,
     **told: t.Any,
-) -> None:
+) -> dict[str, dict[str, t.Any]]:
     """Write the evidence of all hosts of a play; those that name the same path share a file.
 
-    :param kept: what is on record, by host; `files` in it is brought up to date.
-    :param paths: the reports that each host asks for.
+    :param states: what is known, by host.
     :param missing: hosts that never came to name a path: each file tells of them.
     :param told: see `evidence`.
+    :returns: for each host what `Tenant.journal` gives next.
     :raises OSError: with a sentence that names the path.
     """
-    files = {path: name for one in kept.values() for path, name in one["files"].items()}
+    paths = {host: tenant.asked["report_paths"] for host, tenant in tenants.items()}
+    files = {host: tenant.journal(host)["files"] for host, tenant in tenants.items()}
     leavers: dict[str, list[t.Any]] = {}
     for path in dict.fromkeys(path for of_host in paths.values() for path in of_host):
         if json_only and format_of(path) != "json":
@@ -202,13 +213,14 @@ def write_evidence(
         sharing = [host for host, of_host in paths.items() if path in of_host]
         for host in sharing:
             if host not in leavers:
-                leavers[host] = list((texts if json_only else unpack)(kept[host]["records"]))
-        entries = {host: kept[host]["entry"] for host in sharing}
+                leavers[host] = list((texts if json_only else unpack)(states[host]["records"]))
+        entries = {host: states[host]["entry"] for host in sharing}
         entries.update((host, missing_entry(host)) for host in missing)
         if json_only:
             text = plain_json(evidence(entries, {}, complete=complete, **told), leavers)
         else:
             text = render(evidence(entries, leavers, complete=complete, **told), format_of(path))
-        name = write(text, path, instead_of=files.get(path))
+        name = write(text, path, instead_of=next((files[host][path] for host in sharing if path in files[host]), None))
         for host in sharing:
-            kept[host]["files"] = {**kept[host]["files"], path: name}
+            files[host][path] = name
+    return {host: {"run_id": tenant.asked["run_id"], "files": files[host]} for host, tenant in tenants.items()}

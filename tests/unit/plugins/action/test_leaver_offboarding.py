@@ -54,16 +54,16 @@ class Run:
         self.put("plan", self.act("plan", host), host)
 
     def record(self, **arguments):
-        told = self.act("record", **arguments)
-        self.put("kept", told)
-        return told
+        self.put("journal", self.act("record", **arguments))
 
     def shut(self, number, name, closing="shut"):
         """Go through all steps and the closing read of a batch."""
         for step, told in zip(STEPS, all_steps(name), strict=True):
             self.put(step, told["result"])
         self.put("closing", {"users": [read_record(name, state=closing)]})
-        return self.record(batch=number)
+        told = self.act("join", batch=number)
+        self.put("state", told)
+        return told
 
     def leavers(self, host=None):
         return self.act("conclude", host)["records"]
@@ -90,7 +90,7 @@ def test_a_run_from_its_variables_to_its_results(tmp_path):
         assert statuses(left) == ["verified"] * number + ["pending"] * (len(STEPS) - number)
     assert set(run.act("digest", batch=1)["written"]) == {JANE["id"]}
     told = run.shut(1, "jane.doe")
-    assert told["progress"] == {"localhost": "1 of 1 leavers done, 0 left; 0 with an open door."}
+    assert told["msg"] == "1 of 1 leavers done, 0 left; 0 with an open door."
 
     outcome = run.act("conclude")
     assert [one["status"] for one in outcome["records"]] == ["contained"]
@@ -126,15 +126,16 @@ def test_leavers_go_in_batches_and_the_rest_keeps_its_place():
     assert [one["status"] for one in run.leavers()] == ["open", "contained"]
 
 
-def test_a_step_of_another_batch_says_nothing_about_this_one():
-    run = Run()
-    run.validate(leavers=[JANE["user"], MILES["user"]], batch_size=1)
+def test_a_step_of_another_batch_says_nothing_about_this_one(tmp_path):
+    run, path = Run(), tmp_path / "a.json"
+    run.validate(leavers=[JANE["user"], MILES["user"]], batch_size=1, report_path=str(path))
     run.begin(JANE, MILES)
     run.record()
     run.put("password", all_steps("miles.obrien")[0]["result"])
     run.record(batch=1, step="password")
 
-    assert set(statuses(run.leavers()[0])) == {"pending"}
+    (jane, _miles) = json.loads(path.read_text())["hosts"]["localhost"]["leavers"]
+    assert set(statuses(jane)) == {"pending"}
 
 
 def test_a_run_does_not_take_up_the_record_of_the_run_before(tmp_path):
@@ -200,10 +201,11 @@ def test_a_tenant_whose_results_cannot_be_joined_stops_no_other():
     broken = {name: value for name, value in JANE.items() if name != "doors"}
     run.validate("a", leavers=JANE["user"])
     run.validate("b", leavers=MILES["user"])
-    run.put("opening", {"users": [broken]}, "a")
-    run.put("plan", {"batches": [], "refused": []}, "a")
+    run.begin(JANE, host="a")
     run.begin(MILES, host="b")
-    run.record()
+    run.put("opening", {"users": [broken]}, "a")
+    run.record(batch=1, step="password")
+    run.put("state", run.act("join", "a", batch=1), "a")
 
     assert run.act("conclude", "a")["failures"][0].startswith(
         "What was done in a could not be put on record (KeyError)"
@@ -219,7 +221,17 @@ def test_between_batches_every_format_is_written_and_between_steps_json_alone(tm
     assert not (tmp_path / "a.html").exists()
 
     run.shut(1, "jane.doe")
+    run.record(batch=1)
     assert (tmp_path / "a.html").exists()
+
+    (tmp_path / "a.html").write_text("")
+    run.shut(2, "miles.obrien")
+    run.record(batch=2)
+    assert (tmp_path / "a.html").read_text() == ""
+    # Always the same files.
+    run.act("evidence")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.html", "a.json"]
+    assert json.loads((tmp_path / "a.json").read_text())["complete"] is True
 
 
 # --- validation ---
