@@ -5,15 +5,21 @@
 
 Everything above the socket is real: requests and msal on our side, the simulator's services, faults and journal on the
 other. Only the adapter between them is ours, and it can do what networks do: break before or after, cut, drip, lie.
+
+There is one clock, so nothing runs in a thread of its own: what one thread waited for would count against the time limits
+of the requests of another, in whatever order the machine runs them. The tenant's clock is the same one: it does not move
+while the machine works.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import email.utils
 import functools
 import io
 import pathlib
+import threading
 import time
 import types
 import typing as t
@@ -26,9 +32,13 @@ import requests
 import urllib3
 
 import simulator.directory
+import simulator.entra
 import simulator.faults
 import simulator.journal
 import simulator.mailbox
+import simulator.odata
+import simulator.tokens
+from ansible_collections.m365.offboarding.plugins.module_utils import _leavers, _service
 from ansible_collections.m365.offboarding.plugins.module_utils._asked import parse_users
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import TokenSource, choose_credential
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import STEPS, Protocols
@@ -70,10 +80,12 @@ class Killed(Exception):
 class SimulatedClock(Clock):
     """Time that passes only when somebody waits or sends. A run that waits for ever ends in an error."""
 
-    def __init__(self, tenant: Tenant) -> None:
+    def __init__(self) -> None:
         self.elapsed = 1000.0
         self.waits: list[float] = []
-        self._tenant = tenant
+        self._thread = threading.get_ident()
+        # A whole second: where the moments of Microsoft are cut must not depend on when a test began.
+        self._began = int(time.time()) - self.elapsed
 
     def monotonic(self) -> float:
         return self.elapsed
@@ -85,12 +97,16 @@ class SimulatedClock(Clock):
     def jitter(self) -> float:
         return 0.75
 
+    def time(self) -> float:
+        """The tenant's `time.time`. A skew of the controller's clock is nothing that it could notice."""
+        return self._began + self.elapsed
+
     def advance(self, seconds: float) -> None:
         if seconds < 0:
             raise AssertionError(f"slept {seconds} s")
+        if threading.get_ident() != self._thread:
+            raise AssertionError("a second thread: the order of its waits would follow from the machine")
         self.elapsed += seconds
-        # Microsoft's clock goes along; a skew of the controller's clock is nothing that it could notice.
-        self._tenant.directory.clock_offset += seconds
 
 
 class Network(requests.adapters.HTTPAdapter):
@@ -171,7 +187,7 @@ class World:
         self.tenant.ports = dict(_PORTS)
         for name in ("graph", "exchange"):
             self.tenant.tokens.bases[f"https://127.0.0.1:{_PORTS[name]}"] = name
-        self.clock = SimulatedClock(self.tenant)
+        self.clock = SimulatedClock()
         self.network = Network(self)
         self.retry_timeout = retry_timeout
         self.verify_timeout = verify_timeout
@@ -203,8 +219,6 @@ class World:
         )
         graph = Graph(environment["M365_GRAPH_URL"], transport, tokens, self.retry_timeout)
         exchange = Exchange(environment["M365_EXCHANGE_URL"], transport, tokens, self.retry_timeout)
-        # One request at a time: what happens must follow from the schedule alone.
-        graph.in_flight = exchange.in_flight = 1
         return Readings(
             graph, exchange, self.protected, self.verify_timeout if verify_timeout is None else verify_timeout
         )
@@ -426,18 +440,27 @@ class Outcome:
                 yield run["step"], record
 
 
+def _in_turn(work: t.Callable[[t.Any], t.Any], items: Sequence[t.Any], _in_flight: int) -> list[t.Any]:
+    """As `side_by_side`, one at a time: what happens must follow from the schedule alone."""
+    return [work(item) for item in items]
+
+
 @contextmanager
 def world(**options: t.Any) -> Iterator[World]:
     """A fresh world whose simulator lives in the simulated time as well."""
     made = World(**options)
+    clock = made.clock
     faked = types.SimpleNamespace(
-        monotonic=made.clock.monotonic, time=time.time, strftime=time.strftime, gmtime=time.gmtime
+        monotonic=clock.monotonic,
+        time=clock.time,
+        strftime=time.strftime,
+        gmtime=lambda: time.gmtime(clock.time()),
     )
-    with (
-        mock.patch.object(simulator.directory, "time", faked),
-        mock.patch.object(simulator.mailbox, "time", faked),
-        mock.patch.object(simulator.faults, "time", faked),
-        mock.patch.object(simulator.journal, "time", types.SimpleNamespace(time=made.clock.monotonic)),
-    ):
+    with contextlib.ExitStack() as patches:
+        for name in ("directory", "entra", "faults", "mailbox", "odata", "tokens"):
+            patches.enter_context(mock.patch.object(getattr(simulator, name), "time", faked))
+        patches.enter_context(mock.patch.object(simulator.journal, "time", types.SimpleNamespace(time=clock.monotonic)))
+        for ours in (_leavers, _service):
+            patches.enter_context(mock.patch.object(ours, "side_by_side", _in_turn))
         made.tenant.reset()
         yield made

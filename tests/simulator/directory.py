@@ -271,7 +271,7 @@ class Directory(Settings):
 
     def now(self) -> datetime:
         """By Microsoft's clock, in whole seconds."""
-        return datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=self.clock_offset)
+        return datetime.fromtimestamp(int(time.time()), UTC) + timedelta(seconds=self.clock_offset)
 
     def ago(self, **span: float) -> str:
         return timestamp(self.now() - timedelta(**span))
