@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import re
 import urllib.parse
 
 from ._errors import OptionError
@@ -41,6 +42,33 @@ CLOUDS = {
         "https://login.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn", "https://partner.outlook.cn"
     ),
 }
+
+
+# The address of the metadata of a tenant that is named by its id.
+_METADATA = re.compile(
+    r"(https://[^/]+)/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})/v2\.0/\.well-known/openid-configuration"
+)
+
+
+def metadata(address: str) -> dict[str, str] | None:
+    """What the OpenID configuration at this address says, where Microsoft has put it in writing; nothing is sent.
+
+    That is so for the authorities of `CLOUDS` and a tenant that is named by its id. A domain name is left to Entra ID, which
+    answers with the tenant's id, and so is every other authority.
+
+    https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud
+
+    :returns: `token_endpoint`, `authorization_endpoint` and `issuer`; `None` where it must be asked for.
+    """
+    found = _METADATA.fullmatch(address)
+    if not found or found[1] not in {one.authority_url for one in CLOUDS.values()}:
+        return None
+    base = f"{found[1]}/{found[2].lower()}"
+    return {
+        "token_endpoint": f"{base}/oauth2/v2.0/token",
+        "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+        "issuer": f"{base}/v2.0",
+    }
 
 
 def endpoints(cloud: str, **overrides: str | None) -> Endpoints:

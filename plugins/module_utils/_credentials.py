@@ -196,6 +196,8 @@ class TokenSource:
         self._http = http
         self._on_secret = on_secret
         self._monotonic = monotonic
+        # One for each audience, so that no token is asked for twice and the two audiences do not wait for each other.
+        self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._tokens: dict[str, tuple[Token, float]] = {}
         self._failures: dict[str, OffboardingError] = {}
@@ -212,7 +214,7 @@ class TokenSource:
         :param service: C(Microsoft Graph) or C(Exchange Online), for the sentence when it fails.
         :raises OffboardingError: no token is to be had.
         """
-        with self._lock:
+        with self._lock_of(audience):
             if audience in self._failures:  # asked, waited for and refused: once per run is enough
                 raise self._failures[audience]
             token, ends = self._tokens.get(audience, (None, 0.0))
@@ -229,7 +231,7 @@ class TokenSource:
 
         :raises OffboardingError: Entra ID gives no other.
         """
-        with self._lock:
+        with self._lock_of(audience):
             current = self._tokens[audience][0]
             if current is not refused:
                 return current
@@ -243,8 +245,14 @@ class TokenSource:
     def taken(self, audience: str) -> None:
         """The service took the token for `audience`: should it be refused after this, that is another trouble."""
         if self._renewed.get(audience):
-            with self._lock:
+            with self._lock_of(audience):
                 self._renewed[audience] = []
+
+    def _lock_of(self, audience: str) -> threading.Lock:
+        # A managed identity's endpoint is asked for one token after the other: `TokenHttp.refusal` is of the last answer.
+        key = "" if self._credential.kind == "managed_identity" else audience
+        with self._lock:
+            return self._locks.setdefault(key, threading.Lock())
 
     def _check(self) -> None:
         needed = {"tokens": (), "managed_identity": ()}.get(self._credential.kind, ("tenant_id", "client_id"))
@@ -261,7 +269,7 @@ class TokenSource:
 
     def _acquire(self, audience: str, service: str) -> Token:
         if audience in self._tokens:
-            self._application_object = None  # it would answer with the token that is to be replaced
+            self._forget_application()  # it would answer with the token that is to be replaced
         try:
             token, lifetime = self._new_token(audience, service)
             if not re.fullmatch("[!-~]+", str(token.value)):  # it would not pass as a header
@@ -271,7 +279,7 @@ class TokenSource:
                 )
         except OffboardingError as exc:
             self._failures[audience] = exc
-            self._application_object = None  # msal remembers errors, and answers with them for a while
+            self._forget_application()  # msal remembers errors, and answers with them for a while
             raise
         self._on_secret(token.value)
         self._tokens[audience] = (token, self._monotonic() + max(lifetime - self._MARGIN, lifetime / 2))
@@ -297,9 +305,7 @@ class TokenSource:
             if self._credential.kind == "managed_identity":
                 answer = self._managed_identity(msal).acquire_token_for_client(resource=audience)
             else:
-                # Each object asks where the authority's endpoints are: one serves both audiences.
-                self._application_object = self._application_object or self._application(msal)
-                answer = self._application_object.acquire_token_for_client(scopes=[f"{audience}/.default"])
+                answer = self._one_application(msal).acquire_token_for_client(scopes=[f"{audience}/.default"])
         except OffboardingError:
             raise
         except OSError as exc:
@@ -319,6 +325,17 @@ class TokenSource:
                 raise _identity_error(self._http.refusal, service)
             raise entra_error(answer, service)
         return t.cast("dict[str, t.Any]", answer)
+
+    def _one_application(self, msal: t.Any) -> t.Any:
+        """One for both audiences, since each asks where the authority's endpoints are."""
+        with self._lock:
+            if self._application_object is None:
+                self._application_object = self._application(msal)
+            return self._application_object
+
+    def _forget_application(self) -> None:
+        with self._lock:
+            self._application_object = None
 
     def _application(self, msal: t.Any) -> t.Any:
         if self._credential.kind == "secret":

@@ -22,6 +22,7 @@ import typing as t
 import urllib.parse
 import zlib
 
+from ._clouds import metadata
 from ._credentials import entra_error
 from ._errors import CredentialError, MissingLibraryError, NetworkError, OffboardingError
 from ._foreign import clean, one_line
@@ -452,9 +453,14 @@ class PatientTokenHttp:
     def get(self, url: str, params: t.Any = None, headers: t.Any = None, **_ignored: t.Any) -> _TokenReply:
         """Ask for the metadata of an authority, or a managed identity's endpoint for a token.
 
+        Metadata that is known is not asked for: msal wants it in each run of a module.
+
         An error answer of the latter belongs to msal: Azure Arc's first one names the file to read. What it says is
         kept in `refusal`.
         """
+        known = metadata(url)
+        if known:
+            return _TokenReply(200, json.dumps(known), {})
         if _is_metadata(url):
             reply = self._send("GET", url, params=params, headers=headers)
             if reply.status_code >= 400:  # msal would drop the AADSTS text

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.module_utils._clouds import CLOUDS, Endpoints, endpoints
+from ansible_collections.m365.offboarding.plugins.module_utils._clouds import (
+    CLOUDS,
+    Endpoints,
+    endpoints,
+    metadata,
+)
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
 
 
@@ -65,3 +70,35 @@ def test_an_address_that_no_credential_may_be_sent_to_is_refused_by_option(addre
         endpoints("public", graph_url=address)
 
     assert "https" in caught.value.hint
+
+
+TENANT = "7B1C0E52-2f4b-4c55-9d1e-0a7e3f9c2b10"
+CONFIGURATION = "v2.0/.well-known/openid-configuration"
+
+
+@pytest.mark.parametrize("cloud", list(CLOUDS))
+def test_the_tokens_of_a_tenant_come_from_the_authority_of_its_cloud(cloud):
+    authority = CLOUDS[cloud].authority_url
+
+    told = metadata(f"{authority}/{TENANT}/{CONFIGURATION}")
+
+    assert told["token_endpoint"] == f"{authority}/{TENANT.lower()}/oauth2/v2.0/token"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"https://login.microsoftonline.com/contoso.com/{CONFIGURATION}",
+        f"https://login.microsoftonline.com/{TENANT}x/{CONFIGURATION}",
+        f"https://login.microsoftonline.com/{TENANT}/.well-known/openid-configuration",
+        f"https://login.microsoftonline.com/{TENANT}/{CONFIGURATION}?p=policy",
+        f"https://login.microsoftonline.com/{TENANT}/{CONFIGURATION}\n",
+        f"https://login.microsoftonline.com:8443/{TENANT}/{CONFIGURATION}",
+        f"https://login.microsoftonline.com.example.org/{TENANT}/{CONFIGURATION}",
+        f"https://login.example.org/{TENANT}/{CONFIGURATION}",
+        f"http://login.microsoftonline.com/{TENANT}/{CONFIGURATION}",
+        "http://169.254.169.254/metadata/identity/oauth2/token",
+    ],
+)
+def test_nothing_is_known_of_another_authority_or_of_a_domain(address):
+    assert metadata(address) is None

@@ -72,6 +72,26 @@ def test_a_client_secret_is_sent_to_the_tenants_own_token_endpoint(lab):
     assert asked.form["scope"] == f"{GRAPH_URL}/.default"
 
 
+def test_where_a_tenants_tokens_come_from_is_not_asked_for_where_microsoft_has_put_it_in_writing(lab):
+    sign_in(lab, SECRET)
+
+    assert [one.method for one in lab.entra.asked] == ["POST"]
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        pytest.param({"tenant_id": "contoso.com"}, id="a domain"),
+        pytest.param({"authority_url": "https://login.microsoftonline.com:8443"}, id="another port"),
+        pytest.param({"authority_url": "https://login.microsoftonline.com/base"}, id="a path of its own"),
+    ],
+)
+def test_where_tokens_come_from_is_asked_for_elsewhere(lab, credential):
+    sign_in(lab, {**SECRET, **credential})
+
+    assert len(lab.entra.asked_for("metadata")) == 1
+
+
 def test_the_tenant_may_be_a_domain_and_exchange_takes_the_guid_from_the_token(lab):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, mailbox(JANE)))
 
@@ -421,6 +441,8 @@ def test_the_tenant_comes_from_either_variable(lab, environment, variables, tena
 # --- Entra says no ---
 
 SECRET = {**IDENTITY, "client_secret": CLIENT_SECRET}
+# Named by a domain: where its tokens come from must be asked for first.
+BY_DOMAIN = {**SECRET, "tenant_id": "contoso.com"}
 
 
 @pytest.mark.parametrize(
@@ -479,7 +501,7 @@ def test_a_strange_refusal_is_one_sentence_too(lab, body):
 def test_an_unknown_tenant_fails_at_discovery_with_its_hint(lab):
     lab.entra.instead["metadata"] = [Reply(400, refusal(90002, "Tenant 'x' not found.", "invalid_tenant"))]
 
-    told = fail(lab, SECRET)
+    told = fail(lab, BY_DOMAIN)
 
     assert told.result["error"]["code"] == "AADSTS90002"
     assert "check tenant_id" in told.msg
@@ -489,7 +511,7 @@ def test_an_unknown_tenant_fails_at_discovery_with_its_hint(lab):
 def test_a_web_page_from_entra_is_told_as_such(lab, kind):
     lab.entra.instead[kind] = [web_page()]
 
-    told = fail(lab, SECRET)
+    told = fail(lab, BY_DOMAIN)
 
     assert "no JSON" in told.msg
     assert "proxy" in told.msg
@@ -503,7 +525,7 @@ def test_passing_faults_of_entra_are_waited_out_by_real_requests(lab, kind, stat
     lab.entra.instead[kind] = [Reply(status), Reply(status, headers={"Retry-After": "7"})]
     lab.wire.expect(find(JANE))
 
-    told = lab.run(MODULE, users=UPN, steps=["signin"])
+    told = lab.run(MODULE, users=UPN, steps=["signin"], credential=BY_DOMAIN)
 
     assert told.statuses == ["unchanged"]
     assert len(lab.entra.asked_for(kind)) == 3
@@ -532,7 +554,7 @@ def test_an_entra_that_keeps_silent_ends_within_retry_timeout(lab):
     silence = Reply(raises=requests.exceptions.ReadTimeout("Read timed out. (read timeout=30)"), takes=30)
     lab.entra.instead["metadata"] = [silence] * 4
 
-    told = fail(lab, SECRET, retry_timeout=100)
+    told = fail(lab, BY_DOMAIN, retry_timeout=100)
 
     assert "did not answer within 30 s" in told.msg
     assert lab.clock.passed == 4 * 30 + 1 + 2 + 4
@@ -542,7 +564,7 @@ def test_an_entra_whose_certificate_is_not_trusted_is_asked_once(lab):
     untrusted = requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] unable to get local issuer certificate")
     lab.entra.instead["metadata"] = [Reply(raises=untrusted)]
 
-    told = fail(lab, SECRET)
+    told = fail(lab, BY_DOMAIN)
 
     assert "does not trust" in told.msg
     assert "ca_path" in told.msg
