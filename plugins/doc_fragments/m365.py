@@ -22,8 +22,10 @@ options:
         written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00).
       - A third key, C(directory_roles), is the list from the result of M(m365.offboarding.m365_user_info), and saves a request
         where that has just been read. An empty one says that the user holds no directory role. Who the Global Administrators
-        are is read all the same, where the application may.
-      - A fourth key, C(id), is the object id of the user. Then the name and the id must both be the user's, otherwise the user is
+        are is read all the same, where the application may (C(RoleManagement.Read.Directory)).
+      - A fourth key, C(protocols), is C(before.protocols) from that result, and saves another request where a mailbox named by
+        object id is to be shut and a protocol is on. It is never taken as a proof that one is off.
+      - A fifth key, C(id), is the object id of the user. Then the name and the id must both be the user's, otherwise the user is
         refused. Other keys are refused.
       - A name is not a person. A user who is named without an object id, and was created (C(createdDateTime)) or hired
         (C(employeeHireDate)) after C(left_at), is refused as a newer account of that name. What is not known, or may not be read,

@@ -21,6 +21,8 @@ OBJECT_ID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 # What Entra allows in a name (A-Z a-z 0-9 ' . - _ ! # ^ ~), and a few that older tenants still hold.
 _PRINCIPAL_NAME = re.compile(r"^[A-Za-z0-9'._!#^~$&+=-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\.[A-Za-z0-9]{2,}$")
 _LONGEST_NAME = 256
+# What an element of `users` may hold.
+_KEYS = ("user", "id", "left_at", "directory_roles", "protocols")
 _MOMENT_HINT = "Write it with its offset, as 2026-11-20T17:00:00+01:00 or 2026-11-20T16:00:00Z."
 
 
@@ -29,7 +31,8 @@ class Asked:
     """One user as the operator wrote it: a principal name or an object id, and from when they must be out.
 
     Or one whom a search found: then C(name) is the object id until they are read, and their principal name after that.
-    C(roles) are the directory roles that the caller has just read of them, C(None) where it has not.
+    C(roles) are the directory roles that the caller has just read of them, C(None) where it has not. `protocols` are
+    the switches of their mailbox by the name of the protocol, likewise.
     `id` is the object id that the operator wrote beside the name, `None` where there is none.
     """
 
@@ -37,6 +40,7 @@ class Asked:
     left_at: datetime.datetime | None = None
     found: bool = False
     roles: tuple[str, ...] | None = None
+    protocols: t.Mapping[str, bool | None] | None = None
     id: str | None = None
     # Every moment given for a user who was named more than once, where they differ; None among them is "now".
     moments: tuple[datetime.datetime | None, ...] = ()
@@ -52,9 +56,11 @@ class Asked:
         """The same user, asked for a second time. Whether different moments are meant nobody can tell: both are kept."""
         # Told once only, or differently: what is not sure is read.
         roles = self.roles if self.roles == other.roles else None
+        protocols = self.protocols if self.protocols == other.protocols else None
         identity = self.object_id or other.object_id
         moments = tuple(dict.fromkeys((*self.all_moments, *other.all_moments)))
-        return dataclasses.replace(self, moments=moments if len(moments) > 1 else (), roles=roles, id=identity)
+        moments = moments if len(moments) > 1 else ()
+        return dataclasses.replace(self, moments=moments, roles=roles, protocols=protocols, id=identity)
 
     @property
     def all_moments(self) -> tuple[datetime.datetime | None, ...]:
@@ -96,8 +102,8 @@ def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) ->
 
     A text that is not a name is one user's `complaint`; what puts the whole list in doubt is an error.
 
-    :param raw: a list of names and of mappings with `user`, `id`, `left_at` and `directory_roles`; a string may hold
-        several names.
+    :param raw: a list of names and of mappings with `user`, `id`, `left_at`, `directory_roles` and `protocols`; a
+        string may hold several names.
     :raises OptionError: naming every element that cannot be meant.
     """
     asked: dict[str, Asked] = {}
@@ -125,13 +131,16 @@ def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) ->
 
 
 def _parse_element(element: t.Any, default_left_at: datetime.datetime | None) -> list[Asked]:
-    left_at, roles, identity = default_left_at, None, None
+    left_at, roles, protocols, identity = default_left_at, None, None, None
     if isinstance(element, dict):
-        unknown = sorted(str(key) for key in element if key not in ("user", "id", "left_at", "directory_roles"))
+        unknown = sorted(str(key) for key in element if key not in _KEYS)
         if unknown:
-            raise ValueError(f"unknown {' and '.join(unknown)}; only user, id, left_at and directory_roles are known")
+            raise ValueError(
+                f"unknown {' and '.join(unknown)}; only user, id, left_at, directory_roles and protocols are known"
+            )
         left_at = parse_left_at(element.get("left_at")) or default_left_at
         roles = _parse_roles(element.get("directory_roles"))
+        protocols = _parse_protocols(element.get("protocols"))
         identity = _parse_id(element.get("id"))
         element = element.get("user")
         names = [element.strip()] if isinstance(element, str) else [element]
@@ -145,7 +154,14 @@ def _parse_element(element: t.Any, default_left_at: datetime.datetime | None) ->
         if not isinstance(name, str):
             raise ValueError(f"{type(name).__name__} instead of a name")
     return [
-        Asked(name, left_at, roles=roles, id=identity, complaint=None if is_name(name) else _complaint(name))
+        Asked(
+            name,
+            left_at,
+            roles=roles,
+            protocols=protocols,
+            id=identity,
+            complaint=None if is_name(name) else _complaint(name),
+        )
         for name in t.cast("list[str]", names)
     ]
 
@@ -194,6 +210,14 @@ def _parse_roles(value: t.Any) -> tuple[str, ...] | None:
     if not isinstance(value, list) or not all(isinstance(role, str) for role in value):
         raise ValueError("directory_roles is no list of strings")
     return tuple(value)
+
+
+def _parse_protocols(value: t.Any) -> dict[str, bool | None] | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not all(one is None or isinstance(one, bool) for one in value.values()):
+        raise ValueError("protocols is not a mapping of protocols to true, false or null")
+    return {str(name): one for name, one in value.items()}
 
 
 def is_name(text: str) -> bool:

@@ -41,6 +41,9 @@ _PERSON_PROPERTIES = ("createdDateTime", "userType", "department", "jobTitle")
 _HIRE_DATE = "employeeHireDate"
 # https://learn.microsoft.com/graph/api/user-list-manager; a plain query, since an advanced one takes no $expand.
 _MANAGER = "&$expand=manager($select=id,displayName,userPrincipalName)"
+# How the permissions begin by which the members of a directory role can be read.
+# https://learn.microsoft.com/graph/api/directoryrole-list-members
+_READ_ADMINISTRATORS = ("RoleManagement.", "Directory.")
 # Selecting this without its permission fails the whole read (https://learn.microsoft.com/graph/api/user-get).
 LEAVE_DATE_PERMISSION = "User-LifeCycleInfo.Read.All"
 
@@ -211,6 +214,12 @@ class Graph(Service):
         :raises OffboardingError: there is no token.
         """
         return LEAVE_DATE_PERMISSION in (self.token.permissions or ())
+
+    @functools.cached_property
+    def may_read_administrators(self) -> bool:
+        """Whether the token shows that R(global_administrators) may be read, or does not show what it allows."""
+        permissions = self.permissions
+        return permissions is None or any(one.startswith(_READ_ADMINISTRATORS) for one in permissions)
 
     @functools.cached_property
     def user_select(self) -> str:

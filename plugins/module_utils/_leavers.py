@@ -142,6 +142,10 @@ class Tenant:
         if not asked:
             return [Leaver(one, error=not_a_name(one.complaint)) for one in named if one.complaint]
         names = [one.name for one in asked]
+        # As `last_administrators` has it.
+        administrators = administrators and (
+            self.graph.may_read_administrators or any(one.roles != () for one in asked)
+        )
         entries = list(self._protected.values())
         calls = [self._find_user(one, person) for one in asked] + [self.graph.find_user(entry) for entry in entries]
         outcomes = self.graph.send([*calls, *([self.graph.global_administrators()] if administrators else [])])
@@ -181,24 +185,44 @@ class Tenant:
         return self.graph.find_user(one.name, dates=dates, person=person)
 
     def resolve_with_mailboxes(
-        self, asked: t.Sequence[Asked], search: Search | None = None, *, person: bool = False
+        self,
+        asked: t.Sequence[Asked],
+        search: Search | None = None,
+        *,
+        person: bool = False,
+        known: t.Callable[[Asked], Mailbox | None] | None = None,
+        writes: bool = False,
     ) -> list[Leaver]:
         """As R(resolve), but where all are asked for by object id, their mailboxes are read meanwhile.
 
         Exchange needs no more than that. Of the others, C(mailbox_read) says that it is still to be done.
+
+        :param known: gives the mailbox of somebody asked for by object id where it need not be read.
+        :param writes: whether Exchange is written to next: then its token is asked for meanwhile.
         """
         ids = {name_key(one.name): one.name for one in asked if OBJECT_ID.match(one.name)}
+        told = {name_key(one.name): known(one) for one in asked if known and name_key(one.name) in ids}
+        mailboxes: dict[str, t.Any] = {key: mailbox for key, mailbox in told.items() if mailbox}
         if search or len(ids) < len(asked):
-            return self.resolve(asked, search, person=person)
-        leavers, found = _at_once(
-            lambda: self.resolve(asked, person=person), lambda: self.exchange.read_mailboxes(list(ids.values()))
-        )
-        mailboxes = dict(zip(ids, found, strict=True))
+            leavers = self.resolve(asked, search, person=person)
+        else:
+            unread = {key: name for key, name in ids.items() if key not in mailboxes}
+            leavers, found = _at_once(
+                lambda: self.resolve(asked, person=person),
+                lambda: self._meanwhile(list(unread.values()), writes=writes),
+            )
+            mailboxes.update(zip(unread, found, strict=True))
         keys = [name_key(leaver.user.id) if leaver.user else None for leaver in leavers]
         return [
             _with_mailbox(leaver, mailboxes[key]) if key in mailboxes else leaver
             for leaver, key in zip(leavers, keys, strict=True)
         ]
+
+    def _meanwhile(self, object_ids: list[str], *, writes: bool) -> list[t.Any]:
+        """The mailboxes of these users. Where none is to be read, what is written next still needs a token."""
+        if not object_ids and writes:
+            _ready = self.exchange.permissions  # an error is remembered, and told when it is written
+        return self.exchange.read_mailboxes(object_ids)
 
     def resolve_deleted(self, asked: t.Sequence[Asked]) -> list[Leaver]:
         """As R(resolve), but a user who was deleted, and is the only one of that name, is known as well.
@@ -298,8 +322,13 @@ class Tenant:
         """By object id, those who must not be locked out lest no enabled Global Administrator remains.
 
         Where the holders of that role cannot be read, that is everybody who holds any role: without the permission
-        for it, Graph does not name the roles either. Whose roles the caller has just read is then believed.
+        for it, Graph does not name the roles either. Whose roles the caller has just read is then believed; where nobody
+        holds one, and the token shows that the holders cannot be read, they are not asked for.
         """
+        if not self.graph.may_read_administrators and all(
+            (leaver.asked.roles if leaver.roles is None else leaver.roles) == () for leaver in leavers
+        ):
+            return {}
         holders = self._read_administrators()
         enabled = {
             str(one.get("id")).lower()

@@ -16,7 +16,7 @@ import typing as t
 
 from ._asked import OBJECT_ID, Asked
 from ._door_states import door_states, note_for, observed
-from ._doors import MAILBOX_AWAITED, OPEN, UNKNOWN, Protocols, doors_of
+from ._doors import MAILBOX_AWAITED, OPEN, UNKNOWN, Mailbox, Protocols, doors_of
 from ._errors import OTHER_ACCOUNT, OUTCOME_UNKNOWN, OffboardingError, ServiceError, internal_error
 from ._guards import administrator_error, protected_error
 from ._leavers import ANOTHER_USER, Leaver, Tenant
@@ -52,13 +52,20 @@ class Step(abc.ABC):
     def service(self, tenant: Tenant) -> Service:
         return tenant.exchange if self.reads_mailbox else tenant.graph
 
-    def resolve(self, tenant: Tenant, asked: t.Sequence[Asked]) -> list[Leaver]:
-        """Who is meant."""
+    def resolve(self, tenant: Tenant, asked: t.Sequence[Asked], *, writes: bool) -> list[Leaver]:
+        """Who is meant.
+
+        :param writes: whether they are written next, which is not so in check mode.
+        """
         if self.reads_mailbox:
-            return tenant.resolve_with_mailboxes(asked)
+            return tenant.resolve_with_mailboxes(asked, known=self.known_mailbox, writes=writes)
         # Who asks by object id has looked before, and asks for those who are to be written.
         looked = all(OBJECT_ID.match(one.name) for one in asked)
         return tenant.resolve(asked, administrators=self.locks_out and looked)
+
+    def known_mailbox(self, asked: Asked) -> Mailbox | None:
+        """The mailbox as the caller has just read it, C(None) where it must be read."""
+        return None
 
     def not_applicable(self, leaver: Leaver) -> bool:
         """Whether there is no such door here; R(note_for) says why."""
@@ -158,7 +165,7 @@ def run_step(
         be written, unless the caller has handed them on.
     :returns: one record per leaver, in the order asked for.
     """
-    leavers = list(step.resolve(tenant, asked))
+    leavers = list(step.resolve(tenant, asked, writes=not check_mode))
     if step.reads_mailbox:
         leavers = _with_mailboxes(tenant, step, leavers)
     records = {index: one for index, leaver in enumerate(leavers) if (one := _settled(step, leaver, force=force))}

@@ -145,10 +145,13 @@ users:
 import datetime
 import typing as t
 
+from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked
 from ansible_collections.m365.offboarding.plugins.module_utils._door_states import door_states
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import (
     DOCUMENTED_PROTOCOLS,
     OPEN,
+    PROTOCOLS,
+    Mailbox,
     Protocols,
     protocol_of,
 )
@@ -180,6 +183,18 @@ class SwitchProtocols(Step):
         self._null_refused: dict[str, str] = {}
         # By object id, what Exchange said of each protocol whose switch this caller cannot set.
         self._refused: dict[str, dict[str, ExchangeError]] = {}
+
+    def known_mailbox(self, asked: Asked) -> Mailbox | None:
+        """What the caller has read counts where it shows a door open: that is written whatever a second look would show.
+
+        It proves no door shut, and says nothing of a mailbox that is to be given back.
+        """
+        if not self.shuts or asked.protocols is None:
+            return None
+        mailbox = Mailbox({name: now for name, now in asked.protocols.items() if name in PROTOCOLS})
+        switches = self.protocols.of(mailbox).values()
+        is_whole = not self.protocols.absent_from(mailbox)
+        return mailbox if is_whole and any(now is not False for now in switches) else None
 
     def not_applicable(self, leaver: Leaver) -> bool:
         return leaver.mailbox is None or not self.describe(leaver)

@@ -142,7 +142,7 @@ class RestoreUser(Step):
             hint="If it may be an administrator, set allow_admins; if its roles are known, give directory_roles.",
         )
 
-    def resolve(self, tenant: Tenant, asked: t.Sequence[Asked]) -> list[Leaver]:
+    def resolve(self, tenant: Tenant, asked: t.Sequence[Asked], *, writes: bool) -> list[Leaver]:
         return tenant.resolve_deleted(asked)
 
     def is_done(self, leaver: Leaver) -> bool:

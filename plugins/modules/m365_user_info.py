@@ -30,8 +30,8 @@ options:
     description:
       - Who is meant, each by user principal name or by object id. Names are never guessed, and nothing is ever created.
       - An element may be a mapping with C(user) and C(left_at), the moment from which this user must be kept out. It is
-        written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00). A key C(directory_roles), which other modules
-        know, is not looked at. Further keys are refused.
+        written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00). The keys C(directory_roles) and
+        C(protocols), which other modules know, are not looked at. Further keys are refused.
       - It may also hold C(id), an object id. Then C(user) and C(id) must both be the user's.
       - One string may hold several users, separated by commas or newlines.
       - A user who comes twice, by whatever name, is reported once. Different moments for one user are a C(contradiction), and the modules

@@ -18,7 +18,7 @@ from ..module_utils._guards import administrator_error, protected_error
 from ._earlier import compared_with
 from ._sentences import Record, as_error
 
-# What the steps are given of each leaver, so that they need not read it again.
+# What the steps are given of each leaver, so that they need not read it again; the switches of a mailbox, too.
 _GIVEN = ("left_at", "directory_roles")
 
 
@@ -60,7 +60,7 @@ def plan(
         if error:
             refused[one["id"]] = error
         else:
-            write.append({"user": one["id"], **{key: one[key] for key in _GIVEN if one[key] is not None}})
+            write.append({"user": one["id"], **_given(one)})
     if max_users is not None and len(write) > max_users:
         error = as_error(
             "max_users",
@@ -70,6 +70,14 @@ def plan(
         refused.update({leaver["user"]: error for leaver in write})
         write = []
     return {"write": write, "refused": refused}
+
+
+def _given(one: Record) -> Record:
+    given = {key: one[key] for key in _GIVEN if one[key] is not None}
+    protocols = (one["before"] or {}).get("protocols")
+    if protocols and any(one["doors"].get(name) == OPEN for name in protocols):
+        given["protocols"] = protocols
+    return given
 
 
 def _not_shut(one: Record) -> list[str]:

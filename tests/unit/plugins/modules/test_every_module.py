@@ -87,6 +87,12 @@ BAD_USERS = [
     pytest.param([{"user": [UPN]}], ["users[0]", "list"], id="a list in a mapping"),
     pytest.param([{"user": UPN, "directory_roles": "x"}], ["users[0]", "directory_roles"], id="one role, no list"),
     pytest.param([{"user": UPN, "directory_roles": ""}], ["users[0]", "directory_roles"], id="no list of roles"),
+    pytest.param([{"user": UPN, "protocols": ["owa"]}], ["users[0]", "protocols"], id="a list of protocols"),
+    pytest.param([{"user": UPN, "protocols": ""}], ["users[0]", "protocols"], id="no mapping of protocols"),
+    pytest.param(
+        [{"user": UPN, "protocols": {"owa": "no"}}], ["users[0]", "protocols"], id="a protocol that is a text"
+    ),
+    pytest.param([{"user": UPN, "protocols": {"owa": 0}}], ["users[0]", "protocols"], id="a protocol that is a number"),
     pytest.param([{"user": UPN, "directory_roles": {}}], ["users[0]", "directory_roles"], id="a mapping of roles"),
     pytest.param([{"user": UPN, "directory_roles": [{}]}], ["users[0]", "directory_roles"], id="a role that is none"),
     pytest.param([{"user": UPN, "directory_roles": [None]}], ["users[0]", "directory_roles"], id="a null among roles"),
@@ -718,7 +724,8 @@ def test_every_request_is_told_what_certificates_to_trust(lab, monkeypatch, opti
         monkeypatch.setenv(name, value)
     lab.wire.expect(find(JANE))
 
-    told = lab.run("m365_user_info", users=UPN, steps=["signin"], **options)
+    # Named by a domain, the tenant's metadata is asked for, too.
+    told = lab.run("m365_user_info", users=UPN, steps=["signin"], tenant_id="contoso.com", **options)
 
     assert [outer.verify for outer in lab.wire.outer] == [verify] * 3
     assert ("validate_certs is off" in told.warnings) is (verify is False)
@@ -747,7 +754,7 @@ def test_every_request_goes_through_the_proxy_that_is_set(lab, monkeypatch, opti
         monkeypatch.setenv(name, value)
     lab.wire.expect(find(JANE))
 
-    lab.run("m365_user_info", users=UPN, steps=["signin"], **options)
+    lab.run("m365_user_info", users=UPN, steps=["signin"], tenant_id="contoso.com", **options)
 
     assert [outer.proxies.get("https") for outer in lab.wire.outer] == [proxy] * 3
 
@@ -762,7 +769,7 @@ def test_netrc_never_replaces_the_token(lab, monkeypatch, tmp_path):
     assert requests.utils.get_netrc_auth("https://graph.microsoft.com") == ("eve", "evil")
     lab.wire.expect(find(JANE))
 
-    lab.run("m365_user_info", users=UPN, steps=["signin"])
+    lab.run("m365_user_info", users=UPN, steps=["signin"], tenant_id="contoso.com")
 
     assert [outer.request.headers.get("Authorization", "").partition(" ")[0] for outer in lab.wire.outer] == [
         "",
@@ -830,7 +837,7 @@ def test_a_write_in_a_batch_is_told_by_its_own_request_id_or_by_that_of_the_batc
 
     own, of_batch = [one["request_id"] for one in told.users]
     assert own == "its own"
-    assert of_batch == "00000000-0000-0000-0000-000000000005"
+    assert of_batch == "00000000-0000-0000-0000-000000000004"
 
 
 # --- what one reading shares ---

@@ -24,6 +24,9 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
     find,
     get_mailbox,
     no_mailbox,
+    not_found,
+    read,
+    read_deleted,
     set_mailbox,
     throttled,
     web_page,
@@ -724,3 +727,92 @@ def test_giving_back_goes_with_turning_on_only(lab):
     assert told.failed
     assert "state=enabled" in told.msg
     assert not lab.wire.outer
+
+
+# --- what the caller has just read of a mailbox ---
+
+# As m365_user_info tells it.
+TOLD = dict.fromkeys(SWITCHES, True)
+
+
+def handed(told=TOLD, **more):
+    """An element of users by object id, with what was read of the mailbox."""
+    return {"user": JANE["id"], "protocols": told, **more}
+
+
+def test_a_mailbox_that_was_just_read_as_open_is_written_without_a_second_look_and_read_back(lab):
+    lab.wire.expect_each(read(JANE), set_mailbox(JANE, **ALL_OFF), get_mailbox(JANE, OFF))
+
+    told = lab.run(MODULE, users=[handed()], state="disabled", protocols=["all"])
+
+    assert (told.statuses, told.changed) == (["verified"], True)
+    assert told.user["before"] == TOLD
+    assert told.user["after"] == dict.fromkeys(TOLD, False)
+
+
+def test_only_what_was_read_as_open_is_written_and_what_the_mailbox_shows_then_decides(lab):
+    showing = {**OFF, "ImapEnabled": True}
+    lab.wire.expect_each(read(JANE), set_mailbox(JANE, OWAEnabled=False), *[get_mailbox(JANE, showing)] * 2)
+
+    told = lab.run(
+        MODULE,
+        users=[handed({**dict.fromkeys(TOLD, False), "owa": True})],
+        state="disabled",
+        protocols=["all"],
+        verify_timeout=0.5,
+    )
+
+    assert told.statuses == ["accepted"]
+    assert told.user["after"]["imap"] is True
+
+
+def test_check_mode_plans_by_what_was_just_read(lab):
+    lab.wire.expect(read(JANE))
+
+    told = lab.run(MODULE, check=True, users=[handed()], state="disabled", protocols=["all"])
+
+    assert told.statuses == ["planned"]
+    assert not [one for one in lab.entra.asked if EXCHANGE in one.form.get("scope", "")]
+
+
+@pytest.mark.parametrize(
+    ("users", "options"),
+    [
+        pytest.param([handed(dict.fromkeys(TOLD, False))], {}, id="it shows everything off"),
+        pytest.param([handed({"pop": True})], {"protocols": ["owa", "pop"]}, id="it says nothing of one protocol"),
+        pytest.param([handed({"no_such_protocol": True})], {}, id="of protocols that nobody knows"),
+        pytest.param([handed({})], {}, id="it says nothing"),
+        pytest.param([handed(None)], {}, id="it is null"),
+        pytest.param([handed(), handed({**TOLD, "owa": False})], {}, id="it is told twice, differently"),
+    ],
+)
+def test_what_was_read_and_shows_no_open_door_is_read_again(lab, users, options):
+    lab.wire.expect(read(JANE), get_mailbox(JANE, OFF))
+
+    told = lab.run(MODULE, users=users, state="disabled", **{"protocols": ["all"], **options})
+
+    assert told.statuses == ["unchanged"]
+
+
+def test_what_was_read_of_a_name_is_read_again_since_the_name_may_have_moved(lab):
+    lab.wire.expect_each(find(JANE), get_mailbox(JANE, OFF))
+
+    told = lab.run(MODULE, users=[{**handed(), "user": UPN}], state="disabled", protocols=["all"])
+
+    assert told.statuses == ["unchanged"]
+
+
+def test_what_was_read_of_a_mailbox_that_is_given_back_is_read_again(lab):
+    lab.wire.expect(read(JANE), get_mailbox(JANE, ON))
+
+    told = lab.run(MODULE, users=[handed(dict.fromkeys(TOLD, False))], state="enabled", protocols=["owa"])
+
+    assert told.statuses == ["unchanged"]
+
+
+def test_who_is_not_known_any_more_is_not_written_although_the_mailbox_was_just_read(lab):
+    lab.wire.expect_each(read(JANE).but(not_found(JANE["id"])), read_deleted(JANE["id"]))
+
+    told = lab.run(MODULE, users=[handed()], state="disabled", protocols=["all"])
+
+    assert told.statuses == ["failed"]

@@ -291,7 +291,6 @@ def test_who_holds_no_role_is_written_beside_an_administrator_who_is_not(lab):
 def test_roles_that_are_handed_on_save_the_reading_and_decide(lab, held):
     lab.wire.expect(find(JANE))
     if not held:
-        lab.wire.expect(administrators())
         lab.wire.expect_each(enable(JANE, False), read({**JANE, "accountEnabled": False}))
 
     users = [{"user": UPN, "directory_roles": held}]

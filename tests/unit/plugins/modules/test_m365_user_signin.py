@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import GRAPH_PERMISSIONS
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import crowd, guest, person
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
     administrators,
@@ -44,8 +45,8 @@ def test_a_block_is_sent_alone_read_back_and_told_whole(lab):
         "after": {"account_enabled": False},
         "written_at": later(),
         "effective_by": later(hours=24),
-        # The third answer of Graph, after two of Entra.
-        "request_id": "00000000-0000-0000-0000-000000000005",
+        # The third answer of Graph, after one of Entra.
+        "request_id": "00000000-0000-0000-0000-000000000004",
         "note": None,
         "error": None,
     }
@@ -440,12 +441,55 @@ def test_where_the_administrators_cannot_be_read_those_who_were_just_read_are_no
     assert [one["error"]["code"] for one in told.users if one["error"]] == ["administrators_unread"] * 2
 
 
-def test_where_the_administrators_can_be_read_the_last_one_is_refused_whatever_the_caller_read(lab):
-    lab.wire.expect_each(find(JANE), administrators(JANE))
+READ_ROLES = "RoleManagement.Read.Directory"
 
-    told = lab.run(MODULE, users=[told_roles(JANE)], state="blocked")
+
+@pytest.mark.parametrize("allow_admins", [True, False])
+@pytest.mark.parametrize("name", [UPN, JANE["id"]], ids=["by name", "by id"])
+@pytest.mark.parametrize("permission", [READ_ROLES, "Directory.Read.All", "Directory.ReadWrite.All"])
+def test_where_the_administrators_can_be_read_the_last_one_is_refused_whatever_the_caller_read(
+    lab, permission, name, allow_admins
+):
+    lab.entra.permissions["https://graph.microsoft.com"] = (*GRAPH_PERMISSIONS, permission)
+    if name == UPN:
+        lab.wire.expect_each(find(JANE), administrators(JANE))
+    else:
+        lab.wire.expect(read(JANE), administrators(JANE))
+
+    users = [{**told_roles(JANE), "user": name}]
+    told = lab.run(MODULE, users=users, state="blocked", allow_admins=allow_admins)
 
     assert told.user["error"]["code"] == "last_global_administrator"
+
+
+def test_where_the_token_cannot_be_read_the_administrators_are_asked_for_whatever_the_caller_read(lab):
+    lab.entra.accept("https://graph.microsoft.com", "opaque")
+    lab.wire.expect_each(find(JANE), administrators(JANE))
+
+    told = lab.run(MODULE, users=[told_roles(JANE)], state="blocked", credential={"access_token": "opaque"})
+
+    assert told.user["error"]["code"] == "last_global_administrator"
+
+
+@pytest.mark.parametrize("name", [UPN, JANE["id"]], ids=["by name", "by id"])
+def test_where_they_cannot_be_read_and_nobody_holds_a_role_the_administrators_are_not_asked_for(lab, name):
+    find_jane = find(JANE) if name == UPN else read(JANE)
+    lab.wire.expect_each(find_jane, enable(JANE, False), read(BLOCKED))
+
+    users = [{**told_roles(JANE), "user": name}]
+    assert lab.run(MODULE, users=users, state="blocked", allow_admins=False).statuses == ["verified"]
+
+
+def test_one_holder_of_a_role_is_reason_enough_to_ask_for_the_administrators(lab):
+    ann, bob = crowd(2)
+    lab.wire.expect(read(ann), read(bob), administrators().but(forbidden()))
+    lab.wire.expect_each(enable(ann, False), read({**ann, "accountEnabled": False}))
+
+    users = [{**told_roles(one, *held), "user": one["id"]} for one, held in ((ann, ()), (bob, ("role-x",)))]
+    told = lab.run(MODULE, users=users, state="blocked")
+
+    assert told.statuses == ["verified", "refused"]
+    assert told.users[1]["error"]["code"] == "administrators_unread"
 
 
 def test_where_the_administrators_can_be_read_another_role_does_not_spare_whoever_holds_it(lab):

@@ -24,22 +24,39 @@ def plan(opening, stats=(), host="", **options):
 
 
 JANE = read_record("jane.doe")
+PROTOCOLS = JANE["before"]["protocols"]
 
 
 def test_who_has_an_open_door_is_written_by_object_id():
-    assert plan([JANE]) == {"write": [{"user": JANE["id"], "directory_roles": []}], "refused": {}}
+    written = {"user": JANE["id"], "directory_roles": [], "protocols": PROTOCOLS}
+
+    assert plan([JANE]) == {"write": [written], "refused": {}}
+
+
+@pytest.mark.parametrize("state", ["shut", "unknown", "not_applicable"])
+@pytest.mark.parametrize("known", [True, False])
+def test_how_a_mailbox_was_read_goes_along_only_where_it_shows_an_open_door(state, known):
+    mail = dict.fromkeys(PROTOCOLS, state)
+    one = read_record(doors={**doors("open"), **mail})
+    one["before"]["protocols"] = dict.fromkeys(PROTOCOLS, False) if known else None
+
+    assert plan([one])["write"] == [{"user": JANE["id"], "directory_roles": []}]
+    one["doors"]["owa"] = "open"
+    assert ("protocols" in plan([one])["write"][0]) is known
 
 
 def test_the_left_at_that_was_found_goes_along():
     left = "2026-11-20T12:00:00Z"
 
-    assert plan([read_record(left_at=left)])["write"] == [{"user": JANE["id"], "left_at": left, "directory_roles": []}]
+    assert plan([read_record(left_at=left)])["write"] == [
+        {"user": JANE["id"], "left_at": left, "directory_roles": [], "protocols": PROTOCOLS}
+    ]
 
 
 def test_roles_that_were_not_read_are_left_to_the_steps():
     unread = read_record(directory_roles=None, directory_roles_error=problem("http_403", "Not allowed."))
 
-    assert plan([unread], allow_admins=True)["write"] == [{"user": JANE["id"]}]
+    assert plan([unread], allow_admins=True)["write"] == [{"user": JANE["id"], "protocols": PROTOCOLS}]
 
 
 @pytest.mark.parametrize(
