@@ -192,6 +192,8 @@ class World:
         self.retry_timeout = retry_timeout
         self.verify_timeout = verify_timeout
         self.timeout = timeout
+        # In whose name runs ask: an application of the tenant.
+        self.app = "offboarding"
         self.protected: tuple[str, ...] = ()
         self.secrets: set[str] = set()
         # Called with the name of a task before it begins: opening, one of the steps, closing.
@@ -203,11 +205,11 @@ class World:
         # When each module run began, in simulated time.
         self._starts = [0.0]
 
-    def readings(self, app: str = "offboarding", verify_timeout: float | None = None) -> Readings:
+    def readings(self, verify_timeout: float | None = None) -> Readings:
         """What a module starts with: a session, no token, the environment's credential."""
         transport = Transport(timeout=self.timeout, clock=self.clock)
         transport.session.mount("https://", self.network)
-        environment = self.tenant.environment_of(app)
+        environment = self.tenant.environment_of(self.app)
         tokens = TokenSource(
             choose_credential({}, environment),
             tenant_id=environment["AZURE_TENANT_ID"],

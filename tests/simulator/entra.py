@@ -202,6 +202,7 @@ class Entra:
             raise _missing("client_id")
         if "scope" not in form:
             raise _missing("scope")
+        call.identity = form["scope"][:200]
         app = self.directory.app_by_client_id(form["client_id"])
         if app is None:
             raise Refusal(

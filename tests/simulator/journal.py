@@ -39,6 +39,7 @@ class Entry:
     path: str
     query: str
     cmdlet: str | None = None
+    # Of whom a cmdlet is, or of a request for a token its scope.
     identity: str | None = None
     writes: bool = False
     # Whether the tenant's state was really changed: with an injected fault, this and `status` may differ.
@@ -175,6 +176,7 @@ class Journal(Sequence[Entry]):
         entry.status = 0 if answer.close else answer.status
         entry.applied = call.applied
         entry.user = call.user
+        entry.identity = call.identity
         entry.app = call.app.client_id if call.app else None
         if self._file is not None:
             self._file.write(json.dumps(entry.as_dict(), ensure_ascii=False) + "\n")
