@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import functools
 import itertools
 import os
 import shutil
@@ -22,19 +23,20 @@ from pathlib import Path
 
 from tools import tree
 
-from . import contenders, document, peers, profiles, reach
+from . import contenders, document, peers, profiles, reach, tenants
 from .contenders import Sample
 from .results import Results
 from .tenant import LocalTenant, local_tenant
 
 SIZES = (1, 20, 200, 1000, 5000)
-CONTENDERS = ("floor", "least", "role", "imports", "uri", "sdk")
+CONTENDERS = ("floor", "least", "role", "nothing", *tenants.SHAPES, "uri", "sdk")
 _WORK = tree.WORK / "benchmark"
 # Runs at most, by size: what is serial would take hours. Larger sizes are extrapolated, and named so.
 _SERIAL = {
     "uri": {1: 5, 20: 2, 200: 1},
     "sdk": {1: 5, 20: 3, 200: 1},
-    "imports": {1: 99},
+    "nothing": {1: 99},
+    **{name: {shape.leavers: 3} for name, shape in tenants.SHAPES.items()},
     "aduser": {1: 3, 20: 1},
     "cli-m365": {1: 3, 20: 1},
 }
@@ -45,7 +47,10 @@ _GUESSES = {
     "role": (11, 0.05),
     "floor": (4, 0.02),
     "least": (4, 0.013),
-    "imports": (5, 0),
+    "nothing": (5, 0),
+    "tenants": (10, 0.2),
+    "before": (20, 0.3),
+    "forks": (10, 0.2),
     "uri": (4, 1.7),
     "sdk": (5, 0.2),
     "aduser": (6, 2.5),
@@ -74,10 +79,12 @@ def main() -> int:
     if load > 0.5:
         print(f"The load of this machine is {load:.1f}: the figures will say little.", flush=True)
     # Also warms the caches of files and bytecode, so that no contender is the first.
-    results.kinds, results.modules = scout()
+    results.kinds, results.tasks_of_one = scout()
     print(f"asked by the role: {results.kinds}", flush=True)
     results.missing = {} if contenders.sdk_is_installed() else {"sdk": "not installed"}
     results.missing |= peers.missing() if options.peers else {}
+    results.before = tenants.checkout(options.beside)
+    results.missing |= {} if results.before else {"before": f"git does not have {options.beside}"}
     compete(results, plan(options, results))
     if options.quota and not results.quota:
         results.quota = reach.quota_run(_WORK / "tenants" / "quota", options.quota_leavers)
@@ -101,6 +108,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=5, help="runs of each at most, of which the median counts")
     parser.add_argument("--latencies", type=numbers, default=[50, 0], help="ms added to every answer; 0 is run once")
     parser.add_argument("--only", default=",".join((*CONTENDERS, *peers.NAMES)), help="contenders (default: all)")
+    parser.add_argument("--beside", default=tenants.BEFORE, help="the revision to compare with (default: %(default)s)")
     parser.add_argument("--keep", action="store_true", help="add to what an earlier run has measured")
     parser.add_argument("--peers", action="store_true", help="those of make bench-peers, too")
     parser.add_argument(
@@ -112,12 +120,12 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def scout() -> tuple[dict[str, str], list[str]]:
-    """What the role asks for in each of its phases, and which modules it runs in the first one."""
+def scout() -> tuple[dict[str, str], int]:
+    """What the role asks for in each of its phases, and how many tasks it runs in the first one."""
     with local_tenant(_WORK / "tenants" / "scout", people=20, latency=0.0) as tenant:
         samples = {sample.phase: sample for sample in contenders.role(tenant, 0.0)}
     kinds = {phase: contenders.kinds_of(sample) for phase, sample in samples.items()}
-    return kinds, [name for name, _began, _ended in samples["first"].module_runs()]
+    return kinds, sum(1 for _name, action, *_times in samples["first"].tasks if action)
 
 
 def plan(options: argparse.Namespace, results: Results) -> list[Run]:
@@ -125,10 +133,13 @@ def plan(options: argparse.Namespace, results: Results) -> list[Run]:
     names = [*CONTENDERS, *(peers.NAMES if options.peers else ())]
     wanted = [name for name in names if name in options.only.split(",") and name not in results.missing]
     runs = []
-    for latency, size in itertools.product(options.latencies, options.sizes):
+    sizes = sorted({*options.sizes, *(shape.leavers for shape in tenants.SHAPES.values())})
+    for latency, size in itertools.product(options.latencies, sizes):
         for number in range(options.runs if latency else 1):
             for name in wanted:
                 most = _SERIAL.get(name, {size: _LARGE.get(size, {}).get(name, options.runs)}).get(size, 0)
+                if size not in options.sizes and name not in tenants.SHAPES:
+                    continue
                 if latency == 0 and (name in _SERIAL or (name != "role" and size > 1000)):
                     continue
                 if results.runs_of(name, size, latency / 1000) <= number < most:
@@ -160,9 +171,19 @@ def _run(run: Run, results: Results) -> Iterator[Sample]:
         "role": lambda tenant: contenders.role(tenant, seconds),
         "floor": lambda tenant: contenders.floor(tenant, seconds, results.kinds, "floor"),
         "least": lambda tenant: contenders.floor(tenant, seconds, contenders.LEAST, "least"),
-        "imports": lambda tenant: contenders.imports(tenant, seconds, results.modules),
+        "nothing": lambda tenant: contenders.nothing(tenant, seconds, results.tasks_of_one),
         "uri": lambda tenant: contenders.uri(tenant, seconds),
         "sdk": lambda tenant: contenders.sdk(tenant, seconds),
+        **{
+            name: functools.partial(
+                tenants.side_by_side,
+                latency=seconds,
+                contender=name,
+                shape=shape,
+                old=results.before if name == "before" else None,
+            )
+            for name, shape in tenants.SHAPES.items()
+        },
         "aduser": lambda tenant: contenders.aduser(tenant, seconds),
         "cli-m365": lambda tenant: contenders.cli(tenant, seconds),
     }
@@ -177,7 +198,7 @@ def _tell(sample: Sample) -> None:
     print(
         f"{sample.contender:<9}{sample.phase:<7}{sample.leavers:>6} leavers {sample.latency * 1000:>3.0f} ms "
         f"{measured.wall:>8.2f} s  CPU {measured.cpu:>7.2f} s  tenant {sample.tenant_cpu:>6.2f} s  "
-        f"module {measured.module_mb:>4.0f} MB  {traffic.round_trips:>6} round trips  "
+        f"worker {measured.worker_mb:>4.0f} MB  {traffic.round_trips:>6} round trips  "
         f"{traffic.calls / sample.leavers:>5.2f} calls each  {traffic.tokens} tokens",
         flush=True,
     )

@@ -29,9 +29,20 @@ LEAST = {
     "audit": "find,mailbox",
 }
 # Requests that must have changed each leaver by the end of a first run. The last two send password and sign-in together.
-_WRITES = {"uri": 4, "sdk": 3, "role": 4, "floor": 4, "least": 4, "aduser": 1, "cli-m365": 2}
-# Module runs of ours or, in the play of imports, of theirs, by the action's name.
-_MODULES = ("m365.offboarding.m365_", "m365.offboarding.exo_", "import_")
+_WRITES = {
+    "uri": 4,
+    "sdk": 3,
+    "role": 4,
+    "tenants": 4,
+    "before": 4,
+    "forks": 4,
+    "floor": 4,
+    "least": 4,
+    "aduser": 1,
+    "cli-m365": 2,
+}
+# Module runs, by the action's name.
+_MODULES = ("m365.offboarding.m365_", "m365.offboarding.exo_")
 
 
 @dataclass(frozen=True)
@@ -64,13 +75,15 @@ def play(
     latency: float,
     extra: dict[str, str] | None = None,
     python: str = sys.executable,
+    inventory: str = "localhost,",
+    whole: bool = False,
 ) -> Sample:
     """Run a playbook to its end and see what it did."""
     folder = _folder(tenant)
     tasks = folder / "tasks.json"
-    command = [python, "-m", "ansible", "playbook", "--inventory", "localhost,", playbook, *arguments]
+    command = [python, "-m", "ansible", "playbook", "--inventory", inventory, playbook, *arguments]
     environment = _ansible(tenant, folder) | {"BENCHMARK_TASKS": str(tasks)} | (extra or {})
-    return _sample(tenant, command, environment, folder, contender, phase, latency, tasks)
+    return _sample(tenant, command, environment, folder, contender, phase, latency, tasks, whole=whole)
 
 
 def program(tenant: LocalTenant, *command: str, contender: str, phase: str, latency: float) -> Sample:
@@ -89,9 +102,11 @@ def _sample(
     phase: str,
     latency: float,
     tasks: Path | None = None,
+    *,
+    whole: bool = False,
 ) -> Sample:
     before = tenant.cpu
-    measured = run(command, environment, folder, limit=7200)
+    measured = run(command, environment, folder, limit=7200, whole=whole)
     cpu = tenant.cpu - before
     if measured.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {measured.returncode}:\n{measured.text[-3000:]}")
@@ -164,29 +179,13 @@ def cli(tenant: LocalTenant, latency: float) -> Iterator[Sample]:
     yield program(tenant, *command, contender="cli-m365", phase="first", latency=latency)
 
 
-def imports(tenant: LocalTenant, latency: float, modules: Sequence[str]) -> Iterator[Sample]:
-    """A play of as many modules as the role runs, in the same files' number, each only importing msal and requests."""
-    folder = tenant.folder / "imports"
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "library").mkdir(parents=True)
-    names = {name: f"import_{place}" for place, name in enumerate(dict.fromkeys(modules))}
-    for name in names.values():
-        (folder / "library" / f"{name}.py").write_text(_IMPORTING, encoding="utf-8")
-    playbook = folder / "imports.yml"
-    tasks = [{"name": f"Import, as {name} does", names[name]: {}} for name in modules]
-    interpreter = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
-    plays = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": interpreter, "tasks": tasks}]
+def nothing(tenant: LocalTenant, latency: float, tasks: int) -> Iterator[Sample]:
+    """A play of as many tasks as the role runs, which do nothing: what Ansible itself costs."""
+    playbook = tenant.folder / "nothing.yml"
+    each = {"name": "Do nothing", "ansible.builtin.assert": {"that": [True], "quiet": True}}
+    plays = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [each] * tasks}]
     playbook.write_text(json.dumps(plays), encoding="utf-8")
-    yield play(tenant, str(playbook), contender="imports", phase="first", latency=latency)
-
-
-_IMPORTING = """\
-from ansible.module_utils.basic import AnsibleModule
-import msal
-import requests
-
-AnsibleModule(argument_spec={}).exit_json()
-"""
+    yield play(tenant, str(playbook), contender="nothing", phase="first", latency=latency)
 
 
 def first_run(folder: Path, leavers: int, quota: tuple[int, float] | None) -> Sample:
@@ -223,14 +222,25 @@ def _between(requests: Sequence[Request], began: float, ended: float) -> list[Re
 
 
 def needless_tokens(sample: Sample) -> int:
-    """Tokens beyond one for each service that a module run talked to, over all module runs."""
+    """Tokens that a module run asked for although it had asked for one for the same audience, over all module runs."""
     spare = 0
     for _name, began, ended in sample.module_runs():
-        issued = sum(1 for moment in sample.traffic.token_times if began <= moment < ended)
-        kinds = {request.kind for request in _between(sample.traffic.requests, began, ended)}
-        services = {"exchange" if kind in ("mailbox", "switch") else "graph" for kind in kinds}
-        spare += max(0, issued - len(services))
+        asked = [audience for moment, audience in sample.traffic.token_times if began <= moment < ended]
+        spare += len(asked) - len(set(asked))
     return spare
+
+
+def waited(sample: Sample) -> float:
+    """Seconds that the sign-out of one leaver waited for Microsoft's clock: from the answer to its read to the write."""
+    if sample.leavers != 1:
+        return 0.0
+    signed_out = next((one.time for one in sample.traffic.requests if one.kind == "sessions"), None)
+    if signed_out is None:
+        return 0.0
+    read = max(
+        (one.time for one in sample.traffic.requests if one.kind == "user" and one.time < signed_out), default=None
+    )
+    return max(0.0, signed_out - read - sample.latency) if read is not None else 0.0
 
 
 # --- folders and environments ---

@@ -15,17 +15,23 @@ from pathlib import Path
 
 # A process's own high-water mark is read so often; what it grows in its last moments may be missed.
 _PERIOD = 0.02
+# The memory of all processes together is read once in so many periods.
+_RARELY = 10
 
 
 @dataclass(frozen=True)
 class Measured:
-    """`module_mb` is the peak of any one process that runs an Ansible module, `largest_mb` that of any process at all."""
+    """`worker_mb` is the peak of any one process that the command has started, `largest_mb` that of any process at all.
+
+    `whole_mb` is the most that all of them held together, each shared page counted once; 0 where that was not looked at.
+    """
 
     returncode: int
     wall: float
     cpu: float
-    module_mb: float
+    worker_mb: float
     largest_mb: float
+    whole_mb: float
     output: Path
 
     @property
@@ -33,11 +39,14 @@ class Measured:
         return self.output.read_text(encoding="utf-8", errors="replace")
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, *, limit: float) -> Measured:
+def run(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, *, limit: float, whole: bool = False
+) -> Measured:
     """Run a command to its end.
 
     :param folder: its working directory, in which its output is kept.
     :param limit: seconds after which it is killed, and the run counts as failed.
+    :param whole: whether to look at the memory of all processes together, which takes time of the machine.
     """
     output = folder / "output.txt"
     with output.open("wb") as file:
@@ -51,7 +60,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, *,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        watch = _Watch(process.pid, began + limit)
+        watch = _Watch(process.pid, began + limit, whole=whole)
         watch.start()
         # Not Popen.wait: only this tells the CPU of everything that it has waited for.
         _pid, status, usage = os.wait4(process.pid, 0)
@@ -63,8 +72,9 @@ def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, *,
         process.returncode,
         wall,
         usage.ru_utime + usage.ru_stime,
-        max((peak for module, peak in peaks.values() if module), default=0) / 1024,
-        max((peak for _module, peak in peaks.values()), default=0) / 1024,
+        max((peak for pid, peak in peaks.items() if pid != process.pid), default=0) / 1024,
+        max(peaks.values(), default=0) / 1024,
+        watch.whole / 1024,
         output,
     )
 
@@ -72,17 +82,22 @@ def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, *,
 class _Watch(threading.Thread):
     """Looks at a process and its descendants until it is told to stop."""
 
-    def __init__(self, pid: int, deadline: float) -> None:
+    def __init__(self, pid: int, deadline: float, *, whole: bool) -> None:
         super().__init__(daemon=True)
         self._root = pid
         self._deadline = deadline
         self._done = threading.Event()
-        # By process: whether it runs a module, and its high-water mark in KiB.
-        self.peaks: dict[int, tuple[bool, int]] = {}
+        # The high-water mark of each process in KiB.
+        self.peaks: dict[int, int] = {}
+        self.whole = 0
+        self._looks_at_whole = whole
 
     def run(self) -> None:
+        looks = 0
         while not self._done.wait(_PERIOD):
-            self._look(self._root)
+            held = self._look(self._root, whole=self._looks_at_whole and looks % _RARELY == 0)
+            self.whole = max(self.whole, held)
+            looks += 1
             if time.monotonic() > self._deadline:
                 os.killpg(self._root, 9)
                 return
@@ -91,19 +106,22 @@ class _Watch(threading.Thread):
         self._done.set()
         self.join()
 
-    def _look(self, pid: int) -> None:
+    def _look(self, pid: int, *, whole: bool) -> int:
+        """Look at a process and those below it, and return the KiB that they hold."""
+        held = 0
         try:
-            # In this order: until its exec, a child of Ansible has Ansible's memory and Ansible's command line.
-            module = b"AnsiballZ_" in Path(f"/proc/{pid}/cmdline").read_bytes()
             status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-            peak = int(status.partition("VmHWM:")[2].split(maxsplit=1)[0])
-            was, highest = self.peaks.get(pid, (module, 0))
-            self.peaks[pid] = (module, max(peak, highest) if was == module else peak)
+            self.peaks[pid] = max(_kib(status, "VmHWM:"), self.peaks.get(pid, 0))
+            if whole:
+                held = _kib(Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8"), "Pss:")
             children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
         except (OSError, IndexError, ValueError):
-            return  # it is gone, or going
-        for child in children:
-            self._look(int(child))
+            return held  # it is gone, or going
+        return held + sum(self._look(int(child), whole=whole) for child in children)
+
+
+def _kib(text: str, name: str) -> int:
+    return int(text.partition(name)[2].split(maxsplit=1)[0])
 
 
 def cpu_of(pid: int) -> float:

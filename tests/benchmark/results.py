@@ -21,7 +21,7 @@ from typing import Any
 from tools import tree
 
 from . import peers
-from .contenders import Sample, needless_tokens
+from .contenders import Sample, needless_tokens, waited
 from .measure import Measured
 from .tenant import Traffic
 
@@ -37,13 +37,16 @@ class Row:
     walls: list[float]
     cpu: float
     tenant_share: float
-    module_mb: float
+    worker_mb: float
     largest_mb: float
     round_trips: float
     calls: float
     tokens: float
     needless_tokens: int
     errors: int
+    # Seconds between reset and sign-out that are waited for Microsoft's clock.
+    waited: float
+    whole_mb: float
 
     @property
     def wall(self) -> float:
@@ -60,11 +63,15 @@ class Results:
         self._path, self._once = folder / "results.jsonl", folder / "once.json"
         self.sizes = sizes
         self.kinds: dict[str, str] = {}
-        self.modules: list[str] = []
+        # Tasks of a run for one batch.
+        self.tasks_of_one = 0
         # Contenders that cannot be measured on this machine, and why.
         self.missing: dict[str, str] = {}
+        # The collections path of the revision that today's is compared with.
+        self.before: Path | None = None
         self.samples: list[Sample] = []
         self._needless: list[int] = []
+        self._waited: list[float] = []
         self.quota: dict[str, Any] | None = None
         self.profile: dict[str, Any] | None = None
         self.began = datetime.datetime.now(datetime.UTC)
@@ -77,6 +84,7 @@ class Results:
             lines = [json.loads(line) for line in self._path.read_text(encoding="utf-8").splitlines()]
             self.samples = [_sample_of(line) for line in lines]
             self._needless = [line["needless_tokens"] for line in lines]
+            self._waited = [line["waited"] for line in lines]
             self.sizes = sorted({*self.sizes, *(line["leavers"] for line in lines)})
             self.began = min((datetime.datetime.fromisoformat(line["at"]) for line in lines), default=self.began)
         if self._once.exists():
@@ -90,10 +98,11 @@ class Results:
 
     def add(self, sample: Sample) -> None:
         # Thousands of requests for each: they have been counted.
-        spare = needless_tokens(sample)
+        spare, waits = needless_tokens(sample), waited(sample)
         sample.traffic.requests.clear()
         self.samples.append(sample)
         self._needless.append(spare)
+        self._waited.append(waits)
         measured, traffic = sample.measured, sample.traffic
         line = {
             "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -104,13 +113,15 @@ class Results:
             "wall": measured.wall,
             "cpu": measured.cpu,
             "tenant_cpu": sample.tenant_cpu,
-            "module_mb": measured.module_mb,
+            "worker_mb": measured.worker_mb,
             "largest_mb": measured.largest_mb,
+            "whole_mb": measured.whole_mb,
             "round_trips": traffic.round_trips,
             "calls": traffic.calls,
             "tokens": traffic.tokens,
             "needless_tokens": spare,
             "errors": traffic.errors,
+            "waited": waits,
             "tasks": sample.tasks,
         }
         with self._path.open("a", encoding="utf-8") as file:
@@ -123,11 +134,12 @@ class Results:
 
     def row(self, contender: str, phase: str, leavers: int, latency: float = 0.05) -> Row | None:
         key = (contender, phase, leavers, latency)
-        found, needless = [], 0
-        for one, spare in zip(self.samples, self._needless, strict=True):
+        found, needless, waits = [], 0, []
+        for one, spare, wait in zip(self.samples, self._needless, self._waited, strict=True):
             if (one.contender, one.phase, one.leavers, one.latency) == key:
                 found.append(one)
                 needless += spare
+                waits.append(wait)
         if not found:
             return None
         median = statistics.median
@@ -139,13 +151,15 @@ class Results:
             [one.measured.wall for one in found],
             median([one.measured.cpu for one in found]),
             median([one.tenant_cpu / one.measured.wall for one in found]),
-            max(one.measured.module_mb for one in found),
+            max(one.measured.worker_mb for one in found),
             max(one.measured.largest_mb for one in found),
             median([one.traffic.round_trips for one in found]),
             median([one.traffic.calls / one.leavers for one in found]),
             median([one.traffic.tokens for one in found]),
             needless,
             sum(one.traffic.errors for one in found),
+            median(waits),
+            max(one.measured.whole_mb for one in found),
         )
 
     def rows(self, latency: float) -> list[Row]:
@@ -176,7 +190,9 @@ class Results:
 
 def _sample_of(line: dict[str, Any]) -> Sample:
     """What `add` has written, as far as it is looked at again."""
-    measured = Measured(0, line["wall"], line["cpu"], line["module_mb"], line["largest_mb"], Path(os.devnull))
+    measured = Measured(
+        0, line["wall"], line["cpu"], line["worker_mb"], line["largest_mb"], line["whole_mb"], Path(os.devnull)
+    )
     traffic = Traffic(
         round_trips=line["round_trips"], calls=line["calls"], tokens=line["tokens"], errors=line["errors"]
     )

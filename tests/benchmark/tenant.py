@@ -48,8 +48,8 @@ class Traffic:
     errors: int = 0
     too_early: int = 0
     requests: list[Request] = field(default_factory=list)
-    # When tokens were issued, and when writes were sent and applied, by service.
-    token_times: list[float] = field(default_factory=list)
+    # When tokens were asked for and for what, and when writes were sent and applied, by service.
+    token_times: list[tuple[float, str]] = field(default_factory=list)
     write_times: dict[str, list[float]] = field(default_factory=dict)
 
 
@@ -132,7 +132,7 @@ def _count(found: Traffic, entry: dict[str, Any]) -> None:
     if service == "entra":
         if entry["method"] == "POST":
             found.tokens += 1
-            found.token_times.append(entry["time"])
+            found.token_times.append((entry["time"], str(entry["identity"])))
         return
     # A request that came too early counts where its sender could know: what was on its way already could not.
     found.too_early += entry["early"] is not None and entry["closed_since"] > 0.5
