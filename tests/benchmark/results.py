@@ -24,6 +24,7 @@ from . import peers
 from .contenders import Sample, needless_tokens, waited
 from .measure import Measured
 from .tenant import Traffic
+from .tenants import SHAPES
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ class Results:
             self.samples = [_sample_of(line) for line in lines]
             self._needless = [line["needless_tokens"] for line in lines]
             self._waited = [line["waited"] for line in lines]
-            self.sizes = sorted({*self.sizes, *(line["leavers"] for line in lines)})
+            sizes = {line["leavers"] for line in lines if line["contender"] not in SHAPES}
+            self.sizes = sorted({*self.sizes, *sizes})
             self.began = min((datetime.datetime.fromisoformat(line["at"]) for line in lines), default=self.began)
         if self._once.exists():
             told = json.loads(self._once.read_text(encoding="utf-8"))
