@@ -375,6 +375,10 @@ class Graph(Service):
             "GET", f"/directoryRoles(roleTemplateId='{_GLOBAL_ADMINISTRATOR}')/members?$select=id,accountEnabled"
         )
 
+    def organization(self) -> Call:
+        """https://learn.microsoft.com/graph/api/organization-list; needs Organization.Read.All or Directory.Read.All."""
+        return Call("GET", "/organization?$select=id,displayName")
+
     def reset_password(self, object_id: str, password: str) -> Call:
         """https://learn.microsoft.com/graph/api/user-update, C(passwordProfile) alone: it has its own permission."""
         profile = {"password": password, "forceChangePasswordNextSignIn": True}
@@ -398,6 +402,14 @@ _HINTS = {
     401: "The token was refused: check the audience of a ready token, or the application's state in the tenant.",
     403: "Check the application's permissions and the administrator's consent to them.",
 }
+
+
+def organization_name(outcome: Outcome | None, tenant_id: str | None) -> str | None:
+    """The display name of the tenant, `None` where it may not be read, or the answer is about another tenant."""
+    found = listed(outcome) if outcome else []
+    if isinstance(found, OffboardingError):
+        return None
+    return next((_text(one.get("displayName")) for one in found if one.get("id") == tenant_id and tenant_id), None)
 
 
 def _segment(text: str) -> str:

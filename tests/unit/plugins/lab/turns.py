@@ -67,6 +67,13 @@ def _wider(turn: Turn, *names: str) -> Turn:
     return dataclasses.replace(turn, query={**turn.query, "$select": ",".join([turn.query["$select"], *names])})
 
 
+def organization(name: str | None = "Contoso", tenant_id: str = TENANT_ID) -> Turn:
+    """Ask for the name of the tenant."""
+    query = {"$select": "id,displayName"}
+    answer = {"value": [{"id": tenant_id, "displayName": name}]}
+    return Turn("GET", GRAPH, "/v1.0/organization", query, reply=Reply(json=answer))
+
+
 def find_by_address(address: str, *owners: Person) -> Turn:
     quoted = address.replace("'", "''")
     condition = f"mail eq '{quoted}' or proxyAddresses/any(p:p eq 'smtp:{quoted}')"
