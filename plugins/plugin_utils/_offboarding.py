@@ -90,7 +90,7 @@ class Tenant:
         unknown = {
             "run_id": self.asked["run_id"],
             "records": [],
-            "entry": tenant_entry({}, steps=self.asked["steps"]),
+            "entry": tenant_entry({}, steps=self.asked["steps"], contain_within=self.asked["contain_within"]),
             "done": 0,
             "not_shut": 0,
             "msg": "",
@@ -128,6 +128,8 @@ class Tenant:
             earlier=self.earlier,
             total=sum(map(len, batches)),
             started_at=asked["started_at"],
+            purpose=asked["purpose"],
+            contain_within=asked["contain_within"],
         )
         return {"run_id": asked["run_id"], **joined}
 
@@ -170,6 +172,7 @@ class Tenant:
             leavers,
             fail_on_open=asked["fail_on_open"],
             fail_on_not_due=asked["fail_on_not_due"],
+            fail_on_late=asked["purpose"] == "audit",
             allow_empty=asked["allow_empty"],
         )
 
@@ -201,12 +204,13 @@ def write_evidence(
     :param states: what is known, by host.
     :param missing: hosts that never came to name a path: each file tells of them.
     :param told: see `evidence`.
-    :returns: for each host what `Tenant.journal` gives next.
+    :returns: for each host what `Tenant.journal` gives next, and `sha256`, the checksums of all files that were written now.
     :raises OSError: with a sentence that names the path.
     """
     paths = {host: tenant.asked["report_paths"] for host, tenant in tenants.items()}
     files = {host: tenant.journal(host)["files"] for host, tenant in tenants.items()}
     leavers: dict[str, list[t.Any]] = {}
+    sums: dict[str, str] = {}
     for path in dict.fromkeys(path for of_host in paths.values() for path in of_host):
         if json_only and format_of(path) != "json":
             continue
@@ -216,11 +220,16 @@ def write_evidence(
                 leavers[host] = list((texts if json_only else unpack)(states[host]["records"]))
         entries = {host: states[host]["entry"] for host in sharing}
         entries.update((host, missing_entry(host)) for host in missing)
-        if json_only:
-            text = plain_json(evidence(entries, {}, complete=complete, **told), leavers)
-        else:
-            text = render(evidence(entries, leavers, complete=complete, **told), format_of(path))
-        name = write(text, path, instead_of=next((files[host][path] for host in sharing if path in files[host]), None))
+        given = [link for host in sharing for link in tenants[host].asked["chain"]]
+        chain = [link for number, link in enumerate(given) if link not in given[:number]]
+        whole = evidence(entries, {} if json_only else leavers, complete=complete, chain=chain, **told)
+        text = plain_json(whole, leavers) if json_only else render(whole, format_of(path))
+        before = next((files[host][path] for host in sharing if path in files[host]), None)
+        name, digest = write(text, path, instead_of=before)
+        sums[name] = digest
         for host in sharing:
             files[host][path] = name
-    return {host: {"run_id": tenant.asked["run_id"], "files": files[host]} for host, tenant in tenants.items()}
+    return {
+        host: {"run_id": tenant.asked["run_id"], "files": files[host], "sha256": sums}
+        for host, tenant in tenants.items()
+    }

@@ -34,28 +34,21 @@ from ._report_words import (
     Leaver,
     Record,
     Report,
+    asked_in_words,
+    contained_in_words,
+    done_in_words,
     doors_in_words,
     doors_named,
     number,
     parsed,
     surely_shut_by,
     timeline,
+    times_in_words,
     verdict,
 )
 from ._results import CONTAINED, FAILED, NOT_DUE, UNCONFIRMED
-from ._sentences import person_in_words
+from ._sentences import NOT_DONE, person_in_words
 
-_ENTRIES = {
-    "unchanged": "was so already",
-    "pending": "not reached yet",
-    "planned": "would be changed",
-    "verified": "written, read back",
-    "accepted": "written, not seen yet",
-    "not_applicable": "no such door here",
-    "not_due": "not due, nothing sent",
-    "refused": "refused, nothing sent",
-    "failed": "failed",
-}
 _TOPICS = {
     "forwarding": "Mail forwarding",
     "directory_roles": "Directory roles",
@@ -151,7 +144,7 @@ def _banners(report: Report) -> Markup:
         banners.append(_banner("warn", "Incomplete.", text))
     if report.told.get("check_mode"):
         banners.append(
-            _banner("info", "Check mode.", "Nothing was changed; 'would be changed' is what a run would do.")
+            _banner("info", "Check mode.", "Nothing was changed; what would be done is what a run would do.")
         )
     elif report.told.get("purpose") == "audit":
         banners.append(_banner("info", "Audit.", "Everything was only looked at, nothing was changed."))
@@ -159,6 +152,10 @@ def _banners(report: Report) -> Markup:
     if newly:
         text = f"{number(len(newly), 'leaver')} {'has' if len(newly) == 1 else 'have'} doors that were shut then."
         banners.append(_banner("alarm", "Newly open since the earlier evidence.", f"{text} They come first."))
+    late = [one for one in report.leavers if (one.told.get("containment") or {}).get("within") is False]
+    if late:
+        text = f"{number(len(late), 'leaver')} {'was' if len(late) == 1 else 'were'} not contained in time."
+        banners.append(_banner("alarm", "Beyond the period.", text))
     for place in report.unreached:
         error = report.tenants[place]["error"]
         banners.append(_banner("alarm", f"{place} could not be looked at.", *_error_parts(error)))
@@ -172,14 +169,17 @@ def _banner(kind: str, title: str, *text: t.Any) -> Markup:
 
 def _facts(report: Report) -> Markup:
     run = report.run
-    job = " ".join(filter(None, (run.get("job_id") and f"#{run['job_id']}", run.get("job_template"))))
     versions = [f"{name} {run[key]}" for key, name in _VERSIONS.items() if run.get(key)]
     pairs = [
         ("Run began", _time(run.get("started_at"))),
         ("Written", _time(report.told.get("written_at"))),
         ("Tenants" if len(report.tenants) != 1 else "Tenant", _tenants_in_short(report)),
-        ("Job", job or None),
-        ("Launched by", run.get("launched_by")),
+        *asked_in_words(report),
+        *times_in_words(report.tenants.values()),
+        *(
+            ("Earlier evidence", joined(f"{link['file']}, SHA-256 ", e("code", link["sha256"])))
+            for link in report.chain
+        ),
         ("Made with", ", ".join(versions) or None),
     ]
     return _pairs(pairs, "facts")
@@ -190,8 +190,8 @@ _VERSIONS = {"collection": "m365.offboarding", "ansible": "ansible-core"}
 
 def _tenants_in_short(report: Report) -> t.Any:
     if len(report.tenants) == 1:
-        (place,) = report.tenants
-        return place
+        ((place, tenant),) = report.tenants.items()
+        return f"{tenant['tenant_name']} ({place})" if tenant.get("tenant_name") else place
     return e("a", number(len(report.tenants), "tenant"), href="#tenants") if report.tenants else None
 
 
@@ -373,7 +373,8 @@ def _details(report: Report, one: Leaver) -> Markup:
         e("p", e("bdi", person), class_="words") if (person := person_in_words(one.told)) else None,
         e("p", doors_in_words(one), class_="words"),
         _timeline(one),
-        e("div", *(_step(name, one) for name in STEPS if name in one.steps), class_="steps"),
+        e("p", contained_in_words(one.told), class_="words") if one.told.get("left_at") else None,
+        e("div", *(_step(report, name, one) for name in STEPS), class_="steps"),
         _residual(one),
         _identity(report, one),
         class_="more",
@@ -413,8 +414,10 @@ def _since(one: Leaver) -> Markup | None:
     return joined(parts)
 
 
-def _step(name: str, one: Leaver) -> Markup:
-    entry = one.steps[name]
+def _step(report: Report, name: str, one: Leaver) -> Markup:
+    entry = one.steps.get(name)
+    if not entry:
+        return e("section", e("h4", STEP_NAMES[name]), e("p", NOT_DONE, class_="did info"))
     status, before, after = str(entry.get("status")), entry.get("before"), entry.get("after")
     pairs = [
         ("Found", _seen(name, before)),
@@ -436,7 +439,7 @@ def _step(name: str, one: Leaver) -> Markup:
     return e(
         "section",
         e("h4", STEP_NAMES[name]),
-        e("p", _ENTRIES.get(status, status), class_=f"did {kind}"),
+        e("p", done_in_words(report.told, name, entry), class_=f"did {kind}"),
         _pairs(pairs),
     )
 
@@ -580,12 +583,22 @@ def _tenant(place: str, tenant: Record) -> Markup:
     pairs = [
         ("Contained", f"{contained:,} of {len(leavers):,}" if not tenant.get("error") else "could not be looked at"),
         ("Looked at", ", ".join(steps) or None),
-        ("Tenant", e("code", tenant["tenant_id"]) if tenant.get("tenant_id") else None),
-        ("Application", e("code", tenant["client_id"]) if tenant.get("client_id") else None),
+        *times_in_words([tenant]),
+        ("Read at", _time(tenant.get("read_at"))),
+        ("Tenant", _named(tenant, "tenant_name", "tenant_id")),
+        ("Application", _named(tenant, "application_name", "client_id")),
         ("Its object id", e("code", tenant["object_id"]) if tenant.get("object_id") else None),
         ("Error", e("span", _error_parts(tenant["error"])) if tenant.get("error") else None),
     ]
     return e("section", e("h3", place), _pairs(pairs))
+
+
+def _named(tenant: Record, name: str, identity: str) -> Markup | None:
+    """A name with the id behind it, as far as they are known."""
+    code = e("code", tenant[identity]) if tenant.get(identity) else None
+    return (
+        joined(tenant.get(name), " " if tenant.get(name) and code else None, code) if tenant.get(name) or code else None
+    )
 
 
 # --- small things ---

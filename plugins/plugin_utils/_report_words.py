@@ -16,7 +16,9 @@ import typing as t
 
 from ..module_utils._doors import PROTOCOLS, STEPS
 from ..module_utils._times import parse_moment
+from ._containment import summary
 from ._results import CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
+from ._sentences import deed
 
 Record = t.Mapping[str, t.Any]
 
@@ -131,6 +133,11 @@ class Report:
     def writes(self) -> bool:
         """Whether this run may have changed something."""
         return self.told.get("purpose") != "audit" and not self.told.get("check_mode")
+
+    @property
+    def chain(self) -> t.Sequence[Record]:
+        """The earlier evidence that the run was given."""
+        return self.told.get("chain") or ()
 
     @property
     def run(self) -> Record:
@@ -258,6 +265,78 @@ def _sort_of(one: Leaver) -> str:
     if one.having(UNSURE):
         return UNSURE
     return PARTIAL if one.status == PARTIAL else FAILED
+
+
+# --- who asked for it, and what was done ---
+
+
+def done_in_words(evidence: Record, step: str, entry: Record) -> str:
+    """What a step did, as `deed` says it."""
+    purpose, check_mode = str(evidence.get("purpose")), bool(evidence.get("check_mode"))
+    return deed(step, str(entry.get("status")), purpose=purpose, check_mode=check_mode)
+
+
+def asked_in_words(report: Report) -> list[tuple[str, str | None]]:
+    """Who asked for the run and who approved it, as pairs of a label and a text, null where it is not known."""
+    run = report.run
+    job = " ".join(filter(None, (run.get("job_id") and f"#{run['job_id']}", run.get("job_template"))))
+    workflow = run.get("workflow_job_id")
+    # AWX does not tell its jobs who approved them.
+    keeps = f"see the approval in workflow job #{workflow}" if workflow else None
+    return [
+        ("Job", job or None),
+        ("Workflow job", f"#{workflow}" if workflow else None),
+        ("Launched by", run.get("launched_by")),
+        ("Run by (operating system)", run.get("os_user")),
+        ("Approved by (as given)" if run.get("approved_by") else "Approved by", run.get("approved_by") or keeps),
+        ("Ticket", run.get("ticket")),
+        ("Reason", run.get("reason")),
+    ]
+
+
+# --- time to contain ---
+
+
+def contained_in_words(one: Record) -> str:
+    """How long it took to lock a leaver out, in one sentence."""
+    told = one.get("containment") or {}
+    if one.get("status") == NOT_DUE:
+        return "Not due yet."
+    if not one.get("left_at"):
+        return "When the leaver left is not known."
+    if told.get("within") is False and one.get("status") != CONTAINED:
+        return "Not contained, and the period is over."
+    parts = [
+        f"{what} {span(datetime.timedelta(seconds=told[key]))} after leaving"
+        for key, what in (("seconds_to_last_write", "last write"), ("seconds_to_surely_shut", "surely shut"))
+        if told.get(key) is not None
+    ]
+    if parts:
+        sentence = "; ".join(parts)
+        return f"{sentence[0].upper()}{sentence[1:]}."
+    if one.get("status") != CONTAINED:
+        return "Not contained yet."
+    late = {False: " The password that counts was reset after the period.", True: " It was within the period."}
+    return f"When it was done is not known.{late.get(t.cast('bool', told.get('within')), '')}"
+
+
+def times_in_words(tenants: t.Collection[Record]) -> list[tuple[str, str]]:
+    """Median and worst time to contain of all leavers, and how many kept to the period, as pairs of a label and a text."""
+    leavers = [one for tenant in tenants for one in tenant.get("leavers") or ()]
+    periods = {tenant["contain_within"] for tenant in tenants if tenant.get("contain_within")}
+    whole = summary(leavers)
+    pairs = []
+    for name, label in (("last_write", "Left to last write"), ("surely_shut", "Left to surely shut")):
+        spread = whole[name]
+        if spread["known"]:
+            median, worst = (
+                span(datetime.timedelta(seconds=spread[f"{fact}_seconds"])) for fact in ("median", "worst")
+            )
+            pairs.append((label, f"median {median}, worst {worst} (known of {spread['known']:,} of {len(leavers):,})"))
+    if periods:
+        told = f"{whole['within']:,} within, {whole['beyond']:,} beyond, {whole['not_known']:,} not known"
+        pairs.append((f"Period of {' and '.join(sorted(periods))}", told))
+    return pairs
 
 
 # --- the timeline ---

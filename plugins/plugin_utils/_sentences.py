@@ -40,6 +40,37 @@ def reason_of(error: Record) -> str:
     return " ".join(filter(None, (error["message"], error["hint"])))
 
 
+# What a step did: in a run that writes, in check mode, and where the write has not been seen.
+_DEEDS = {
+    "password": ("reset now", "would be reset", "reset sent, not confirmed"),
+    "sessions": ("signed out now", "would be signed out", "sign-out sent, not confirmed"),
+    "signin": ("blocked now", "would be blocked", "block sent, not confirmed"),
+    "protocols": ("turned off now", "would be turned off", "sent, not confirmed"),
+}
+NOT_DONE = "not looked at"
+
+
+def deed(step: str, status: str, *, purpose: str, check_mode: bool) -> str:
+    """What a step did for a leaver, in two or three words, so that a run, a dry run and an audit differ at a glance.
+
+    :param status: of the step's entry in a result.
+    """
+    audit = purpose == "audit"
+    now, would, sent = _DEEDS[step]
+    words = {
+        "verified": now,
+        "accepted": sent,
+        "planned": "is open" if audit else would,
+        "unchanged": "is shut" if audit else "would stay as it is" if check_mode else "was so already",
+        "pending": "not reached yet",
+        "not_applicable": "no such door",
+        "not_due": "not due yet" if audit else "not due, nothing sent",
+        "refused": "refused, nothing sent",
+        "failed": "failed",
+    }
+    return words.get(status, status)
+
+
 def person_in_words(one: Record) -> str:
     """Who a leaver is, in one line, so that a wrong person is noticed; what is not known is left out.
 

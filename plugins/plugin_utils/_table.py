@@ -12,10 +12,11 @@ from __future__ import annotations
 import collections
 import typing as t
 
-from ..module_utils._doors import NOT_APPLICABLE, OPEN, UNKNOWN, doors_of
+from ..module_utils._doors import NOT_APPLICABLE, OPEN, STEPS, UNKNOWN, doors_of
 from ._earlier import compared_with, newly_open
+from ._report_words import contained_in_words
 from ._results import CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
-from ._sentences import Record, errors_of, folded, person_in_words, reason_of, reasons_of
+from ._sentences import NOT_DONE, Record, errors_of, folded, person_in_words, reason_of, reasons_of
 
 _MANY = 20
 # AWX throws away what is larger than 700,000 bytes, and so many leavers take up to 500,000.
@@ -33,9 +34,18 @@ _VERDICTS = {
 
 
 def failures(
-    leavers: t.Sequence[Record], *, fail_on_open: bool, fail_on_not_due: bool = False, allow_empty: bool = True
+    leavers: t.Sequence[Record],
+    *,
+    fail_on_open: bool,
+    fail_on_not_due: bool = False,
+    fail_on_late: bool = False,
+    allow_empty: bool = True,
 ) -> list[str]:
-    """Why the run fails: a sentence per leaver, of a thousand at most, none when it does not."""
+    """Why the run fails: a sentence per leaver, of a thousand at most, none when it does not.
+
+    :param fail_on_late: whether a leaver fails it who was not contained within the period. One whom the earlier evidence calls
+        late already, and who is contained by now, fails it no more: nobody could do anything about it.
+    """
     if not leavers and not allow_empty:
         return [_nobody()]
     fatal = {
@@ -44,8 +54,13 @@ def failures(
         *((OPEN_DOORS, UNCONFIRMED) if fail_on_open else ()),
         *((NOT_DUE,) if fail_on_not_due else ()),
     }
-    failed = [one for one in leavers if one["status"] in fatal]
+    failed = [one for one in leavers if one["status"] in fatal or (fail_on_late and _is_late(one))]
     return [*map(_sentence, failed[:_MOST]), *_and_more(failed)]
+
+
+def _is_late(one: Record) -> bool:
+    told = one.get("containment") or {}
+    return told.get("within") is False and not told["late_before"]
 
 
 def _nobody() -> str:
@@ -63,6 +78,9 @@ def _sentence(one: Record) -> str:
         parts.append(f"open: {', '.join(one['open'])}")
     if one["unconfirmed"]:
         parts.append(f"unconfirmed: {', '.join(one['unconfirmed'])}")
+    if _is_late(one):
+        words = contained_in_words(one).rstrip(".")
+        parts.append(f"late: {words[0].lower()}{words[1:]}")
     return f"{one['user_principal_name'] or one['user']}: {'; '.join([*parts, *_reasons(one)])}"
 
 
@@ -158,6 +176,8 @@ def _rows(one: Record, *, brief: bool = False) -> list[str]:
     lines += [f"  {person}"] if person else []
     for step, entry in one["steps"].items() if one["id"] and one["status"] != DELETED and not brief else ():
         lines.append(_row(one, step, entry))
+    if one["id"] and not brief:
+        lines += [f"  {step:<10} {NOT_DONE}" for step in STEPS if step in one["not_looked_at"]]
     if one["status"] == NOT_DUE and one["open"]:
         lines.append(f"  until then the date hides open doors: {', '.join(one['open'])}")
     lines += [f"  {note}" for note in _notes(one)] if not (brief or newly_open(one)) else []
@@ -186,18 +206,22 @@ def _row(one: Record, step: str, entry: Record) -> str:
     own = doors_of(step, doors)
     not_shut = [name for name, state in own.items() if state == OPEN]
     if entry["status"] == NOT_APPLICABLE:
-        state = "no such door here"
+        state = "no such door"
     elif not_shut:
         switches = len(entry["before"] or ()) if step == "protocols" else 0
         names = f"all {switches}" if len(not_shut) == switches else ", ".join(not_shut)
         state = f"OPEN ({names})" if step == "protocols" else "OPEN"
     else:
         state = "unconfirmed" if own else "shut"
-    line = f"  {step:<10} {state:<12}"
+    # In an audit the state says it all.
+    done = "" if entry["done"] in ("is open", "is shut", state) else entry["done"]
+    line = f"  {step:<10} {state:<12} {done}" if done else f"  {step:<10} {state:<12}"
     if state == "shut":
         since = _since(step, entry)
-        line += f" since {since}" if since else ""
-        line += f"  surely by {entry['effective_by']}" if entry["effective_by"] else ""
+        # Both moments behind the words do not fit on the line.
+        now = done and entry["status"] != "unchanged"
+        line += f" since {since}" if since and not (now and entry["effective_by"]) else ""
+        line += f"  surely by {entry['effective_by']}" if entry["effective_by"] and (now or not done) else ""
     return line.rstrip()
 
 

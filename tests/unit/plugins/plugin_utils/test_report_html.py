@@ -383,10 +383,10 @@ _IDENTITY = ("tenant contoso", "client contoso", "object contoso")
 
 WORDS = {
     "unchanged": "was so already",
-    "planned": "would be changed",
-    "verified": "written, read back",
-    "accepted": "written, not seen yet",
-    "not_applicable": "no such door here",
+    "planned": "would be blocked",
+    "verified": "blocked now",
+    "accepted": "block sent, not confirmed",
+    "not_applicable": "no such door",
     "not_due": "not due, nothing sent",
     "refused": "refused, nothing sent",
     "failed": "failed",
@@ -549,7 +549,7 @@ def test_every_tenant_is_told_with_its_identity():
 
     for name in ("contoso", "fabrikam"):
         assert all(sample.identifier(f"{what} {name}") in text for what in ("tenant", "client", "object"))
-    assert "fabrikam Contained 0 of 1 Looked at Password, Sessions, Sign-in Tenant" in text
+    assert "fabrikam Contained 0 of 1 Looked at Password, Sessions, Sign-in Read at" in text
     assert "tailspin Contained could not be looked at" in text
     assert "miles.schröder" not in text
     assert " · fabrikam" in text

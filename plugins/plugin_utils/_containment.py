@@ -1,0 +1,178 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""How long it took to lock a leaver out, from the moment at which they left, and whether that is within the period.
+
+Only what was read or written counts: Microsoft keeps no moment for blocked sign-in and for mailbox protocols, so a run that
+found them shut knows when they were shut only from the evidence of the run that shut them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import statistics
+import typing as t
+
+from ..module_utils._doors import NOT_APPLICABLE
+from ..module_utils._times import format_moment, parse_moment
+from ._results import CONTAINED, DELETED, NOT_DUE, PARTIAL
+from ._sentences import Record
+
+_PERIOD = re.compile(r"(?=\d)(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,5})m)?$", re.ASCII)
+# What was written, or shown as written.
+_WRITTEN = ("verified", "accepted")
+
+
+def parse_period(text: t.Any) -> int | None:
+    """The seconds of a period such as `4h`, `30m`, `1d` or `1h30m`, or `None` for an empty text.
+
+    :raises ValueError: anything else, and a period of no length.
+    """
+    if text is None or not str(text).strip():
+        return None
+    match = _PERIOD.match(str(text).strip()) if isinstance(text, str) else None
+    days, hours, minutes = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    seconds = ((days * 24 + hours) * 60 + minutes) * 60
+    if not seconds:
+        raise ValueError(
+            f"contain_within is {str(text)[:40]!r}; it must be a number of days, hours or minutes, "
+            "such as 4h, 30m, 1d or 1h30m."
+        )
+    return seconds
+
+
+def containment(
+    one: Record, earlier: t.Sequence[Record] = (), *, period: int | None = None, read_at: str | None = None
+) -> dict[str, t.Any]:
+    """When a leaver was locked out, and how long after `left_at` that was.
+
+    A leaver who is contained, and whom this run found so, was locked out when the earlier evidence says, as long as the
+    password is still the same. `within` is judged by the last write: what Microsoft takes to apply it is up to Microsoft.
+
+    :param one: a result.
+    :param earlier: the results of the same person in earlier evidence.
+    :param period: in seconds, `None` where nobody asks.
+    :param read_at: when the opening read was done, by Microsoft's clock.
+    :returns: `last_write_at` and `surely_shut_by` (moments), `seconds_to_last_write` and `seconds_to_surely_shut`, each
+        null where it is not known; `within`, null without a period and where it is not known; `late_before`.
+    """
+    last, sure = _moments(one)
+    if last is None and one["status"] == CONTAINED:
+        last, sure = _moments_then(one, earlier)
+    left = _parsed(one["left_at"]) if one["status"] != NOT_DUE else None
+    within = _within(one, left, last, _parsed(read_at), period)
+    return {
+        "last_write_at": format_moment(last),
+        "surely_shut_by": format_moment(sure),
+        "seconds_to_last_write": _seconds(left, last),
+        "seconds_to_surely_shut": _seconds(left, sure),
+        "within": within,
+        "late_before": one["status"] == CONTAINED
+        and any((then.get("containment") or {}).get("within") is False for then in earlier),
+    }
+
+
+def _moments(one: Record) -> tuple[datetime.datetime | None, datetime.datetime | None]:
+    """When this run wrote last, and when the last door is surely shut. Both need a leaver who is contained.
+
+    What a run found shut was shut before the run wrote anything, so the last write of the run is the last one of all.
+    """
+    if one["status"] != CONTAINED:
+        return None, None
+    entries = [entry for entry in one["steps"].values() if entry["status"] != NOT_APPLICABLE]
+    if any(entry["status"] not in (*_WRITTEN, "unchanged") for entry in entries):
+        # A step failed, and somebody else shut its door at an unknown moment.
+        return None, None
+    last = _latest(entry["written_at"] for entry in entries if entry["status"] in _WRITTEN)
+    sure = [_parsed(entry["effective_by"]) for entry in entries]
+    return last, None if None in sure else max((moment for moment in sure if moment), default=None)
+
+
+def _moments_then(
+    one: Record, earlier: t.Sequence[Record]
+) -> tuple[datetime.datetime | None, datetime.datetime | None]:
+    """The same, as the earlier evidence knows it. Another password since then means that the account was open again."""
+    for then in earlier:
+        if then.get("status") != CONTAINED or _password_of(then) != _password_of(one):
+            continue
+        told = then.get("containment") or {}
+        last, sure = _parsed(told.get("last_write_at")), _parsed(told.get("surely_shut_by"))
+        if not told:
+            last, sure = _moments(then)
+        if last:
+            return last, sure
+    return None, None
+
+
+def _password_of(one: Record) -> t.Any:
+    """The moment of the password as read last, `None` where it was not read (or is kept elsewhere, as that of a guest)."""
+    entry = one["steps"].get("password") or {}
+    return (entry.get("after") or entry.get("before") or {}).get("last_password_change_date_time")
+
+
+def _within(
+    one: Record,
+    left: datetime.datetime | None,
+    last: datetime.datetime | None,
+    read: datetime.datetime | None,
+    period: int | None,
+) -> bool | None:
+    if period is None or left is None or one["status"] in (NOT_DUE, DELETED):
+        return None
+    limit = left + datetime.timedelta(seconds=period)
+    reset = _parsed(_password_of(one))
+    if one["status"] not in (CONTAINED, PARTIAL):
+        return False if read and read > limit else None
+    if last:
+        return last <= limit
+    if reset and reset > limit:
+        # When the other doors were shut is not known; this one was shut too late.
+        return False
+    # All doors were read as shut in time.
+    return True if one["status"] == CONTAINED and read and read <= limit else None
+
+
+def _seconds(left: datetime.datetime | None, moment: datetime.datetime | None) -> int | None:
+    """From leaving to this moment; 0 for somebody who was locked out before leaving."""
+    return max(0, int((moment - left).total_seconds())) if left and moment else None
+
+
+def _latest(moments: t.Iterable[t.Any]) -> datetime.datetime | None:
+    return max((moment for moment in map(_parsed, moments) if moment), default=None)
+
+
+def _parsed(value: t.Any) -> datetime.datetime | None:
+    try:
+        return parse_moment(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def summary(leavers: t.Iterable[Record], period: str | None = None) -> dict[str, t.Any]:
+    """The times of all leavers together: of the known ones the median and the worst, and how many kept to the period.
+
+    :param period: as the operator wrote it.
+    """
+    told = [one.get("containment") or {} for one in leavers]
+    verdicts = [one.get("within") for one in told]
+    return {
+        "period": period or None,
+        **{name: _spread([one.get(f"seconds_to_{name}") for one in told]) for name in ("last_write", "surely_shut")},
+        "within": verdicts.count(True),
+        "beyond": verdicts.count(False),
+        "not_known": verdicts.count(None),
+    }
+
+
+def _spread(seconds: t.Sequence[int | None]) -> dict[str, t.Any]:
+    known = [one for one in seconds if one is not None]
+    return {
+        "known": len(known),
+        "median_seconds": int(statistics.median(known)) if known else None,
+        "worst_seconds": max(known, default=None),
+    }
