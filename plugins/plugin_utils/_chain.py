@@ -101,10 +101,18 @@ def problems(told: t.Mapping[str, t.Any]) -> list[str]:
     return found if told["checked"] or found else ["There is no report in the folder: nothing was checked."]
 
 
+def in_one_line(told: t.Mapping[str, t.Any]) -> str:
+    """What a check says that found nothing wrong, with what to keep elsewhere."""
+    count = told["checked"]
+    newest = "; ".join(f"{name}, SHA-256 {digest}" for name, digest in list(told["newest"].items())[-3:])
+    kept = f" The newest evidence: {newest}." if newest else ""
+    return f"{count} report{' is as it was' if count == 1 else 's are as they were'} written.{kept}"
+
+
 def _found(folder: str) -> tuple[list[str], list[str]]:
     """The reports and the checksums below a folder, by their paths within it; hidden files are drafts."""
-    if not os.path.isdir(folder):
-        raise ValueError(f"{folder} is not a folder.")
+    if not folder or not os.path.isdir(folder):
+        raise ValueError(f"{folder or 'evidence'} is not a folder.")
     names: list[str] = []
 
     def stop(exc: OSError) -> None:

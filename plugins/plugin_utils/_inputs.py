@@ -57,6 +57,7 @@ PLAYBOOKS: dict[str, tuple[str, ...]] = {
     "offboard": (*SOURCES, "target_hosts", *_CREDENTIALS),
     "audit": (*SOURCES, "target_hosts", *_CREDENTIALS),
     "restore": ("leavers", "evidence", "target_hosts", *_CREDENTIALS),
+    "verify_evidence": ("evidence", "expected"),
 }
 # Names whose beginning says that one of ours is meant.
 _BEGINNING = re.compile(r"leaver|left|since|targethost|m365|offboardemployee|restoreemployee|allowempty")
