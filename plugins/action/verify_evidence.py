@@ -11,7 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..plugin_utils._chain import check, in_one_line, problems
+from ..plugin_utils._chain import in_one_line, problems, verify
 from ..plugin_utils._inputs import complaints
 
 
@@ -36,9 +36,9 @@ class ActionModule(ActionBase):
             else []
         )
         if refused:
-            raise AnsibleActionFail(" ".join(refused))
+            return {**result, "failed": True, "msg": " ".join(refused)}
         try:
-            told = check(asked["folder"], asked["expected"])
+            told = verify(asked["folder"], asked["expected"])
         except (OSError, ValueError) as exc:
             raise AnsibleActionFail(str(exc)) from None
         found = problems(told)

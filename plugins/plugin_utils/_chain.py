@@ -8,7 +8,7 @@
 """Whether evidence is as it was written: a checksum beside each file, and the checksum of the earlier evidence in the next.
 
 Whoever can rewrite every file and every checksum can rewrite the chain. A checksum that is kept elsewhere (the log of a job, the
-artifacts of AWX) shows that, see `expected` of `check`.
+artifacts of AWX) shows that, see `expected` of `verify`.
 """
 
 from __future__ import annotations
@@ -36,6 +36,10 @@ _LARGEST_FILE = 256 * 1024 * 1024
 _PROBLEMS = ("changed", "missing", "unlisted", "broken", "unreadable", "lost")
 
 
+class _Unusable(OSError):
+    """A file that is not read."""
+
+
 def links(paths: t.Iterable[str]) -> list[dict[str, str]]:
     """What a run says of the earlier evidence that it was given: `file` (its name without folders) and `sha256`.
 
@@ -51,7 +55,7 @@ def links(paths: t.Iterable[str]) -> list[dict[str, str]]:
     return told
 
 
-def check(folder: str, expected: t.Sequence[str] = ()) -> dict[str, t.Any]:
+def verify(folder: str, expected: t.Sequence[str] = ()) -> dict[str, t.Any]:
     """Compare the reports below a folder with their checksums, and follow the chain.
 
     :param expected: checksums that were kept elsewhere. A file of each must be there.
@@ -85,8 +89,8 @@ def check(folder: str, expected: t.Sequence[str] = ()) -> dict[str, t.Any]:
         if name + SUFFIX not in sums:
             told["unlisted"].append(f"{name} has no checksum beside it.")
     for name in sums:
-        _check_sum(folder, name, digests, reports, told)
-    _check_links(references, digests, told)
+        _verify_sum(folder, name, digests, reports, told)
+    _verify_links(references, digests, told)
     for one in wanted:
         if one not in digests.values():
             told["lost"].append(f"No file has the checksum {one}.")
@@ -98,7 +102,11 @@ def check(folder: str, expected: t.Sequence[str] = ()) -> dict[str, t.Any]:
 def problems(told: t.Mapping[str, t.Any]) -> list[str]:
     """Why a check has failed, a sentence for each file, empty when it has not. A folder without evidence is no proof."""
     found = [sentence for name in _PROBLEMS for sentence in told[name]]
-    return found if told["checked"] or found else ["There is no report in the folder: nothing was checked."]
+    return found if told["checked"] or found else [_nobody()]
+
+
+def _nobody() -> str:
+    return "There is no report in the folder: nothing was checked."
 
 
 def in_one_line(told: t.Mapping[str, t.Any]) -> str:
@@ -112,11 +120,11 @@ def in_one_line(told: t.Mapping[str, t.Any]) -> str:
 def _found(folder: str) -> tuple[list[str], list[str]]:
     """The reports and the checksums below a folder, by their paths within it; hidden files are drafts."""
     if not folder or not os.path.isdir(folder):
-        raise ValueError(f"{folder or 'evidence'} is not a folder.")
+        raise ValueError(f"The folder {folder} cannot be checked: it is not a folder.")
     names: list[str] = []
 
     def stop(exc: OSError) -> None:
-        raise ValueError(f"The folder {exc.filename} cannot be read: {exc.strerror}.") from None
+        raise ValueError(f"The folder {exc.filename} cannot be checked: {exc.strerror}.") from None
 
     for place, folders, files in os.walk(folder, onerror=stop):
         folders[:] = sorted(one for one in folders if not one.startswith("."))
@@ -125,7 +133,7 @@ def _found(folder: str) -> tuple[list[str], list[str]]:
     return reports, sorted(name for name in names if name.lower().endswith(tuple(one + SUFFIX for one in _REPORTS)))
 
 
-def _check_sum(
+def _verify_sum(
     folder: str,
     name: str,
     digests: t.Mapping[str, str],
@@ -154,7 +162,7 @@ def _unescaped(match: re.Match[str]) -> str:
     return re.sub(r"\\(.)", lambda one: {"n": "\n", "r": "\r"}.get(one[1], one[1]), match[3])
 
 
-def _check_links(
+def _verify_links(
     references: t.Iterable[tuple[str, t.Mapping[str, str]]],
     digests: t.Mapping[str, str],
     told: t.Mapping[str, list[str]],
@@ -192,9 +200,9 @@ def _links_in(content: bytes) -> tuple[list[dict[str, str]], bool]:
 def _bytes(path: str, most: int = _LARGEST_FILE) -> bytes:
     """:raises OSError: it cannot be read, is not a file, or is larger than `most` bytes."""
     if not stat.S_ISREG(os.stat(path).st_mode):
-        raise OSError(errno.EINVAL, "it is not a file")
+        raise _Unusable(errno.EINVAL, "it is not a file")
     with open(path, "rb") as file:
         content = file.read(most + 1)
     if len(content) > most:
-        raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes")
+        raise _Unusable(errno.EFBIG, f"it is larger than {most:,} bytes")
     return content

@@ -15,13 +15,12 @@ from __future__ import annotations
 
 import datetime
 import re
-import statistics
 import typing as t
 
 from ..module_utils._doors import NOT_APPLICABLE
 from ..module_utils._times import format_moment, parse_moment
 from ._results import CONTAINED, DELETED, NOT_DUE, PARTIAL
-from ._sentences import Record
+from ._sentences import Record, span
 
 _PERIOD = re.compile(r"(?=\d)(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,5})m)?$", re.ASCII)
 # What was written, or shown as written.
@@ -153,26 +152,24 @@ def _parsed(value: t.Any) -> datetime.datetime | None:
         return None
 
 
-def summary(leavers: t.Iterable[Record], period: str | None = None) -> dict[str, t.Any]:
-    """The times of all leavers together: of the known ones the median and the worst, and how many kept to the period.
-
-    :param period: as the operator wrote it.
-    """
-    told = [one.get("containment") or {} for one in leavers]
-    verdicts = [one.get("within") for one in told]
-    return {
-        "period": period or None,
-        **{name: _spread([one.get(f"seconds_to_{name}") for one in told]) for name in ("last_write", "surely_shut")},
-        "within": verdicts.count(True),
-        "beyond": verdicts.count(False),
-        "not_known": verdicts.count(None),
-    }
-
-
-def _spread(seconds: t.Sequence[int | None]) -> dict[str, t.Any]:
-    known = [one for one in seconds if one is not None]
-    return {
-        "known": len(known),
-        "median_seconds": int(statistics.median(known)) if known else None,
-        "worst_seconds": max(known, default=None),
-    }
+def contained_in_words(one: Record) -> str:
+    """How long it took to lock a leaver out, in one sentence."""
+    told = one.get("containment") or {}
+    if one.get("status") == NOT_DUE:
+        return "Not due yet."
+    if not one.get("left_at"):
+        return "When the leaver left is not known."
+    if told.get("within") is False and one.get("status") != CONTAINED:
+        return "Not contained, and the period is over."
+    parts = [
+        f"{what} {span(datetime.timedelta(seconds=told[key]))} after leaving"
+        for key, what in (("seconds_to_last_write", "last write"), ("seconds_to_surely_shut", "surely shut"))
+        if told.get(key) is not None
+    ]
+    if parts:
+        sentence = "; ".join(parts)
+        return f"{sentence[0].upper()}{sentence[1:]}."
+    if one.get("status") != CONTAINED:
+        return "Not contained yet."
+    late = {False: " The password that counts was reset after the period.", True: " It was within the period."}
+    return f"When it was done is not known.{late.get(t.cast('bool', told.get('within')), '')}"

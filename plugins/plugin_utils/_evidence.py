@@ -14,12 +14,12 @@ import json
 import os
 import pathlib
 import pwd
+import statistics
 import typing as t
 
 from ..module_utils._doors import STEPS
 from ..module_utils._foreign import clean, one_line
 from ..module_utils._times import format_moment
-from ._containment import summary
 from ._sentences import Record, as_error
 
 FORMAT, VERSION = "m365.offboarding/evidence", 1
@@ -117,6 +117,31 @@ def evidence(
             }
             for host, entry in hosts.items()
         },
+    }
+
+
+def summary(leavers: t.Iterable[Record], period: str | None = None) -> dict[str, t.Any]:
+    """The times of all leavers together: of the known ones the median and the worst, and how many kept to the period.
+
+    :param period: as the operator wrote it.
+    """
+    told = [one.get("containment") or {} for one in leavers]
+    verdicts = [one.get("within") for one in told]
+    return {
+        "period": period or None,
+        **{name: _spread([one.get(f"seconds_to_{name}") for one in told]) for name in ("last_write", "surely_shut")},
+        "within": verdicts.count(True),
+        "beyond": verdicts.count(False),
+        "not_known": verdicts.count(None),
+    }
+
+
+def _spread(seconds: t.Sequence[int | None]) -> dict[str, t.Any]:
+    known = [one for one in seconds if one is not None]
+    return {
+        "known": len(known),
+        "median_seconds": int(statistics.median(known)) if known else None,
+        "worst_seconds": max(known, default=None),
     }
 
 

@@ -24,9 +24,10 @@ from ..module_utils._doors import NOT_APPLICABLE, OPEN, STEPS, UNKNOWN, doors_of
 from ..module_utils._errors import WRONG_PERSON
 from ..module_utils._residual import FOUND, NOT_LOOKED_AT, TOPICS
 from ..module_utils._times import parse_moment
+from ._containment import contained_in_words
 from ._earlier import newly_open
 from ._report_html import html
-from ._report_words import contained_in_words, done_in_words
+from ._report_words import done_in_words
 from ._results import DELETED, FAILED, NOT_DUE
 from ._sentences import NOT_DONE, errors_of, reason_of, reasons_of
 

@@ -22,6 +22,7 @@ import typing as t
 
 from ..module_utils._doors import STEPS
 from ..module_utils._times import format_moment
+from ._containment import contained_in_words
 from ._drawings import columns, door, icon, row, rows, symbols
 from ._markup import Markup, e, joined, raw
 from ._report_words import (
@@ -35,7 +36,6 @@ from ._report_words import (
     Record,
     Report,
     asked_in_words,
-    contained_in_words,
     done_in_words,
     doors_in_words,
     doors_named,

@@ -16,9 +16,9 @@ import typing as t
 
 from ..module_utils._doors import PROTOCOLS, STEPS
 from ..module_utils._times import parse_moment
-from ._containment import summary
+from ._evidence import summary
 from ._results import CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
-from ._sentences import deed
+from ._sentences import deed, span
 
 Record = t.Mapping[str, t.Any]
 
@@ -297,29 +297,6 @@ def asked_in_words(report: Report) -> list[tuple[str, str | None]]:
 # --- time to contain ---
 
 
-def contained_in_words(one: Record) -> str:
-    """How long it took to lock a leaver out, in one sentence."""
-    told = one.get("containment") or {}
-    if one.get("status") == NOT_DUE:
-        return "Not due yet."
-    if not one.get("left_at"):
-        return "When the leaver left is not known."
-    if told.get("within") is False and one.get("status") != CONTAINED:
-        return "Not contained, and the period is over."
-    parts = [
-        f"{what} {span(datetime.timedelta(seconds=told[key]))} after leaving"
-        for key, what in (("seconds_to_last_write", "last write"), ("seconds_to_surely_shut", "surely shut"))
-        if told.get(key) is not None
-    ]
-    if parts:
-        sentence = "; ".join(parts)
-        return f"{sentence[0].upper()}{sentence[1:]}."
-    if one.get("status") != CONTAINED:
-        return "Not contained yet."
-    late = {False: " The password that counts was reset after the period.", True: " It was within the period."}
-    return f"When it was done is not known.{late.get(t.cast('bool', told.get('within')), '')}"
-
-
 def times_in_words(tenants: t.Collection[Record]) -> list[tuple[str, str]]:
     """Median and worst time to contain of all leavers, and how many kept to the period, as pairs of a label and a text."""
     leavers = [one for tenant in tenants for one in tenant.get("leavers") or ()]
@@ -429,18 +406,6 @@ _EPOCH = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
 
 def _sortable(value: str) -> datetime.datetime:
     return parsed(value) or _EPOCH
-
-
-def span(length: datetime.timedelta) -> str:
-    """How long, in the two largest units."""
-    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-    told: list[str] = []
-    rest = int(length.total_seconds())
-    for name, size in units:
-        if rest >= size or (name == "s" and not told):
-            told.append(f"{rest // size} {name}")
-            rest %= size
-    return " ".join(told[:2])
 
 
 def number(count: int, noun: str) -> str:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import datetime
 import textwrap
 import typing as t
 
@@ -100,6 +101,18 @@ def _cut(text: str) -> str:
 
 def _day(moment: t.Any) -> str:
     return str(moment or "")[:10]
+
+
+def span(length: datetime.timedelta) -> str:
+    """How long, in the two largest units."""
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    told: list[str] = []
+    rest = int(length.total_seconds())
+    for name, size in units:
+        if rest >= size or (name == "s" and not told):
+            told.append(f"{rest // size} {name}")
+            rest %= size
+    return " ".join(told[:2])
 
 
 def folded(line: str) -> list[str]:

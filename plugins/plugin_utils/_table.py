@@ -13,8 +13,8 @@ import collections
 import typing as t
 
 from ..module_utils._doors import NOT_APPLICABLE, OPEN, STEPS, UNKNOWN, doors_of
+from ._containment import contained_in_words
 from ._earlier import compared_with, newly_open
-from ._report_words import contained_in_words
 from ._results import CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
 from ._sentences import NOT_DONE, Record, errors_of, folded, person_in_words, reason_of, reasons_of
 
@@ -80,7 +80,8 @@ def _sentence(one: Record) -> str:
         parts.append(f"unconfirmed: {', '.join(one['unconfirmed'])}")
     if _is_late(one):
         words = contained_in_words(one).rstrip(".")
-        parts.append(f"late: {words[0].lower()}{words[1:]}")
+        words = words[0].lower() + words[1:]
+        parts.append(f"late: {words}")
     return f"{one['user_principal_name'] or one['user']}: {'; '.join([*parts, *_reasons(one)])}"
 
 

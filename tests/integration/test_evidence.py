@@ -67,6 +67,11 @@ def test_every_format_on_every_kind_of_account(tenant: Tenant, play: Player, tmp
         "job_id": "4711",
         "job_template": "Offboard <employee>",
         "launched_by": "anna",
+        "workflow_job_id": None,
+        "os_user": None,
+        "reason": None,
+        "ticket": None,
+        "approved_by": None,
         "collection": "",
         "ansible": "",
     }

@@ -73,13 +73,19 @@ _SAYING = (
     "_unknown",
     "_order_for",
     "_useless",
+<<<<<<< HEAD
     "ask",
+=======
+    "_verify_links",
+    "_verify_sum",
+>>>>>>> e346340 (Say in the guide what evidence answers, and what checksums do not prove)
     "complaint",
     "note",
     "note_for",
     "parse_users",
     "request",
     "summary",
+    "verify",
 )
 # Mappings and constants that hold hints by themselves.
 _HINTS = ("_HINTS", "OUTCOME_UNKNOWN")

@@ -17,7 +17,7 @@ LAYERS = (
     ("_clouds", "_asked", "_doors", "_given"),
     ("_written",),
     ("_credentials", "_retry", "_guards", "_results", "_evidence"),
-    ("_http", "_earlier", "_restore_files", "_restore_history"),
+    ("_http", "_chain", "_containment", "_earlier", "_restore_files", "_restore_history"),
     ("_service", "_table", "_plan", "_batches", "_restore_request"),
     ("_graph", "_restore_plan", "_report_words"),
     ("_exchange", "_restore_outcome", "_identity", "_drawings"),

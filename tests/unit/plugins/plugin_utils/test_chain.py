@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _chain
-from ansible_collections.m365.offboarding.plugins.plugin_utils._chain import check, links, problems
+from ansible_collections.m365.offboarding.plugins.plugin_utils._chain import links, problems, verify
 from ansible_collections.m365.offboarding.plugins.plugin_utils._files import sha256, sum_line, write
 from tools import sample_evidence
 
@@ -32,7 +32,7 @@ def folder(tmp_path):
 
 
 def told(folder, **more):
-    return problems(check(str(folder), **more))
+    return problems(verify(str(folder), **more))
 
 
 def rewrite(path: Path, text: str) -> None:
@@ -42,7 +42,7 @@ def rewrite(path: Path, text: str) -> None:
 
 
 def test_what_is_as_it_was_written_passes(folder):
-    result = check(str(folder))
+    result = verify(str(folder))
 
     assert problems(result) == []
     assert result["checked"] == 6
@@ -157,7 +157,7 @@ def test_a_run_that_was_killed_is_told_and_is_no_problem(folder):
     evidence = sample_evidence.evidence(1, complete=False)
     write(json.dumps(evidence), str(folder / "killed.json"))
 
-    result = check(str(folder))
+    result = verify(str(folder))
 
     assert problems(result) == []
     assert result["incomplete"] == ["killed.json is of a run that was still going on or was killed."]
@@ -211,12 +211,12 @@ def test_a_file_that_is_too_large_is_named(folder, monkeypatch):
 @pytest.mark.parametrize("kept", ["", "x" * 64, "ab", "0" * 63])
 def test_what_is_no_checksum_is_refused(folder, kept):
     with pytest.raises(ValueError, match="is not a SHA-256 checksum"):
-        check(str(folder), [kept])
+        verify(str(folder), [kept])
 
 
 def test_what_is_no_folder_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="nowhere is not a folder"):
-        check(str(tmp_path / "nowhere"))
+    with pytest.raises(ValueError, match="nowhere cannot be checked: it is not a folder"):
+        verify(str(tmp_path / "nowhere"))
 
 
 def test_earlier_evidence_that_cannot_be_read_is_one_sentence(tmp_path):

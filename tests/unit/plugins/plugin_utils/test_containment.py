@@ -8,8 +8,13 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import join, unpack
-from ansible_collections.m365.offboarding.plugins.plugin_utils._containment import containment, parse_period, summary
-from ansible_collections.m365.offboarding.plugins.plugin_utils._report_words import contained_in_words, times_in_words
+from ansible_collections.m365.offboarding.plugins.plugin_utils._containment import (
+    contained_in_words,
+    containment,
+    parse_period,
+)
+from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import summary
+from ansible_collections.m365.offboarding.plugins.plugin_utils._report_words import times_in_words
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
     STEPS,

@@ -13,8 +13,7 @@ import pytest
 import yaml
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _evidence
-from ansible_collections.m365.offboarding.plugins.plugin_utils._containment import summary
-from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import evidence, tenant_entry
+from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import evidence, summary, tenant_entry
 
 IDENTITY = {"tenant_id": "t", "client_id": "c", "application_name": "a", "object_id": "o"}
 NOBODY = dict.fromkeys(IDENTITY)

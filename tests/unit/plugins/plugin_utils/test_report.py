@@ -210,7 +210,7 @@ def full():
     leavers[0]["since"] = sample_evidence.since(leavers[0])
     leavers[0]["containment"] = _containment.containment(leavers[0])
     link = {"file": "monday.json", "sha256": "0" * 64}
-    evidence = {**evidence_of(*leavers, containment=_containment.summary(leavers, "4h")), "chain": [link]}
+    evidence = {**evidence_of(*leavers, containment=_evidence.summary(leavers, "4h")), "chain": [link]}
     error = sample_evidence.problem("x", "No token.", "A hint.", "An id.")
     evidence["hosts"]["tailspin"] = sample_evidence.host([], error=error)
     return evidence
@@ -420,7 +420,7 @@ def timed(period="4h", **facts):
     """Return evidence of an audit of somebody who was locked out in four minutes."""
     one = leaver("contained_now", left_at="2026-11-20T16:00:00Z")
     one["containment"] = {**_containment.containment(one, period=14400), **facts}
-    evidence = evidence_of(one, contain_within=period, containment=_containment.summary([one], period))
+    evidence = evidence_of(one, contain_within=period, containment=_evidence.summary([one], period))
     return {**evidence, "purpose": "audit"}
 
 
