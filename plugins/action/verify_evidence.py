@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ..plugin_utils._chain import in_one_line, problems, verify
-from ..plugin_utils._inputs import complaints
+from ..plugin_utils._given import complaints
 
 
 class ActionModule(ActionBase):

@@ -44,6 +44,13 @@ _MANAGER = "&$expand=manager($select=id,displayName,userPrincipalName)"
 # Selecting this without its permission fails the whole read (https://learn.microsoft.com/graph/api/user-get).
 LEAVE_DATE_PERMISSION = "User-LifeCycleInfo.Read.All"
 
+# Any of these allows to read the name of the tenant; the last is that of a user who signs in by themselves.
+_READING_ORGANIZATION = frozenset(
+    {
+        *("Organization.Read.All", "Organization.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"),
+        "User.Read",
+    }
+)
 # https://learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference
 _GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 # Of a search: a million users are 1,002 pages of 999, and some pages are not full.
@@ -375,8 +382,13 @@ class Graph(Service):
             "GET", f"/directoryRoles(roleTemplateId='{_GLOBAL_ADMINISTRATOR}')/members?$select=id,accountEnabled"
         )
 
+    @property
+    def reads_organization(self) -> bool:
+        """Whether the token shows that the name of the tenant may be read."""
+        return not _READING_ORGANIZATION.isdisjoint(self.permissions or ())
+
     def organization(self) -> Call:
-        """https://learn.microsoft.com/graph/api/organization-list; needs Organization.Read.All or Directory.Read.All."""
+        """https://learn.microsoft.com/graph/api/organization-list"""
         return Call("GET", "/organization?$select=id,displayName")
 
     def reset_password(self, object_id: str, password: str) -> Call:

@@ -110,9 +110,10 @@ options:
     default: true
   tenant_name:
     description:
-      - Whether to tell RV(tenant_name), the display name of the tenant (C(organization)). It takes one request, which is sent once
-        and fails nothing.
-      - Needs the application permission C(Organization.Read.All) or C(Directory.Read.All).
+      - Whether to tell RV(tenant_name), the display name of the tenant (C(organization)). It takes one request, which is sent once,
+        last, and fails nothing.
+      - Needs the application permission C(Organization.Read.All) or C(Directory.Read.All). Where the token does not show that the
+        name may be read, it is not asked for.
     type: bool
     default: false
   residual:
@@ -386,7 +387,7 @@ def look(run: Run) -> list[dict[str, t.Any]]:
     )
     run.facts["read_at"] = format_moment(tenant.graph.now)
     run.facts["tenant_name"] = None
-    if run.params["tenant_name"]:
+    if run.params["tenant_name"] and tenant.graph.reads_organization:
         # Last, and once: nothing that is read of a leaver may wait for it.
         outcome = tenant.graph.send_once(tenant.graph.organization())
         run.facts["tenant_name"] = organization_name(outcome, tenant.graph.identity["tenant_id"])

@@ -239,7 +239,7 @@ def test_hosts_of_a_play_that_goes_in_turns_share_a_file(tenant: Tenant, play: P
     assert played.returncode == 0, played.output
     assert evident_leavers(path) == {host: played.leavers(host) for host in hosts}
     assert all(one["contained"] for leavers in evident_leavers(path).values() for one in leavers)
-    assert list(tmp_path.glob("shared*")) == [path]
+    assert list(tmp_path.glob("shared*.json")) == [path]
 
 
 def test_a_report_that_cannot_be_written_is_told_before_anything_is_sent(

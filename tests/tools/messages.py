@@ -73,12 +73,9 @@ _SAYING = (
     "_unknown",
     "_order_for",
     "_useless",
-<<<<<<< HEAD
     "ask",
-=======
     "_verify_links",
     "_verify_sum",
->>>>>>> e346340 (Say in the guide what evidence answers, and what checksums do not prove)
     "complaint",
     "note",
     "note_for",

@@ -13,6 +13,7 @@ import yaml
 
 from ansible_collections.m365.offboarding.plugins.modules import m365_user_info
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import GRAPH_PERMISSIONS
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import (
     SWITCHES,
     crowd,
@@ -461,8 +462,9 @@ def test_something_else_as_written_is_refused_before_anything_is_sent(lab, wrong
 # --- the tenant ---
 
 
-def named(lab, *turns, **options):
+def named(lab, *turns, permission="Organization.Read.All", **options):
     """Read one leaver, then the name of the tenant."""
+    lab.entra.permissions[GRAPH_URL] = [*GRAPH_PERMISSIONS, permission]
     lab.wire.expect(find(JANE))
     if turns:
         lab.wire.expect(*turns)
@@ -471,6 +473,10 @@ def named(lab, *turns, **options):
 
 def test_the_tenant_is_named_where_that_is_asked_for(lab):
     assert named(lab, organization("Contoso\n Ltd"))["tenant_name"] == "Contoso Ltd"
+
+
+def test_without_the_permission_nothing_is_sent_for_the_name(lab):
+    assert named(lab, permission="RoleManagement.Read.Directory")["tenant_name"] is None
 
 
 def test_without_being_asked_nothing_is_sent_for_the_name(lab):
