@@ -50,8 +50,8 @@ class Run:
         self.put("asked", told, host)
         return told
 
-    def begin(self, *records, host=None):
-        self.put("opening", {"users": list(records), "check_mode": self.check_mode}, host)
+    def begin(self, *records, host=None, **facts):
+        self.put("opening", {"users": list(records), "check_mode": self.check_mode, **facts}, host)
         self.put("plan", self.act("plan", host), host)
 
     def record(self, **arguments):
@@ -231,7 +231,8 @@ def test_between_batches_every_format_is_written_and_between_steps_json_alone(tm
     assert (tmp_path / "a.html").read_text() == ""
     # Always the same files.
     run.act("evidence")
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.html", "a.json"]
+    names = sorted(one.name for one in tmp_path.iterdir())
+    assert names == ["a.html", "a.html.sha256", "a.json", "a.json.sha256"]
     assert json.loads((tmp_path / "a.json").read_text())["complete"] is True
 
 
@@ -418,8 +419,7 @@ def test_a_leaver_who_was_late_fails_an_audit_until_the_evidence_says_so(tmp_pat
         run = Run()
         run.validate(leavers=JANE["user"], contain_within="2h", report_path=str(tmp_path / path), **given)
         run.hosts["localhost"]["__offboard_employee_asked"]["purpose"] = purpose
-        run.begin(record)
-        run.hosts["localhost"]["__offboard_employee_opening"]["read_at"] = "2026-11-21T00:00:00Z"
+        run.begin(record, read_at="2026-11-21T00:00:00Z")
         run.record()
         outcome = run.act("conclude")
         run.act("evidence")
