@@ -19,7 +19,7 @@ from ..module_utils._asked import name_key
 from ..module_utils._times import format_moment, parse_moment
 from ._carried import Carried, carried, opened
 from ._carried import texts as texts_of
-from ._containment import containment, parse_period
+from ._containment import containment, locked_out, parse_period
 from ._earlier import changes, compared_with
 from ._evidence import tenant_entry, unread
 from ._results import FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED, results
@@ -102,7 +102,11 @@ def join(
         {
             **one,
             "containment": containment(
-                one, compared.records(one) if compared else (), period=period, read_at=opening.get("read_at")
+                one,
+                [locked_out(then) for then in compared.records(one)] if compared else [],
+                period=period,
+                read_at=opening.get("read_at"),
+                purpose=purpose,
             ),
         }
         for one in changes(told, earlier)

@@ -46,7 +46,12 @@ def parse_period(text: t.Any) -> int | None:
 
 
 def containment(
-    one: Record, earlier: t.Sequence[Record] = (), *, period: int | None = None, read_at: str | None = None
+    one: Record,
+    earlier: t.Sequence[Record] = (),
+    *,
+    period: int | None = None,
+    read_at: str | None = None,
+    purpose: str = "offboard",
 ) -> dict[str, t.Any]:
     """When a leaver was locked out, and how long after `left_at` that was.
 
@@ -54,25 +59,28 @@ def containment(
     password is still the same. `within` is judged by the last write: what Microsoft takes to apply it is up to Microsoft.
 
     :param one: a result.
-    :param earlier: the results of the same person in earlier evidence.
+    :param earlier: what earlier evidence says of the same person, the newest first, as `locked_out` gives it.
     :param period: in seconds, `None` where nobody asks.
     :param read_at: when the opening read was done, by Microsoft's clock.
     :returns: `last_write_at` and `surely_shut_by` (moments), `seconds_to_last_write` and `seconds_to_surely_shut`, each
-        null where it is not known; `within`, null without a period and where it is not known; `late_before`.
+        null where it is not known; `within`, null without a period and where it is not known; `late_before`, whether an
+        earlier audit has failed for this leaver, who is contained by now; `fails_audit`, whether this one does. Whoever was
+        late stays late, and nobody could do anything about it in the next night.
     """
     last, sure = _moments(one)
     if last is None and one["status"] == CONTAINED:
         last, sure = _moments_then(one, earlier)
     left = _parsed(one["left_at"]) if one["status"] != NOT_DUE else None
     within = _within(one, left, last, _parsed(read_at), period)
+    late_before = one["status"] == CONTAINED and any(then["late"] for then in earlier)
     return {
         "last_write_at": format_moment(last),
         "surely_shut_by": format_moment(sure),
         "seconds_to_last_write": _seconds(left, last),
         "seconds_to_surely_shut": _seconds(left, sure),
         "within": within,
-        "late_before": one["status"] == CONTAINED
-        and any((then.get("containment") or {}).get("within") is False for then in earlier),
+        "late_before": late_before,
+        "fails_audit": within is False and purpose == "audit" and not late_before,
     }
 
 
@@ -97,15 +105,26 @@ def _moments_then(
 ) -> tuple[datetime.datetime | None, datetime.datetime | None]:
     """The same, as the earlier evidence knows it. Another password since then means that the account was open again."""
     for then in earlier:
-        if then.get("status") != CONTAINED or _password_of(then) != _password_of(one):
-            continue
-        told = then.get("containment") or {}
-        last, sure = _parsed(told.get("last_write_at")), _parsed(told.get("surely_shut_by"))
-        if not told:
-            last, sure = _moments(then)
+        last = _parsed(then["last_write_at"]) if then["password"] == _password_of(one) else None
         if last:
-            return last, sure
+            return last, _parsed(then["surely_shut_by"])
     return None, None
+
+
+def locked_out(one: Record) -> dict[str, t.Any]:
+    """What `containment` of a later run needs of a result; evidence of earlier versions does not hold the times.
+
+    :returns: `last_write_at` and `surely_shut_by`, both null for a leaver who was not contained; `password`, when it was changed
+        last; `late`, whether an audit has failed for this leaver.
+    """
+    last, sure = _moments(one)
+    times = {"last_write_at": format_moment(last), "surely_shut_by": format_moment(sure)}
+    told = one.get("containment") or (times if one.get("status") == CONTAINED else {})
+    return {
+        **{name: told.get(name) for name in times},
+        "password": _password_of(one),
+        "late": bool(told.get("fails_audit") or told.get("late_before")),
+    }
 
 
 def _password_of(one: Record) -> t.Any:

@@ -172,7 +172,6 @@ class Tenant:
             leavers,
             fail_on_open=asked["fail_on_open"],
             fail_on_not_due=asked["fail_on_not_due"],
-            fail_on_late=asked["purpose"] == "audit",
             allow_empty=asked["allow_empty"],
         )
 

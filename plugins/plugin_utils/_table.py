@@ -38,14 +38,9 @@ def failures(
     *,
     fail_on_open: bool,
     fail_on_not_due: bool = False,
-    fail_on_late: bool = False,
     allow_empty: bool = True,
 ) -> list[str]:
-    """Why the run fails: a sentence per leaver, of a thousand at most, none when it does not.
-
-    :param fail_on_late: whether a leaver fails it who was not contained within the period. One whom the earlier evidence calls
-        late already, and who is contained by now, fails it no more: nobody could do anything about it.
-    """
+    """Why the run fails: a sentence per leaver, of a thousand at most, none when it does not."""
     if not leavers and not allow_empty:
         return [_nobody()]
     fatal = {
@@ -54,13 +49,12 @@ def failures(
         *((OPEN_DOORS, UNCONFIRMED) if fail_on_open else ()),
         *((NOT_DUE,) if fail_on_not_due else ()),
     }
-    failed = [one for one in leavers if one["status"] in fatal or (fail_on_late and _is_late(one))]
+    failed = [one for one in leavers if one["status"] in fatal or _is_late(one)]
     return [*map(_sentence, failed[:_MOST]), *_and_more(failed)]
 
 
 def _is_late(one: Record) -> bool:
-    told = one.get("containment") or {}
-    return told.get("within") is False and not told["late_before"]
+    return bool((one.get("containment") or {}).get("fails_audit"))
 
 
 def _nobody() -> str:

@@ -429,7 +429,7 @@ def test_a_leaver_who_was_late_fails_an_audit_until_the_evidence_says_so(tmp_pat
     assert bool(play(shut, "first.json")) is fails
     assert play(shut, "second.json", since=str(tmp_path / "first.json")) == []
     opened = play(read_record("jane.doe", **left), "third.json", since=str(tmp_path / "first.json"))
-    assert "late: not contained, and the period is over" in opened[0]
+    assert ("late: not contained, and the period is over" in opened[0]) is fails
 
 
 def test_a_period_that_is_none_is_refused_before_anything_is_sent():

@@ -11,6 +11,7 @@ from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import j
 from ansible_collections.m365.offboarding.plugins.plugin_utils._containment import (
     contained_in_words,
     containment,
+    locked_out,
     parse_period,
 )
 from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import summary
@@ -37,6 +38,7 @@ NOTHING = {
     "seconds_to_surely_shut": None,
     "within": None,
     "late_before": False,
+    "fails_audit": False,
 }
 
 
@@ -105,6 +107,7 @@ def test_of_somebody_whom_this_run_locked_out_both_times_are_known():
         "seconds_to_surely_shut": 28 * HOUR,
         "within": None,
         "late_before": False,
+        "fails_audit": False,
     }
 
 
@@ -164,7 +167,7 @@ def test_a_door_that_a_failed_step_did_not_shut_has_no_known_moment():
 def test_an_audit_knows_it_from_the_evidence_of_the_run_that_locked_them_out():
     then = shut_now(password={"after": {"last_password_change_date_time": RESET}})
 
-    told = containment(found(), [then])
+    told = containment(found(), [locked_out(then)])
 
     assert (told["last_write_at"], told["surely_shut_by"]) == (WRITTEN, "2026-11-21T16:00:00Z")
     assert told["seconds_to_last_write"] == 4 * HOUR
@@ -173,20 +176,20 @@ def test_an_audit_knows_it_from_the_evidence_of_the_run_that_locked_them_out():
 def test_and_the_next_audit_knows_it_from_that_audit():
     then = shut_now(password={"after": {"last_password_change_date_time": RESET}})
     first = found()
-    first["containment"] = containment(first, [then])
+    first["containment"] = containment(first, [locked_out(then)])
 
-    assert containment(found(), [first]) == first["containment"]
+    assert containment(found(), [locked_out(first)]) == first["containment"]
 
 
 def test_another_password_since_then_means_that_they_were_in_again():
     then = shut_now()
     then["steps"]["password"]["after"] = {"last_password_change_date_time": "2026-11-20T14:00:00Z"}
 
-    assert containment(found(), [then]) == NOTHING
+    assert containment(found(), [locked_out(then)]) == NOTHING
 
 
 def test_who_was_open_then_was_not_locked_out_then():
-    assert containment(found(), [found("open")]) == NOTHING
+    assert containment(found(), [locked_out(found("open"))]) == NOTHING
 
 
 # --- within the period? ---
@@ -229,11 +232,37 @@ def test_whoever_is_not_due_or_has_no_date_is_not_late(one):
     assert containment(one, period=60, read_at="2026-11-30T00:00:00Z")["within"] is None
 
 
-def test_whoever_the_earlier_evidence_calls_late_and_is_contained_by_now_is_marked():
-    late = {**found("open"), "containment": {**NOTHING, "within": False}}
+def judged(one, *earlier, purpose="audit"):
+    return {
+        **one,
+        "containment": containment(one, [locked_out(then) for then in earlier], period=60, **AT, purpose=purpose),
+    }
 
-    assert containment(found(), [late], period=60)["late_before"] is True
-    assert containment(found("open"), [late], period=60)["late_before"] is False
+
+AT = {"read_at": "2026-11-22T00:00:00Z"}
+
+
+def test_an_audit_fails_for_whoever_was_late_once():
+    first = judged(found())
+    second = judged(found(), first)
+    third = judged(found(), second)
+
+    told = [(one["containment"]["within"], one["containment"]["fails_audit"]) for one in (first, second, third)]
+    assert told == [(False, True), (False, False), (False, False)]
+
+
+def test_an_audit_fails_for_whoever_is_still_open_every_time():
+    first = judged(found("open"))
+
+    assert judged(found("open"), first)["containment"]["fails_audit"] is True
+
+
+def test_an_offboarding_tells_who_was_late_and_leaves_it_to_the_audit_to_fail():
+    offboarding = judged(found(), purpose="offboard")
+
+    assert offboarding["containment"]["within"] is False
+    assert offboarding["containment"]["fails_audit"] is False
+    assert judged(found(), offboarding)["containment"]["fails_audit"] is True
 
 
 # --- all together ---
