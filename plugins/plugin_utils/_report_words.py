@@ -51,6 +51,28 @@ DOOR_NAMES = {
     "mac_outlook": "Outlook for Mac",
     "new_outlook": "New Outlook",
 }
+# What happened in a step, by its status.
+_ENTRIES = {
+    "unchanged": "was so already",
+    "pending": "not reached yet",
+    "planned": "would be changed",
+    "verified": "written, read back",
+    "accepted": "written, not seen yet",
+    "not_applicable": "no such door here",
+    "not_due": "not due, nothing sent",
+    "refused": "refused, nothing sent",
+    "failed": "failed",
+}
+_TOPICS = {
+    "forwarding": "Mail forwarding",
+    "directory_roles": "Directory roles",
+    "applications": "Owned applications with live secrets",
+    "consents": "OAuth consents",
+    "devices": "Registered devices",
+    "delegates": "Mailbox delegates",
+    "phones": "Phones with ActiveSync",
+    "sign_in_methods": "Sign-in methods",
+}
 DOOR_STATES = {
     SHUT: "shut",
     OPEN: "open",
@@ -83,8 +105,24 @@ class Leaver:
         return _mappings(self.told.get("steps"))
 
     @property
+    def since(self) -> Record:
+        return self.told.get("since") or {}
+
+    @property
     def newly_open(self) -> t.Sequence[str]:
-        return (self.told.get("since") or {}).get("newly_open") or ()
+        return self.since.get("newly_open") or ()
+
+    @property
+    def errors(self) -> list[Record]:
+        """Each error once: the same refusal stands in every step."""
+        errors = [self.told.get("error"), *(entry.get("error") for entry in self.steps.values())]
+        return list({str(error.get("message")): error for error in errors if error}.values())
+
+    @property
+    def reasons(self) -> list[Record]:
+        """Why doors are open or unconfirmed, as far as no error says it already."""
+        said = {" ".join(filter(None, (error.get("message"), error.get("hint")))) for error in self.errors}
+        return [entry for entry in self.told.get("reasons") or () if entry["reason"] not in said]
 
     @property
     def topics(self) -> t.Mapping[str, Record]:
@@ -94,6 +132,17 @@ class Leaver:
     def residual(self) -> list[str]:
         """Topics in which something was found."""
         return [topic for topic, one in self.topics.items() if one.get("state") == "found"]
+
+    def topics_with(self, state: str) -> list[tuple[str, Record]]:
+        """Names and entries of the topics in this state. A state of another version counts as not looked at."""
+        known = [topic for topic in _TOPICS if topic in self.topics]
+        order = [*known, *(topic for topic in self.topics if topic not in _TOPICS)]
+        states = {topic: self.topics[topic].get("state") for topic in order}
+        return [
+            (_TOPICS.get(topic, topic), self.topics[topic])
+            for topic in order
+            if states[topic] == state or (state == "not_looked_at" and states[topic] not in ("found", "none"))
+        ]
 
     def having(self, *states: str) -> list[str]:
         return [door for door, state in self.doors.items() if state in states]
@@ -118,6 +167,27 @@ class Report:
         order = list(STATUSES)
         leavers.sort(key=lambda one: (not one.newly_open, order.index(one.status) if one.status in order else -1))
         return cls(evidence, tenants, leavers)
+
+    @property
+    def good(self) -> bool:
+        """Whether somebody was looked at, everybody is contained, and nothing is missing."""
+        contained = all(one.status == CONTAINED for one in self.leavers)
+        return self.complete and not self.unreached and len(self.leavers) > 0 and contained
+
+    @property
+    def counts(self) -> t.Mapping[str, int]:
+        """How many leavers have which status."""
+        return collections.Counter(one.status for one in self.leavers)
+
+    @property
+    def opened(self) -> t.Mapping[str, int]:
+        """How many leavers have which door open."""
+        return collections.Counter(name for one in self.leavers for name in one.having(OPEN))
+
+    @property
+    def patterns(self) -> list[tuple[str, ...]]:
+        """Each combination of states of doors that some leaver has."""
+        return list(dict.fromkeys(tuple(one.doors.values()) for one in self.leavers))
 
     @property
     def unreached(self) -> list[str]:
@@ -189,6 +259,30 @@ def doors_in_words(one: Leaver) -> str:
     if shut:
         told.append(f"{shut} of {number(there, 'door')} shut." if shut < there else f"Shut: {number(there, 'door')}.")
     return " ".join(told)
+
+
+def opened_in_words(report: Report) -> str:
+    """How many of which door are open, in the order of the doors."""
+    opened = report.opened
+    return ", ".join(f"{DOOR_NAMES[door]} {opened[door]}" for door in DOORS if opened[door]) or "none"
+
+
+def entry_in_words(report: Report, status: str) -> str:
+    """What happened in a step. An audit has no plan: it says what it found."""
+    if status == "planned" and report.told.get("purpose") == "audit":
+        return "is open"
+    return _ENTRIES.get(status, status)
+
+
+def protocols_in_words(facts: t.Mapping[str, bool | None]) -> str:
+    """Which switches of a mailbox are on, not set and off, as in "on: all 12"."""
+    sides = {"on": True, "not set": None, "off": False}
+    told = {side: [door for door, on in facts.items() if on is value] for side, value in sides.items()}
+    return "; ".join(
+        f"{side}: all {len(doors)}" if len(doors) == len(facts) else f"{side}: {doors_named(doors)}"
+        for side, doors in told.items()
+        if doors
+    )
 
 
 def _doors_in_short(doors: t.Sequence[str]) -> str:
