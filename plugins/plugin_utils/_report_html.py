@@ -58,6 +58,7 @@ def _environment() -> jinja2.Environment:
         STATUSES=words.STATUSES,
         STEPS=STEPS,
         STEP_NAMES=words.STEP_NAMES,
+        compared_with=words.compared_with,
         doors_in_words=words.doors_in_words,
         doors_named=words.doors_named,
         entry_in_words=words.entry_in_words,

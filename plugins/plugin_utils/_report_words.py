@@ -101,6 +101,11 @@ class Leaver:
         return str(told.get("display_name") or told.get("user_principal_name") or told.get("user") or "Somebody")
 
     @property
+    def account(self) -> t.Any:
+        """The user principal name, or what was asked for where nobody was found."""
+        return self.told.get("user_principal_name") or self.told.get("user")
+
+    @property
     def steps(self) -> t.Mapping[str, Record]:
         return _mappings(self.told.get("steps"))
 
@@ -173,6 +178,11 @@ class Report:
         """Whether somebody was looked at, everybody is contained, and nothing is missing."""
         contained = all(one.status == CONTAINED for one in self.leavers)
         return self.complete and not self.unreached and len(self.leavers) > 0 and contained
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether leavers were compared with earlier evidence. That one was given does not say so."""
+        return any(one.told.get("since") is not None for one in self.leavers)
 
     @property
     def counts(self) -> t.Mapping[str, int]:
@@ -259,6 +269,12 @@ def doors_in_words(one: Leaver) -> str:
     if shut:
         told.append(f"{shut} of {number(there, 'door')} shut." if shut < there else f"Shut: {number(there, 'door')}.")
     return " ".join(told)
+
+
+def compared_with(report: Report) -> str:
+    """Which earlier evidence the leavers were compared with, as far as the evidence names its files."""
+    files = [str(link["file"]) for link in report.told.get("chain") or () if link and link.get("file")]
+    return f"Compared with {', '.join(files) or 'earlier evidence'}."
 
 
 def opened_in_words(report: Report) -> str:

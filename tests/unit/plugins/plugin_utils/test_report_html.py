@@ -557,11 +557,37 @@ def test_changes_stand_out():
     one = L("open") | {"since": {"newly_open": ["imap", "signin"], "newly_shut": ["pop"], "new": True}}
     text = read(one).text
 
-    assert "Newly open since the earlier evidence. 1 leaver has doors that were shut then." in text
+    assert "Newly open since the earlier evidence. Compared with earlier evidence. 1 leaver has doors" in text
     assert "Newly open: IMAP, Sign-in." in text
     assert "Newly shut: POP3." in text
     assert "New: not in the earlier evidence." in text
-    assert "ewly" not in read(L("open") | {"since": {"newly_open": [], "newly_shut": [], "new": False}}).text
+    told = read(L("open") | {"since": {"newly_open": [], "newly_shut": [], "new": False}}).text
+    assert not any(word in told for word in ("Newly", "newly shut", "New:"))
+
+
+@pytest.mark.parametrize(
+    ("since", "chain", "told"),
+    [
+        (None, None, None),
+        # A file that was given and could not be compared with is no comparison.
+        (None, [{"file": "monday.json", "sha256": "0" * 64}], None),
+        ({"newly_open": []}, None, "Compared with earlier evidence. No door of these leavers is newly open."),
+        (
+            {"newly_open": []},
+            [{"file": "monday.json", "sha256": "0" * 64}],
+            "Compared with monday.json. No door of these leavers is newly open.",
+        ),
+        (
+            {"newly_open": ["imap"]},
+            [{"file": "monday.json", "sha256": "0" * 64}],
+            "Newly open since the earlier evidence. Compared with monday.json. 1 leaver has doors that were shut then.",
+        ),
+    ],
+)
+def test_a_comparison_is_told_with_its_file(since, chain, told):
+    text = read(L("open") | {"since": since}, purpose="audit", **({"chain": chain} if chain else {})).text
+
+    assert told in text if told else "Compared" not in text and "newly" not in text
 
 
 # --- tenants, and what may be missing ---
