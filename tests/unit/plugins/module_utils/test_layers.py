@@ -22,7 +22,7 @@ LAYERS = (
     ("_graph", "_restore_plan", "_report_words"),
     ("_exchange", "_restore_outcome", "_identity"),
     ("_passwords", "_leavers"),
-    ("_door_states", "_records", "_residual"),
+    ("_door_states", "_records", "_residual", "_similar"),
     ("_steps", "_observe"),
     ("_run",),
     ("_module", "_in_process"),
