@@ -38,18 +38,23 @@ _VERDICTS = {
 def failures(
     leavers: t.Sequence[Record], *, fail_on_open: bool, fail_on_not_due: bool = False, allow_empty: bool = True
 ) -> list[str]:
-    """Why the run fails: a sentence per leaver, of a thousand at most, none when it does not."""
+    """Why the run fails, none when it does not: a sentence per leaver, of a thousand at most, and reasons they share."""
     if not leavers and not allow_empty:
         return [_nobody()]
+    failed = failing(leavers, fail_on_open=fail_on_open, fail_on_not_due=fail_on_not_due)
+    shared = _Shared(failed)
+    return [*(_sentence(one, shared) for one in failed[:_MOST]), *_and_more(failed), *shared.lines()]
+
+
+def failing(leavers: t.Sequence[Record], *, fail_on_open: bool, fail_on_not_due: bool = False) -> list[Record]:
+    """The leavers who make the run fail."""
     fatal = {
         FAILED,
         REFUSED,
         *((OPEN_DOORS, UNCONFIRMED) if fail_on_open else ()),
         *((NOT_DUE,) if fail_on_not_due else ()),
     }
-    failed = [one for one in leavers if one["status"] in fatal]
-    shared = _Shared(failed)
-    return [*(_sentence(one, shared) for one in failed[:_MOST]), *_and_more(failed), *shared.lines()]
+    return [one for one in leavers if one["status"] in fatal]
 
 
 def _nobody() -> str:
