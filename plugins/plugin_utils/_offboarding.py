@@ -21,7 +21,7 @@ from ._plan import looked_at, plan
 from ._report import format_of, render
 from ._results import counts, written
 from ._sentences import Record, as_error, reason_of
-from ._table import failing, failures, table
+from ._table import failing, failures, left_out, table
 
 _PREFIX = "__offboard_employee_"
 # Results of more leavers are kept out of the log: AWX throws away what is larger than 700,000 bytes, at up to 2 KB a leaver.
@@ -154,12 +154,13 @@ class Tenant:
             # The offboarding that follows in the workflow refuses whoever was not looked at here.
             **({"dry_run": True} if is_dry_run else {}),
         }
-        fatal = {name: asked[name] for name in ("fail_on_open", "fail_on_not_due")}
+        spared = left_out(leavers) if is_dry_run and not asked["fail_on_left_out"] else []
+        fatal = {"left_out": spared, **{name: asked[name] for name in ("fail_on_open", "fail_on_not_due")}}
         lines: list[str] = []
         # Where nobody could be looked at, who is due to leave is not known.
         if leavers or not error:
             # Without a tenant, its error is all that the failure tells.
-            lines = table(leavers, self.earlier, () if error else failing(leavers, **fatal))
+            lines = table(leavers, self.earlier, () if error else failing(leavers, **fatal), spared)
         files = (self._registered("evidence").get("files") or {}).get(host) or ()
         return {
             "records": leavers,
@@ -167,9 +168,7 @@ class Tenant:
             # What a person is to see stands together, the table last but for the failure.
             "table": [*filter(None, [asked["msg"], f"Report: {', '.join(files)}" if files else None]), *lines],
             "stats": stats,
-            "failures": [reason_of(error)]
-            if error
-            else failures(leavers, allow_empty=asked["allow_empty"], **fatal),
+            "failures": [reason_of(error)] if error else failures(leavers, allow_empty=asked["allow_empty"], **fatal),
         }
 
 

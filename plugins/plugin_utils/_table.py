@@ -36,25 +36,40 @@ _VERDICTS = {
 
 
 def failures(
-    leavers: t.Sequence[Record], *, fail_on_open: bool, fail_on_not_due: bool = False, allow_empty: bool = True
+    leavers: t.Sequence[Record],
+    *,
+    fail_on_open: bool,
+    fail_on_not_due: bool = False,
+    allow_empty: bool = True,
+    left_out: t.Sequence[Record] = (),
 ) -> list[str]:
-    """Why the run fails, none when it does not: a sentence per leaver, of a thousand at most, and reasons they share."""
+    """Why the run fails, none when it does not: a sentence per leaver, of a thousand at most, and reasons they share.
+
+    :param left_out: leavers whom a dry run leaves out without failing.
+    """
     if not leavers and not allow_empty:
         return [_nobody()]
-    failed = failing(leavers, fail_on_open=fail_on_open, fail_on_not_due=fail_on_not_due)
+    failed = failing(leavers, fail_on_open=fail_on_open, fail_on_not_due=fail_on_not_due, left_out=left_out)
     shared = _Shared(failed)
     return [*(_sentence(one, shared) for one in failed[:_MOST]), *_and_more(failed), *shared.lines()]
 
 
-def failing(leavers: t.Sequence[Record], *, fail_on_open: bool, fail_on_not_due: bool = False) -> list[Record]:
-    """The leavers who make the run fail."""
+def failing(
+    leavers: t.Sequence[Record],
+    *,
+    fail_on_open: bool,
+    fail_on_not_due: bool = False,
+    left_out: t.Sequence[Record] = (),
+) -> list[Record]:
+    """The leavers who make the run fail; see `failures`."""
     fatal = {
         FAILED,
         REFUSED,
         *((OPEN_DOORS, UNCONFIRMED) if fail_on_open else ()),
         *((NOT_DUE,) if fail_on_not_due else ()),
     }
-    return [one for one in leavers if one["status"] in fatal]
+    spared = set(map(id, left_out))
+    return [one for one in leavers if one["status"] in fatal and id(one) not in spared]
 
 
 def _nobody() -> str:
@@ -127,7 +142,18 @@ def _reasons(one: Record) -> list[str]:
     return [*map(reason_of, errors_of(one)), *reasons_of(one)]
 
 
-def table(leavers: t.Sequence[Record], earlier: t.Any = None, failing: t.Sequence[Record] = ()) -> list[str]:
+def left_out(leavers: t.Sequence[Record]) -> list[Record]:
+    """Whom a run would leave out after this dry run; nobody, where no other leaver would be offboarded."""
+    others = [one for one in leavers if one["status"] in (OPEN_DOORS, UNCONFIRMED)]
+    return [one for one in leavers if one["status"] in (FAILED, REFUSED, NOT_DUE)] if others else []
+
+
+def table(
+    leavers: t.Sequence[Record],
+    earlier: t.Any = None,
+    failing: t.Sequence[Record] = (),
+    left_out: t.Sequence[Record] = (),
+) -> list[str]:
     """Lines of at most 88 characters: each leaver's verdict and, where there is something to see, their doors.
 
     What is newly open comes first, then the worst. Of more than three leavers each has one line; of more than 20, only
@@ -135,6 +161,7 @@ def table(leavers: t.Sequence[Record], earlier: t.Any = None, failing: t.Sequenc
 
     :param earlier: the evidence that C(since) was told against, C(None) if there is none.
     :param failing: leavers whose reasons `failures` tells right after the table.
+    :param left_out: leavers whom the run that follows this dry run would leave out.
     :raises ValueError: as R(Earlier).
     """
     order = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, DELETED, PARTIAL, CONTAINED)
@@ -146,6 +173,8 @@ def table(leavers: t.Sequence[Record], earlier: t.Any = None, failing: t.Sequenc
     lines = [f"{contained} of {len(leavers)} {'leaver is' if len(leavers) == 1 else 'leavers are'} contained"]
     if not leavers:
         lines = ["Nobody is due to leave"]
+    if left_out:
+        lines.append(f"left out, {len(left_out)} of {len(leavers)}: {', '.join(map(_name, left_out[:_MOST]))}")
     lines += _newly_open_rows(shown, earlier)
     told_later = set(map(id, failing))
     brief, shared = len(leavers) > _FEW, _Shared([one for one in shown if id(one) not in told_later])
