@@ -88,9 +88,13 @@ class ActionModule(ActionBase):
     def _join(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
         tenant = Tenant(known)
         try:
-            return tenant.put(number=asked["batch"])
+            state = tenant.put(number=asked["batch"])
         except Exception as exc:  # one tenant must not stop the others
             return unrecorded(tenant.state, known["inventory_hostname"], exc)
+        if len(tenant.batches) > 1:
+            # A task of its own would be a line of every run, also of those with one batch.
+            self._display.display(f"[{known['inventory_hostname']}] {state['msg']}")
+        return state
 
     def _record(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
         """One host for all: hosts that name the same path share a file."""
@@ -170,7 +174,7 @@ class ActionModule(ActionBase):
     def _conclude(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
         host, tenant = known["inventory_hostname"], Tenant(known)
         is_check = tenant.opening.get("check_mode", self._task.check_mode)
-        told = tenant.conclude(is_dry_run=tenant.asked["purpose"] == "offboard" and bool(is_check))
+        told = tenant.conclude(host, is_dry_run=tenant.asked["purpose"] == "offboard" and bool(is_check))
         return {**told, "ansible_stats": _stats(known, {host: told["stats"]})}
 
 

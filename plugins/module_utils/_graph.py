@@ -296,6 +296,11 @@ class Graph(Service):
         condition = f"mail eq {literal} or proxyAddresses/any(p:p eq {proxy})"
         return Call("GET", f"/users?$filter={_query(condition)}&$select=id,userPrincipalName,mail,proxyAddresses")
 
+    def find_similar(self, name: str, surname: str) -> Call:
+        """Users whose principal name or surname begins so, to suggest to people: fifty at most, in no certain order."""
+        condition = f"startsWith(userPrincipalName,{_literal(name)}) or startsWith(surname,{_literal(surname)})"
+        return Call("GET", f"/users?$filter={_query(condition)}&$select=id,userPrincipalName&$top=50")
+
     def find_deleted(self, name: str, properties: t.Sequence[str] = ("id", "userPrincipalName")) -> Call:
         """A deleted user. Its principal name may have its object id as a prefix, hence C(endsWith)."""
         select = f"$select={','.join(properties)},deletedDateTime"

@@ -116,6 +116,13 @@ options:
         name may be read, it is not asked for.
     type: bool
     default: false
+  suggest:
+    description:
+      - Whether the error of a user principal name that nobody has also names users with a similar one, three at most, for people to
+        choose from. Nobody is ever looked at or acted on because of it.
+      - They are searched for in one more request for the first five such names of a call. If the search fails, the error stays as it is.
+    type: bool
+    default: false
   residual:
     description:
       - What else to look at that outlives a blocked account or comes back with it. It is told in C(residual), and never changed.
@@ -382,6 +389,7 @@ def look(run: Run) -> list[dict[str, t.Any]]:
         search=search,
         residual=run.params["residual"],
         person=run.params["person"],
+        suggest=run.params["suggest"],
         written=run.params["written"],
         verify_timeout=run.params["verify_timeout"],
     )
@@ -413,6 +421,7 @@ JOB = Job(
         blocked={"type": "bool", "default": False},
         person={"type": "bool", "default": True},
         tenant_name={"type": "bool", "default": False},
+        suggest={"type": "bool", "default": False},
         offboarded={"type": "list", "elements": "str", "default": []},
         residual={"type": "list", "elements": "str", "choices": ["all", *TOPICS], "default": []},
         written={"type": "dict", "default": {}},

@@ -21,7 +21,7 @@ from ._plan import looked_at, plan
 from ._report import format_of, render
 from ._results import counts, written
 from ._sentences import Record, as_error, reason_of
-from ._table import failures, table
+from ._table import failing, failures, left_out, table
 
 _PREFIX = "__offboard_employee_"
 # Results of more leavers are kept out of the log: AWX throws away what is larger than 700,000 bytes, at up to 2 KB a leaver.
@@ -146,7 +146,7 @@ class Tenant:
         """What the steps have written, for the closing read of a batch."""
         return written(self._runs(self.batches[number - 1], STEPS))
 
-    def conclude(self, *, is_dry_run: bool) -> dict[str, t.Any]:
+    def conclude(self, host: str, *, is_dry_run: bool) -> dict[str, t.Any]:
         """The results, and how they are told."""
         asked, state = self.asked, self.state
         leavers, error = unpack(state["records"]), state["entry"]["error"]
@@ -156,24 +156,22 @@ class Tenant:
             # The offboarding that follows in the workflow refuses whoever was not looked at here.
             **({"dry_run": True} if is_dry_run else {}),
         }
-        why = [reason_of(error)] if error else self._failures(leavers)
+        spared = left_out(leavers) if is_dry_run and not asked["fail_on_left_out"] else []
+        fatal = {"left_out": spared, **{name: asked[name] for name in ("fail_on_open", "fail_on_not_due")}}
+        lines: list[str] = []
+        # Where nobody could be looked at, who is due to leave is not known.
+        if leavers or not error:
+            # Without a tenant, its error is all that the failure tells.
+            lines = table(leavers, self.earlier, () if error else failing(leavers, **fatal), spared)
+        reports = (self._registered("evidence").get("lines") or {}).get(host) or ()
         return {
             "records": leavers,
             "is_long": len(leavers) > _MOST_SHOWN,
-            # Where nobody could be looked at, who is due to leave is not known.
-            "table": table(leavers, self.earlier) if leavers or not error else [],
+            # What a person is to see stands together, the table last but for the failure.
+            "table": [*filter(None, [asked["msg"]]), *reports, *lines],
             "stats": stats,
-            "failures": why,
+            "failures": [reason_of(error)] if error else failures(leavers, allow_empty=asked["allow_empty"], **fatal),
         }
-
-    def _failures(self, leavers: t.Sequence[Record]) -> list[str]:
-        asked = self.asked
-        return failures(
-            leavers,
-            fail_on_open=asked["fail_on_open"],
-            fail_on_not_due=asked["fail_on_not_due"],
-            allow_empty=asked["allow_empty"],
-        )
 
 
 def _is_about(result: Record, users: t.Sequence[Record]) -> bool:

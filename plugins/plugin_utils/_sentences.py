@@ -16,7 +16,7 @@ import typing as t
 Record = t.Mapping[str, t.Any]
 
 # Ansible shows a list of lines with ten more columns around each: together they fit 100.
-_WIDTH = 88
+WIDTH = 88
 _LONGEST_PART = 60
 
 
@@ -92,11 +92,11 @@ def person_in_words(one: Record) -> str:
         f"{kind} since {created}" if created else kind if kind == "guest" else None,
         f"password of {changed}" if changed else None,
     )
-    return " · ".join(_cut(" ".join(str(part).split())) for part in parts if part) if person else ""
+    return " · ".join(cut(" ".join(str(part).split())) for part in parts if part) if person else ""
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_PART else f"{text[: _LONGEST_PART - 1]}…"
+def cut(text: str, length: int = _LONGEST_PART) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _day(moment: t.Any) -> str:
@@ -118,4 +118,4 @@ def span(length: datetime.timedelta) -> str:
 def folded(line: str) -> list[str]:
     """A line that is too long goes on below itself, a little further in."""
     indent = " " * (len(line) - len(line.lstrip()) + 4)
-    return textwrap.wrap(line, _WIDTH, subsequent_indent=indent) if len(line) > _WIDTH else [line]
+    return textwrap.wrap(line, WIDTH, subsequent_indent=indent) if len(line) > WIDTH else [line]

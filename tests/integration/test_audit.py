@@ -127,7 +127,8 @@ def test_audit_tells_exactly_the_open_doors(tenant: Tenant, play: Player, tmp_pa
 
 def _judge_failure(message: str, expected: dict[str, list[str]]) -> None:
     told = dict(line.split(": open: ") for line in message.splitlines())
-    assert {name: doors.split(", ") for name, doors in told.items()} == expected
+    every = f"all {len(SWITCHES)} protocols"
+    assert {name: doors.replace(every, ", ".join(SWITCHES)).split(", ") for name, doors in told.items()} == expected
 
 
 def _judge_width(stdout: str, table: list[str]) -> None:

@@ -84,7 +84,8 @@ def find_by_address(address: str, *owners: Person) -> Turn:
 
 
 def find_deleted(name: str, *gone: dict[str, Any], select: str = "id,userPrincipalName,deletedDateTime") -> Turn:
-    query = {"$count": "true", "$filter": f"endsWith(userPrincipalName,'{name}')", "$select": select}
+    quoted = name.replace("'", "''")
+    query = {"$count": "true", "$filter": f"endsWith(userPrincipalName,'{quoted}')", "$select": select}
     path = "/v1.0/directory/deletedItems/microsoft.graph.user"
     return Turn("GET", GRAPH, path, query, headers=_ADVANCED, reply=Reply(json={"value": list(gone)}))
 

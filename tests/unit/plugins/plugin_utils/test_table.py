@@ -179,6 +179,28 @@ def test_of_more_than_twenty_leavers_only_those_who_are_not_contained_are_shown(
     assert [line.split("@")[0] for line in lines if "@" in line] == ["open0", "open1"]
 
 
+def test_twenty_leavers_fit_on_a_screen_each_on_a_line():
+    error = problem("denied", "The application has no Exchange role.", "Give it one.")
+    people = crowd(15, 5)
+
+    lines = shown(*people, refused={record["id"]: error for record in people[15:]})
+
+    assert len(lines) <= 24
+    assert lines[1] == "open0@contoso.com  REFUSED [1]  open: password, sessions, signin, all 12 protocols"
+    assert lines[-1] == "[1] 5 people: The application has no Exchange role. Give it one."
+
+
+def test_whose_reasons_the_failure_tells_have_none_in_the_table():
+    error = problem("denied", "The application has no Exchange role.", "Give it one.")
+    ann, bob = read_record("ann"), read_record("bob")
+    leavers = results([ann, bob], steps=STEPS, refused={ann["id"]: error, bob["id"]: error})
+
+    assert "Exchange role" in " ".join(table(leavers))
+    assert "Exchange role" not in " ".join(table(leavers, None, leavers))
+    assert "[1]" not in " ".join(table(leavers, None, leavers))
+    assert "! The application has no Exchange role." in " ".join(table(leavers, None, leavers[:1]))
+
+
 def test_the_table_of_nobody_is_one_line():
     assert table([]) == ["Nobody is due to leave"]
 
@@ -308,7 +330,7 @@ def test_of_many_leavers_who_is_contained_and_has_residual_access_is_shown_witho
     lines = shown(*people)
 
     assert [line.split("@")[0] for line in lines if "@" in line] == ["open0", "jane.doe"]
-    assert lines[-2:] == ["jane.doe@contoso.com  contained", "  + forwarding  Forwards."]
+    assert lines[-2:] == ["jane.doe@contoso.com  contained  was so already", "  + forwarding  Forwards."]
 
 
 def test_a_thousand_are_shown_and_the_rest_is_counted():
