@@ -139,16 +139,18 @@ def test_a_name_within_another_name_is_not_taken_for_it():
 def test_a_dry_run_leaves_out_whoever_would_not_be_offboarded_if_others_would():
     leavers = [*result("open"), *result("unknown"), *result("refused"), *result("not_due"), *result("contained")]
 
-    spared = left_out(leavers)
+    spared = _table.left_out(leavers)
 
     assert [one["status"] for one in spared] == ["failed", "refused", "not_due"]
     assert failures(leavers, fail_on_open=False, fail_on_not_due=True, left_out=spared) == []
     assert len(failures(leavers, fail_on_open=True, fail_on_not_due=True, left_out=spared)) == 1
-    assert table(leavers, left_out=spared)[1].startswith("left out, 3 of 5: nobody@contoso.com, jane.doe@contoso.com")
+    assert _table.table(leavers, left_out=spared)[1].startswith(
+        "left out, 3 of 5: nobody@contoso.com, jane.doe@contoso.com"
+    )
 
 
 def test_a_dry_run_after_which_nobody_would_be_offboarded_fails():
     leavers = [*result("unknown"), *result("contained")]
 
-    assert left_out(leavers) == []
-    assert len(failures(leavers, fail_on_open=False, left_out=left_out(leavers))) == 1
+    assert _table.left_out(leavers) == []
+    assert len(failures(leavers, fail_on_open=False, left_out=_table.left_out(leavers))) == 1
