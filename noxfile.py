@@ -291,7 +291,7 @@ def browser(session: nox.Session) -> None:
     """Look at the HTML report with Chromium, and let axe-core judge it."""
     if not chromium.provide():
         session.skip(chromium.MISSING)
-    install(session, *PYTEST, *BROWSER, "axe-playwright-python")
+    install(session, cores.requirement(OWN_CORE), *PYTEST, *BROWSER, "axe-playwright-python")
     run_pytest(session, "tests/browser")
 
 

@@ -88,9 +88,13 @@ class ActionModule(ActionBase):
     def _join(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
         tenant = Tenant(known)
         try:
-            return tenant.put(number=asked["batch"])
+            state = tenant.put(number=asked["batch"])
         except Exception as exc:  # one tenant must not stop the others
             return unrecorded(tenant.state, known["inventory_hostname"], exc)
+        if len(tenant.batches) > 1:
+            # A task of its own would be a line of every run, also of those with one batch.
+            self._display.display(f"[{known['inventory_hostname']}] {state['msg']}")
+        return state
 
     def _record(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
         """One host for all: hosts that name the same path share a file."""
@@ -115,11 +119,21 @@ class ActionModule(ActionBase):
         # A host that fell out of the play must not be missing in silence.
         missing = [host for host in known["ansible_play_hosts_all"] if host not in tenants]
         written = self._write(known, tenants, states, missing=missing, complete=True)
+        files = {
+            host: [written[host]["files"][path] for path in tenant.asked["report_paths"]]
+            for host, tenant in tenants.items()
+        }
+        sums = {host: {file: written[host]["sha256"][file] for file in of_host} for host, of_host in files.items()}
         return {
-            "files": {
-                host: [written[host]["files"][path] for path in tenant.asked["report_paths"]]
-                for host, tenant in tenants.items()
-            }
+            "files": files,
+            "lines": {
+                host: [f"Report: {file} (SHA-256 {digest})" for file, digest in of_host.items()]
+                for host, of_host in sums.items()
+            },
+            # Kept by AWX, where nobody who writes to the files can change it. Names of files may be names of people.
+            "ansible_stats": _stats(
+                known, {host: {"sha256": list(of_host.values())} for host, of_host in sums.items() if of_host}
+            ),
         }
 
     def _write(
@@ -145,6 +159,8 @@ class ActionModule(ActionBase):
                 "id": first("awx_job_id", "tower_job_id"),
                 "template": first("awx_job_template_name", "tower_job_template_name"),
                 "launched_by": first("awx_user_name", "tower_user_name"),
+                "workflow_job_id": first("awx_workflow_job_id", "tower_workflow_job_id"),
+                **{name: own[name] for name in ("reason", "ticket", "approved_by")},
             },
             ansible=known["ansible_version"]["full"],
             **how,
@@ -158,14 +174,15 @@ class ActionModule(ActionBase):
     def _conclude(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
         host, tenant = known["inventory_hostname"], Tenant(known)
         is_check = tenant.opening.get("check_mode", self._task.check_mode)
-        told = tenant.conclude(is_dry_run=tenant.asked["purpose"] == "offboard" and bool(is_check))
-        job = known.get("awx_job_id", known.get("tower_job_id"))
-        # By host, since the hosts of a play set the same key and are merged.
-        stats = {f"m365_offboarding{'' if job is None else f'_{job}'}": {host: told["stats"]}}
-        return {
-            **told,
-            "ansible_stats": {"data": stats, "per_host": False, "aggregate": True},
-        }
+        told = tenant.conclude(host, is_dry_run=tenant.asked["purpose"] == "offboard" and bool(is_check))
+        return {**told, "ansible_stats": _stats(known, {host: told["stats"]})}
+
+
+def _stats(known: Variables, by_host: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """What the next node of a workflow gets; by host, since the hosts of a play set the same key and are merged."""
+    job = known.get("awx_job_id", known.get("tower_job_id"))
+    key = f"m365_offboarding{'' if job is None else f'_{job}'}"
+    return {"data": {key: dict(by_host)}, "per_host": False, "aggregate": True}
 
 
 _PHASES = {

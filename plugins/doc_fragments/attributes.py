@@ -55,6 +55,24 @@ attributes:
       - m365.offboarding.m365
 """
 
+    READING_ACTION = r"""
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and tell what would change without changing anything.
+    support: full
+    details: It never changes anything.
+  diff_mode:
+    description: Tells what has changed, or would change, in diff mode.
+    support: N/A
+    details: It never changes anything.
+  idempotent:
+    description: A second run changes nothing.
+    support: full
+  action:
+    description: Runs where Ansible runs, without a connection to the host.
+    support: full
+"""
+
     ACTION = r"""
 attributes:
   check_mode:

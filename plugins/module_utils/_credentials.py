@@ -22,7 +22,7 @@ import time
 import typing as t
 
 from ._errors import CredentialError, MissingLibraryError, OffboardingError, OptionError, shorten
-from ._foreign import clean
+from ._foreign import clean, one_line
 
 # The options of one way to sign in: the first names it, the others belong to it.
 # The order is the one in which the environment is asked.
@@ -113,7 +113,9 @@ class Token:
     """A bearer token, and what its claims say (read, not verified: the services verify).
 
     C(permissions) are the application permissions (C(roles)) or delegated scopes (C(scp)) for one audience;
-    C(None) when the token cannot be read. `issued` is the moment of C(iat), by Entra ID's clock.
+    C(None) when the token cannot be read. `issued` is the moment of C(iat), by Entra ID's clock. `application_name` is
+    C(app_displayname), which tokens of version 1 hold
+    (https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference).
     """
 
     value: str = dataclasses.field(repr=False)
@@ -122,6 +124,7 @@ class Token:
     object_id: str | None = None
     permissions: frozenset[str] | None = None
     issued: datetime.datetime | None = None
+    application_name: str | None = None
 
     @classmethod
     def read(cls, value: str) -> Token:
@@ -131,11 +134,12 @@ class Token:
             permissions = {str(role) for role in claims.get("roles") or ()} | set(str(claims.get("scp", "")).split())
             # The application is "appid" in tokens of version 1, which both services give, and "azp" in version 2.
             application = claims.get("appid") or claims.get("azp")
-            tenant, client, caller = (
+            tenant, client, caller, name = (
                 claim if isinstance(claim, str) else None
-                for claim in (claims.get("tid"), application, claims.get("oid"))
+                for claim in (claims.get("tid"), application, claims.get("oid"), claims.get("app_displayname"))
             )
-            return cls(value, tenant, client, caller, frozenset(permissions), _issued(claims.get("iat")))
+            issued = _issued(claims.get("iat"))
+            return cls(value, tenant, client, caller, frozenset(permissions), issued, one_line(name) if name else None)
         except (IndexError, ValueError, AttributeError, TypeError, RecursionError, binascii.Error):
             return cls(value)
 

@@ -47,6 +47,13 @@ _READ_ADMINISTRATORS = ("RoleManagement.", "Directory.")
 # Selecting this without its permission fails the whole read (https://learn.microsoft.com/graph/api/user-get).
 LEAVE_DATE_PERMISSION = "User-LifeCycleInfo.Read.All"
 
+# Any of these allows to read the name of the tenant; the last is that of a user who signs in by themselves.
+_READING_ORGANIZATION = frozenset(
+    {
+        *("Organization.Read.All", "Organization.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"),
+        "User.Read",
+    }
+)
 # https://learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference
 _GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 # Of a search: a million users are 1,002 pages of 999, and some pages are not full.
@@ -298,6 +305,11 @@ class Graph(Service):
         condition = f"mail eq {literal} or proxyAddresses/any(p:p eq {proxy})"
         return Call("GET", f"/users?$filter={_query(condition)}&$select=id,userPrincipalName,mail,proxyAddresses")
 
+    def find_similar(self, name: str, surname: str) -> Call:
+        """Users whose principal name or surname begins so, to suggest to people: fifty at most, in no certain order."""
+        condition = f"startsWith(userPrincipalName,{_literal(name)}) or startsWith(surname,{_literal(surname)})"
+        return Call("GET", f"/users?$filter={_query(condition)}&$select=id,userPrincipalName&$top=50")
+
     def find_deleted(self, name: str, properties: t.Sequence[str] = ("id", "userPrincipalName")) -> Call:
         """A deleted user. Its principal name may have its object id as a prefix, hence C(endsWith)."""
         select = f"$select={','.join(properties)},deletedDateTime"
@@ -384,6 +396,15 @@ class Graph(Service):
             "GET", f"/directoryRoles(roleTemplateId='{_GLOBAL_ADMINISTRATOR}')/members?$select=id,accountEnabled"
         )
 
+    @property
+    def reads_organization(self) -> bool:
+        """Whether the token shows that the name of the tenant may be read."""
+        return not _READING_ORGANIZATION.isdisjoint(self.permissions or ())
+
+    def organization(self) -> Call:
+        """https://learn.microsoft.com/graph/api/organization-list"""
+        return Call("GET", "/organization?$select=id,displayName")
+
     def reset_password(self, object_id: str, password: str) -> Call:
         """https://learn.microsoft.com/graph/api/user-update, C(passwordProfile) alone: it has its own permission."""
         profile = {"password": password, "forceChangePasswordNextSignIn": True}
@@ -407,6 +428,14 @@ _HINTS = {
     401: "The token was refused: check the audience of a ready token, or the application's state in the tenant.",
     403: "Check the application's permissions and the administrator's consent to them.",
 }
+
+
+def organization_name(outcome: Outcome | None, tenant_id: str | None) -> str | None:
+    """The display name of the tenant, `None` where it may not be read, or the answer is about another tenant."""
+    found = listed(outcome) if outcome else []
+    if isinstance(found, OffboardingError):
+        return None
+    return next((_text(one.get("displayName")) for one in found if one.get("id") == tenant_id and tenant_id), None)
 
 
 def _segment(text: str) -> str:

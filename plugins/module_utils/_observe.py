@@ -19,6 +19,7 @@ from ._errors import OffboardingError
 from ._leavers import Leaver, Tenant
 from ._records import person_of, record
 from ._residual import survey
+from ._similar import with_suggestions
 from ._times import format_moment
 from ._written import is_stale
 
@@ -38,11 +39,13 @@ def observe(
     person: bool = True,
     written: t.Mapping[str, t.Any] | None = None,
     verify_timeout: float = 0,
+    suggest: bool = False,
 ) -> list[dict[str, t.Any]]:
     """Read every leaver's doors and facts. Reads only; protected accounts and those not yet due are read as well.
 
     :param written: what steps have just written, as `_written.digest` gives it. Whoever is read as before that is
         read again, until `verify_timeout` seconds have passed since the first read.
+    :param suggest: say of a name that nobody has which users have a similar one.
     """
     leavers = _read(tenant, asked, search, mailboxes="protocols" in steps, roles=directory_roles, person=person)
     if written:
@@ -51,6 +54,8 @@ def observe(
     holders = [leaver for leaver in leavers if leaver.roles]
     spared = tenant.last_administrators(holders) if holders else {}
     left = dict(zip(known, survey(tenant, [leavers[index] for index in known], residual), strict=True))
+    # The last reading of all: it may fail, and must not cost the others their time.
+    leavers = with_suggestions(tenant.graph, leavers) if suggest else leavers
     return [
         {
             **_observation(leaver, steps, protocols, spared),

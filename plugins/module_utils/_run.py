@@ -94,6 +94,8 @@ class Run:
         self.check_mode = check_mode
         self.warnings: list[str] = []
         self.secrets: set[str] = set()
+        # What a module's result has beside the records.
+        self.facts: dict[str, t.Any] = {}
         self._tenant: Tenant | None = None
 
     def asked(self) -> list[Asked]:
@@ -202,6 +204,7 @@ def perform(job: Job, run: Run, *, diff: bool) -> dict[str, t.Any]:
         # A role cannot see it otherwise: ansible_check_mode knows the command line, not the keyword of a play or task.
         "check_mode": run.check_mode,
         "automation": run.automation,
+        **run.facts,
     }
     if diff:  # the same facts once more, which nobody sees without --diff
         result["diff"] = _diff(records)

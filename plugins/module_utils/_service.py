@@ -29,6 +29,7 @@ from ._retry import Patience, told_wait
 # Seconds before what was refused with 401 is sent with another new token, each time.
 _BEFORE_ANOTHER_TOKEN = (0.0, 1.0, 2.0, 4.0)
 _A_SECOND_AT_LEAST = 2.0
+_IDENTITY = ("tenant_id", "client_id", "application_name", "object_id")
 _LONGEST_LIFE_OF_A_TOKEN = datetime.timedelta(hours=28)
 
 
@@ -148,9 +149,12 @@ class Service(abc.ABC):
 
     @property
     def identity(self) -> dict[str, str | None]:
-        """Who asks here, by the token that was used: ids of tenant, application and its service principal (or user)."""
+        """Who asks here, by the token that was used: ids of tenant, application and its service principal (or user).
+
+        And the application's name, where the token tells it.
+        """
         token = self._tokens.known(self.base_url)
-        return {name: getattr(token, name, None) for name in ("tenant_id", "client_id", "object_id")}
+        return {name: getattr(token, name, None) for name in _IDENTITY}
 
     @property
     def permissions(self) -> frozenset[str] | None:
@@ -193,6 +197,15 @@ class Service(abc.ABC):
             if pending:
                 self.clock.sleep(max(0.0, max(ready_at.values()) - self.clock.monotonic()))
         return [outcomes[index] for index in range(len(calls))]
+
+    def send_once(self, call: Call) -> Outcome | None:
+        """Send a read that nothing depends on: once, and not at all, which gives `None`, while the service asks to wait."""
+        if self._closed_until[False] > self.clock.monotonic():
+            return None
+        ((outcome, _arrived),) = self._chunk([call])
+        if isinstance(outcome, Answer) and not outcome.ok:
+            return self.explain(outcome)
+        return outcome
 
     # --- how it is done ---
 

@@ -107,4 +107,8 @@ files:
   description: The reports that were written, for each host.
   type: dict
   returned: phase=evidence
+lines:
+  description: A line for each of these reports, with its SHA-256 checksum, for each host.
+  type: dict
+  returned: phase=evidence
 """

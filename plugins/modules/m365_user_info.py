@@ -108,6 +108,21 @@ options:
       - Whether to tell C(person), who each user is. It takes no further request.
     type: bool
     default: true
+  tenant_name:
+    description:
+      - Whether to tell RV(tenant_name), the display name of the tenant (C(organization)). It takes one request, which is sent once,
+        last, and fails nothing.
+      - Needs the application permission C(Organization.Read.All) or C(Directory.Read.All). Where the token does not show that the
+        name may be read, it is not asked for.
+    type: bool
+    default: false
+  suggest:
+    description:
+      - Whether the error of a user principal name that nobody has also names users with a similar one, three at most, for people to
+        choose from. Nobody is ever looked at or acted on because of it.
+      - They are searched for in one more request for the first five such names of a call. If the search fails, the error stays as it is.
+    type: bool
+    default: false
   residual:
     description:
       - What else to look at that outlives a blocked account or comes back with it. It is told in C(residual), and never changed.
@@ -181,13 +196,15 @@ EXAMPLES = r"""
 RETURN = r"""
 automation:
   description:
-    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) (the application) and C(object_id) (its service
-      principal, or the user in whose name it acts). Null when nothing was sent.
+    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) and C(application_name) (the application; the
+      name is null where the token does not tell it) and C(object_id) (its service principal, or the user in whose name it acts). Null
+      when nothing was sent.
   type: dict
   returned: always
   sample:
     tenant_id: 8f3e6b1c-54ad-4f0e-9d0c-0d7f2f2d1c11
     client_id: 1b2c3d4e-5f60-4172-8394-a5b6c7d8e9f0
+    application_name: m365-offboarding
     object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
 check_mode:
   description: Whether this was check mode.
@@ -199,6 +216,16 @@ msg:
   type: str
   returned: always
   sample: "1 user: 1 unchanged."
+read_at:
+  description: When the users had been read, by Microsoft's clock; null where that is not known.
+  type: str
+  returned: success
+  sample: "2026-11-20T16:04:07Z"
+tenant_name:
+  description: With O(tenant_name), the display name of the tenant. Null without it, and where the application may not read it.
+  type: str
+  returned: success
+  sample: Contoso
 users:
   description:
     - One record per user, in the order asked for, then in the order found. C(id), C(user_principal_name), C(display_name), C(changed),
@@ -327,10 +354,12 @@ import typing as t
 from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked, Search, name_key, names_nobody
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import STEPS, Protocols
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
+from ansible_collections.m365.offboarding.plugins.module_utils._graph import organization_name
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._observe import observe
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import TOPICS
 from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, Run, argument_spec
+from ansible_collections.m365.offboarding.plugins.module_utils._times import format_moment
 from ansible_collections.m365.offboarding.plugins.module_utils._written import is_digest
 
 
@@ -360,9 +389,16 @@ def look(run: Run) -> list[dict[str, t.Any]]:
         search=search,
         residual=run.params["residual"],
         person=run.params["person"],
+        suggest=run.params["suggest"],
         written=run.params["written"],
         verify_timeout=run.params["verify_timeout"],
     )
+    run.facts["read_at"] = format_moment(tenant.graph.now)
+    run.facts["tenant_name"] = None
+    if run.params["tenant_name"] and tenant.graph.reads_organization:
+        # Last, and once: nothing that is read of a leaver may wait for it.
+        outcome = tenant.graph.send_once(tenant.graph.organization())
+        run.facts["tenant_name"] = organization_name(outcome, tenant.graph.identity["tenant_id"])
     run.warn_of_unknown_protected(tenant)
     if any(one["due"] is None for one in records):
         run.warn(
@@ -384,6 +420,8 @@ JOB = Job(
         left_before={"type": "str"},
         blocked={"type": "bool", "default": False},
         person={"type": "bool", "default": True},
+        tenant_name={"type": "bool", "default": False},
+        suggest={"type": "bool", "default": False},
         offboarded={"type": "list", "elements": "str", "default": []},
         residual={"type": "list", "elements": "str", "choices": ["all", *TOPICS], "default": []},
         written={"type": "dict", "default": {}},

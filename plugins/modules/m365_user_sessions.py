@@ -67,13 +67,15 @@ EXAMPLES = r"""
 RETURN = r"""
 automation:
   description:
-    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) (the application) and C(object_id) (its service
-      principal, or the user in whose name it acts). Null when nothing was sent.
+    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) and C(application_name) (the application; the
+      name is null where the token does not tell it) and C(object_id) (its service principal, or the user in whose name it acts). Null
+      when nothing was sent.
   type: dict
   returned: always
   sample:
     tenant_id: 8f3e6b1c-54ad-4f0e-9d0c-0d7f2f2d1c11
     client_id: 1b2c3d4e-5f60-4172-8394-a5b6c7d8e9f0
+    application_name: m365-offboarding
     object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
 check_mode:
   description: Whether this was check mode.

@@ -19,6 +19,7 @@ from ..module_utils._asked import name_key
 from ..module_utils._times import format_moment, parse_moment
 from ._carried import Carried, carried, opened
 from ._carried import texts as texts_of
+from ._containment import containment, locked_out, parse_period
 from ._earlier import changes, compared_with
 from ._evidence import tenant_entry, unread
 from ._results import FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED, results
@@ -57,6 +58,8 @@ def join(
     earlier: t.Any,
     total: int,
     started_at: str | None,
+    purpose: str = "offboard",
+    contain_within: str | None = None,
 ) -> dict[str, t.Any]:
     """What is known of everybody after the opening read, or of one batch after a step or its closing read.
 
@@ -68,12 +71,14 @@ def join(
     :param closing: as registered; null before it.
     :param finished: whether the batch has come to its end.
     :param total: leavers of all batches.
+    :param contain_within: the period within which leavers must be locked out, as `parse_period` reads it.
     :returns: `records`, the results by batch, see `unpack`, the first part about whoever goes through no step; `entry`, see
         `tenant_entry`; `done`, the leavers of finished batches; `not_shut`, those of them with a door that is not proven
         shut; `msg`, how far the run has come, in one line.
-    :raises ValueError: the earlier evidence is not evidence.
+    :raises ValueError: the earlier evidence is not evidence, or the period cannot be read.
     """
-    entry = tenant_entry(opening, steps=steps)
+    entry = tenant_entry(opening, steps=steps, contain_within=contain_within)
+    period = parse_period(contain_within)
     users = [one for batch in batches for one in batch]
     known: list[tuple[int, Record]] = list(enumerate(opening.get("users") or ()))
     if number:
@@ -90,8 +95,23 @@ def join(
         unread=unread(closing or {}),
         refused={**moved, **refused},
         users=users,
+        purpose=purpose,
+        check_mode=bool(opening.get("check_mode")),
     )
-    placed: list[Placed] = [[place, one] for (place, _one), one in zip(known, changes(told, earlier), strict=True)]
+    told = [
+        {
+            **one,
+            "containment": containment(
+                one,
+                [locked_out(then) for then in compared.records(one)] if compared else [],
+                period=period,
+                read_at=opening.get("read_at"),
+                purpose=purpose,
+            ),
+        }
+        for one in changes(told, earlier)
+    ]
+    placed: list[Placed] = [[place, one] for (place, _one), one in zip(known, told, strict=True)]
     by_batch = [placed] if number else _by_batch(placed, batches)
     parts = [carried(part, len(opening.get("users") or ())) for part in by_batch]
     records = list(before["records"]) if before and number else []

@@ -11,25 +11,38 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import pathlib
+import pwd
+import statistics
 import typing as t
 
 from ..module_utils._doors import STEPS
+from ..module_utils._foreign import clean, one_line
 from ..module_utils._times import format_moment
 from ._sentences import Record, as_error
 
 FORMAT, VERSION = "m365.offboarding/evidence", 1
+_LONGEST_LINE = 500
 
 
-def tenant_entry(opening: Record, *, steps: t.Sequence[str]) -> dict[str, t.Any]:
+# Who looked, and where, by the token that was used.
+_IDENTITY = ("tenant_id", "client_id", "application_name", "object_id")
+
+
+def tenant_entry(opening: Record, *, steps: t.Sequence[str], contain_within: str | None = None) -> dict[str, t.Any]:
     """What the evidence holds of one tenant, which is a host of the inventory, beside its leavers.
 
     :param opening: what was registered of the opening read; empty before it.
+    :param contain_within: the period within which leavers must be locked out, as the operator wrote it.
     """
     automation = opening.get("automation") or {}
     return {
-        **{name: automation.get(name) for name in ("tenant_id", "client_id", "object_id")},
+        "tenant_name": opening.get("tenant_name"),
+        **{name: automation.get(name) for name in _IDENTITY},
+        "read_at": opening.get("read_at"),
         "steps": [step for step in STEPS if step in steps],
+        "contain_within": contain_within or None,
         "error": unread(opening),
     }
 
@@ -41,7 +54,7 @@ def missing_entry(host: str) -> dict[str, t.Any]:
         f"The host {host} of this play was not looked at.",
         "It fell out of the play before, or its turn has not come: the output of the run says why.",
     )
-    return {**dict.fromkeys(("tenant_id", "client_id", "object_id")), "steps": [], "error": error}
+    return {**tenant_entry({}, steps=[]), "error": error}
 
 
 def unread(opening: Record) -> Record | None:
@@ -64,11 +77,14 @@ def evidence(
     started_at: str,
     job: t.Mapping[str, t.Any],
     ansible: str,
+    chain: t.Sequence[Record] = (),
 ) -> dict[str, t.Any]:
     """The evidence of a run as of now; C(docs/evidence.schema.json) says what each key means.
 
     :param hosts: for each host what R(tenant_entry) gave.
     :param leavers: for each host its results.
+    :param job: `id`, `template`, `launched_by`, `workflow_job_id`, `reason`, `ticket` and `approved_by`; all may be missing.
+    :param chain: the earlier evidence that this run was given, as `_chain.links` gives it.
     """
     return {
         "format": FORMAT,
@@ -82,10 +98,50 @@ def evidence(
             "job_id": _text(job.get("id")),
             "job_template": _text(job.get("template")),
             "launched_by": _text(job.get("launched_by")),
+            "workflow_job_id": _text(job.get("workflow_job_id")),
+            # In a container of AWX it is the container's.
+            "os_user": None if _text(job.get("id")) else _os_user(),
+            "reason": _line(job.get("reason")),
+            "ticket": _line(job.get("ticket")),
+            "approved_by": _line(job.get("approved_by")),
             "collection": _collection_version(),
             "ansible": ansible,
         },
-        "hosts": {host: {**entry, "leavers": list(leavers.get(host, ()))} for host, entry in hosts.items()},
+        "chain": list(chain),
+        "hosts": {
+            host: {
+                **entry,
+                # Of a run that goes on, it is not known yet.
+                "containment": summary(leavers.get(host, ()), entry.get("contain_within")) if complete else None,
+                "leavers": list(leavers.get(host, ())),
+            }
+            for host, entry in hosts.items()
+        },
+    }
+
+
+def summary(leavers: t.Iterable[Record], period: str | None = None) -> dict[str, t.Any]:
+    """The times of all leavers together: of the known ones the median and the worst, and how many kept to the period.
+
+    :param period: as the operator wrote it.
+    """
+    told = [one.get("containment") or {} for one in leavers]
+    verdicts = [one.get("within") for one in told]
+    return {
+        "period": period or None,
+        **{name: _spread([one.get(f"seconds_to_{name}") for one in told]) for name in ("last_write", "surely_shut")},
+        "within": verdicts.count(True),
+        "beyond": verdicts.count(False),
+        "not_known": verdicts.count(None),
+    }
+
+
+def _spread(seconds: t.Sequence[int | None]) -> dict[str, t.Any]:
+    known = [one for one in seconds if one is not None]
+    return {
+        "known": len(known),
+        "median_seconds": int(statistics.median(known)) if known else None,
+        "worst_seconds": max(known, default=None),
     }
 
 
@@ -106,6 +162,24 @@ def plain_json(evidence: Record, leavers: t.Mapping[str, t.Sequence[str]]) -> st
 
 def _text(value: t.Any) -> str | None:
     return None if value in (None, "") else str(value)
+
+
+def _line(value: t.Any) -> str | None:
+    """What a person wrote, on one line, cut where nobody would read on."""
+    text = one_line(clean(str(value))) if value not in (None, "") else ""
+    return text[:_LONGEST_LINE] or None
+
+
+def _os_user() -> str:
+    """The user of the operating system who runs Ansible, and who became that user by sudo."""
+    uid = os.getuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        # A container may run as a number that has no name.
+        name = f"uid {uid}"
+    sudo = one_line(clean(os.environ.get("SUDO_USER", ""))) if uid == 0 else ""
+    return f"{name}, by sudo of {sudo}" if sudo and sudo != name else name
 
 
 def _collection_version() -> str:

@@ -5,28 +5,58 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Files that are whole or not there, and that only their owner can read."""
+"""Files that are whole or not there, that only their owner can read, and that have a checksum beside them."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime
 import errno
+import hashlib
 import os
 import tempfile
 import typing as t
 
+SUFFIX = ".sha256"
 
-def write(text: str, path: str, *, instead_of: str | None = None) -> str:
-    """Write C(text) to C(path), or beside it under a name with the time if there is a file already.
+
+def write(text: str, path: str, *, instead_of: str | None = None) -> tuple[str, str]:
+    """Write `text` to `path`, or beside it under a name with the time if there is a file already, and its checksum.
+
+    The checksum is in a file of that name with `.sha256` added, which replaces that of the earlier file of this run.
 
     :param instead_of: an earlier file of the same run, which is replaced.
-    :returns: the absolute path of what was written.
+    :returns: the absolute path of what was written, and its SHA-256 checksum.
     :raises OSError: with a sentence that names the path.
     """
+    content = text.encode("utf-8")
+    digest = sha256(content)
+    written = _write(content, path, instead_of)
+    # Whoever is interrupted between the two leaves a checksum of the file before: it says "changed", never "unchanged".
+    _write(os.fsencode(sum_line(digest, written)), written + SUFFIX, written + SUFFIX)
+    return written, digest
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def sum_line(digest: str, path: str) -> str:
+    """The line that `sha256sum` writes for a file in the same folder, and that `sha256sum -c` checks.
+
+    A name with a backslash or a line break is escaped:
+    https://www.gnu.org/software/coreutils/manual/html_node/cksum-output-modes.html
+    """
+    name = os.path.basename(path)
+    escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    mark = "" if escaped == name else "\\"
+    return f"{mark}{digest}  {escaped}\n"
+
+
+def _write(content: bytes, path: str, instead_of: str | None) -> str:
     with _draft(path) as (draft, wanted):
-        with open(draft, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with open(draft, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         return _put(draft, wanted, instead_of)
@@ -68,6 +98,9 @@ def _put(draft: str, wanted: str, instead_of: str | None) -> str:
         os.replace(draft, instead_of)
         return instead_of
     for name in _names(wanted):
+        if os.path.lexists(name + SUFFIX):
+            # It is the trace of a report that is gone.
+            continue
         with contextlib.suppress(FileExistsError):
             # A rename takes the place of whatever is there: claim the name first.
             os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

@@ -46,6 +46,10 @@ SOURCES = {
     "left_before": "left_before",
     "left_at": "left_at",
     "since": "since",
+    "contain_within": "contain_within",
+    "reason": "reason",
+    "ticket": "ticket",
+    "approved_by": "approved_by",
     "allow_empty": "allow_empty",
 }
 # What each playbook takes beside the variables of its role.
@@ -53,6 +57,7 @@ PLAYBOOKS: dict[str, tuple[str, ...]] = {
     "offboard": (*SOURCES, "target_hosts", *_CREDENTIALS),
     "audit": (*SOURCES, "target_hosts", *_CREDENTIALS),
     "restore": ("leavers", "evidence", "target_hosts", *_CREDENTIALS),
+    "verify_evidence": ("evidence", "expected"),
 }
 # Names whose beginning says that one of ours is meant.
 _BEGINNING = re.compile(r"leaver|left|since|targethost|m365|offboardemployee|restoreemployee|allowempty")
@@ -91,6 +96,8 @@ _ELSEWHERE = {
     "offboardemployeeprotectedusers": "the environment variable M365_PROTECTED_USERS",
     "restoreemployeeprotectedusers": "the environment variable M365_PROTECTED_USERS",
 }
+# Surveys and inventories of many have these, and nothing is lost where a playbook does not look at them.
+_OF_MANY = ("reason", "ticket", "approved_by")
 # What set_stats of these roles hands to the next node of a workflow, as an extra variable.
 _HANDED_ON = re.compile(r"m365_(offboarding|restoration)(_\d+)?$")
 
@@ -153,7 +160,7 @@ def _complaint(name: str, role: str, playbook: str | None, *, given: bool, begun
             return f"{name} is set by the role {ours} itself, and must not be given." if internal else None
         if name.startswith(f"{ours}_") and (ours == role or given):
             return None if name in options(ours) else _unknown(name, options(ours), _ELSEWHERE.get(_letters(name)))
-    if playbook is None or name in PLAYBOOKS[playbook] or _HANDED_ON.match(name):
+    if playbook is None or name in PLAYBOOKS[playbook] or name in _OF_MANY or _HANDED_ON.match(name):
         return None
     if any(name in others for others in PLAYBOOKS.values()):
         return f"The playbook {playbook} does not take {name}." if given else None

@@ -21,7 +21,7 @@ from ._plan import looked_at, plan
 from ._report import format_of, render
 from ._results import counts, written
 from ._sentences import Record, as_error, reason_of
-from ._table import failures, table
+from ._table import failing, failures, left_out, table
 
 _PREFIX = "__offboard_employee_"
 # Results of more leavers are kept out of the log: AWX throws away what is larger than 700,000 bytes, at up to 2 KB a leaver.
@@ -90,7 +90,7 @@ class Tenant:
         unknown = {
             "run_id": self.asked["run_id"],
             "records": [],
-            "entry": tenant_entry({}, steps=self.asked["steps"]),
+            "entry": tenant_entry({}, steps=self.asked["steps"], contain_within=self.asked["contain_within"]),
             "done": 0,
             "not_shut": 0,
             "msg": "",
@@ -128,6 +128,8 @@ class Tenant:
             earlier=self.earlier,
             total=sum(map(len, batches)),
             started_at=asked["started_at"],
+            purpose=asked["purpose"],
+            contain_within=asked["contain_within"],
         )
         return {"run_id": asked["run_id"], **joined}
 
@@ -144,7 +146,7 @@ class Tenant:
         """What the steps have written, for the closing read of a batch."""
         return written(self._runs(self.batches[number - 1], STEPS))
 
-    def conclude(self, *, is_dry_run: bool) -> dict[str, t.Any]:
+    def conclude(self, host: str, *, is_dry_run: bool) -> dict[str, t.Any]:
         """The results, and how they are told."""
         asked, state = self.asked, self.state
         leavers, error = unpack(state["records"]), state["entry"]["error"]
@@ -154,24 +156,22 @@ class Tenant:
             # The offboarding that follows in the workflow refuses whoever was not looked at here.
             **({"dry_run": True} if is_dry_run else {}),
         }
-        why = [reason_of(error)] if error else self._failures(leavers)
+        spared = left_out(leavers) if is_dry_run and not asked["fail_on_left_out"] else []
+        fatal = {"left_out": spared, **{name: asked[name] for name in ("fail_on_open", "fail_on_not_due")}}
+        lines: list[str] = []
+        # Where nobody could be looked at, who is due to leave is not known.
+        if leavers or not error:
+            # Without a tenant, its error is all that the failure tells.
+            lines = table(leavers, self.earlier, () if error else failing(leavers, **fatal), spared)
+        reports = (self._registered("evidence").get("lines") or {}).get(host) or ()
         return {
             "records": leavers,
             "is_long": len(leavers) > _MOST_SHOWN,
-            # Where nobody could be looked at, who is due to leave is not known.
-            "table": table(leavers, self.earlier) if leavers or not error else [],
+            # What a person is to see stands together, the table last but for the failure.
+            "table": [*filter(None, [asked["msg"]]), *reports, *lines],
             "stats": stats,
-            "failures": why,
+            "failures": [reason_of(error)] if error else failures(leavers, allow_empty=asked["allow_empty"], **fatal),
         }
-
-    def _failures(self, leavers: t.Sequence[Record]) -> list[str]:
-        asked = self.asked
-        return failures(
-            leavers,
-            fail_on_open=asked["fail_on_open"],
-            fail_on_not_due=asked["fail_on_not_due"],
-            allow_empty=asked["allow_empty"],
-        )
 
 
 def _is_about(result: Record, users: t.Sequence[Record]) -> bool:
@@ -201,12 +201,13 @@ def write_evidence(
     :param states: what is known, by host.
     :param missing: hosts that never came to name a path: each file tells of them.
     :param told: see `evidence`.
-    :returns: for each host what `Tenant.journal` gives next.
+    :returns: for each host what `Tenant.journal` gives next, and `sha256`, the checksums of all files that were written now.
     :raises OSError: with a sentence that names the path.
     """
     paths = {host: tenant.asked["report_paths"] for host, tenant in tenants.items()}
     files = {host: tenant.journal(host)["files"] for host, tenant in tenants.items()}
     leavers: dict[str, list[t.Any]] = {}
+    sums: dict[str, str] = {}
     for path in dict.fromkeys(path for of_host in paths.values() for path in of_host):
         if json_only and format_of(path) != "json":
             continue
@@ -216,11 +217,16 @@ def write_evidence(
                 leavers[host] = list((texts if json_only else unpack)(states[host]["records"]))
         entries = {host: states[host]["entry"] for host in sharing}
         entries.update((host, missing_entry(host)) for host in missing)
-        if json_only:
-            text = plain_json(evidence(entries, {}, complete=complete, **told), leavers)
-        else:
-            text = render(evidence(entries, leavers, complete=complete, **told), format_of(path))
-        name = write(text, path, instead_of=next((files[host][path] for host in sharing if path in files[host]), None))
+        given = [link for host in sharing for link in tenants[host].asked["chain"]]
+        chain = [link for number, link in enumerate(given) if link not in given[:number]]
+        whole = evidence(entries, {} if json_only else leavers, complete=complete, chain=chain, **told)
+        text = plain_json(whole, leavers) if json_only else render(whole, format_of(path))
+        before = next((files[host][path] for host in sharing if path in files[host]), None)
+        name, digest = write(text, path, instead_of=before)
+        sums[name] = digest
         for host in sharing:
             files[host][path] = name
-    return {host: {"run_id": tenant.asked["run_id"], "files": files[host]} for host, tenant in tenants.items()}
+    return {
+        host: {"run_id": tenant.asked["run_id"], "files": files[host], "sha256": sums}
+        for host, tenant in tenants.items()
+    }

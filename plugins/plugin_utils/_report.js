@@ -16,6 +16,9 @@ SPDX-License-Identifier: GPL-3.0-or-later
   const shown = document.getElementById("shown");
   const nobody = document.getElementById("nobody");
   const rows = Array.from(list.children);
+  // On paper each leaver stands in a table of verdicts, too.
+  const verdicts = Array.from(document.getElementById("overview").children);
+  const verdict = new Map(rows.map((row, index) => [row, verdicts[index]]));
   const number = new Intl.NumberFormat("en");
   document.getElementById("controls").hidden = false;
 
@@ -44,7 +47,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
         (!statuses.length || statuses.includes(row.dataset.status)) &&
         marks.every((mark) => own.includes(mark)) &&
         (!words.length || words.every((word) => text(row).includes(word)));
-      row.hidden = !fits;
+      row.hidden = verdict.get(row).hidden = !fits;
       count += fits ? 1 : 0;
     }
     nobody.hidden = count > 0;
@@ -64,7 +67,9 @@ SPDX-License-Identifier: GPL-3.0-or-later
   };
   function arrange() {
     // The rows stand worst first already, and sorting keeps that order among equals.
-    list.append(...rows.slice().sort(orders[sort.value]));
+    const sorted = rows.slice().sort(orders[sort.value]);
+    list.append(...sorted);
+    document.getElementById("overview").append(...sorted.map((row) => verdict.get(row)));
   }
 
   function setAll(open) {

@@ -24,10 +24,12 @@ from ..module_utils._doors import NOT_APPLICABLE, OPEN, STEPS, UNKNOWN, doors_of
 from ..module_utils._errors import WRONG_PERSON
 from ..module_utils._residual import FOUND, NOT_LOOKED_AT, TOPICS
 from ..module_utils._times import parse_moment
+from ._containment import contained_in_words
 from ._earlier import newly_open
 from ._report_html import html
+from ._report_words import done_in_words
 from ._results import DELETED, FAILED, NOT_DUE
-from ._sentences import errors_of, reason_of, reasons_of
+from ._sentences import NOT_DONE, errors_of, reason_of, reasons_of
 
 Record = t.Mapping[str, t.Any]
 
@@ -92,21 +94,29 @@ def _csv(evidence: Record) -> str:
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\r\n")
     writer.writeheader()
     for host, tenant in evidence["hosts"].items():
-        where = {"host": host, "tenant_id": tenant["tenant_id"]}
+        where = {"host": host, **_of_run(evidence, tenant)}
         if tenant["error"]:
             writer.writerow(_cells({**where, "status": FAILED, "contained": False, **_told([tenant["error"]])}))
         for one in tenant["leavers"]:
-            writer.writerow(_cells({**where, **_columns(one)}))
+            writer.writerow(_cells({**where, **_columns(one, evidence)}))
     return text.getvalue()
 
 
 _FACTS = ("user", "user_principal_name", "display_name", "id", "left_at", "status", "contained")
 _DOORS = ("open", "unconfirmed", "not_looked_at")
-_OF_STEP = ("status", "written_at", "effective_by")
+_OF_STEP = ("status", "done", "written_at", "effective_by")
+_OF_TENANT = ("tenant_id", "tenant_name", "application_name")
+_OF_CONTAINMENT = ("last_write_at", "surely_shut_by", "seconds_to_last_write", "seconds_to_surely_shut", "within")
+_SPREAD = tuple(
+    f"{fact}_to_{name}" for name in ("last_write", "surely_shut") for fact in ("median_seconds", "worst_seconds")
+)
+_OF_FILE = ("purpose", "check_mode", "complete", "written_at")
+_ASKED = ("launched_by", "os_user", "approved_by", "reason", "ticket")
+_OF_JOB = ("started_at", "job_id", "job_template", "workflow_job_id", *_ASKED)
 _OF_PERSON = ("department", "job_title", "manager", "user_type", "created", "hired", "password_changed")
 _COLUMNS = (
     "host",
-    "tenant_id",
+    *_OF_TENANT,
     *_FACTS,
     *_DOORS,
     *(f"{step}_{fact}" for step in STEPS for fact in _OF_STEP),
@@ -116,20 +126,44 @@ _COLUMNS = (
     *(f"residual_{topic}" for topic in TOPICS),
     "newly_open",
     *(f"person_{fact}" for fact in _OF_PERSON),
+    *_OF_CONTAINMENT,
+    "contain_within",
+    *_SPREAD,
+    "beyond",
+    *(f"run_{fact}" for fact in (*_OF_FILE, *_OF_JOB)),
 )
 
 
-def _columns(one: Record) -> dict[str, t.Any]:
+def _of_run(evidence: Record, tenant: Record) -> dict[str, t.Any]:
+    """What each row says of the run and the tenant, so that rows of several files can be told apart in one sheet."""
+    times = tenant.get("containment") or {}
+    return {
+        **{fact: tenant.get(fact) for fact in (*_OF_TENANT, "contain_within")},
+        **{
+            f"{fact}_to_{name}": (times.get(name) or {}).get(fact)
+            for name in ("last_write", "surely_shut")
+            for fact in ("median_seconds", "worst_seconds")
+        },
+        "beyond": times.get("beyond") if tenant.get("contain_within") else None,
+        **{f"run_{fact}": evidence[fact] for fact in _OF_FILE},
+        **{f"run_{fact}": evidence["run"].get(fact) for fact in _OF_JOB},
+    }
+
+
+def _columns(one: Record, evidence: Record) -> dict[str, t.Any]:
+    steps = {step: {**entry, "done": done_in_words(evidence, step, entry)} for step, entry in one["steps"].items()}
     written = [f"{step} {entry['request_id']}" for step, entry in one["steps"].items() if entry["request_id"]]
     return {
         **{fact: one[fact] for fact in _FACTS},
         **{fact: ", ".join(one[fact]) for fact in _DOORS},
-        **{f"{step}_{fact}": entry[fact] for step, entry in one["steps"].items() for fact in _OF_STEP},
+        **{f"{step}_done": NOT_DONE for step in STEPS if step not in steps},
+        **{f"{step}_{fact}": entry[fact] for step, entry in steps.items() for fact in _OF_STEP},
         "notes": " ".join(_notes(one)),
         **_told(errors_of(one), written, reasons_of(one)),
         **{f"residual_{topic}": _residual_cell(entry) for topic, entry in one["residual"].items()},
         "newly_open": ", ".join(newly_open(one)),
         **_person_cells(one.get("person") or {}),
+        **{fact: (one.get("containment") or {}).get(fact) for fact in _OF_CONTAINMENT},
     }
 
 
@@ -256,15 +290,22 @@ def _counts(cases: t.Sequence[_Case], seconds: int = 0) -> dict[str, str]:
 
 
 def _properties(evidence: Record, tenant: Record) -> dict[str, t.Any]:
+    times = tenant.get("containment") or {}
     facts = {
-        "tenant_id": tenant["tenant_id"],
-        "client_id": tenant["client_id"],
-        "object_id": tenant["object_id"],
+        **{name: tenant.get(name) for name in (*_OF_TENANT, "client_id", "object_id", "read_at", "contain_within")},
+        **{
+            f"{fact}_to_{name}": (times.get(name) or {}).get(fact)
+            for name in ("last_write", "surely_shut")
+            for fact in ("known", "median_seconds", "worst_seconds")
+        },
+        **({"beyond": times.get("beyond")} if tenant.get("contain_within") else {}),
         "purpose": evidence["purpose"],
         "check_mode": evidence["check_mode"],
         "complete": evidence["complete"],
         **evidence["run"],
         "written_at": evidence["written_at"],
+        "earlier_evidence": " ".join(f"{link['sha256']} {link['file']}" for link in evidence.get("chain") or ())
+        or None,
     }
     return {name: value for name, value in facts.items() if value is not None}
 
@@ -307,10 +348,12 @@ def _cases(evidence: Record, tenant: Record) -> t.Iterator[_Case]:
             # The doors of this account say nothing about the person who was asked for.
             yield _Case(f"{name}: person", "error", one["error"]["code"], reason_of(one["error"]), _ids(one["error"]))
         for step in STEPS:
-            yield _of_step(f"{name}: {step}", one, step)
+            yield _of_step(f"{name}: {step}", one, step, evidence)
         unseen = [door for door in one["not_looked_at"] if door not in STEPS]
         if unseen:
             yield _skipped(f"{name}: other protocols", f"Not looked at: {', '.join(unseen)}")
+        if tenant.get("contain_within"):
+            yield _of_period(f"{name}: contained within {tenant['contain_within']}", one)
         for topic, entry in one["residual"].items():
             yield _of_topic(f"{name}: residual {topic}", one, entry)
 
@@ -319,7 +362,14 @@ def _skipped(name: str, message: str) -> _Case:
     return _Case(name, "skipped", None, message)
 
 
-def _of_step(name: str, one: Record, step: str) -> _Case:
+def _of_period(name: str, one: Record) -> _Case:
+    within, told = (one.get("containment") or {}).get("within"), contained_in_words(one)
+    if within is None:
+        return _skipped(name, told)
+    return _Case(name, details=[told]) if within else _Case(name, "failure", "late", told)
+
+
+def _of_step(name: str, one: Record, step: str, evidence: Record) -> _Case:
     entry = one["steps"].get(step)
     if not entry:
         return _skipped(name, "Not looked at")
@@ -338,7 +388,7 @@ def _of_step(name: str, one: Record, step: str) -> _Case:
         if not doors.keys().isdisjoint(entry["doors"]) and entry["reason"] not in reasons
     ]
     reason = f". {' '.join(reasons)}" if reasons else ""
-    details = list(_details(one, entry, error))
+    details = [f"done: {done_in_words(evidence, step, entry)}", *_details(one, entry, error)]
     if opened:
         newly = [door for door in opened if door in newly_open(one)]
         since = f" (newly: {', '.join(newly)})" if newly else ""

@@ -16,7 +16,9 @@ import typing as t
 
 from ..module_utils._doors import PROTOCOLS, STEPS
 from ..module_utils._times import parse_moment
+from ._evidence import summary
 from ._results import CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
+from ._sentences import deed, span
 
 Record = t.Mapping[str, t.Any]
 
@@ -51,6 +53,16 @@ DOOR_NAMES = {
     "mac_outlook": "Outlook for Mac",
     "new_outlook": "New Outlook",
 }
+_TOPICS = {
+    "forwarding": "Mail forwarding",
+    "directory_roles": "Directory roles",
+    "applications": "Owned applications with live secrets",
+    "consents": "OAuth consents",
+    "devices": "Registered devices",
+    "delegates": "Mailbox delegates",
+    "phones": "Phones with ActiveSync",
+    "sign_in_methods": "Sign-in methods",
+}
 DOOR_STATES = {
     SHUT: "shut",
     OPEN: "open",
@@ -79,12 +91,33 @@ class Leaver:
         return str(told.get("display_name") or told.get("user_principal_name") or told.get("user") or "Somebody")
 
     @property
+    def account(self) -> t.Any:
+        """The user principal name, or what was asked for where nobody was found."""
+        return self.told.get("user_principal_name") or self.told.get("user")
+
+    @property
     def steps(self) -> t.Mapping[str, Record]:
         return _mappings(self.told.get("steps"))
 
     @property
+    def since(self) -> Record:
+        return self.told.get("since") or {}
+
+    @property
     def newly_open(self) -> t.Sequence[str]:
-        return (self.told.get("since") or {}).get("newly_open") or ()
+        return self.since.get("newly_open") or ()
+
+    @property
+    def errors(self) -> list[Record]:
+        """Each error once: the same refusal stands in every step."""
+        errors = [self.told.get("error"), *(entry.get("error") for entry in self.steps.values())]
+        return list({str(error.get("message")): error for error in errors if error}.values())
+
+    @property
+    def reasons(self) -> list[Record]:
+        """Why doors are open or unconfirmed, as far as no error says it already."""
+        said = {" ".join(filter(None, (error.get("message"), error.get("hint")))) for error in self.errors}
+        return [entry for entry in self.told.get("reasons") or () if entry["reason"] not in said]
 
     @property
     def topics(self) -> t.Mapping[str, Record]:
@@ -94,6 +127,17 @@ class Leaver:
     def residual(self) -> list[str]:
         """Topics in which something was found."""
         return [topic for topic, one in self.topics.items() if one.get("state") == "found"]
+
+    def topics_with(self, state: str) -> list[tuple[str, Record]]:
+        """Names and entries of the topics in this state. A state of another version counts as not looked at."""
+        known = [topic for topic in _TOPICS if topic in self.topics]
+        order = [*known, *(topic for topic in self.topics if topic not in _TOPICS)]
+        states = {topic: self.topics[topic].get("state") for topic in order}
+        return [
+            (_TOPICS.get(topic, topic), self.topics[topic])
+            for topic in order
+            if states[topic] == state or (state == "not_looked_at" and states[topic] not in ("found", "none"))
+        ]
 
     def having(self, *states: str) -> list[str]:
         return [door for door, state in self.doors.items() if state in states]
@@ -120,6 +164,32 @@ class Report:
         return cls(evidence, tenants, leavers)
 
     @property
+    def good(self) -> bool:
+        """Whether somebody was looked at, everybody is contained, and nothing is missing."""
+        contained = all(one.status == CONTAINED for one in self.leavers)
+        return self.complete and not self.unreached and len(self.leavers) > 0 and contained
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether leavers were compared with earlier evidence. That one was given does not say so."""
+        return any(one.told.get("since") is not None for one in self.leavers)
+
+    @property
+    def counts(self) -> t.Mapping[str, int]:
+        """How many leavers have which status."""
+        return collections.Counter(one.status for one in self.leavers)
+
+    @property
+    def opened(self) -> t.Mapping[str, int]:
+        """How many leavers have which door open."""
+        return collections.Counter(name for one in self.leavers for name in one.having(OPEN))
+
+    @property
+    def patterns(self) -> list[tuple[str, ...]]:
+        """Each combination of states of doors that some leaver has."""
+        return list(dict.fromkeys(tuple(one.doors.values()) for one in self.leavers))
+
+    @property
     def unreached(self) -> list[str]:
         return [place for place, tenant in self.tenants.items() if tenant.get("error")]
 
@@ -131,6 +201,23 @@ class Report:
     def writes(self) -> bool:
         """Whether this run may have changed something."""
         return self.told.get("purpose") != "audit" and not self.told.get("check_mode")
+
+    @property
+    def late(self) -> list[Leaver]:
+        """Leavers who were not contained within the period."""
+        return [one for one in self.leavers if (one.told.get("containment") or {}).get("within") is False]
+
+    @property
+    def only_tenant(self) -> str | None:
+        """The name of the first tenant, with that of its host in the inventory behind it."""
+        for place, tenant in self.tenants.items():
+            return f"{tenant['tenant_name']} ({place})" if tenant.get("tenant_name") else place
+        return None
+
+    @property
+    def chain(self) -> t.Sequence[Record]:
+        """The earlier evidence that the run was given."""
+        return self.told.get("chain") or ()
 
     @property
     def run(self) -> Record:
@@ -189,6 +276,29 @@ def doors_in_words(one: Leaver) -> str:
     if shut:
         told.append(f"{shut} of {number(there, 'door')} shut." if shut < there else f"Shut: {number(there, 'door')}.")
     return " ".join(told)
+
+
+def compared_with(report: Report) -> str:
+    """Which earlier evidence the leavers were compared with, as far as the evidence names its files."""
+    files = [str(link["file"]) for link in report.chain if link.get("file")]
+    return f"Compared with {', '.join(files) or 'earlier evidence'}."
+
+
+def opened_in_words(report: Report) -> str:
+    """How many of which door are open, in the order of the doors."""
+    opened = report.opened
+    return ", ".join(f"{DOOR_NAMES[door]} {opened[door]}" for door in DOORS if opened[door]) or "none"
+
+
+def protocols_in_words(facts: t.Mapping[str, bool | None]) -> str:
+    """Which switches of a mailbox are on, not set and off, as in "on: all 12"."""
+    sides = {"on": True, "not set": None, "off": False}
+    told = {side: [door for door, on in facts.items() if on is value] for side, value in sides.items()}
+    return "; ".join(
+        f"{side}: all {len(doors)}" if len(doors) == len(facts) else f"{side}: {doors_named(doors)}"
+        for side, doors in told.items()
+        if doors
+    )
 
 
 def _doors_in_short(doors: t.Sequence[str]) -> str:
@@ -258,6 +368,55 @@ def _sort_of(one: Leaver) -> str:
     if one.having(UNSURE):
         return UNSURE
     return PARTIAL if one.status == PARTIAL else FAILED
+
+
+# --- who asked for it, and what was done ---
+
+
+def done_in_words(evidence: Record, step: str, entry: Record) -> str:
+    """What a step did, as `deed` says it."""
+    purpose, check_mode = str(evidence.get("purpose")), bool(evidence.get("check_mode"))
+    return deed(step, str(entry.get("status")), purpose=purpose, check_mode=check_mode)
+
+
+def asked_in_words(report: Report) -> list[tuple[str, str | None]]:
+    """Who asked for the run and who approved it, as pairs of a label and a text, null where it is not known."""
+    run = report.run
+    job = " ".join(filter(None, (run.get("job_id") and f"#{run['job_id']}", run.get("job_template"))))
+    workflow = run.get("workflow_job_id")
+    # AWX does not tell its jobs who approved them.
+    keeps = f"see the approval in workflow job #{workflow}" if workflow else None
+    return [
+        ("Job", job or None),
+        ("Workflow job", f"#{workflow}" if workflow else None),
+        ("Launched by", run.get("launched_by")),
+        ("Run by (operating system)", run.get("os_user")),
+        ("Approved by (as given)" if run.get("approved_by") else "Approved by", run.get("approved_by") or keeps),
+        ("Ticket", run.get("ticket")),
+        ("Reason", run.get("reason")),
+    ]
+
+
+# --- time to contain ---
+
+
+def times_in_words(tenants: t.Collection[Record]) -> list[tuple[str, str]]:
+    """Median and worst time to contain of all leavers, and how many kept to the period, as pairs of a label and a text."""
+    leavers = [one for tenant in tenants for one in tenant.get("leavers") or ()]
+    periods = {tenant["contain_within"] for tenant in tenants if tenant.get("contain_within")}
+    whole = summary(leavers)
+    pairs = []
+    for name, label in (("last_write", "Left to last write"), ("surely_shut", "Left to surely shut")):
+        spread = whole[name]
+        if spread["known"]:
+            median, worst = (
+                span(datetime.timedelta(seconds=spread[f"{fact}_seconds"])) for fact in ("median", "worst")
+            )
+            pairs.append((label, f"median {median}, worst {worst} (known of {spread['known']:,} of {len(leavers):,})"))
+    if periods:
+        told = f"{whole['within']:,} within, {whole['beyond']:,} beyond, {whole['not_known']:,} not known"
+        pairs.append((f"Period of {' and '.join(sorted(periods))}", told))
+    return pairs
 
 
 # --- the timeline ---
@@ -350,18 +509,6 @@ _EPOCH = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
 
 def _sortable(value: str) -> datetime.datetime:
     return parsed(value) or _EPOCH
-
-
-def span(length: datetime.timedelta) -> str:
-    """How long, in the two largest units."""
-    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-    told: list[str] = []
-    rest = int(length.total_seconds())
-    for name, size in units:
-        if rest >= size or (name == "s" and not told):
-            told.append(f"{rest // size} {name}")
-            rest %= size
-    return " ".join(told[:2])
 
 
 def number(count: int, noun: str) -> str:

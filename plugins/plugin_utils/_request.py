@@ -17,6 +17,8 @@ from ..module_utils._doors import Protocols
 from ..module_utils._errors import OptionError
 from ..module_utils._times import format_moment
 from ._carried import carried
+from ._chain import links
+from ._containment import parse_period
 from ._earlier import Earlier, from_json, offboarded
 from ._files import try_out
 from ._given import typed
@@ -45,7 +47,8 @@ def request(
     :param complaints: sentences about variables that must not be given.
     :param load: reads a file, decrypted; raises OSError.
     :returns: every variable of the role, and `named`, the leavers of the list and of the file; `is_searched`;
-        `report_paths`; `started_at`; `earlier`, the evidence to compare with, see `carried`; `offboarded`, see there;
+        `report_paths`; `started_at`; `earlier`, the evidence to compare with, see `carried`, and `chain`, its checksum, see
+        `links`; `offboarded`, see there;
         `msg`, what the file of leavers holds, empty without one.
     :raises Refused: with everything that is wrong.
     """
@@ -59,6 +62,8 @@ def request(
     _checked(complaints, lambda: Protocols.parse(asked["protocols"]))
     from_file, msg = _checked(complaints, lambda: _file_of_leavers(asked, load)) or ([], "")
     earlier = _checked(complaints, lambda: _earlier(str(asked["since"]), load))
+    chain = _checked(complaints, lambda: links([asked["since"]] if earlier else [])) or []
+    _checked(complaints, lambda: parse_period(asked["contain_within"]))
     paths = _paths(asked["report_path"])
     _checked(complaints, lambda: _see_writable(paths))
     if complaints:
@@ -75,6 +80,7 @@ def request(
         "report_paths": paths,
         "started_at": format_moment(datetime.datetime.now(datetime.timezone.utc)),
         "earlier": carried([earlier] if earlier else [], _size(earlier)),
+        "chain": chain,
         "offboarded": offboarded(earlier),
         "msg": msg,
     }

@@ -25,7 +25,7 @@ from ..module_utils._doors import (
 )
 from ..module_utils._errors import WRONG_PERSON
 from ..module_utils._written import CHANGED, DONE, SHOWN, STALE, compare, digest, moment
-from ._sentences import Record, as_error, reason_of
+from ._sentences import Record, as_error, deed, reason_of
 
 # What a leaver's result says on top, the worst first.
 FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, DELETED, PARTIAL, CONTAINED = (
@@ -52,6 +52,8 @@ def results(
     unread: Record | None = None,
     refused: t.Mapping[str, Record] | None = None,
     users: t.Sequence[Record] = (),
+    purpose: str = "offboard",
+    check_mode: bool = False,
 ) -> list[dict[str, t.Any]]:
     """One result per leaver, joined from the opening read, the steps' records and the closing read.
 
@@ -65,6 +67,7 @@ def results(
     :param unread: the error of a closing read that failed as a whole.
     :param users: who goes through the steps, as the modules' `users`, in addition to those of `runs`. A step that is
         not in `runs` is `pending` for them.
+    :param purpose: `offboard` or `audit`, which with `check_mode` decides how `done` says what a step did.
     """
     went = {_key(one["user"]) for run in ({"users": users}, *runs) for one in run["users"]}
     told: dict[str, dict[str, Record]] = {}
@@ -90,6 +93,9 @@ def results(
                 went=not went.isdisjoint(keys),
             )
         )
+    for one in joined:
+        for step, entry in one["steps"].items():
+            entry["done"] = deed(step, entry["status"], purpose=purpose, check_mode=check_mode)
     return joined
 
 
@@ -195,6 +201,7 @@ def _result(
         "residual": opening.get("residual", {}),
         "person": opening.get("person"),
         "since": None,
+        "containment": None,
     }
 
 

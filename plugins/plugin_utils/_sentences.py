@@ -9,13 +9,14 @@
 
 from __future__ import annotations
 
+import datetime
 import textwrap
 import typing as t
 
 Record = t.Mapping[str, t.Any]
 
 # Ansible shows a list of lines with ten more columns around each: together they fit 100.
-_WIDTH = 88
+WIDTH = 88
 _LONGEST_PART = 60
 
 
@@ -40,6 +41,37 @@ def reason_of(error: Record) -> str:
     return " ".join(filter(None, (error["message"], error["hint"])))
 
 
+# What a step did: in a run that writes, in check mode, and where the write has not been seen.
+_DEEDS = {
+    "password": ("reset now", "would be reset", "reset sent, not confirmed"),
+    "sessions": ("signed out now", "would be signed out", "sign-out sent, not confirmed"),
+    "signin": ("blocked now", "would be blocked", "block sent, not confirmed"),
+    "protocols": ("turned off now", "would be turned off", "sent, not confirmed"),
+}
+NOT_DONE = "not looked at"
+
+
+def deed(step: str, status: str, *, purpose: str, check_mode: bool) -> str:
+    """What a step did for a leaver, in two or three words, so that a run, a dry run and an audit differ at a glance.
+
+    :param status: of the step's entry in a result.
+    """
+    audit = purpose == "audit"
+    now, would, sent = _DEEDS[step]
+    words = {
+        "verified": now,
+        "accepted": sent,
+        "planned": "is open" if audit else would,
+        "unchanged": "is shut" if audit else "would stay as it is" if check_mode else "was so already",
+        "pending": "not reached yet",
+        "not_applicable": "no such door",
+        "not_due": "not due yet" if audit else "not due, nothing sent",
+        "refused": "refused, nothing sent",
+        "failed": "failed",
+    }
+    return words.get(status, status)
+
+
 def person_in_words(one: Record) -> str:
     """Who a leaver is, in one line, so that a wrong person is noticed; what is not known is left out.
 
@@ -60,18 +92,30 @@ def person_in_words(one: Record) -> str:
         f"{kind} since {created}" if created else kind if kind == "guest" else None,
         f"password of {changed}" if changed else None,
     )
-    return " · ".join(_cut(" ".join(str(part).split())) for part in parts if part) if person else ""
+    return " · ".join(cut(" ".join(str(part).split())) for part in parts if part) if person else ""
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_PART else f"{text[: _LONGEST_PART - 1]}…"
+def cut(text: str, length: int = _LONGEST_PART) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _day(moment: t.Any) -> str:
     return str(moment or "")[:10]
 
 
+def span(length: datetime.timedelta) -> str:
+    """How long, in the two largest units."""
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    told: list[str] = []
+    rest = int(length.total_seconds())
+    for name, size in units:
+        if rest >= size or (name == "s" and not told):
+            told.append(f"{rest // size} {name}")
+            rest %= size
+    return " ".join(told[:2])
+
+
 def folded(line: str) -> list[str]:
     """A line that is too long goes on below itself, a little further in."""
     indent = " " * (len(line) - len(line.lstrip()) + 4)
-    return textwrap.wrap(line, _WIDTH, subsequent_indent=indent) if len(line) > _WIDTH else [line]
+    return textwrap.wrap(line, WIDTH, subsequent_indent=indent) if len(line) > WIDTH else [line]

@@ -10,14 +10,18 @@
 from __future__ import annotations
 
 import collections
+import re
 import typing as t
 
-from ..module_utils._doors import NOT_APPLICABLE, OPEN, UNKNOWN, doors_of
+from ..module_utils._doors import NOT_APPLICABLE, OPEN, PROTOCOLS, STEPS, UNKNOWN, doors_of
+from ._containment import contained_in_words
 from ._earlier import compared_with, newly_open
 from ._results import CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
-from ._sentences import Record, errors_of, folded, person_in_words, reason_of, reasons_of
+from ._sentences import NOT_DONE, WIDTH, Record, cut, errors_of, folded, person_in_words, reason_of, reasons_of
 
 _MANY = 20
+# Of more leavers than this, each has one line, so that twenty fit on a screen.
+_FEW = 3
 # AWX throws away what is larger than 700,000 bytes, and so many leavers take up to 500,000.
 _MOST = 1_000
 _VERDICTS = {
@@ -33,19 +37,44 @@ _VERDICTS = {
 
 
 def failures(
-    leavers: t.Sequence[Record], *, fail_on_open: bool, fail_on_not_due: bool = False, allow_empty: bool = True
+    leavers: t.Sequence[Record],
+    *,
+    fail_on_open: bool,
+    fail_on_not_due: bool = False,
+    allow_empty: bool = True,
+    left_out: t.Sequence[Record] = (),
 ) -> list[str]:
-    """Why the run fails: a sentence per leaver, of a thousand at most, none when it does not."""
+    """Why the run fails, none when it does not: a sentence per leaver, of a thousand at most, and reasons they share.
+
+    :param left_out: leavers whom a dry run leaves out without failing.
+    """
     if not leavers and not allow_empty:
         return [_nobody()]
+    failed = failing(leavers, fail_on_open=fail_on_open, fail_on_not_due=fail_on_not_due, left_out=left_out)
+    shared = _Shared(failed)
+    return [*(_sentence(one, shared) for one in failed[:_MOST]), *_and_more(failed), *shared.lines()]
+
+
+def failing(
+    leavers: t.Sequence[Record],
+    *,
+    fail_on_open: bool,
+    fail_on_not_due: bool = False,
+    left_out: t.Sequence[Record] = (),
+) -> list[Record]:
+    """The leavers who make the run fail; see `failures`."""
     fatal = {
         FAILED,
         REFUSED,
         *((OPEN_DOORS, UNCONFIRMED) if fail_on_open else ()),
         *((NOT_DUE,) if fail_on_not_due else ()),
     }
-    failed = [one for one in leavers if one["status"] in fatal]
-    return [*map(_sentence, failed[:_MOST]), *_and_more(failed)]
+    spared = set(map(id, left_out))
+    return [one for one in leavers if (one["status"] in fatal or _is_late(one)) and id(one) not in spared]
+
+
+def _is_late(one: Record) -> bool:
+    return bool((one.get("containment") or {}).get("fails_audit"))
 
 
 def _nobody() -> str:
@@ -55,15 +84,66 @@ def _nobody() -> str:
     )
 
 
-def _sentence(one: Record) -> str:
+def _sentence(one: Record, shared: _Shared) -> str:
     parts = []
     if one["status"] == NOT_DUE:
         parts.append(f"leaves on {one['left_at']}: nothing will be done before; schedule it")
     elif one["open"]:
-        parts.append(f"open: {', '.join(one['open'])}")
+        parts.append(f"open: {_doors(one, one['open'])}")
     if one["unconfirmed"]:
-        parts.append(f"unconfirmed: {', '.join(one['unconfirmed'])}")
-    return f"{one['user_principal_name'] or one['user']}: {'; '.join([*parts, *_reasons(one)])}"
+        parts.append(f"unconfirmed: {_doors(one, one['unconfirmed'])}")
+    if _is_late(one):
+        words = contained_in_words(one).rstrip(".")
+        words = words[0].lower() + words[1:]
+        parts.append(f"late: {words}")
+    return f"{_name(one)}{shared.marks(one)}: {'; '.join([*parts, *shared.own(one)]) or one['status']}"
+
+
+def _name(one: Record) -> str:
+    return str(one["user_principal_name"] or one["user"])
+
+
+def _doors(one: Record, doors: t.Sequence[str]) -> str:
+    """Doors by name, and all protocols of a mailbox in two words."""
+    own = [door for door in doors if door in PROTOCOLS]
+    entry = one["steps"].get("protocols") or {}
+    known = entry.get("before") or entry.get("after") or PROTOCOLS
+    if len(own) < 2 or len(own) < len(known):
+        return ", ".join(doors)
+    return ", ".join([*(door for door in doors if door in STEPS), f"all {len(own)} protocols"])
+
+
+class _Shared:
+    """Reasons that several leavers have in common: each is told once, with the number of leavers it is about.
+
+    Reasons are the same if they differ by the leaver's name alone.
+    """
+
+    def __init__(self, leavers: t.Sequence[Record]) -> None:
+        keys = [key for one in leavers for key in dict.fromkeys(_nameless(one, text) for text in _reasons(one))]
+        counts = collections.Counter(keys)
+        self._counts = {key: count for key, count in counts.items() if count > 1}
+        self._numbers = {key: number for number, key in enumerate(self._counts, 1)}
+
+    def own(self, one: Record) -> list[str]:
+        """The reasons of this leaver alone."""
+        return [text for text in _reasons(one) if _nameless(one, text) not in self._counts]
+
+    def marks(self, one: Record) -> str:
+        """Which of the shared reasons a leaver has, as in " [1]"."""
+        numbers = {self._numbers.get(_nameless(one, text), 0) for text in _reasons(one)} - {0} if self._numbers else ()
+        return "".join(f" [{number}]" for number in sorted(numbers))
+
+    def lines(self) -> list[str]:
+        return [f"[{self._numbers[key]}] {count} people: {key}" for key, count in self._counts.items()]
+
+
+def _nameless(one: Record, reason: str) -> str:
+    """A reason without the name of its leaver."""
+    names = {str(one[key]) for key in ("user", "user_principal_name", "id") if one[key]}
+    pattern = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    told = re.sub(rf"(?<![\w.@-])(?:{pattern})(?![\w@-])", "the leaver", reason, flags=re.IGNORECASE)
+    return f"{told[:1].upper()}{told[1:]}"
 
 
 def _reasons(one: Record) -> list[str]:
@@ -71,13 +151,26 @@ def _reasons(one: Record) -> list[str]:
     return [*map(reason_of, errors_of(one)), *reasons_of(one)]
 
 
-def table(leavers: t.Sequence[Record], earlier: t.Any = None) -> list[str]:
+def left_out(leavers: t.Sequence[Record]) -> list[Record]:
+    """Whom a run would leave out after this dry run; nobody, where no other leaver would be offboarded."""
+    others = [one for one in leavers if one["status"] in (OPEN_DOORS, UNCONFIRMED)]
+    return [one for one in leavers if one["status"] in (FAILED, REFUSED, NOT_DUE)] if others else []
+
+
+def table(
+    leavers: t.Sequence[Record],
+    earlier: t.Any = None,
+    failing: t.Sequence[Record] = (),
+    left_out: t.Sequence[Record] = (),
+) -> list[str]:
     """Lines of at most 88 characters: each leaver's verdict and, where there is something to see, their doors.
 
-    What is newly open comes first, then the worst. Of more than 20 leavers only those are shown who are not contained
-    or have residual access.
+    What is newly open comes first, then the worst. Of more than three leavers each has one line; of more than 20, only
+    those are shown who are not contained or have residual access.
 
     :param earlier: the evidence that C(since) was told against, C(None) if there is none.
+    :param failing: leavers whose reasons `failures` tells right after the table.
+    :param left_out: leavers whom the run that follows this dry run would leave out.
     :raises ValueError: as R(Earlier).
     """
     order = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, DELETED, PARTIAL, CONTAINED)
@@ -89,12 +182,18 @@ def table(leavers: t.Sequence[Record], earlier: t.Any = None) -> list[str]:
     lines = [f"{contained} of {len(leavers)} {'leaver is' if len(leavers) == 1 else 'leavers are'} contained"]
     if not leavers:
         lines = ["Nobody is due to leave"]
+    if left_out:
+        lines.append(f"left out, {len(left_out)} of {len(leavers)}: {', '.join(map(_name, left_out[:_MOST]))}")
     lines += _newly_open_rows(shown, earlier)
+    told_later = set(map(id, failing))
+    brief, shared = len(leavers) > _FEW, _Shared([one for one in shown if id(one) not in told_later])
+    later = _Shared([])
     for one in shown[:_MOST]:
-        lines += _rows(one, brief=many and one["contained"])
-    lines += _and_more(shown)
-    left_out = {id(one) for one in leavers} - {id(one) for one in shown[:_MOST]}
-    lines += _common_notes([one for one in leavers if id(one) in left_out or (many and one["contained"])])
+        is_told = id(one) not in told_later
+        lines += (_brief if brief else _rows)(one, shared if is_told else later)
+        lines += [f"  ! {reason}" for reason in shared.own(one)] if is_told else []
+    lines += [*_and_more(shown), *shared.lines()]
+    lines += _common_notes([one for one in leavers if not newly_open(one)]) if brief else []
     lines += _residual_gaps(leavers)
     return [part for line in lines for part in folded(line)]
 
@@ -108,7 +207,7 @@ def _newly_open_rows(leavers: t.Sequence[Record], earlier: t.Any) -> t.Iterator[
     since = f" since {compared.written_at}" if compared else ""
     reopened = [one for one in leavers if newly_open(one)]
     for one in reopened:
-        yield f"newly open{since}: {one['user_principal_name'] or one['user']}: {', '.join(newly_open(one))}"
+        yield f"newly open{since}: {_name(one)}: {_doors(one, newly_open(one))}"
         notes = dict.fromkeys(entry["note"] for entry in _reopened(one) if entry["note"])
         then = ["Contained then."] if compared and compared.contained(one) else []
         if then or notes:
@@ -150,19 +249,48 @@ def _residual_gaps(leavers: t.Sequence[Record]) -> list[str]:
     return [f"residual access not wholly looked at: {', '.join(told)}"] if told else []
 
 
-def _rows(one: Record, *, brief: bool = False) -> list[str]:
-    name = one["user_principal_name"] or one["user"]
+def _brief(one: Record, shared: _Shared) -> list[str]:
+    """A leaver in one line, as far as it goes: the verdict, what is not shut, and who it is."""
+    parts = [_name(one), f"{_verdict(one)}{shared.marks(one)}", *_done(one)]
+    states = (("until then open" if one["status"] == NOT_DUE else "open", "open"), ("unconfirmed", "unconfirmed"))
+    parts += [f"{state}: {_doors(one, one[key])}" for state, key in states if one[key]]
+    line, person = "  ".join(parts), person_in_words(one)
+    room = WIDTH - len(line) - 2
+    lines = [f"{line}  {cut(person, room)}" if person and room >= _LEAST_PERSON else line]
+    return [*lines, *_residual_rows(one)]
+
+
+def _done(one: Record) -> list[str]:
+    """What was done to somebody in two or three words, so that a first run and a second differ at a glance."""
+    told = {entry["done"] for entry in one["steps"].values() if entry["status"] != NOT_APPLICABLE} if one["id"] else ()
+    if any(entry["written_at"] for entry in one["steps"].values()):
+        return ["shut now"] if one["contained"] else []
+    if len(told) == 1 and not told & {"is open", "is shut", "failed", "refused, nothing sent"}:
+        return list(told)
+    return ["would be shut"] if any(done.startswith("would be ") for done in told) else []
+
+
+# A shorter piece of who somebody is tells nothing.
+_LEAST_PERSON = 12
+
+
+def _verdict(one: Record) -> str:
     until = f" (leaves at {one['left_at']})" if one["status"] == NOT_DUE else ""
-    lines = [f"{name}  {_VERDICTS[one['status']]}{until}"]
-    person = "" if brief else person_in_words(one)
+    return f"{_VERDICTS[one['status']]}{until}"
+
+
+def _rows(one: Record, shared: _Shared) -> list[str]:
+    lines = [f"{_name(one)}  {_verdict(one)}{shared.marks(one)}"]
+    person = person_in_words(one)
     lines += [f"  {person}"] if person else []
-    for step, entry in one["steps"].items() if one["id"] and one["status"] != DELETED and not brief else ():
+    for step, entry in one["steps"].items() if one["id"] and one["status"] != DELETED else ():
         lines.append(_row(one, step, entry))
+    if one["id"]:
+        lines += [f"  {step:<10} {NOT_DONE}" for step in STEPS if step in one["not_looked_at"]]
     if one["status"] == NOT_DUE and one["open"]:
-        lines.append(f"  until then the date hides open doors: {', '.join(one['open'])}")
-    lines += [f"  {note}" for note in _notes(one)] if not (brief or newly_open(one)) else []
+        lines.append(f"  until then the date hides open doors: {_doors(one, one['open'])}")
+    lines += [f"  {note}" for note in _notes(one)] if not newly_open(one) else []
     lines += _residual_rows(one)
-    lines += [f"  ! {reason}" for reason in _reasons(one)]
     return lines
 
 
@@ -176,9 +304,9 @@ def _notes(one: Record) -> list[str]:
 
 
 def _common_notes(leavers: t.Sequence[Record]) -> list[str]:
-    """The notes of those who are not shown one by one, with how many of them it is about."""
+    """The notes of leavers who have one line each, with how many of them a note is about."""
     counts = collections.Counter(note for one in leavers for note in _notes(one))
-    return [f"{count} more: {note}" for note, count in counts.items()]
+    return [f"{count} {'person' if count == 1 else 'people'}: {note}" for note, count in counts.items()]
 
 
 def _row(one: Record, step: str, entry: Record) -> str:
@@ -186,18 +314,22 @@ def _row(one: Record, step: str, entry: Record) -> str:
     own = doors_of(step, doors)
     not_shut = [name for name, state in own.items() if state == OPEN]
     if entry["status"] == NOT_APPLICABLE:
-        state = "no such door here"
+        state = "no such door"
     elif not_shut:
         switches = len(entry["before"] or ()) if step == "protocols" else 0
         names = f"all {switches}" if len(not_shut) == switches else ", ".join(not_shut)
         state = f"OPEN ({names})" if step == "protocols" else "OPEN"
     else:
         state = "unconfirmed" if own else "shut"
-    line = f"  {step:<10} {state:<12}"
+    # In an audit the state says it all.
+    done = "" if entry["done"] in ("is open", "is shut", state) else entry["done"]
+    line = f"  {step:<10} {state:<12} {done}" if done else f"  {step:<10} {state:<12}"
     if state == "shut":
         since = _since(step, entry)
-        line += f" since {since}" if since else ""
-        line += f"  surely by {entry['effective_by']}" if entry["effective_by"] else ""
+        # Both moments behind the words do not fit on the line.
+        now = done and entry["status"] != "unchanged"
+        line += f" since {since}" if since and not (now and entry["effective_by"]) else ""
+        line += f"  surely by {entry['effective_by']}" if entry["effective_by"] and (now or not done) else ""
     return line.rstrip()
 
 

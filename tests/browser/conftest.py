@@ -49,6 +49,9 @@ EVIDENCE: dict[str, Callable[[], dict[str, Any]]] = {
     "check": lambda: sample.evidence(20, check_mode=True, complete=False),
     "empty": lambda: sample.file({}),
     "hostile": hostile,
+    "20 contained": lambda: sample.file(
+        {"contoso": sample.host([sample.leaver("contained_now", n) for n in range(20)])}
+    ),
     "good": lambda: sample.file({"localhost": sample.host([sample.leaver("contained_now", n) for n in range(3)])}),
 }
 

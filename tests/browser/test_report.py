@@ -354,10 +354,60 @@ def test_printing_leaves_the_page_as_it_was(show):
     page = show("20")
     page.locator("summary").first.click()
 
-    printed = page.pdf(format="A4")
-
-    assert len(re.findall(rb"/Type\s*/Page\b", printed)) > 10
+    assert pages(page) > 4
     assert page.locator("details[open]").count() == 1
+
+
+def pages(page):
+    """Return how many sheets of A4 a report takes."""
+    return len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4", prefer_css_page_size=True)))
+
+
+def test_one_leaver_fits_on_one_sheet(show):
+    assert pages(show("1")) == 1
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_twenty_leavers_take_a_page_of_verdicts_and_five_leavers_on_each_other_page(show, script):
+    # The last page is that of the tenants.
+    assert pages(show("20 contained", java_script_enabled=script)) == 1 + 20 / 5 + 1
+
+
+@pytest.mark.parametrize("kind", ["20", "20 contained", "audit"])
+def test_the_first_page_shows_every_verdict_and_has_lines_to_sign_on(show, kind):
+    # What is left of A4 within the margins, at 96 pixels an inch.
+    width, height = ((210 - 2 * 12) * 96 / 25.4, (297 - 10 - 13) * 96 / 25.4)
+    page = show(kind, viewport={"width": int(width), "height": int(height)})
+    page.emulate_media(media="print")
+    rows = page.locator("#overview tr")
+    review = page.locator(".review")
+
+    assert rows.count() == page.locator("#list > li").count()
+    assert rows.first.inner_text().split("\n")[0] == names(page)[0]
+    assert review.inner_text().split("\n") == ["Reviewed by (name)", "Date", "Signature"]
+    for element in (review, rows.last):
+        box = element.bounding_box()
+        assert box["y"] + box["height"] < height
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+
+
+def test_the_verdicts_on_paper_follow_filter_and_order(show):
+    page = show("20")
+    page.get_by_role("checkbox", name="Contained 10").check()
+    page.locator("#sort").select_option("name")
+    page.emulate_media(media="print")
+
+    told = page.locator("#overview tr:visible b").all_inner_texts()
+    assert told == names(page)
+    assert len(told) == 10
+
+
+def test_what_is_only_for_paper_does_not_show_on_the_screen(show):
+    page = show("20")
+
+    assert page.locator(".paper").count() == 2
+    assert not page.locator(".paper").first.is_visible()
+    assert not page.locator(".paper").last.is_visible()
 
 
 # --- a thousand ---

@@ -67,6 +67,11 @@ def test_every_format_on_every_kind_of_account(tenant: Tenant, play: Player, tmp
         "job_id": "4711",
         "job_template": "Offboard <employee>",
         "launched_by": "anna",
+        "workflow_job_id": None,
+        "os_user": None,
+        "reason": None,
+        "ticket": None,
+        "approved_by": None,
         "collection": "",
         "ansible": "",
     }
@@ -234,7 +239,7 @@ def test_hosts_of_a_play_that_goes_in_turns_share_a_file(tenant: Tenant, play: P
     assert played.returncode == 0, played.output
     assert evident_leavers(path) == {host: played.leavers(host) for host in hosts}
     assert all(one["contained"] for leavers in evident_leavers(path).values() for one in leavers)
-    assert list(tmp_path.glob("shared*")) == [path]
+    assert list(tmp_path.glob("shared*.json")) == [path]
 
 
 def test_a_report_that_cannot_be_written_is_told_before_anything_is_sent(

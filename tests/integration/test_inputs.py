@@ -248,9 +248,18 @@ def test_the_dry_run_says_what_the_run_will_say(tenant: Tenant, play: Player) ->
         "many": {"leavers": [user.upn for user in crowd], "offboard_employee_max_users": 2},
         "later": {"leavers": JANE, "left_at": ago(days=-30), "offboard_employee_fail_on_not_due": True},
         "synced": {"leavers": tenant.directory.user("synced").upn},
+        "misspelt": {"leavers": [JANE, "jon.roe@contoso.com"], "offboard_employee_fail_on_left_out": False},
+        "only_misspelt": {"leavers": ["jon.roe@contoso.com"], "offboard_employee_fail_on_left_out": False},
     }
 
     played = play(OFFBOARD, "--check", hosts=hosts, offboard_employee_fail_on_open=False)
+
+    # Who is left out does not keep the others waiting, and is named with the reason and the nearest name.
+    assert played.failure("misspelt") == ""
+    assert played.table("misspelt")[1] == "left out, 1 of 2: jon.roe@contoso.com"
+    assert "similar name: john.roe@contoso.com." in " ".join(" ".join(played.table("misspelt")).split())
+    assert "There is no user jon.roe@contoso.com." in played.failure("only_misspelt")
+    assert "similar name" not in " ".join(played.table("only_misspelt"))
 
     assert "more than offboard_employee_max_users (2)" in played.failure("many")
     assert played.failure("later").startswith(f"{JANE}: leaves on ")

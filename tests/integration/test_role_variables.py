@@ -89,7 +89,7 @@ def test_parts_of_the_whole(tenant: Tenant, play: Player) -> None:
         assert leaver["open"] == open_doors(user(key))
         assert {entry["status"] for entry in leaver["steps"].values()} == {"refused"}
     assert "Leavers to be written: 3, more than offboard_employee_max_users (2)" in played.failure("too_many")
-    assert played.failure("too_many").count("\n") == 2
+    assert "[1] 3 people: Leavers to be written: 3" in played.failure("too_many")
     assert played.recap("too_many")["changed"] == 0
 
     assert [leaver["contained"] for leaver in played.leavers("just_enough")] == [True, True]

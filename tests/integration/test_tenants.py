@@ -57,7 +57,7 @@ def test_two_tenants_and_one_that_is_misconfigured(tenant: Tenant, play: Player,
     assert evident_leavers(report) == {**{host: played.leavers(host) for host in keys}, "broken": []}
     assert "AADSTS7000215" in evidence(report)["hosts"]["broken"]["error"]["message"]
     assert evidence(report)["hosts"]["contoso.com"]["tenant_id"] == tenant.tenant_id
-    assert list(tmp_path.glob("*all*")) == [report]
+    assert list(tmp_path.glob("*all*.json")) == [report]
     assert played.failure("contoso.com").startswith("rolf.restricted@contoso.com: open: password, sessions, signin; ")
     told = played.told()["_run"]["m365_offboarding"]
     assert {host: (len(stats["not_contained"]), stats["error"]) for host, stats in told.items()} == {

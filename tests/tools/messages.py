@@ -74,12 +74,15 @@ _SAYING = (
     "_order_for",
     "_useless",
     "ask",
+    "_verify_links",
+    "_verify_sum",
     "complaint",
     "note",
     "note_for",
     "parse_users",
     "request",
     "summary",
+    "verify",
 )
 # Mappings and constants that hold hints by themselves.
 _HINTS = ("_HINTS", "OUTCOME_UNKNOWN")

@@ -95,9 +95,31 @@ def _facts(open_: bool, now: float) -> dict[str, Any]:
     }
 
 
-def _entry(status: str, before: Any, after: Any, **facts: Any) -> Result:
+# What a step did, in words, for those whose words are the same for every step.
+_DONE = {
+    "unchanged": "was so already",
+    "pending": "not reached yet",
+    "not_applicable": "no such door",
+    "not_due": "not due, nothing sent",
+    "refused": "refused, nothing sent",
+    "failed": "failed",
+}
+_DEEDS = {
+    "password": ("reset now", "would be reset", "reset sent, not confirmed"),
+    "sessions": ("signed out now", "would be signed out", "sign-out sent, not confirmed"),
+    "signin": ("blocked now", "would be blocked", "block sent, not confirmed"),
+    "protocols": ("turned off now", "would be turned off", "sent, not confirmed"),
+}
+
+
+def _done(step: str, status: str) -> str:
+    return {**_DONE, **dict(zip(("verified", "planned", "accepted"), _DEEDS[step], strict=True))}[status]
+
+
+def _entry(status: str, before: Any, after: Any, step: str = "signin", **facts: Any) -> Result:
     return {
         "status": status,
+        "done": _done(step, status),
         "before": before,
         "after": after,
         "written_at": None,
@@ -119,6 +141,7 @@ def _written(step: str, number: int, status: str = "verified") -> Result:
         status,
         before,
         before if status == "accepted" else after,
+        step,
         written_at=moment(at),
         effective_by=moment(later[step]),
         request_id=identifier(f"request {step} {number}"),
@@ -131,7 +154,7 @@ def _untouched(step: str, number: int, status: str, open_: bool, **facts: Any) -
     seen = _facts(open_, number if open_ else -86400)[step]
     if not open_ and step in ("password", "sessions"):
         facts.setdefault("effective_by", moment(-86400 + 3602))
-    return _entry(status, seen, None if status == "planned" else seen, **facts)
+    return _entry(status, seen, None if status == "planned" else seen, step, **facts)
 
 
 def _leaver(number: int, **facts: Any) -> Result:
@@ -155,6 +178,7 @@ def _leaver(number: int, **facts: Any) -> Result:
         "steps": {},
         "residual": {},
         "since": None,
+        "containment": None,
         "person": {
             "department": ("Sales", "Finance", None)[number % 3],
             "job_title": ("Clerk", None)[number % 2],
@@ -281,7 +305,7 @@ def _open(number: int) -> Result:
     seen = _facts(False, -86400 * 30)
     seen["signin"] = {"account_enabled": True}
     seen["protocols"] |= dict.fromkeys(reopened, True)
-    steps = {step: _entry("planned", seen[step], None) for step in STEPS}
+    steps = {step: _entry("planned", seen[step], None, step) for step in STEPS}
     opened = [*STEPS[:3], *reopened]
     return _leaver(number, status="open", contained=False, open=opened, steps=steps)
 
@@ -407,11 +431,16 @@ def since(one: Result) -> Result:
 def host(leavers: list[Result], name: str = "contoso", **facts: Any) -> Result:
     """Return a tenant's part of the evidence."""
     return {
+        "tenant_name": name.capitalize(),
         "tenant_id": identifier(f"tenant {name}"),
         "client_id": identifier(f"client {name}"),
+        "application_name": "m365-offboarding",
         "object_id": identifier(f"object {name}"),
+        "read_at": moment(1),
         "steps": list(STEPS),
+        "contain_within": None,
         "error": None,
+        "containment": None,
         "leavers": leavers,
         **facts,
     }
@@ -431,9 +460,15 @@ def file(hosts: dict[str, Result], **facts: Any) -> Result:
             "job_id": "4711",
             "job_template": "Offboard leavers",
             "launched_by": "sam.helpdesk",
+            "workflow_job_id": "4709",
+            "os_user": None,
+            "reason": "Dismissed without notice",
+            "ticket": "HR-2218",
+            "approved_by": None,
             "collection": "1.0.0",
             "ansible": "2.19.3",
         },
+        "chain": [],
         "hosts": hosts,
         **facts,
     }
@@ -471,6 +506,6 @@ def evidence(count: int, *, residual_access: bool = False, changes: bool = False
             "Make a new secret in the Entra admin center, or use a certificate.",
             identifier("no token"),
         )
-        nobody = dict.fromkeys(("tenant_id", "client_id", "object_id"))
+        nobody = dict.fromkeys(("tenant_name", "tenant_id", "client_id", "application_name", "object_id", "read_at"))
         hosts["tailspin"] = host([], "tailspin", error=error, **nobody)
     return file(hosts, **facts)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from types import SimpleNamespace
 
@@ -49,8 +50,8 @@ class Run:
         self.put("asked", told, host)
         return told
 
-    def begin(self, *records, host=None):
-        self.put("opening", {"users": list(records), "check_mode": self.check_mode}, host)
+    def begin(self, *records, host=None, **facts):
+        self.put("opening", {"users": list(records), "check_mode": self.check_mode, **facts}, host)
         self.put("plan", self.act("plan", host), host)
 
     def record(self, **arguments):
@@ -146,7 +147,7 @@ def test_a_run_does_not_take_up_the_record_of_the_run_before(tmp_path):
         run.record()
         run.act("evidence")
 
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.glob("*.json"))) == 2
 
 
 def test_a_look_that_was_skipped_found_nobody():
@@ -230,7 +231,8 @@ def test_between_batches_every_format_is_written_and_between_steps_json_alone(tm
     assert (tmp_path / "a.html").read_text() == ""
     # Always the same files.
     run.act("evidence")
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.html", "a.json"]
+    names = sorted(one.name for one in tmp_path.iterdir())
+    assert names == ["a.html", "a.html.sha256", "a.json", "a.json.sha256"]
     assert json.loads((tmp_path / "a.json").read_text())["complete"] is True
 
 
@@ -355,3 +357,83 @@ def test_the_earlier_evidence_travels_with_the_run(tmp_path):
 def test_an_argument_that_does_not_exist_is_refused():
     with pytest.raises(AnsibleError, match="unknown"):
         Run().act("plan", unknown=1)
+
+
+# --- what an auditor asks ---
+
+
+def test_reason_and_ticket_stand_in_the_evidence_and_checksums_are_told(tmp_path):
+    run, path = Run(), tmp_path / "a.json"
+    run.validate(
+        playbook="offboard",
+        leavers=JANE["user"],
+        report_path=str(path),
+        reason="Left",
+        ticket=4711,
+        approved_by="Olga",
+    )
+    run.hosts["localhost"] |= {"tower_job_id": 7, "tower_workflow_job_id": 6, "tower_user_name": "sam"}
+    run.begin(JANE)
+    run.record()
+
+    told = run.act("evidence")
+
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert told["lines"] == {"localhost": [f"Report: {path} (SHA-256 {digest})"]}
+    assert told["ansible_stats"] == {
+        "data": {"m365_offboarding_7": {"localhost": {"sha256": [digest]}}},
+        "per_host": False,
+        "aggregate": True,
+    }
+    facts = json.loads(path.read_text())["run"]
+    names = ("job_id", "workflow_job_id", "launched_by", "os_user", "reason", "ticket", "approved_by")
+    assert [facts[name] for name in names] == ["7", "6", "sam", None, "Left", "4711", "Olga"]
+
+
+def test_the_earlier_evidence_is_a_link_of_the_chain_and_hosts_that_share_a_file_share_it(tmp_path):
+    run = Run("a", "b")
+    monday = tmp_path / "monday.json"
+    for host in ("a", "b"):
+        run.validate(host, leavers=JANE["user"], report_path=str(monday))
+        run.begin(JANE, host=host)
+    run.record()
+    run.act("evidence")
+    link = {"file": "monday.json", "sha256": hashlib.sha256(monday.read_bytes()).hexdigest()}
+
+    for host in ("a", "b"):
+        run.validate(host, since=str(monday), report_path=str(tmp_path / "tuesday.json"))
+        run.begin(JANE, host=host)
+    run.record()
+    run.act("evidence")
+
+    assert json.loads(monday.read_text())["chain"] == []
+    assert json.loads((tmp_path / "tuesday.json").read_text())["chain"] == [link]
+
+
+@pytest.mark.parametrize(("purpose", "fails"), [("audit", True), ("offboard", False)])
+def test_a_leaver_who_was_late_fails_an_audit_until_the_evidence_says_so(tmp_path, purpose, fails):
+    left = {"left_at": "2026-11-20T12:00:00Z"}
+    shut = read_record("jane.doe", state="shut", **left)
+
+    def play(record, path, **given):
+        run = Run()
+        run.validate(leavers=JANE["user"], contain_within="2h", report_path=str(tmp_path / path), **given)
+        run.hosts["localhost"]["__offboard_employee_asked"]["purpose"] = purpose
+        run.begin(record, read_at="2026-11-21T00:00:00Z")
+        run.record()
+        outcome = run.act("conclude")
+        run.act("evidence")
+        return outcome["failures"]
+
+    # The password of these records was reset at 15:00, three hours after leaving.
+    assert bool(play(shut, "first.json")) is fails
+    assert play(shut, "second.json", since=str(tmp_path / "first.json")) == []
+    opened = play(read_record("jane.doe", **left), "third.json", since=str(tmp_path / "first.json"))
+    assert ("late: not contained, and the period is over" in opened[0]) is fails
+
+
+def test_a_period_that_is_none_is_refused_before_anything_is_sent():
+    told = Run().validate(leavers=JANE["user"], contain_within="4 hours")
+
+    assert told["failed"] is True
+    assert told["msg"].startswith("contain_within is '4 hours'")

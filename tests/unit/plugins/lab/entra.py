@@ -23,6 +23,7 @@ IMDS = "169.254.169.254"
 TENANT_ID = "7b1c0e52-2f4b-4c55-9d1e-0a7e3f9c2b10"
 CLIENT_ID = "c0ffee00-aaaa-4bbb-8ccc-0123456789ab"
 OWN_OBJECT_ID = "0e110000-5e1f-4000-8000-00000000000a"
+APPLICATION = "Offboarding"
 CLIENT_SECRET = "Cl13nt~Secret.of-the-automation"
 
 GRAPH_PERMISSIONS = (
@@ -70,7 +71,14 @@ class Entra:
 
     def claims(self, audience: str) -> dict[str, Any]:
         roles = list(self.permissions.get(audience, ()))
-        return {"aud": audience, "tid": TENANT_ID, "appid": CLIENT_ID, "oid": OWN_OBJECT_ID, "roles": roles}
+        return {
+            "aud": audience,
+            "tid": TENANT_ID,
+            "appid": CLIENT_ID,
+            "app_displayname": APPLICATION,
+            "oid": OWN_OBJECT_ID,
+            "roles": roles,
+        }
 
     def issue(self, audience: str, **claims: Any) -> str:
         """Return a new token for an audience; the services will take it."""

@@ -67,6 +67,13 @@ def _wider(turn: Turn, *names: str) -> Turn:
     return dataclasses.replace(turn, query={**turn.query, "$select": ",".join([turn.query["$select"], *names])})
 
 
+def organization(name: str | None = "Contoso", tenant_id: str = TENANT_ID) -> Turn:
+    """Ask for the name of the tenant."""
+    query = {"$select": "id,displayName"}
+    answer = {"value": [{"id": tenant_id, "displayName": name}]}
+    return Turn("GET", GRAPH, "/v1.0/organization", query, reply=Reply(json=answer))
+
+
 def find_by_address(address: str, *owners: Person) -> Turn:
     quoted = address.replace("'", "''")
     condition = f"mail eq '{quoted}' or proxyAddresses/any(p:p eq 'smtp:{quoted}')"
@@ -77,7 +84,8 @@ def find_by_address(address: str, *owners: Person) -> Turn:
 
 
 def find_deleted(name: str, *gone: dict[str, Any], select: str = "id,userPrincipalName,deletedDateTime") -> Turn:
-    query = {"$count": "true", "$filter": f"endsWith(userPrincipalName,'{name}')", "$select": select}
+    quoted = name.replace("'", "''")
+    query = {"$count": "true", "$filter": f"endsWith(userPrincipalName,'{quoted}')", "$select": select}
     path = "/v1.0/directory/deletedItems/microsoft.graph.user"
     return Turn("GET", GRAPH, path, query, headers=_ADVANCED, reply=Reply(json={"value": list(gone)}))
 

@@ -13,16 +13,16 @@ import pytest
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 LAYERS = (
-    ("_foreign", "_errors", "_times", "_files", "_inputs", "_leavers_file", "_markup", "_sentences", "_carried"),
+    ("_foreign", "_errors", "_times", "_files", "_inputs", "_leavers_file", "_sentences", "_carried"),
     ("_clouds", "_asked", "_doors", "_given"),
     ("_written",),
     ("_credentials", "_retry", "_guards", "_results", "_evidence"),
-    ("_http", "_earlier", "_restore_files", "_restore_history"),
+    ("_http", "_chain", "_containment", "_earlier", "_restore_files", "_restore_history"),
     ("_service", "_table", "_plan", "_batches", "_restore_request"),
     ("_graph", "_restore_plan", "_report_words"),
-    ("_exchange", "_restore_outcome", "_identity", "_drawings"),
+    ("_exchange", "_restore_outcome", "_identity"),
     ("_passwords", "_leavers"),
-    ("_door_states", "_records", "_residual"),
+    ("_door_states", "_records", "_residual", "_similar"),
     ("_steps", "_observe"),
     ("_run",),
     ("_module", "_in_process"),

@@ -16,6 +16,7 @@ from ansible.module_utils.common.parameters import PASS_VARS
 
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import (
+    APPLICATION,
     AUTHORITY,
     CLIENT_ID,
     CLIENT_SECRET,
@@ -798,7 +799,12 @@ def test_who_did_it_is_told_by_the_token(lab, module):
 
     told = lab.run(module, **OWN[module], users=UPN)
 
-    assert told.result["automation"] == {"tenant_id": TENANT_ID, "client_id": CLIENT_ID, "object_id": OWN_OBJECT_ID}
+    assert told.result["automation"] == {
+        "tenant_id": TENANT_ID,
+        "client_id": CLIENT_ID,
+        "application_name": APPLICATION,
+        "object_id": OWN_OBJECT_ID,
+    }
 
 
 def test_a_token_of_the_second_version_names_the_application_otherwise(lab):
@@ -817,7 +823,8 @@ def test_who_did_it_is_not_known_from_a_token_that_cannot_be_read(lab, token):
 
     told = lab.run("m365_user_info", users=UPN, steps=["signin"], credential={"access_token": token})
 
-    assert told.result["automation"] == {"tenant_id": None, "client_id": None, "object_id": None}
+    nobody = dict.fromkeys(("tenant_id", "client_id", "application_name", "object_id"))
+    assert told.result["automation"] == nobody
 
 
 @every_module

@@ -13,6 +13,7 @@ import yaml
 
 from ansible_collections.m365.offboarding.plugins.modules import m365_user_info
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import GRAPH_PERMISSIONS
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import (
     SWITCHES,
     crowd,
@@ -31,6 +32,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
     forbidden,
     get_mailbox,
     not_found,
+    organization,
     read,
     read_deleted,
     roles,
@@ -455,3 +457,56 @@ def test_something_else_as_written_is_refused_before_anything_is_sent(lab, wrong
 
     assert result.failed
     assert "written" in result.msg
+
+
+# --- the tenant ---
+
+
+def named(lab, *turns, permission="Organization.Read.All", **options):
+    """Read one leaver, then the name of the tenant."""
+    lab.entra.permissions[GRAPH_URL] = [*GRAPH_PERMISSIONS, permission]
+    lab.wire.expect(find(JANE))
+    if turns:
+        lab.wire.expect(*turns)
+    return lab.run(MODULE, users=UPN, steps=ACCOUNT, **{"tenant_name": True, **options}).result
+
+
+def test_the_tenant_is_named_where_that_is_asked_for(lab):
+    assert named(lab, organization("Contoso\n Ltd"))["tenant_name"] == "Contoso Ltd"
+
+
+def test_without_the_permission_nothing_is_sent_for_the_name(lab):
+    assert named(lab, permission="RoleManagement.Read.Directory")["tenant_name"] is None
+
+
+def test_without_being_asked_nothing_is_sent_for_the_name(lab):
+    assert named(lab, tenant_name=False)["tenant_name"] is None
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        organization().but(forbidden()),
+        organization().but(throttled("3600")),
+        organization().but(Reply(500)),
+        organization().but(Reply(503)),
+        organization().but(Reply(200, json={"error": "?"})),
+        organization().but(Reply(200, body=b"<html>")),
+        organization(None),
+        organization(7),
+        organization(tenant_id="0e110000-5e1f-4000-8000-00000000000b"),
+    ],
+    ids=["forbidden", "throttled", "fault", "unavailable", "shape", "page", "null", "number", "other tenant"],
+)
+def test_a_name_that_cannot_be_read_is_null_is_asked_for_once_and_fails_nothing(lab, turn):
+    before = lab.clock.monotonic()
+
+    result = named(lab, turn)
+
+    assert result["tenant_name"] is None
+    assert not result.get("failed")
+    assert lab.clock.monotonic() - before < 5
+
+
+def test_it_is_told_when_the_users_had_been_read_by_microsofts_clock(lab):
+    assert re.fullmatch(r"2026-11-20T16:00:0\dZ", named(lab, tenant_name=False)["read_at"])

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import join, texts, unpack
 from ansible_collections.m365.offboarding.plugins.plugin_utils._carried import MOST_PLAIN, carried, opened
+from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import tenant_entry
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
     STEPS,
@@ -71,7 +72,8 @@ def test_everybody_is_on_record_before_the_first_write_with_what_was_found():
     assert miles["steps"]["signin"]["before"] == {"account_enabled": True}
     assert {entry["status"] for entry in ann["steps"].values()} == {"unchanged"}
     assert (kept["done"], kept["not_shut"]) == (0, 0)
-    assert kept["entry"] == {**AUTOMATION, "steps": list(STEPS), "error": None}
+    assert kept["entry"] == tenant_entry(EVERYBODY, steps=STEPS)
+    assert kept["entry"]["tenant_id"] == "t"
 
 
 def test_each_step_of_a_batch_is_on_record_and_the_others_stay_as_they_are():

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import yaml
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _evidence
-from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import evidence, tenant_entry
+from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import evidence, summary, tenant_entry
 
-IDENTITY = {"tenant_id": "t", "client_id": "c", "object_id": "o"}
+IDENTITY = {"tenant_id": "t", "client_id": "c", "application_name": "a", "object_id": "o"}
 NOBODY = dict.fromkeys(IDENTITY)
 ERROR = {"code": "AADSTS7000215", "message": "No token.", "hint": "Another secret.", "request_id": "1"}
 RUN = {
@@ -27,13 +28,25 @@ RUN = {
 
 
 def test_a_tenant_is_told_with_who_looked_and_what_was_found():
-    entry = tenant_entry({"users": [{}], "automation": IDENTITY}, steps=["signin", "password"])
+    opening = {"users": [{}], "automation": IDENTITY, "tenant_name": "Contoso", "read_at": "2026-11-20T16:00:00Z"}
+    entry = tenant_entry(opening, steps=["signin", "password"], contain_within="4h")
 
-    assert entry == {**IDENTITY, "steps": ["password", "signin"], "error": None}
+    assert entry == {
+        **IDENTITY,
+        "tenant_name": "Contoso",
+        "read_at": "2026-11-20T16:00:00Z",
+        "contain_within": "4h",
+        "steps": ["password", "signin"],
+        "error": None,
+    }
 
 
 def test_before_anything_was_read_nobody_looked_and_nothing_failed():
-    assert tenant_entry({}, steps=["signin"]) == {**NOBODY, "steps": ["signin"], "error": None}
+    assert tenant_entry({}, steps=["signin"]) == {
+        **NOBODY,
+        **dict.fromkeys(("tenant_name", "read_at", "contain_within", "error")),
+        "steps": ["signin"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -62,7 +75,15 @@ def test_a_run_says_what_it_was_for_and_who_launched_it():
     told = evidence(
         {"localhost": {"steps": []}},
         {"localhost": [{"user": "jane"}]},
-        job={"id": 4711, "template": "Offboard", "launched_by": ""},
+        job={
+            "id": 4711,
+            "template": "Offboard",
+            "launched_by": "",
+            "workflow_job_id": 4709,
+            "reason": " Left\nthe \x1b[31mcompany\u2028",
+            "ticket": "HR-1",
+        },
+        chain=[{"file": "monday.json", "sha256": "0" * 64}],
         **RUN,
     )
 
@@ -79,11 +100,54 @@ def test_a_run_says_what_it_was_for_and_who_launched_it():
             "job_id": "4711",
             "job_template": "Offboard",
             "launched_by": None,
+            "workflow_job_id": "4709",
+            "os_user": None,
+            "reason": "Left the \ufffd[31mcompany\ufffd",
+            "ticket": "HR-1",
+            "approved_by": None,
             "collection": version,
             "ansible": "2.19.1",
         },
-        "hosts": {"localhost": {"steps": [], "leavers": [{"user": "jane"}]}},
+        "chain": [{"file": "monday.json", "sha256": "0" * 64}],
+        "hosts": {"localhost": {"steps": [], "containment": summary([{}]), "leavers": [{"user": "jane"}]}},
     }
+
+
+def test_outside_of_awx_the_user_of_the_operating_system_is_told(monkeypatch):
+    monkeypatch.setattr(_evidence.os, "getuid", lambda: 4242)
+    monkeypatch.setattr(_evidence.pwd, "getpwuid", lambda uid: mock.Mock(pw_name=f"sam{uid}"))
+    # Whoever runs it may set these.
+    monkeypatch.setenv("USER", "the.boss")
+    monkeypatch.setenv("LOGNAME", "the.boss")
+    monkeypatch.setenv("SUDO_USER", "the.boss")
+
+    assert evidence({}, {}, job={}, **RUN)["run"]["os_user"] == "sam4242"
+    assert evidence({}, {}, job={"id": "7"}, **RUN)["run"]["os_user"] is None
+
+
+def test_who_became_root_by_sudo_is_told(monkeypatch):
+    monkeypatch.setattr(_evidence.os, "getuid", lambda: 0)
+    monkeypatch.setattr(_evidence.pwd, "getpwuid", lambda _uid: mock.Mock(pw_name="root"))
+    monkeypatch.setenv("SUDO_USER", "sam")
+
+    assert evidence({}, {}, job={}, **RUN)["run"]["os_user"] == "root, by sudo of sam"
+
+
+def test_a_user_without_a_name_is_told_by_number(monkeypatch):
+    monkeypatch.setattr(_evidence.os, "getuid", lambda: 4242)
+    monkeypatch.setattr(_evidence.pwd, "getpwuid", mock.Mock(side_effect=KeyError))
+
+    assert evidence({}, {}, job={}, **RUN)["run"]["os_user"] == "uid 4242"
+
+
+def test_what_a_person_wrote_is_cut():
+    assert evidence({}, {}, job={"reason": "x" * 5000}, **RUN)["run"]["reason"] == "x" * 500
+
+
+def test_the_times_of_a_run_that_goes_on_are_not_known():
+    told = evidence({"a": {}}, {"a": [{}]}, job={}, **{**RUN, "complete": False})
+
+    assert told["hosts"]["a"]["containment"] is None
 
 
 def test_an_installed_collection_tells_the_version_of_its_manifest(tmp_path, monkeypatch):

@@ -69,7 +69,7 @@ def test_open_doors_alone_fail_unless_told_otherwise_and_refused_and_failed_alwa
 def test_a_sentence_names_the_leaver_the_doors_and_the_reason_once():
     (sentence,) = failures(result("refused"))
 
-    assert sentence.startswith("jane.doe@contoso.com: open: password, sessions, signin, activesync")
+    assert sentence.startswith("jane.doe@contoso.com: open: password, sessions, signin, all 12 protocols; ")
     assert sentence.count("It is protected. Ask somebody.") == 1
 
 
@@ -91,6 +91,66 @@ def test_a_thousand_are_named_and_the_rest_is_counted():
     # AWX throws away what is larger than 700,000 bytes.
     told = failures(result("open") * 1_002)
 
-    assert len(told) == 1_001
-    assert told[-1] == "and 2 more, see the report"
+    assert told[0].startswith("jane.doe@contoso.com [1] [2]: open: password, sessions, signin, all 12 protocols")
+    assert told[1_000] == "and 2 more, see the report"
+    assert [line.partition(" people")[0] for line in told[1_001:]] == ["[1] 1002", "[2] 1002"]
     assert sum(map(len, told)) < 700_000
+
+
+DENIED = "Could not reset the password of {}@contoso.com: the application lacks a role."
+
+
+def refused(*names, message=DENIED):
+    """Return the results of leavers who were refused for reasons that differ by their names."""
+    opening = [read_record(name) for name in names]
+    why = {
+        record["id"]: problem("denied", message.format(name), "Give it one.")
+        for name, record in zip(names, opening, strict=True)
+    }
+    return results(opening, steps=STEPS, refused=why)
+
+
+def test_a_reason_that_differs_by_the_name_alone_is_told_once_with_the_number_of_people():
+    told = failures([*refused("ann", "bob", "cid", "dan"), *result("unknown")])
+
+    assert told[:4] == [
+        f"{name}@contoso.com [1]: open: password, sessions, signin, all 12 protocols"
+        for name in ("ann", "bob", "cid", "dan")
+    ]
+    assert told[4].startswith("nobody@contoso.com: There is no user")
+    assert told[5:] == [
+        "[1] 4 people: Could not reset the password of the leaver: the application lacks a role. Give it one."
+    ]
+
+
+def test_a_reason_that_begins_with_the_name_is_still_a_sentence():
+    told = failures(refused("ann", "bob", message="{}@contoso.com is protected."))
+
+    assert told[-1] == "[1] 2 people: The leaver is protected. Give it one."
+
+
+def test_a_name_within_another_name_is_not_taken_for_it():
+    told = failures(refused("ann", "bob", message="The manager of {0}@contoso.com is joe.{0}@contoso.com."))
+
+    assert "The manager of ann@contoso.com is joe.ann@contoso.com." in told[0]
+    assert len(told) == 2
+
+
+def test_a_dry_run_leaves_out_whoever_would_not_be_offboarded_if_others_would():
+    leavers = [*result("open"), *result("unknown"), *result("refused"), *result("not_due"), *result("contained")]
+
+    spared = _table.left_out(leavers)
+
+    assert [one["status"] for one in spared] == ["failed", "refused", "not_due"]
+    assert failures(leavers, fail_on_open=False, fail_on_not_due=True, left_out=spared) == []
+    assert len(failures(leavers, fail_on_open=True, fail_on_not_due=True, left_out=spared)) == 1
+    assert _table.table(leavers, left_out=spared)[1].startswith(
+        "left out, 3 of 5: nobody@contoso.com, jane.doe@contoso.com"
+    )
+
+
+def test_a_dry_run_after_which_nobody_would_be_offboarded_fails():
+    leavers = [*result("unknown"), *result("contained")]
+
+    assert _table.left_out(leavers) == []
+    assert len(failures(leavers, fail_on_open=False, left_out=_table.left_out(leavers))) == 1

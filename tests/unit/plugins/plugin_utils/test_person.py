@@ -201,12 +201,13 @@ def test_the_line_stands_below_the_name_within_the_width():
     assert max(map(len, lines)) <= 88
 
 
-def test_the_csv_tells_it_in_columns_at_the_end():
+def test_the_csv_tells_it_in_columns():
     evidence = sample_evidence.file({"localhost": sample_evidence.host([result_of(read_record(person=PERSON))])})
 
     (row,) = csv.DictReader(io.StringIO(render(evidence, "csv").removeprefix("\ufeff")))
 
-    assert list(row)[-7:] == [
+    first = list(row).index("person_department")
+    assert list(row)[first : first + 7] == [
         "person_department",
         "person_job_title",
         "person_manager",
@@ -215,7 +216,7 @@ def test_the_csv_tells_it_in_columns_at_the_end():
         "person_hired",
         "person_password_changed",
     ]
-    assert list(row.values())[-7:] == ["Sales", "", "Jane Roe", "Member", "2019-03-01T08:00:00Z", "", ""]
+    assert list(row.values())[first : first + 7] == ["Sales", "", "Jane Roe", "Member", "2019-03-01T08:00:00Z", "", ""]
 
 
 def test_the_page_for_people_has_the_line():

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils import _earlier, _evidence, _results
+from ansible_collections.m365.offboarding.plugins.plugin_utils import _containment, _earlier, _evidence, _results
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report import FORMATS, format_of, formats_of, render
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab import records
 from tools import sample_evidence
@@ -208,7 +208,9 @@ def full():
     kinds = ("contained_now", "failed", "protected")
     leavers = [leaver(kind, residual=sample_evidence.residual(3)) for kind in kinds]
     leavers[0]["since"] = sample_evidence.since(leavers[0])
-    evidence = evidence_of(*leavers)
+    leavers[0]["containment"] = _containment.containment(leavers[0])
+    link = {"file": "monday.json", "sha256": "0" * 64}
+    evidence = {**evidence_of(*leavers, containment=_evidence.summary(leavers, "4h")), "chain": [link]}
     error = sample_evidence.problem("x", "No token.", "A hint.", "An id.")
     evidence["hosts"]["tailspin"] = sample_evidence.host([], error=error)
     return evidence
@@ -364,11 +366,11 @@ def test_csv_tells_what_is_newly_open():
 def test_csv_is_what_excel_and_rfc_4180_want():
     text = render(sample_evidence.evidence(20, residual_access=True), "csv")
 
-    assert text.startswith("\ufeffhost,tenant_id,user,")
+    assert text.startswith("\ufeffhost,tenant_id,tenant_name,application_name,user,")
     assert text.count("\ufeff") == 1
     assert text.endswith("\r\n")
     assert set(re.findall("\r?\n|\r", text)) == {"\r\n"}
-    assert {len(row) for row in csv.reader(io.StringIO(text, newline=""))} == {43}
+    assert {len(row) for row in csv.reader(io.StringIO(text, newline=""))} == {73}
 
 
 def seasoned(text):
@@ -377,9 +379,161 @@ def seasoned(text):
     one = leaver("failed", user=text, display_name=text, user_principal_name=text, error=error, residual=finding(text))
     one["steps"]["signin"] |= {"note": text, "request_id": text, "error": error}
     one["residual"] |= unseen("phones", text)
-    evidence = evidence_of(one, host=text)
+    evidence = evidence_of(one, host=text, tenant_name=text, application_name=text, contain_within=text)
+    evidence["run"] |= dict.fromkeys(
+        ("reason", "ticket", "approved_by", "launched_by", "os_user", "job_template"), text
+    )
+    evidence["chain"] = [{"file": text, "sha256": text}]
     evidence["hosts"][f"{text}!"] = sample_evidence.host([], error=error)
     return evidence
+
+
+def test_every_row_says_what_kind_of_run_it_was_and_who_asked_for_it():
+    evidence = sample_evidence.evidence(20, purpose="audit", check_mode=True)
+
+    rows = rows_of(evidence)
+
+    assert len(rows) == 21
+    for row in rows:
+        assert {name: value for name, value in row.items() if name.startswith("run_")} == {
+            "run_purpose": "audit",
+            "run_check_mode": "true",
+            "run_complete": "true",
+            "run_written_at": "2026-11-20T16:05:01Z",
+            "run_started_at": "2026-11-20T16:04:00Z",
+            "run_job_id": "4711",
+            "run_job_template": "Offboard leavers",
+            "run_workflow_job_id": "4709",
+            "run_launched_by": "sam.helpdesk",
+            "run_os_user": "",
+            "run_approved_by": "",
+            "run_reason": "Dismissed without notice",
+            "run_ticket": "HR-2218",
+        }
+    told = {row["host"]: (row["tenant_name"], row["application_name"]) for row in rows}
+    assert told["fabrikam"] == ("Fabrikam", "m365-offboarding")
+    # Nobody could look there.
+    assert told["tailspin"] == ("", "")
+
+
+def timed(period="4h", **facts):
+    """Return evidence of an audit of somebody who was locked out in four minutes."""
+    one = leaver("contained_now", left_at="2026-11-20T16:00:00Z")
+    one["containment"] = {**_containment.containment(one, period=14400), **facts}
+    evidence = evidence_of(one, contain_within=period, containment=_evidence.summary([one], period))
+    return {**evidence, "purpose": "audit"}
+
+
+def test_the_time_to_contain_is_in_every_format():
+    evidence = timed()
+    text = render(evidence, "html")
+    (row,) = rows_of(evidence)
+    (suite,) = junitparser.JUnitXml.fromstring(render(evidence, "xml").encode())
+    told = {one.name: one.value for one in suite.properties()}
+
+    assert json.loads(render(evidence, "json"))["hosts"]["localhost"]["containment"]["last_write"] == {
+        "known": 1,
+        "median_seconds": 251,
+        "worst_seconds": 251,
+    }
+    for facts in (row, told):
+        assert [facts[f"{fact}_seconds_to_last_write"] for fact in ("median", "worst")] == ["251", "251"]
+        assert (facts["contain_within"], facts["beyond"]) == ("4h", "0")
+    assert row["last_write_at"] == "2026-11-20T16:04:11Z"
+    assert (row["seconds_to_last_write"], row["seconds_to_surely_shut"], row["within"]) == ("251", "86649", "true")
+    for sentence in (
+        "Last write 4 min 11 s after leaving; surely shut 1 d 4 min after leaving.",
+        "median 4 min 11 s, worst 4 min 11 s (known of 1 of 1)",
+        "1 within, 0 beyond, 0 not known",
+    ):
+        assert sentence in text
+
+
+@pytest.mark.parametrize(
+    ("within", "result", "page"),
+    [
+        (True, None, None),
+        (False, junitparser.Failure, "1 leaver was not contained in time."),
+        (None, junitparser.Skipped, None),
+    ],
+)
+def test_who_was_late_is_a_failed_test_and_stands_at_the_head_of_the_page(within, result, page):
+    evidence = timed(within=within)
+    (suite,) = junitparser.JUnitXml.fromstring(render(evidence, "xml").encode())
+
+    (case,) = [case for case in suite if case.name.endswith(": contained within 4h")]
+    assert [type(one) for one in case.result] == ([result] if result else [])
+    assert ("not contained in time" in render(evidence, "html")) is bool(page)
+    assert page is None or page in render(evidence, "html")
+
+
+def test_without_a_period_nobody_is_asked_whether_it_was_kept():
+    evidence = timed(None)
+
+    assert "contained within" not in render(evidence, "xml")
+    assert rows_of(evidence)[0]["beyond"] == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "words"),
+    [
+        ("contained_now", {}, ["reset now", "signed out now", "blocked now", "turned off now"]),
+        ("contained_before", {}, ["was so already"] * 4),
+        (
+            "planned",
+            {"check_mode": True},
+            [f"would be {deed}" for deed in ("reset", "signed out", "blocked", "turned off")],
+        ),
+        ("contained_before", {"check_mode": True}, ["would stay as it is"] * 4),
+        ("open", {"purpose": "audit"}, ["is open"] * 4),
+        ("contained_before", {"purpose": "audit"}, ["is shut"] * 4),
+        ("unknown", {}, ["failed"] * 4),
+        ("partial", {}, ["reset now", "signed out now", "blocked now", "not looked at"]),
+    ],
+)
+def test_what_was_done_is_told_for_each_step_in_every_format(kind, facts, words):
+    evidence = {**evidence_of(leaver(kind)), **facts}
+    (row,) = rows_of(evidence)
+    text, xml = render(evidence, "html"), render(evidence, "xml")
+
+    assert [row[f"{step}_done"] for step in STEPS] == words
+    for word in words:
+        assert word in text
+        assert f"done: {word}" in xml or word == "not looked at"
+
+
+def test_who_asked_and_what_it_was_compared_with_are_on_the_page_and_in_junit():
+    link = {"file": "monday.json", "sha256": "ab" * 32}
+    evidence = {**evidence_of(leaver()), "chain": [link]}
+    text, xml = render(evidence, "html"), render(evidence, "xml")
+
+    for word in ("Dismissed without notice", "HR-2218", "#4709", "sam.helpdesk", "monday.json", "ab" * 32):
+        assert word in text
+        assert word.lstrip("#") in xml
+    # AWX does not tell its jobs.
+    assert "see the approval in workflow job #4709" in text
+    evidence["run"] |= {"approved_by": "Olga", "workflow_job_id": None}
+    assert "Approved by (as given)" in render(evidence, "html")
+    evidence["run"] |= {"approved_by": None, "os_user": "sam"}
+    assert "Approved by" not in render(evidence, "html")
+    assert "Run by (operating system)" in render(evidence, "html")
+
+
+def test_evidence_of_an_earlier_version_can_still_be_rendered():
+    evidence = evidence_of(leaver(), leaver("open", number=2))
+    del evidence["chain"]
+    for key in ("workflow_job_id", "os_user", "reason", "ticket", "approved_by"):
+        del evidence["run"][key]
+    tenant = evidence["hosts"]["localhost"]
+    for key in ("tenant_name", "application_name", "read_at", "contain_within", "containment"):
+        del tenant[key]
+    for one in tenant["leavers"]:
+        del one["containment"]
+        for entry in one["steps"].values():
+            del entry["done"]
+
+    for name in FORMATS:
+        assert "reset now" in render(evidence, name) or name == "json"
 
 
 def is_formula(cell):

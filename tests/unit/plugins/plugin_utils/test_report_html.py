@@ -12,12 +12,13 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
+import jinja2
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils import _markup, _report_html
-from ansible_collections.m365.offboarding.plugins.plugin_utils._markup import Markup, e, joined, raw
+from ansible_collections.m365.offboarding.plugins.module_utils._foreign import clean
+from ansible_collections.m365.offboarding.plugins.plugin_utils import _report_html
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report_html import html
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report_words import door_states, span
 from tools import sample_evidence as sample
@@ -127,37 +128,51 @@ def test_the_test_above_replaces_every_text():
     assert not re.search(r"contoso|fabrikam|tailspin|Jane|helpdesk|4711|Microsoft Authenticator|Privileges", shown)
 
 
+def rendered(source, **values):
+    """Return what a template of ours makes of these values."""
+    return Reader(_report_html._environment().from_string(source).render(values))
+
+
 @given(hostile)
 def test_text_is_shown_as_it_is_but_for_what_cannot_be_shown(text):
-    (told,) = Reader(e("p", text)).pieces or [""]
+    (told,) = rendered("<p>{{ text }}</p>", text=text).pieces or [""]
 
-    assert told == _markup._UNSHOWABLE.sub("\ufffd", text)
+    assert told == clean(text)
 
 
 @given(hostile)
 def test_an_attribute_ends_where_it_should(text):
-    assert Reader(e("p", title=text)).attributes == [("p", "title", _markup._UNSHOWABLE.sub("\ufffd", text))]
+    assert rendered('<p title="{{ text }}">', text=text).attributes == [("p", "title", clean(text))]
 
 
-def test_only_what_an_element_made_is_markup():
-    bold = e("b", "1 < 2")
+@given(hostile)
+def test_text_joined_to_markup_is_cleaned_and_escaped(text):
+    source = "{% macro bold(x) %}<b>{{ x }}</b>{% endmacro %}<p>{{ bold(text) ~ text }}</p>"
 
-    assert e("p", bold, "<i>", None, [bold, 3]) == "<p><b>1 &lt; 2</b>&lt;i&gt;<b>1 &lt; 2</b>3</p>"
-    assert (
-        e("p", bold + "")
-        == e("p", f"{bold}")
-        == e("p", str.__str__(bold)[:])
-        == ("<p>&lt;b&gt;1 &amp;lt; 2&lt;/b&gt;</p>")
-    )
-    assert e("input", hidden=True, value=None, class_="a b", aria_label='"') == (
-        '<input hidden class="a b" aria-label="&quot;">'
-    )
-    assert isinstance(joined("<"), Markup)
+    assert rendered(source, text=text).shape == [("p",), ("b",), "b", "p"]
+    assert "".join(rendered(source, text=text).pieces) == clean(text) * 2
 
 
-def test_code_cannot_end_its_own_element():
-    with pytest.raises(ValueError, match="end its script"):
-        raw("script", "x = '</script>'")
+def test_what_is_not_defined_stops_the_report():
+    for source in ("{{ nothing }}", "{% if nothing %}{% endif %}", '<p title="{{ one.nothing }}">'):
+        with pytest.raises(jinja2.UndefinedError):
+            rendered(source, one={})
+    assert rendered("<p>{{ value }}{{ 'a' if value }}</p>", value=None).pieces == []
+
+
+def test_text_of_a_tenant_is_never_a_template():
+    for attack in ("{{ 7 * 191 }}", "{% set n = 191 %}{{ n * 7 }}", "{{ report.__class__ }}{# gone #}"):
+        text = Reader(html(replaced(EVERYTHING, attack))).text
+        assert attack in text
+        assert "1337" not in text
+        assert "class " not in text
+
+
+def test_code_cannot_end_its_own_element(monkeypatch):
+    monkeypatch.setattr(_report_html, "_read", lambda _name: "/* */ x = '</script>'")
+
+    with pytest.raises(ValueError, match="would end its own element"):
+        _report_html._code("_report.js")
 
 
 # --- nothing from outside ---
@@ -200,8 +215,8 @@ def test_the_policy_allows_this_style_and_this_script_alone():
 
 def test_the_files_beside_it_lose_their_licence_only():
     for name in ("_report.css", "_report.js"):
-        assert len(_report_html._asset(name)) > 2000
-        assert "SPDX" not in _report_html._asset(name)
+        assert len(_report_html._code(name)) > 2000
+        assert "SPDX" not in _report_html._code(name)
 
 
 # --- the verdict ---
@@ -289,7 +304,7 @@ def test_every_door_is_drawn_as_it_is(kind):
     letters = {"open": "o", "unconfirmed": "u", "unseen": "n", "absent": "a", "shut": "s"}
     pattern = "p-" + "".join(letters[state] for state in doors.values())
     assert ("use", "href", f"#{pattern}") in page.attributes
-    drawn = re.search(f'<g id="{pattern}">(.*?)</g>', html(sample.file({"x": sample.host([one])})))[1]
+    drawn = re.search(f'<g id="{pattern}">(.*?)</g>', html(sample.file({"x": sample.host([one])})), re.DOTALL)[1]
     assert re.findall(r"#d-(\w+)", drawn) == list(doors.values())
 
 
@@ -383,10 +398,10 @@ _IDENTITY = ("tenant contoso", "client contoso", "object contoso")
 
 WORDS = {
     "unchanged": "was so already",
-    "planned": "would be changed",
-    "verified": "written, read back",
-    "accepted": "written, not seen yet",
-    "not_applicable": "no such door here",
+    "planned": "would be blocked",
+    "verified": "blocked now",
+    "accepted": "block sent, not confirmed",
+    "not_applicable": "no such door",
     "not_due": "not due, nothing sent",
     "refused": "refused, nothing sent",
     "failed": "failed",
@@ -399,6 +414,14 @@ def test_every_status_of_a_step_has_words(status):
     one["steps"]["signin"]["status"] = status
 
     assert f"Sign-in {WORDS[status]} Found allowed" in read(one).text
+
+
+def test_an_audit_says_what_is_open_not_what_would_be_changed():
+    audit = read(L("open"), purpose="audit").text
+
+    assert "Sign-in is open Found allowed" in audit
+    assert "would be changed" not in audit
+    assert "Sign-in would be blocked Found allowed" in read(L("open"), check_mode=True).text
 
 
 def test_found_and_read_back_are_told_in_words():
@@ -430,8 +453,8 @@ def test_a_check_shut_nobody_out():
 
 def timeline(one):
     page = html(sample.file({"x": sample.host([one])}))
-    found = re.search(r'<ol class="timeline".*?</ol>', page)
-    return [tuple(Reader(item).pieces) for item in re.findall(r"<li.*?</li>", found[0])] if found else []
+    found = re.search(r'<ol class="timeline".*?</ol>', page, re.DOTALL)
+    return [tuple(Reader(item).pieces) for item in re.findall(r"<li.*?</li>", found[0], re.DOTALL)] if found else []
 
 
 def test_the_timeline_of_a_whole_offboarding():
@@ -534,11 +557,37 @@ def test_changes_stand_out():
     one = L("open") | {"since": {"newly_open": ["imap", "signin"], "newly_shut": ["pop"], "new": True}}
     text = read(one).text
 
-    assert "Newly open since the earlier evidence. 1 leaver has doors that were shut then." in text
+    assert "Newly open since the earlier evidence. Compared with earlier evidence. 1 leaver has doors" in text
     assert "Newly open: IMAP, Sign-in." in text
     assert "Newly shut: POP3." in text
     assert "New: not in the earlier evidence." in text
-    assert "ewly" not in read(L("open") | {"since": {"newly_open": [], "newly_shut": [], "new": False}}).text
+    told = read(L("open") | {"since": {"newly_open": [], "newly_shut": [], "new": False}}).text
+    assert not any(word in told for word in ("Newly", "newly shut", "New:"))
+
+
+@pytest.mark.parametrize(
+    ("since", "chain", "told"),
+    [
+        (None, None, None),
+        # A file that was given and could not be compared with is no comparison.
+        (None, [{"file": "monday.json", "sha256": "0" * 64}], None),
+        ({"newly_open": []}, None, "Compared with earlier evidence. No door of these leavers is newly open."),
+        (
+            {"newly_open": []},
+            [{"file": "monday.json", "sha256": "0" * 64}],
+            "Compared with monday.json. No door of these leavers is newly open.",
+        ),
+        (
+            {"newly_open": ["imap"]},
+            [{"file": "monday.json", "sha256": "0" * 64}],
+            "Newly open since the earlier evidence. Compared with monday.json. 1 leaver has doors that were shut then.",
+        ),
+    ],
+)
+def test_a_comparison_is_told_with_its_file(since, chain, told):
+    text = read(L("open") | {"since": since}, purpose="audit", **({"chain": chain} if chain else {})).text
+
+    assert told in text if told else "Compared" not in text and "newly" not in text
 
 
 # --- tenants, and what may be missing ---
@@ -549,7 +598,7 @@ def test_every_tenant_is_told_with_its_identity():
 
     for name in ("contoso", "fabrikam"):
         assert all(sample.identifier(f"{what} {name}") in text for what in ("tenant", "client", "object"))
-    assert "fabrikam Contained 0 of 1 Looked at Password, Sessions, Sign-in Tenant" in text
+    assert "fabrikam Contained 0 of 1 Looked at Password, Sessions, Sign-in Read at" in text
     assert "tailspin Contained could not be looked at" in text
     assert "miles.schröder" not in text
     assert " · fabrikam" in text

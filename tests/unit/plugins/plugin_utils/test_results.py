@@ -388,6 +388,7 @@ def test_facts_and_notes_of_the_steps_go_into_the_evidence():
 
     assert entry == {
         "status": "verified",
+        "done": "blocked now",
         "before": {"account_enabled": True},
         "after": {"account_enabled": False},
         "written_at": "2026-11-20T16:00:00Z",

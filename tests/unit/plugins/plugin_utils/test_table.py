@@ -42,9 +42,40 @@ def test_who_is_contained_has_every_door_with_since_and_surely_by():
 
     assert lines[0] == "1 of 1 leaver is contained"
     assert lines[1].split() == ["jane.doe@contoso.com", "contained"]
-    assert lines[2].split() == ["password", "shut", "since", P, "surely", "by", "2026-11-20T16:00:02Z"]
-    assert lines[3].split() == ["sessions", "shut", "since", S, "surely", "by", "2026-11-20T16:00:02Z"]
-    assert [line.split() for line in lines[4:]] == [["signin", "shut"], ["protocols", "shut"]]
+    assert lines[2].split() == ["password", "shut", *["was", "so", "already", "since"], P]
+    assert lines[3].split() == ["sessions", "shut", *["was", "so", "already", "since"], S]
+    assert [line.split() for line in lines[4:]] == [
+        [step, "shut", *["was", "so", "already"]] for step in ("signin", "protocols")
+    ]
+
+
+def test_a_first_run_a_second_a_dry_run_and_an_audit_differ_at_a_glance():
+    opened, shut = read_record("jane.doe"), read_record("jane.doe", state="shut")
+
+    def rows(record, **facts):
+        return [line[13:].strip() for line in shown(record, **facts)[2:6]]
+
+    sure = read_record("jane.doe", state="shut", surely_shut_by=dict.fromkeys(("password", "sessions"), P))
+    assert [row.partition(" since")[0] for row in rows(opened, runs=all_steps("jane.doe"), closing=[shut])] == [
+        f"shut         {done}" for done in ("reset now", "signed out now", "blocked now", "turned off now")
+    ]
+    assert [row.partition(" since")[0] for row in rows(shut)] == ["shut         was so already"] * 4
+    assert rows(opened, check_mode=True) == [
+        "OPEN         would be reset",
+        "OPEN         would be signed out",
+        "OPEN         would be blocked",
+        "OPEN (all 12) would be turned off",
+    ]
+    assert [row.partition(" since")[0] for row in rows(shut, check_mode=True)] == [
+        "shut         would stay as it is"
+    ] * 4
+    assert rows(opened, purpose="audit") == ["OPEN", "OPEN", "OPEN", "OPEN (all 12)"]
+    assert rows(sure, purpose="audit") == [
+        f"shut         since {P}  surely by {P}",
+        f"shut         since {S}  surely by {P}",
+        "shut",
+        "shut",
+    ]
 
 
 def test_open_doors_are_loud_and_all_protocols_are_counted():
@@ -53,7 +84,7 @@ def test_open_doors_are_loud_and_all_protocols_are_counted():
     assert lines[0] == "0 of 1 leaver is contained"
     assert lines[1].split() == ["jane.doe@contoso.com", "OPEN"]
     assert [line.split()[1] for line in lines[2:]] == ["OPEN"] * 4
-    assert lines[5].strip() == f"protocols  OPEN (all {len(SWITCHES)})"
+    assert lines[5].strip() == f"protocols  OPEN (all {len(SWITCHES)}) would be turned off"
 
 
 def test_a_few_open_protocols_are_named():
@@ -67,8 +98,8 @@ def test_a_door_that_is_not_here_and_one_that_nobody_knows():
 
     lines = shown(read_record("jane.doe", doors=states))
 
-    assert lines[4].split() == ["signin", "unconfirmed"]
-    assert lines[5].strip() == "protocols  no such door here"
+    assert lines[4].split() == ["signin", "unconfirmed", "failed"]
+    assert lines[5].strip() == "protocols  no such door"
 
 
 def test_the_moment_of_the_write_stands_where_microsoft_keeps_none():
@@ -146,6 +177,28 @@ def test_of_more_than_twenty_leavers_only_those_who_are_not_contained_are_shown(
 
     assert lines[0] == "19 of 21 leavers are contained"
     assert [line.split("@")[0] for line in lines if "@" in line] == ["open0", "open1"]
+
+
+def test_twenty_leavers_fit_on_a_screen_each_on_a_line():
+    error = problem("denied", "The application has no Exchange role.", "Give it one.")
+    people = crowd(15, 5)
+
+    lines = shown(*people, refused={record["id"]: error for record in people[15:]})
+
+    assert len(lines) <= 24
+    assert lines[1] == "open0@contoso.com  REFUSED [1]  open: password, sessions, signin, all 12 protocols"
+    assert lines[-1] == "[1] 5 people: The application has no Exchange role. Give it one."
+
+
+def test_whose_reasons_the_failure_tells_have_none_in_the_table():
+    error = problem("denied", "The application has no Exchange role.", "Give it one.")
+    ann, bob = read_record("ann"), read_record("bob")
+    leavers = results([ann, bob], steps=STEPS, refused={ann["id"]: error, bob["id"]: error})
+
+    assert "Exchange role" in " ".join(table(leavers))
+    assert "Exchange role" not in " ".join(table(leavers, None, leavers))
+    assert "[1]" not in " ".join(table(leavers, None, leavers))
+    assert "! The application has no Exchange role." in " ".join(table(leavers, None, leavers[:1]))
 
 
 def test_the_table_of_nobody_is_one_line():
@@ -277,7 +330,7 @@ def test_of_many_leavers_who_is_contained_and_has_residual_access_is_shown_witho
     lines = shown(*people)
 
     assert [line.split("@")[0] for line in lines if "@" in line] == ["open0", "jane.doe"]
-    assert lines[-2:] == ["jane.doe@contoso.com  contained", "  + forwarding  Forwards."]
+    assert lines[-2:] == ["jane.doe@contoso.com  contained  was so already", "  + forwarding  Forwards."]
 
 
 def test_a_thousand_are_shown_and_the_rest_is_counted():

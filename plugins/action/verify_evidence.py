@@ -1,0 +1,51 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ..plugin_utils._chain import in_one_line, problems, verify
+from ..plugin_utils._given import complaints
+
+
+class ActionModule(ActionBase):
+    """Reads where Ansible runs, in check mode too. No module is run and no connection is made."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        _validated, asked = self.validate_argument_spec(
+            argument_spec={
+                "folder": {"type": "path", "required": True},
+                "expected": {"type": "list", "elements": "str", "default": []},
+                "playbook": {"type": "str", "default": ""},
+            }
+        )
+        refused = (
+            complaints("offboard_employee", asked["playbook"], task_vars or {}, self._loader)
+            if asked["playbook"]
+            else []
+        )
+        if refused:
+            return {**result, "failed": True, "msg": " ".join(refused)}
+        try:
+            told = verify(asked["folder"], asked["expected"])
+        except (OSError, ValueError) as exc:
+            raise AnsibleActionFail(str(exc)) from None
+        found = problems(told)
+        # Names of files are anybody's.
+        return {
+            **result,
+            **wrap_var({**told, "msg": "\n".join(found) or in_one_line(told)}),
+            "changed": False,
+            "failed": bool(found),
+        }

@@ -1,0 +1,112 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# The documentation of an action plugin: what it does is in plugins/action/verify_evidence.py.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: verify_evidence
+short_description: Check that evidence is as it was written
+version_added: 1.0.0
+description:
+  - Compares the reports below a folder with the checksums beside them, and each evidence file with the checksum that later evidence
+    holds of it. The playbook C(m365.offboarding.verify_evidence) does this too.
+  - Fails for a report that was changed, is missing, has no checksum, or is not the one that later evidence was compared with, and for
+    a folder without a report. Hidden files are drafts, and are passed over, as are files that are not reports.
+  - Whoever can write to all files and checksums can write all of them anew. So keep the checksum of the newest evidence elsewhere, and
+    give it as O(expected). The log and the artifacts of a job hold it.
+  - Runs where Ansible runs. Nothing is written, and nothing is sent.
+author:
+  - The m365.offboarding contributors (@m365-offboarding)
+options:
+  folder:
+    description: The folder. Folders below it are looked at as well.
+    type: path
+    required: true
+  expected:
+    description: SHA-256 checksums that were kept elsewhere. The check fails unless there is a file of each.
+    type: list
+    elements: str
+    default: []
+  playbook:
+    description: The playbook of this collection that runs this, whose extra variables are then checked for slips.
+    type: str
+    default: ""
+extends_documentation_fragment:
+  - m365.offboarding.attributes.reading_action
+seealso:
+  - ref: ansible_collections.m365.offboarding.docsite.evidence
+    description: What evidence proves, and how long to keep it.
+"""
+
+EXAMPLES = r"""
+- name: Check the evidence of the year, and that the last night is the one that the log of its job tells of
+  m365.offboarding.verify_evidence:
+    folder: /var/lib/evidence/2026
+    expected:
+      - 5ee5e7b8ccf6e2e4f4b4a8cf9c4b2a53b3a0b0f9d0b6d7c2d8ac4a0f54be4a9c
+"""
+
+RETURN = r"""
+checked:
+  description: How many reports there are.
+  type: int
+  returned: always
+  sample: 730
+newest:
+  description: The checksum of each evidence file that no later evidence in the folder holds, by its path within the folder.
+  type: dict
+  returned: always
+  sample: {audit-2026-11-20.json: 5ee5e7b8ccf6e2e4f4b4a8cf9c4b2a53b3a0b0f9d0b6d7c2d8ac4a0f54be4a9c}
+changed:
+  description: A sentence for each report that is not as its checksum says.
+  type: list
+  elements: str
+  returned: always
+  sample: ["audit-2026-11-19.json is not as it was written: its checksum is another one."]
+missing:
+  description: A sentence for each file that a checksum or later evidence names, and that is not there.
+  type: list
+  elements: str
+  returned: always
+  sample: []
+unlisted:
+  description: A sentence for each report without a checksum.
+  type: list
+  elements: str
+  returned: always
+  sample: []
+broken:
+  description: A sentence for each evidence file that is not the one that later evidence was compared with.
+  type: list
+  elements: str
+  returned: always
+  sample: []
+unreadable:
+  description: A sentence for each file that cannot be read.
+  type: list
+  elements: str
+  returned: always
+  sample: []
+lost:
+  description: A sentence for each of O(expected) that no file has.
+  type: list
+  elements: str
+  returned: always
+  sample: []
+incomplete:
+  description: A sentence for each evidence file of a run that was still going on or was killed. It fails nothing.
+  type: list
+  elements: str
+  returned: always
+  sample: []
+msg:
+  description: What came of it, or all that is wrong.
+  type: str
+  returned: always
+  sample: "730 reports are as they were written."
+"""
