@@ -19,7 +19,7 @@ import typing as t
 from ..module_utils._doors import STEPS
 from ._markup import Markup, e
 from ._report_words import ABSENT, DOORS, OPEN, SHUT, UNSEEN, UNSURE, Leaver
-from ._results import CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
+from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
 
 # A door is 20 wide and 24 high, an icon 24 by 24.
 _DOOR_LEAF = "M5 4.5a1 1 0 0 1 1-1h8a1 1 0 0 1 1 1v16H5z"
@@ -36,6 +36,10 @@ _DOOR_SHAPES = {
         e("path", d=_QUESTION),
         e("circle", cx=10, cy=16.6, r=1.1),
     ],
+    ACCEPTED: [
+        e("rect", x=1.75, y=1.75, width=16.5, height=20.5, rx=4),
+        e("path", d="M6 12.4l2.8 2.8 5.2-5.6"),
+    ],
     UNSEEN: [e("path", d=f"{_DOOR_LEAF}")],
     ABSENT: [e("path", d="M7.5 12h5")],
 }
@@ -46,6 +50,7 @@ _ICONS = {
     OPEN_DOORS: ["M2.5 21h3M18.5 21h3M5.5 21V3h13v18", "M5.5 3l7 3.2V23l-7-2z"],
     UNCONFIRMED: [_CIRCLE, "M9.4 9.6a2.6 2.6 0 1 1 3.9 2.3c-.9.5-1.3.9-1.3 1.7M12 16.6v.1"],
     NOT_DUE: [_CIRCLE, "M12 7v5.2l3.4 2"],
+    ACCEPTED: ["M5.5 21V3h13v18z", "M8.6 12.2l2.4 2.4 4.2-4.6"],
     DELETED: [_CIRCLE, "M8.5 8.5l7 7M15.5 8.5l-7 7"],
     PARTIAL: [_CIRCLE, "M12 3a9 9 0 0 1 0 18z"],
     CONTAINED: [_CIRCLE, "M8 12.4l2.8 2.8 5.2-5.6"],
@@ -140,5 +145,5 @@ def _pattern(one: Leaver) -> tuple[str, ...]:
 
 
 def _pattern_id(pattern: t.Iterable[str]) -> str:
-    letters = {OPEN: "o", UNSURE: "u", UNSEEN: "n", ABSENT: "a", SHUT: "s"}
+    letters = {OPEN: "o", UNSURE: "u", ACCEPTED: "e", UNSEEN: "n", ABSENT: "a", SHUT: "s"}
     return "p-" + "".join(letters[state] for state in pattern)

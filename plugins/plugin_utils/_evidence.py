@@ -21,16 +21,20 @@ from ._sentences import Record, as_error
 FORMAT, VERSION = "m365.offboarding/evidence", 1
 
 
-def tenant_entry(opening: Record, *, steps: t.Sequence[str]) -> dict[str, t.Any]:
+def tenant_entry(
+    opening: Record, *, steps: t.Sequence[str], exceptions: t.Sequence[Record] = ()
+) -> dict[str, t.Any]:
     """What the evidence holds of one tenant, which is a host of the inventory, beside its leavers.
 
     :param opening: what was registered of the opening read; empty before it.
+    :param exceptions: those of the run, as `told_exceptions` gives them.
     """
     automation = opening.get("automation") or {}
     return {
         **{name: automation.get(name) for name in ("tenant_id", "client_id", "object_id")},
         "steps": [step for step in STEPS if step in steps],
         "error": unread(opening),
+        "exceptions": list(exceptions),
     }
 
 
@@ -41,7 +45,7 @@ def missing_entry(host: str) -> dict[str, t.Any]:
         f"The host {host} of this play was not looked at.",
         "It fell out of the play before, or its turn has not come: the output of the run says why.",
     )
-    return {**dict.fromkeys(("tenant_id", "client_id", "object_id")), "steps": [], "error": error}
+    return {**dict.fromkeys(("tenant_id", "client_id", "object_id")), "steps": [], "error": error, "exceptions": []}
 
 
 def unread(opening: Record) -> Record | None:

@@ -25,9 +25,10 @@ from ..module_utils._errors import WRONG_PERSON
 from ..module_utils._residual import FOUND, NOT_LOOKED_AT, TOPICS
 from ..module_utils._times import parse_moment
 from ._earlier import newly_open
+from ._exceptions import unmatched
 from ._report_html import html
 from ._results import DELETED, FAILED, NOT_DUE
-from ._sentences import errors_of, reason_of, reasons_of
+from ._sentences import accepted_in_words, errors_of, reason_of, reasons_of
 
 Record = t.Mapping[str, t.Any]
 
@@ -97,6 +98,8 @@ def _csv(evidence: Record) -> str:
             writer.writerow(_cells({**where, "status": FAILED, "contained": False, **_told([tenant["error"]])}))
         for one in tenant["leavers"]:
             writer.writerow(_cells({**where, **_columns(one)}))
+        for line in unmatched(tenant.get("exceptions") or ()):
+            writer.writerow(_cells({**where, "status": "exception", "notes": line}))
     return text.getvalue()
 
 
@@ -116,6 +119,8 @@ _COLUMNS = (
     *(f"residual_{topic}" for topic in TOPICS),
     "newly_open",
     *(f"person_{fact}" for fact in _OF_PERSON),
+    "accepted",
+    "mailbox_type",
 )
 
 
@@ -130,6 +135,8 @@ def _columns(one: Record) -> dict[str, t.Any]:
         **{f"residual_{topic}": _residual_cell(entry) for topic, entry in one["residual"].items()},
         "newly_open": ", ".join(newly_open(one)),
         **_person_cells(one.get("person") or {}),
+        "accepted": "; ".join(map(accepted_in_words, one.get("accepted") or ())),
+        "mailbox_type": one.get("mailbox_type"),
     }
 
 
@@ -313,6 +320,15 @@ def _cases(evidence: Record, tenant: Record) -> t.Iterator[_Case]:
             yield _skipped(f"{name}: other protocols", f"Not looked at: {', '.join(unseen)}")
         for topic, entry in one["residual"].items():
             yield _of_topic(f"{name}: residual {topic}", one, entry)
+    for number, line in enumerate(unmatched(tenant.get("exceptions") or ()), 1):
+        yield _skipped(f"exception {number} without effect", line)
+
+
+def _accepted(one: Record, step: str) -> str:
+    """What was accepted of a step's doors, empty for nothing."""
+    entries = [(entry, doors_of(step, entry["doors"])) for entry in one.get("accepted") or ()]
+    told = [accepted_in_words({**entry, "doors": doors}) for entry, doors in entries if doors]
+    return f"Accepted {'; '.join(told)}" if told else ""
 
 
 def _skipped(name: str, message: str) -> _Case:
@@ -343,6 +359,9 @@ def _of_step(name: str, one: Record, step: str) -> _Case:
         newly = [door for door in opened if door in newly_open(one)]
         since = f" (newly: {', '.join(newly)})" if newly else ""
         return _Case(name, "failure", "open", f"Open: {', '.join(opened)}{since}{reason}", details)
+    accepted = _accepted(one, step)
+    if accepted and not doors:
+        return _skipped(name, accepted)
     if doors:
         return _Case(name, "error", "unconfirmed", f"Not known to be shut: {', '.join(doors)}{reason}", details)
     if not one["id"]:

@@ -23,6 +23,7 @@ import typing as t
 from ..module_utils._doors import STEPS
 from ..module_utils._times import format_moment
 from ._drawings import columns, door, icon, row, rows, symbols
+from ._exceptions import unmatched
 from ._markup import Markup, e, joined, raw
 from ._report_words import (
     DOOR_NAMES,
@@ -159,6 +160,8 @@ def _banners(report: Report) -> Markup:
     if newly:
         text = f"{number(len(newly), 'leaver')} {'has' if len(newly) == 1 else 'have'} doors that were shut then."
         banners.append(_banner("alarm", "Newly open since the earlier evidence.", f"{text} They come first."))
+    exceptions = [one for tenant in report.tenants.values() for one in tenant.get("exceptions") or ()]
+    banners += [_banner("warn", "Exception without effect.", line) for line in unmatched(exceptions)]
     for place in report.unreached:
         error = report.tenants[place]["error"]
         banners.append(_banner("alarm", f"{place} could not be looked at.", *_error_parts(error)))
@@ -387,6 +390,14 @@ def _errors(one: Leaver) -> list[Markup]:
     banners = [_banner("alarm", "", *_error_parts(error)) for error in distinct.values()]
     said = {" ".join(filter(None, (error.get("message"), error.get("hint")))) for error in distinct.values()}
     reasons = [entry for entry in one.told.get("reasons") or () if entry["reason"] not in said]
+    banners += [
+        _banner(
+            "info",
+            f"Accepted until {entry.get('until')} by {entry.get('accepted_by')}: {doors_named(entry.get('doors') or ())}.",
+            entry.get("reason"),
+        )
+        for entry in one.accepted
+    ]
     return [*banners, *(_banner("alarm", f"{doors_named(entry['doors'])}:", entry["reason"]) for entry in reasons)]
 
 

@@ -14,8 +14,10 @@ import typing as t
 
 from ..module_utils._doors import NOT_APPLICABLE, OPEN, UNKNOWN, doors_of
 from ._earlier import compared_with, newly_open
-from ._results import CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
-from ._sentences import Record, errors_of, folded, person_in_words, reason_of, reasons_of
+from ._exceptions import unmatched
+from ._fail_on import FAIL_ON, fatal
+from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
+from ._sentences import Record, accepted_in_words, errors_of, folded, person_in_words, reason_of, reasons_of
 
 _MANY = 20
 # AWX throws away what is larger than 700,000 bytes, and so many leavers take up to 500,000.
@@ -26,6 +28,7 @@ _VERDICTS = {
     OPEN_DOORS: "OPEN",
     UNCONFIRMED: "UNCONFIRMED",
     NOT_DUE: "not due",
+    ACCEPTED: "accepted",
     DELETED: "deleted",
     PARTIAL: "shut, as far as looked at",
     CONTAINED: "contained",
@@ -33,18 +36,19 @@ _VERDICTS = {
 
 
 def failures(
-    leavers: t.Sequence[Record], *, fail_on_open: bool, fail_on_not_due: bool = False, allow_empty: bool = True
+    leavers: t.Sequence[Record],
+    *,
+    fail_on: t.Collection[str] = FAIL_ON,
+    fail_on_not_due: bool = False,
+    allow_empty: bool = True,
 ) -> list[str]:
-    """Why the run fails: a sentence per leaver, of a thousand at most, none when it does not."""
+    """Why the run fails: a sentence per leaver, of a thousand at most, none when it does not.
+
+    :param fail_on: what `parse_fail_on` gives.
+    """
     if not leavers and not allow_empty:
         return [_nobody()]
-    fatal = {
-        FAILED,
-        REFUSED,
-        *((OPEN_DOORS, UNCONFIRMED) if fail_on_open else ()),
-        *((NOT_DUE,) if fail_on_not_due else ()),
-    }
-    failed = [one for one in leavers if one["status"] in fatal]
+    failed = fatal(leavers, fail_on, not_due=fail_on_not_due)
     return [*map(_sentence, failed[:_MOST]), *_and_more(failed)]
 
 
@@ -71,22 +75,27 @@ def _reasons(one: Record) -> list[str]:
     return [*map(reason_of, errors_of(one)), *reasons_of(one)]
 
 
-def table(leavers: t.Sequence[Record], earlier: t.Any = None) -> list[str]:
+def table(leavers: t.Sequence[Record], earlier: t.Any = None, exceptions: t.Sequence[Record] = ()) -> list[str]:
     """Lines of at most 88 characters: each leaver's verdict and, where there is something to see, their doors.
 
     What is newly open comes first, then the worst. Of more than 20 leavers only those are shown who are not contained
     or have residual access.
 
     :param earlier: the evidence that C(since) was told against, C(None) if there is none.
+    :param exceptions: those of the run, as `told_exceptions` gives them.
     :raises ValueError: as R(Earlier).
     """
-    order = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, DELETED, PARTIAL, CONTAINED)
+    order = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, ACCEPTED, DELETED, PARTIAL, CONTAINED)
     shown = sorted(leavers, key=lambda one: (not newly_open(one), order.index(one["status"])))
     many = len(leavers) > _MANY
     if many:
         shown = [one for one in shown if not one["contained"] or _residual_rows(one)]
     contained = sum(1 for one in leavers if one["contained"])
-    lines = [f"{contained} of {len(leavers)} {'leaver is' if len(leavers) == 1 else 'leavers are'} contained"]
+    accepted = sum(1 for one in leavers if one["status"] == ACCEPTED)
+    lines = [
+        f"{contained} of {len(leavers)} {'leaver is' if len(leavers) == 1 else 'leavers are'} contained"
+        + (f", {accepted} accepted" if accepted else "")
+    ]
     if not leavers:
         lines = ["Nobody is due to leave"]
     lines += _newly_open_rows(shown, earlier)
@@ -96,6 +105,7 @@ def table(leavers: t.Sequence[Record], earlier: t.Any = None) -> list[str]:
     left_out = {id(one) for one in leavers} - {id(one) for one in shown[:_MOST]}
     lines += _common_notes([one for one in leavers if id(one) in left_out or (many and one["contained"])])
     lines += _residual_gaps(leavers)
+    lines += unmatched(exceptions)
     return [part for line in lines for part in folded(line)]
 
 
@@ -152,17 +162,20 @@ def _residual_gaps(leavers: t.Sequence[Record]) -> list[str]:
 
 def _rows(one: Record, *, brief: bool = False) -> list[str]:
     name = one["user_principal_name"] or one["user"]
+    kind = f" ({one['mailbox_type']})" if one["mailbox_type"] not in (None, "UserMailbox") else ""
     until = f" (leaves at {one['left_at']})" if one["status"] == NOT_DUE else ""
-    lines = [f"{name}  {_VERDICTS[one['status']]}{until}"]
+    lines = [f"{name}  {_VERDICTS[one['status']]}{until}{kind}"]
     person = "" if brief else person_in_words(one)
     lines += [f"  {person}"] if person else []
     for step, entry in one["steps"].items() if one["id"] and one["status"] != DELETED and not brief else ():
         lines.append(_row(one, step, entry))
+    lines += [f"  accepted {line}" for line in map(accepted_in_words, one["accepted"])]
     if one["status"] == NOT_DUE and one["open"]:
         lines.append(f"  until then the date hides open doors: {', '.join(one['open'])}")
     lines += [f"  {note}" for note in _notes(one)] if not (brief or newly_open(one)) else []
     lines += _residual_rows(one)
-    lines += [f"  ! {reason}" for reason in _reasons(one)]
+    # What somebody has accepted needs no other reason.
+    lines += [f"  ! {reason}" for reason in _reasons(one)] if one["status"] != ACCEPTED else []
     return lines
 
 
@@ -185,6 +198,7 @@ def _row(one: Record, step: str, entry: Record) -> str:
     doors = dict.fromkeys(one["open"], OPEN) | dict.fromkeys(one["unconfirmed"], UNKNOWN)
     own = doors_of(step, doors)
     not_shut = [name for name, state in own.items() if state == OPEN]
+    excepted = doors_of(step, {door: state for each in one["accepted"] for door, state in each["doors"].items()})
     if entry["status"] == NOT_APPLICABLE:
         state = "no such door here"
     elif not_shut:
@@ -192,7 +206,7 @@ def _row(one: Record, step: str, entry: Record) -> str:
         names = f"all {switches}" if len(not_shut) == switches else ", ".join(not_shut)
         state = f"OPEN ({names})" if step == "protocols" else "OPEN"
     else:
-        state = "unconfirmed" if own else "shut"
+        state = "unconfirmed" if own else "accepted" if excepted else "shut"
     line = f"  {step:<10} {state:<12}"
     if state == "shut":
         since = _since(step, entry)

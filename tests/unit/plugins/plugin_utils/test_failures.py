@@ -62,8 +62,8 @@ def test_open_doors_alone_fail_unless_told_otherwise_and_refused_and_failed_alwa
     leavers = result(kind)
 
     assert bool(failures(leavers)) is on_open
-    assert bool(failures(leavers, fail_on_open=True)) is on_open
-    assert bool(failures(leavers, fail_on_open=False)) is always
+    assert bool(failures(leavers, fail_on="new,open,failed")) is on_open
+    assert bool(failures(leavers, fail_on=["failed"])) is always
 
 
 def test_a_sentence_names_the_leaver_the_doors_and_the_reason_once():
