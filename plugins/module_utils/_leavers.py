@@ -16,7 +16,7 @@ import unicodedata
 
 from ._asked import OBJECT_ID, Asked, Search, name_key, not_a_name, same_name
 from ._doors import Mailbox
-from ._errors import NEWER_ACCOUNT, OTHER_ACCOUNT, NetworkError, OffboardingError, ServiceError, shorten
+from ._errors import NEWER_ACCOUNT, OTHER_ACCOUNT, WRONG_PERSON, NetworkError, OffboardingError, ServiceError, shorten
 from ._exchange import Exchange, Row
 from ._foreign import one_line
 from ._graph import LEAVE_DATE_PERMISSION, Graph, User, listed, single
@@ -528,14 +528,10 @@ def _why_unknown(
     """
     name = asked.name
     if deleted and isinstance(deleted, list):
-        newer = [_created_after(one, asked) for one in deleted]
-        if all(newer):
-            return OffboardingError(
-                f"{name} was not found; a deleted account of that name is newer: created {newer[0]}, after left_at "
-                f"{format_moment(asked.left_at)}.",
-                code=NEWER_ACCOUNT,
-                hint=f"If this account is meant, ask for it by its object id, {shorten(str(deleted[0].get('id')))}.",
-            )
+        others = [_other_deleted(one, asked) for one in deleted]
+        other = others[0] if all(others) else None
+        if other:
+            return other
         return OffboardingError(
             f"{name} was deleted at {shorten(str(deleted[0].get('deletedDateTime') or 'an unknown moment'))}.",
             code="deleted",
@@ -627,16 +623,30 @@ def _addressed(outcome: Outcome, address: str) -> list[User] | OffboardingError:
     return _another("a user without the address asked for")
 
 
-def _created_after(deleted: t.Mapping[str, t.Any], asked: Asked) -> str | None:
-    """When a deleted user was created, if the person who was asked for by name had left by then: see `wrong_person`."""
-    told = deleted.get("createdDateTime")
-    if asked.object_id or asked.left_at is None or not isinstance(told, str):
-        return None
+def _other_deleted(deleted: t.Mapping[str, t.Any], asked: Asked) -> OffboardingError | None:
+    """Why a deleted account may be somebody else's, as `wrong_person` has it: another object id, or a newer account."""
+    identity, told = shorten(str(deleted.get("id"))), deleted.get("createdDateTime")
+    if asked.object_id:
+        if same_name(asked.object_id, identity):
+            return None
+        return OffboardingError(
+            f"{asked.name} was not found; a deleted account of that name has the object id {identity}, not "
+            f"{asked.object_id}.",
+            code=OTHER_ACCOUNT,
+            hint="Find out which of the two is meant, then ask for it by its object id.",
+        )
     try:
-        created = parse_moment(told)
+        created = parse_moment(told) if isinstance(told, str) else None
     except ValueError:
         return None
-    return format_moment(created) if created > asked.left_at else None
+    if created is None or asked.left_at is None or created <= asked.left_at:
+        return None
+    return OffboardingError(
+        f"{asked.name} was not found; a deleted account of that name is newer: created {format_moment(created)}, after "
+        f"left_at {format_moment(asked.left_at)}.",
+        code=NEWER_ACCOUNT,
+        hint=f"If this account is meant, ask for it by its object id, {identity}.",
+    )
 
 
 def _deleted_named(outcome: Outcome, name: str) -> list[dict[str, t.Any]] | OffboardingError:
@@ -680,7 +690,7 @@ DELETED_PROPERTIES = (
 def _may_be_deleted(leaver: Leaver) -> bool:
     if leaver.user:
         return not OBJECT_ID.match(leaver.asked.name)
-    return bool(leaver.error and leaver.error.code == "deleted")
+    return bool(leaver.error and leaver.error.code in ("deleted", *WRONG_PERSON))
 
 
 def _name_before_deletion(user: t.Mapping[str, t.Any]) -> str:

@@ -21,6 +21,7 @@ from ._carried import Carried, carried, opened
 from ._carried import texts as texts_of
 from ._earlier import changes, compared_with
 from ._evidence import tenant_entry, unread
+from ._exceptions import accept, told_exceptions
 from ._results import FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED, results
 from ._sentences import Record
 
@@ -57,6 +58,7 @@ def join(
     earlier: t.Any,
     total: int,
     started_at: str | None,
+    exceptions: t.Sequence[Record] = (),
 ) -> dict[str, t.Any]:
     """What is known of everybody after the opening read, or of one batch after a step or its closing read.
 
@@ -68,12 +70,12 @@ def join(
     :param closing: as registered; null before it.
     :param finished: whether the batch has come to its end.
     :param total: leavers of all batches.
+    :param exceptions: what `parse_exceptions` gives. They are judged by the day on which the run began.
     :returns: `records`, the results by batch, see `unpack`, the first part about whoever goes through no step; `entry`, see
         `tenant_entry`; `done`, the leavers of finished batches; `not_shut`, those of them with a door that is not proven
         shut; `msg`, how far the run has come, in one line.
     :raises ValueError: the earlier evidence is not evidence.
     """
-    entry = tenant_entry(opening, steps=steps)
     users = [one for batch in batches for one in batch]
     known: list[tuple[int, Record]] = list(enumerate(opening.get("users") or ()))
     if number:
@@ -91,6 +93,8 @@ def join(
         refused={**moved, **refused},
         users=users,
     )
+    today = str(started_at or format_moment(datetime.datetime.now(datetime.timezone.utc)))[:10]
+    told = accept(told, exceptions, today)
     placed: list[Placed] = [[place, one] for (place, _one), one in zip(known, changes(told, earlier), strict=True)]
     by_batch = [placed] if number else _by_batch(placed, batches)
     parts = [carried(part, len(opening.get("users") or ())) for part in by_batch]
@@ -100,9 +104,12 @@ def join(
     if finished:
         done += len(told)
         not_shut += sum(1 for one in told if one["status"] in _NOT_SHUT)
+    met: t.Sequence[Record] = before["entry"]["exceptions"] if before else ()
+    if exceptions and (finished or not number):
+        met = told_exceptions(exceptions, unpack(records), today)
     return {
         "records": records,
-        "entry": entry,
+        "entry": tenant_entry(opening, steps=steps, exceptions=met),
         "done": done,
         "not_shut": not_shut,
         "msg": _progress(done, not_shut, max(total, done), started_at),

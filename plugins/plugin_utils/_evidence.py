@@ -21,9 +21,7 @@ from ._sentences import Record, as_error
 FORMAT, VERSION = "m365.offboarding/evidence", 1
 
 
-def tenant_entry(
-    opening: Record, *, steps: t.Sequence[str], exceptions: t.Sequence[Record] = ()
-) -> dict[str, t.Any]:
+def tenant_entry(opening: Record, *, steps: t.Sequence[str], exceptions: t.Sequence[Record] = ()) -> dict[str, t.Any]:
     """What the evidence holds of one tenant, which is a host of the inventory, beside its leavers.
 
     :param opening: what was registered of the opening read; empty before it.

@@ -428,7 +428,12 @@ def since(one: Result) -> Result:
     """Return a leaver's changes against an earlier file: half of what is open now was shut then."""
     opened = [*one["open"], *one["unconfirmed"]]
     shut = ["signin"] if one["status"] == "contained" else []
-    return {"newly_open": opened[::2], "newly_shut": shut, "still_open": opened[1::2], "new": one["status"] == "not_due"}
+    return {
+        "newly_open": opened[::2],
+        "newly_shut": shut,
+        "still_open": opened[1::2],
+        "new": one["status"] == "not_due",
+    }
 
 
 # --- a whole file ---

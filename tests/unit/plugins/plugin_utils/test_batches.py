@@ -71,7 +71,7 @@ def test_everybody_is_on_record_before_the_first_write_with_what_was_found():
     assert miles["steps"]["signin"]["before"] == {"account_enabled": True}
     assert {entry["status"] for entry in ann["steps"].values()} == {"unchanged"}
     assert (kept["done"], kept["not_shut"]) == (0, 0)
-    assert kept["entry"] == {**AUTOMATION, "steps": list(STEPS), "error": None}
+    assert kept["entry"] == {**AUTOMATION, "steps": list(STEPS), "error": None, "exceptions": []}
 
 
 def test_each_step_of_a_batch_is_on_record_and_the_others_stay_as_they_are():

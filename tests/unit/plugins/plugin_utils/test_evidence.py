@@ -29,11 +29,11 @@ RUN = {
 def test_a_tenant_is_told_with_who_looked_and_what_was_found():
     entry = tenant_entry({"users": [{}], "automation": IDENTITY}, steps=["signin", "password"])
 
-    assert entry == {**IDENTITY, "steps": ["password", "signin"], "error": None}
+    assert entry == {**IDENTITY, "steps": ["password", "signin"], "error": None, "exceptions": []}
 
 
 def test_before_anything_was_read_nobody_looked_and_nothing_failed():
-    assert tenant_entry({}, steps=["signin"]) == {**NOBODY, "steps": ["signin"], "error": None}
+    assert tenant_entry({}, steps=["signin"]) == {**NOBODY, "steps": ["signin"], "error": None, "exceptions": []}
 
 
 @pytest.mark.parametrize(
