@@ -27,13 +27,13 @@ _LARGEST = 1024 * 1024
 _VARIABLE = "offboard_employee_exceptions"
 
 
-def exceptions(given: t.Any, path: str = "") -> list[dict[str, t.Any]]:
+def exceptions(given: t.Any, path: str = "", content: bytes = b"") -> list[dict[str, t.Any]]:
     """The exceptions of a run, as `parse_exceptions` gives them.
 
     :param given: the list of the role's variable; null and an empty text mean none.
-    :param path: a file of further ones, empty for none.
+    :param path: a file of further ones, empty for none; its suffix tells the format.
+    :param content: what that file holds.
     :raises ValueError: as `parse_exceptions`, or a file that is not one; the message begins with what cannot be read.
-    :raises OSError: the file cannot be read.
     """
     entries: list[tuple[str, t.Any]] = []
     if given not in (None, "", []):
@@ -41,8 +41,6 @@ def exceptions(given: t.Any, path: str = "") -> list[dict[str, t.Any]]:
             raise ValueError(f"{_VARIABLE} is not a list; each exception is a mapping with {', '.join(FIELDS)}")
         entries += [(f"{_VARIABLE}, entry {number}", one) for number, one in enumerate(given, 1)]
     if path:
-        with open(os.path.expanduser(path), "rb") as file:
-            content = file.read(_LARGEST + 1)
         try:
             entries += [(f"{path}, {place}", one) for place, one in read_exceptions(content, path)]
         except ValueError as exc:

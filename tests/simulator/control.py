@@ -9,7 +9,8 @@
 | DELETE /_tenant/journal | empties it |
 | POST /_tenant/reset | everything as on the first day |
 | GET /_tenant/people | who lives here: key, id, UPN, kind |
-| GET, PATCH /_tenant/users/{key, id, UPN} | a user: `properties`, `mailbox` and `_type`, `_delay`, `manager`, `roles`, `groups`, `residual` |
+| GET, PATCH /_tenant/users/{key, id, UPN} | a user: `properties`, `mailbox`, `mailbox_delay`, `manager`, `roles`, `groups`, `residual` |
+| PATCH /_tenant/users/{key, id, UPN} `{"mailbox_type": "RoomMailbox"}` | what Get-Mailbox says that a mailbox is |
 | DELETE /_tenant/users/{key, id, UPN} | into the bin |
 | POST /_tenant/crowd `{"count": 100, "group": "leavers"}` | adds ordinary people, to a group where one is named |
 | GET /_tenant/groups, PATCH /_tenant/groups/{key, id, name} | the groups; `display_name`, `mail`, `visibility`, `groups` of one |
