@@ -74,6 +74,7 @@ _SAYING = (
     "_order_for",
     "_useless",
     "ask",
+    "unmatched",
     "complaint",
     "note",
     "note_for",
