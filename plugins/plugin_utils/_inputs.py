@@ -46,6 +46,8 @@ SOURCES = {
     "left_before": "left_before",
     "left_at": "left_at",
     "since": "since",
+    "exceptions": "exceptions",
+    "exceptions_file": "exceptions_file",
     "allow_empty": "allow_empty",
 }
 # What each playbook takes beside the variables of its role.
@@ -55,7 +57,7 @@ PLAYBOOKS: dict[str, tuple[str, ...]] = {
     "restore": ("leavers", "evidence", "target_hosts", *_CREDENTIALS),
 }
 # Names whose beginning says that one of ours is meant.
-_BEGINNING = re.compile(r"leaver|left|since|targethost|m365|offboardemployee|restoreemployee|allowempty")
+_BEGINNING = re.compile(r"leaver|left|since|targethost|m365|offboardemployee|restoreemployee|allowempty|exception")
 # Whoever writes one of these means another: the letters alone are compared.
 _SYNONYMS = {
     "user": "leavers",

@@ -128,6 +128,7 @@ class Tenant:
             earlier=self.earlier,
             total=sum(map(len, batches)),
             started_at=asked["started_at"],
+            exceptions=opened(asked["exceptions"]),
         )
         return {"run_id": asked["run_id"], **joined}
 
@@ -159,7 +160,7 @@ class Tenant:
             "records": leavers,
             "is_long": len(leavers) > _MOST_SHOWN,
             # Where nobody could be looked at, who is due to leave is not known.
-            "table": table(leavers, self.earlier) if leavers or not error else [],
+            "table": table(leavers, self.earlier, kept["entry"]["exceptions"]) if leavers or not error else [],
             "stats": stats,
             "failures": why,
         }
@@ -168,7 +169,7 @@ class Tenant:
         asked = self.asked
         return failures(
             leavers,
-            fail_on_open=asked["fail_on_open"],
+            fail_on=asked["fail_on"],
             fail_on_not_due=asked["fail_on_not_due"],
             allow_empty=asked["allow_empty"],
         )

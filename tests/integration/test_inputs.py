@@ -250,7 +250,7 @@ def test_the_dry_run_says_what_the_run_will_say(tenant: Tenant, play: Player) ->
         "synced": {"leavers": tenant.directory.user("synced").upn},
     }
 
-    played = play(OFFBOARD, "--check", hosts=hosts, offboard_employee_fail_on_open=False)
+    played = play(OFFBOARD, "--check", hosts=hosts, offboard_employee_fail_on=["failed"])
 
     assert "more than offboard_employee_max_users (2)" in played.failure("many")
     assert played.failure("later").startswith(f"{JANE}: leaves on ")

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _table
@@ -20,7 +18,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import 
     unknown_record,
 )
 
-failures = functools.partial(_table.failures, fail_on_open=True)
+failures = _table.failures
 JANE = "jane.doe"
 
 
@@ -62,7 +60,7 @@ def test_open_doors_alone_fail_unless_told_otherwise_and_refused_and_failed_alwa
     leavers = result(kind)
 
     assert bool(failures(leavers)) is on_open
-    assert bool(failures(leavers, fail_on="new,open,failed")) is on_open
+    assert bool(failures(leavers, fail_on=["new", "open", "failed"])) is on_open
     assert bool(failures(leavers, fail_on=["failed"])) is always
 
 
