@@ -273,6 +273,14 @@ def _has_met(exception: Record, one: Record) -> bool:
     return any(entry["place"] == exception["place"] for entry in one["accepted"])
 
 
+def accepted_in_words(entry: Record) -> str:
+    """One of a leaver's accepted exceptions: which doors, by whom, until when, and why."""
+    doors = list(entry["doors"])
+    if set(PROTOCOLS) <= set(doors):
+        doors = [*(door for door in doors if door not in PROTOCOLS), "protocols"]
+    return f"by {entry['accepted_by']} until {entry['until']}: {', '.join(doors)} ({entry['reason']})"
+
+
 def unmatched(told: t.Iterable[Record]) -> list[str]:
     """A sentence for each exception that met nobody, or whose end is over."""
     sentences = []

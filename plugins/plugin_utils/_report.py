@@ -25,10 +25,10 @@ from ..module_utils._errors import WRONG_PERSON
 from ..module_utils._residual import FOUND, NOT_LOOKED_AT, TOPICS
 from ..module_utils._times import parse_moment
 from ._earlier import newly_open
-from ._exceptions import unmatched
+from ._exceptions import accepted_in_words, unmatched
 from ._report_html import html
 from ._results import DELETED, FAILED, NOT_DUE
-from ._sentences import accepted_in_words, errors_of, reason_of, reasons_of
+from ._sentences import errors_of, reason_of, reasons_of
 
 Record = t.Mapping[str, t.Any]
 

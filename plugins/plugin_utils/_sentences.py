@@ -12,8 +12,6 @@ from __future__ import annotations
 import textwrap
 import typing as t
 
-from ..module_utils._doors import PROTOCOLS
-
 Record = t.Mapping[str, t.Any]
 
 # Ansible shows a list of lines with ten more columns around each: together they fit 100.
@@ -40,14 +38,6 @@ def reasons_of(one: Record) -> list[str]:
 
 def reason_of(error: Record) -> str:
     return " ".join(filter(None, (error["message"], error["hint"])))
-
-
-def accepted_in_words(entry: Record) -> str:
-    """One of a leaver's accepted exceptions: which doors, by whom, until when, and why."""
-    doors = list(entry["doors"])
-    if set(PROTOCOLS) <= set(doors):
-        doors = [*(door for door in doors if door not in PROTOCOLS), "protocols"]
-    return f"by {entry['accepted_by']} until {entry['until']}: {', '.join(doors)} ({entry['reason']})"
 
 
 def person_in_words(one: Record) -> str:

@@ -14,10 +14,10 @@ import typing as t
 
 from ..module_utils._doors import NOT_APPLICABLE, OPEN, UNKNOWN, doors_of
 from ._earlier import compared_with, newly_open
-from ._exceptions import unmatched
+from ._exceptions import accepted_in_words, unmatched
 from ._fail_on import FAIL_ON, fatal
 from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
-from ._sentences import Record, accepted_in_words, errors_of, folded, person_in_words, reason_of, reasons_of
+from ._sentences import Record, errors_of, folded, person_in_words, reason_of, reasons_of
 
 _MANY = 20
 # AWX throws away what is larger than 700,000 bytes, and so many leavers take up to 500,000.
