@@ -175,6 +175,9 @@ def _result(
             if state in (OPEN, UNKNOWN) and why:
                 reasons.setdefault(why, []).append(name)
     opened = [name for name, state in states.items() if state == OPEN]
+    untyped = opening.get("mailbox_type_error")
+    if untyped and opened:
+        reasons[f"The type of the mailbox could not be read. {reason_of(untyped)}"] = opened
     unconfirmed = [name for name, state in states.items() if state == UNKNOWN]
     skipped = [step for step in STEPS if step not in steps]
     # There is a mailbox, and some of its doors were not asked for.

@@ -424,6 +424,14 @@ def test_a_kind_is_not_accepted_otherwise(facts):
     assert one["status"] in ("open", "failed", "unconfirmed")
 
 
+def test_a_kind_that_could_not_be_read_is_a_reason():
+    error = problem("http_403", "Exchange Online answered 403: No.", "Grant it.")
+    one = one_of(room(mailbox_type=None, mailbox_type_error=error), ROOM)
+    assert (one["status"], one["accepted"]) == ("open", [])
+    reason = "The type of the mailbox could not be read. Exchange Online answered 403: No. Grant it."
+    assert one["reasons"] == [{"doors": one["open"], "reason": reason}]
+
+
 def test_without_a_look_at_sign_in_no_kind_is_accepted():
     one = one_of(room(doors=doors("open", ("password",))), ROOM, steps=("password",))
     assert one["status"] == "open"
