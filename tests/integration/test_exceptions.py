@@ -79,6 +79,19 @@ def test_rooms_and_accepted_people_do_not_fail_an_audit_and_are_told_in_every_fo
     assert "jnae.doe@contoso.com matches nobody" in page
 
 
+def test_a_list_that_cannot_be_understood_refuses_the_run_before_anything_is_sent(
+    tenant: Tenant, play: Player, tmp_path: Path
+) -> None:
+    exceptions = tmp_path / "exceptions.csv"
+    exceptions.write_text(f"user,doors,reason,accepted_by,until\njane.doe@contoso.com,owa,,Chris Cio,{day(1)}\n")
+
+    played = play(OFFBOARD, leavers="jane.doe@contoso.com", exceptions_file=str(exceptions))
+
+    assert played.returncode != 0
+    assert f"{exceptions}, line 2: it has no reason" in played.failure()
+    assert not list(tenant.journal)
+
+
 def test_an_offboarding_shuts_an_accepted_door_and_an_exception_that_has_ended_accepts_nothing(
     tenant: Tenant, play: Player
 ) -> None:
