@@ -18,7 +18,7 @@ import re
 import typing as t
 
 from ..module_utils._asked import is_name, name_key
-from ..module_utils._doors import OPEN, PROTOCOLS, STEPS, UNKNOWN
+from ..module_utils._doors import MAILBOX_AWAITED, OPEN, PROTOCOLS, STEPS, UNKNOWN
 from ..module_utils._errors import WRONG_PERSON
 from ..module_utils._foreign import clean, one_line
 from ._results import ACCEPTED, FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED
@@ -163,24 +163,38 @@ def names_kinds(exceptions: t.Iterable[Record]) -> bool:
 def accept(leavers: t.Iterable[Record], exceptions: t.Sequence[Record], today: str) -> list[dict[str, t.Any]]:
     """The same results with `accepted`, and without the accepted doors in `open`, `unconfirmed` and `reasons`.
 
-    Nobody becomes contained by that. Who has no other open door is `accepted`; an exception that has ended is a reason
-    for its doors.
+    No leaver becomes contained by that. A leaver without another open door is `accepted`, unless a step of this run failed;
+    an exception that has ended is a reason for its doors.
 
     :param leavers: what `results` gives.
     :param exceptions: what `parse_exceptions` gives.
     :param today: the day in UTC, as 2026-12-31. An exception is in force until the end of its last day in UTC.
     """
-    return [_accepted(one, exceptions, today) for one in leavers]
+    by_user: dict[str, list[Record]] = {}
+    for exception in exceptions:
+        by_user.setdefault(name_key(exception["user"] or ""), []).append(exception)
+    return [_accepted(one, _own(one, by_user), today) for one in leavers]
 
 
-def _accepted(one: Record, exceptions: t.Sequence[Record], today: str) -> dict[str, t.Any]:
+def _own(one: Record, by_user: t.Mapping[str, t.Sequence[Record]]) -> list[Record]:
+    """The exceptions for a leaver: those that name them, then those for the kind of their mailbox."""
+    named = [exception for name in sorted(_names(one)) for exception in by_user.get(name, ())]
+    return [*named, *(exception for exception in by_user.get("", ()) if _is_of_kind(exception, one))]
+
+
+def _names(one: Record) -> set[str]:
+    return {name_key(str(name)) for name in (one["user"], one["id"], one["user_principal_name"]) if name}
+
+
+def _is_of_kind(exception: Record, one: Record) -> bool:
+    """Whether a leaver is of the kind: blocked by nature, and not a person who left and whose mailbox is shared now."""
+    blocked = "signin" in one["steps"] and "signin" not in (*one["open"], *one["unconfirmed"])
+    return exception["kind"] == one["mailbox_type"] and blocked and not one["left_at"]
+
+
+def _accepted(one: Record, own: t.Sequence[Record], today: str) -> dict[str, t.Any]:
     told = {**one}
-    if one["status"] not in _NOT_SHUT or (one["error"] or {}).get("code") in WRONG_PERSON:
-        return told
-    own = sorted(
-        (exception for exception in exceptions if _is_about(exception, one)), key=lambda each: bool(each["kind"])
-    )
-    if not own:
+    if not own or one["status"] not in _NOT_SHUT or (one["error"] or {}).get("code") in WRONG_PERSON:
         return told
     not_shut = _not_shut(one)
     by_door = {
@@ -197,9 +211,19 @@ def _accepted(one: Record, exceptions: t.Sequence[Record], today: str) -> dict[s
         [door for door in one[key] if door not in by_door] for key in ("open", "unconfirmed")
     )
     told["reasons"] = _reasons(one, own, by_door, today)
-    if by_door and not (told["open"] or told["unconfirmed"]):
+    if by_door and not (told["open"] or told["unconfirmed"] or _has_failed(one)):
         told["status"] = ACCEPTED
     return told
+
+
+def _has_failed(one: Record) -> bool:
+    """Whether this run wrote, or tried to, and failed: a door that was to be shut is not what somebody accepted."""
+    reads = (MAILBOX_AWAITED, (one["error"] or {}).get("code"))
+    tried = any(
+        entry["written_at"] or (entry["status"] == FAILED and (entry["error"] or {}).get("code") not in reads)
+        for entry in one["steps"].values()
+    )
+    return one["status"] == FAILED and tried
 
 
 def _not_shut(one: Record) -> dict[str, str]:
@@ -212,15 +236,6 @@ def _not_shut(one: Record) -> dict[str, str]:
     if (one["error"] or {}).get("code") != "not_found":
         return {}
     return {door: UNKNOWN for door in DOORS if (door if door in STEPS else "protocols") in one["steps"]}
-
-
-def _is_about(exception: Record, one: Record) -> bool:
-    if exception["user"]:
-        names = (one["user"], one["id"], one["user_principal_name"])
-        return name_key(exception["user"]) in {name_key(str(name)) for name in names if name}
-    # Whoever has left is a person, even if their mailbox has become a shared one; and a kind is blocked by nature.
-    blocked = "signin" in one["steps"] and "signin" not in (*one["open"], *one["unconfirmed"])
-    return exception["kind"] == one["mailbox_type"] and blocked and not one["left_at"]
 
 
 def _is_in_force(exception: Record, today: str) -> bool:
@@ -258,19 +273,22 @@ def told_exceptions(exceptions: t.Iterable[Record], leavers: t.Sequence[Record],
 
     :param leavers: the results of everybody, as `accept` gives them.
     """
+    by_name: dict[str, list[Record]] = {}
+    by_place: dict[str, list[Record]] = {}
+    for one in leavers:
+        for name in _names(one):
+            by_name.setdefault(name, []).append(one)
+        for entry in one["accepted"]:
+            by_place.setdefault(entry["place"], []).append(one)
     told = []
     for exception in exceptions:
-        met = [one for one in leavers if _has_met(exception, one)]
+        # A kind is known by what it was accepted for.
+        met = (
+            by_name.get(name_key(exception["user"]), []) if exception["user"] else by_place.get(exception["place"], [])
+        )
         state = ENDED if not _is_in_force(exception, today) else IN_FORCE if met else UNMATCHED
         told.append({**exception, "state": state, "leavers": [one["id"] or one["user"] for one in met]})
     return told
-
-
-def _has_met(exception: Record, one: Record) -> bool:
-    """Whether an exception is about this leaver: by name, or as a kind that accepted a door."""
-    if exception["user"]:
-        return _is_about(exception, one)
-    return any(entry["place"] == exception["place"] for entry in one["accepted"])
 
 
 def accepted_in_words(entry: Record) -> str:

@@ -174,8 +174,7 @@ def _rows(one: Record, *, brief: bool = False) -> list[str]:
         lines.append(f"  until then the date hides open doors: {', '.join(one['open'])}")
     lines += [f"  {note}" for note in _notes(one)] if not (brief or newly_open(one)) else []
     lines += _residual_rows(one)
-    # What somebody has accepted needs no other reason.
-    lines += [f"  ! {reason}" for reason in _reasons(one)] if one["status"] != ACCEPTED else []
+    lines += [f"  ! {reason}" for reason in _reasons(one)]
     return lines
 
 

@@ -371,11 +371,18 @@ def test_an_account_that_may_be_somebody_elses_is_never_accepted():
     assert (one["status"], one["accepted"], bool(one["open"])) == ("refused", [], True)
 
 
-def test_a_step_that_failed_is_accepted_only_with_its_doors():
+def test_a_step_that_failed_fails_though_its_doors_are_accepted():
     runs = all_steps("jane.doe", protocols="failed")
     closing = [read_record("jane.doe", doors={**doors("shut"), **dict.fromkeys(SWITCHES, "open")})]
-    assert one_of(OPEN_ALL, entry(doors="protocols"), runs=runs, closing=closing)["status"] == "accepted"
+    one = one_of(OPEN_ALL, entry(doors="protocols"), runs=runs, closing=closing)
+    assert (one["status"], one["open"], set(one["accepted"][0]["doors"])) == ("failed", [], set(SWITCHES))
     assert one_of(OPEN_ALL, entry(doors="owa"), runs=runs, closing=closing)["status"] == "failed"
+
+
+def test_a_write_that_could_not_be_read_back_fails_though_its_doors_are_accepted():
+    unread = problem("http_503", "Microsoft Graph answered 503.")
+    one = one_of(OPEN_ALL, entry(doors="all"), runs=all_steps("jane.doe"), unread=unread)
+    assert (one["status"], one["unconfirmed"], one["contained"]) == ("failed", [], False)
 
 
 def test_nobody_who_is_not_due_or_deleted_is_accepted():
