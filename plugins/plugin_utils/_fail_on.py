@@ -53,6 +53,10 @@ def fatal(leavers: t.Sequence[Record], fail_on: t.Collection[str] = FAIL_ON, *, 
 
 
 def _is_fatal(one: Record, fail_on: t.Collection[str]) -> bool:
+    since = one["since"] or {}
+    # Whoever it belongs to: a date that somebody moved lets nobody in again.
+    if since.get("newly_open") and not {NEW, OPEN}.isdisjoint(fail_on):
+        return True
     if one["status"] in _PASSED:
         return False
     if FAILED_ONES in fail_on and one["status"] in (FAILED, REFUSED):
@@ -60,4 +64,4 @@ def _is_fatal(one: Record, fail_on: t.Collection[str]) -> bool:
     doors = {*one["open"], *one["unconfirmed"]}
     if OPEN in fail_on:
         return bool(doors)
-    return NEW in fail_on and bool(doors - set((one["since"] or {}).get("still_open", ())))
+    return NEW in fail_on and bool(doors - set(since.get("still_open", ())))

@@ -115,6 +115,12 @@ def test_leavers_who_are_not_due_fail_only_where_that_was_chosen():
 
 
 @pytest.mark.parametrize("fail_on", SUBSETS, ids=lambda some: "+".join(sorted(some)))
+def test_a_door_that_was_shut_fails_also_where_the_leaver_is_not_due_any_more(fail_on):
+    then = told(read_record("lena.leaving", state="shut"))
+    assert fails(told(LATER, SHUT, then=then), fail_on) == ([LATER["user"]] if fail_on & {"new", "open"} else [])
+
+
+@pytest.mark.parametrize("fail_on", SUBSETS, ids=lambda some: "+".join(sorted(some)))
 def test_an_exception_that_has_ended_is_new_the_day_after(fail_on):
     entry = {"user": OWA["id"], "doors": "owa", "reason": "r", "accepted_by": "a", "until": "2026-11-27"}
     accepted = parse_exceptions([("entry 1", entry)])
