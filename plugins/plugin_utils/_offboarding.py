@@ -160,7 +160,7 @@ class Tenant:
             "records": leavers,
             "is_long": len(leavers) > _MOST_SHOWN,
             # Where nobody could be looked at, who is due to leave is not known.
-            "table": table(leavers, self.earlier, kept["entry"]["exceptions"]) if leavers or not error else [],
+            "table": table(leavers, self.earlier, state["entry"]["exceptions"]) if leavers or not error else [],
             "stats": stats,
             "failures": why,
         }
