@@ -29,6 +29,11 @@ def door_states(leaver: Leaver, steps: t.Collection[str], protocols: Protocols) 
     An enabled account can sign in again or change its password after any timestamp, so timestamps prove nothing until
     sign-in is blocked. A reset followed within the hour by a sign-out is the trace that our order leaves; a lone
     sign-out, a lone block, or a password changed by the leaver leaves another. In doubt a door is open.
+
+    Nobody resets the password of a synced account here: Active Directory is its master, and its moments need not follow
+    our order. A password that was set at or after `left_at` is not the one that the leaver had when they left, so for a
+    synced account that is blocked this is enough. Without `left_at` the trace of our order is all there is.
+    https://learn.microsoft.com/entra/identity/users/users-revoke-access
     """
     user = leaver.known
     doors: dict[str, str] = {}
@@ -51,6 +56,8 @@ def _timed_door(user: User, shut: bool) -> str:
 
 def _password_is_shut(user: User, left_at: datetime.datetime | None) -> bool:
     reset, revoked = user.password_changed, user.sessions_valid_from
+    if user.synced and reset is not None and left_at is not None and reset >= left_at:
+        return True
     if reset is None or revoked is None:
         return False
     return reset < revoked and revoked - reset <= _HOUR and (left_at is None or reset >= left_at)
@@ -86,9 +93,9 @@ def observed(leaver: Leaver, step: str, protocols: Protocols) -> dict[str, t.Any
 
 
 def surely_shut(leaver: Leaver) -> datetime.datetime | None:
-    """When reset and sign-out have surely taken effect: within an hour, says Microsoft's page."""
-    valid_from = leaver.known.sessions_valid_from
-    return valid_from + _HOUR if valid_from else None
+    """When reset and sign-out have surely taken effect: within an hour of the later one, says Microsoft's page."""
+    reset, revoked = leaver.known.password_changed, leaver.known.sessions_valid_from
+    return max(reset or revoked, revoked) + _HOUR if revoked else None
 
 
 def note_for(leaver: Leaver, step: str) -> str | None:

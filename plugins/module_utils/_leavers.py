@@ -16,13 +16,13 @@ import unicodedata
 
 from ._asked import OBJECT_ID, Asked, Search, name_key, not_a_name, same_name
 from ._doors import Mailbox
-from ._errors import OTHER_ACCOUNT, OffboardingError, ServiceError, shorten
-from ._exchange import Exchange
+from ._errors import NEWER_ACCOUNT, OTHER_ACCOUNT, WRONG_PERSON, NetworkError, OffboardingError, ServiceError, shorten
+from ._exchange import Exchange, Row
 from ._foreign import one_line
 from ._graph import LEAVE_DATE_PERMISSION, Graph, User, listed, single
 from ._identity import wrong_person
 from ._service import Answer, Call, Outcome, mapping, side_by_side
-from ._times import format_moment
+from ._times import format_moment, parse_moment
 
 _USER_TYPE = "#microsoft.graph.user"
 # What else a group may hold, and surely is not a user. Types derived from user come and go (agentUser is one), so any
@@ -57,6 +57,9 @@ class Leaver:
     mailbox_read: bool = False
     mailbox: Mailbox | None = None
     mailbox_error: OffboardingError | None = None
+    # As Exchange calls it (`SharedMailbox`), `None` where nobody looked, or where that failed.
+    mailbox_type: str | None = None
+    mailbox_type_error: OffboardingError | None = None
     roles: tuple[str, ...] | None = None
     roles_error: OffboardingError | None = None
 
@@ -275,6 +278,14 @@ class Tenant:
         read = self.exchange.read_mailboxes([leaver.known.id for leaver in leavers])
         return [_with_mailbox(leaver, found) for leaver, found in zip(leavers, read, strict=True)]
 
+    def read_mailbox_types(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
+        """The same leavers with the types of their mailboxes, which Get-CASMailbox does not tell.
+
+        https://learn.microsoft.com/powershell/module/exchangepowershell/get-mailbox
+        """
+        found = self.exchange.read_recipients([leaver.known.id for leaver in leavers])
+        return [_with_mailbox_type(leaver, rows) for leaver, rows in zip(leavers, found, strict=True)]
+
     def await_mailboxes(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
         """The same leavers, those that await a mailbox read again until it is there or C(verify_timeout) is over."""
         leavers = list(leavers)
@@ -492,10 +503,15 @@ class Tenant:
             ids.update(name_key(user.id) for user in found)
         return ids - {""}
 
+    def _find_deleted(self, one: Asked) -> Call:
+        """The call for a deleted user; the date only where it is compared, as in `_find_user`."""
+        dates = one.left_at is not None and not one.object_id
+        return self.graph.find_deleted(one.name, ("id", "userPrincipalName", *(["createdDateTime"] if dates else [])))
+
     def _explain_unknown(self, unknown: t.Sequence[Asked]) -> list[OffboardingError]:
         """Why names mean nobody: deleted, another name of somebody, or really unknown. Explained, never guessed."""
         names = [one.name for one in unknown]
-        deleted = self.graph.send([self.graph.find_deleted(name) for name in names])
+        deleted = self.graph.send([self._find_deleted(one) for one in unknown])
         addresses = [name for name in names if not OBJECT_ID.match(name)]
         owners = dict(
             zip(addresses, self.graph.send([self.graph.find_by_address(name) for name in addresses]), strict=True)
@@ -521,6 +537,16 @@ def _with_mailbox(leaver: Leaver, found: Mailbox | OffboardingError | None) -> L
     return dataclasses.replace(leaver, mailbox_read=True, mailbox=mailbox, mailbox_error=error)
 
 
+def _with_mailbox_type(leaver: Leaver, rows: list[Row] | OffboardingError | None) -> Leaver:
+    told = rows[0].get("recipienttypedetails") if isinstance(rows, list) else None
+    if isinstance(told, str) and told:
+        return dataclasses.replace(leaver, mailbox_type=one_line(told))
+    error = (
+        rows if isinstance(rows, OffboardingError) else NetworkError("Exchange Online did not tell it.", reached=True)
+    )
+    return dataclasses.replace(leaver, mailbox_type_error=error)
+
+
 def _why_unknown(
     asked: Asked, deleted: list[dict[str, t.Any]] | OffboardingError, owners: list[User] | OffboardingError
 ) -> OffboardingError:
@@ -531,6 +557,10 @@ def _why_unknown(
     """
     name = asked.name
     if deleted and isinstance(deleted, list):
+        others = [_other_deleted(one, asked) for one in deleted]
+        other = others[0] if all(others) else None
+        if other:
+            return other
         return OffboardingError(
             f"{name} was deleted at {shorten(str(deleted[0].get('deletedDateTime') or 'an unknown moment'))}.",
             code="deleted",
@@ -622,6 +652,32 @@ def _addressed(outcome: Outcome, address: str) -> list[User] | OffboardingError:
     return _another("a user without the address asked for")
 
 
+def _other_deleted(deleted: t.Mapping[str, t.Any], asked: Asked) -> OffboardingError | None:
+    """Why a deleted account may be somebody else's, as `wrong_person` has it: another object id, or a newer account."""
+    identity, told = shorten(str(deleted.get("id"))), deleted.get("createdDateTime")
+    if asked.object_id:
+        if same_name(asked.object_id, identity):
+            return None
+        return OffboardingError(
+            f"{asked.name} was not found; a deleted account of that name has the object id {identity}, not "
+            f"{asked.object_id}.",
+            code=OTHER_ACCOUNT,
+            hint="Find out which of the two is meant, then ask for it by its object id.",
+        )
+    try:
+        created = parse_moment(told) if isinstance(told, str) else None
+    except ValueError:
+        return None
+    if created is None or asked.left_at is None or created <= asked.left_at:
+        return None
+    return OffboardingError(
+        f"{asked.name} was not found; a deleted account of that name is newer: created {format_moment(created)}, after "
+        f"left_at {format_moment(asked.left_at)}.",
+        code=NEWER_ACCOUNT,
+        hint=f"If this account is meant, ask for it by its object id, {identity}.",
+    )
+
+
 def _deleted_named(outcome: Outcome, name: str) -> list[dict[str, t.Any]] | OffboardingError:
     """The deleted users of this name or object id in an answer to R(Graph.find_deleted)."""
     by_id = bool(OBJECT_ID.match(name))
@@ -663,7 +719,7 @@ DELETED_PROPERTIES = (
 def _may_be_deleted(leaver: Leaver) -> bool:
     if leaver.user:
         return not OBJECT_ID.match(leaver.asked.name)
-    return bool(leaver.error and leaver.error.code == "deleted")
+    return bool(leaver.error and leaver.error.code in ("deleted", *WRONG_PERSON))
 
 
 def _name_before_deletion(user: t.Mapping[str, t.Any]) -> str:

@@ -14,7 +14,7 @@ import typing as t
 
 from ._asked import Asked, Search, name_key
 from ._door_states import door_states, note_for, observed, surely_shut
-from ._doors import OPEN, SHUT, STEPS, Protocols
+from ._doors import OPEN, SHUT, STEPS, UNKNOWN, Protocols
 from ._errors import OffboardingError
 from ._leavers import Leaver, Tenant
 from ._records import person_of, record
@@ -37,12 +37,15 @@ def observe(
     search: Search | None = None,
     residual: t.Collection[str] = (),
     person: bool = True,
+    mailbox_types: bool = False,
     written: t.Mapping[str, t.Any] | None = None,
     verify_timeout: float = 0,
     suggest: bool = False,
 ) -> list[dict[str, t.Any]]:
     """Read every leaver's doors and facts. Reads only; protected accounts and those not yet due are read as well.
 
+    :param mailbox_types: whether to read the type of the mailbox of those who may be blocked by nature: sign-in is
+        blocked, a door is not shut, and no date says that they left.
     :param written: what steps have just written, as `_written.digest` gives it. Whoever is read as before that is
         read again, until `verify_timeout` seconds have passed since the first read.
     :param suggest: say of a name that nobody has which users have a similar one.
@@ -50,6 +53,8 @@ def observe(
     leavers = _read(tenant, asked, search, mailboxes="protocols" in steps, roles=directory_roles, person=person)
     if written:
         leavers = _read_until_shown(tenant, leavers, steps, protocols, written, verify_timeout, person=person)
+    if mailbox_types:
+        leavers = _with_types(tenant, leavers, steps, protocols)
     known = [index for index, leaver in enumerate(leavers) if leaver.user]
     holders = [leaver for leaver in leavers if leaver.roles]
     spared = tenant.last_administrators(holders) if holders else {}
@@ -82,6 +87,23 @@ def _read(
     told = {id(leaver): one for leaver, one in zip(known, read, strict=True)}
     leavers = [told.get(id(leaver), leaver) for leaver in leavers]
     return tenant.await_mailboxes(leavers) if mailboxes else leavers
+
+
+def _with_types(
+    tenant: Tenant, leavers: t.Sequence[Leaver], steps: t.Sequence[str], protocols: Protocols
+) -> list[Leaver]:
+    told = list(leavers)
+    wanted = [
+        index
+        for index, one in enumerate(leavers)
+        if one.mailbox
+        and one.known.account_enabled is False
+        and one.left_at is None
+        and not {OPEN, UNKNOWN}.isdisjoint(door_states(one, steps, protocols).values())
+    ]
+    for index, fresh in zip(wanted, tenant.read_mailbox_types([told[index] for index in wanted]), strict=True):
+        told[index] = fresh
+    return told
 
 
 def _read_until_shown(
@@ -170,6 +192,8 @@ def _observation(
         "directory_roles_error": leaver.roles_error.as_record() if leaver.roles_error else None,
         "contradiction": leaver.contradiction.as_record() if leaver.contradiction else None,
         "must_stay": sparing.within(leaver.name).as_record() if sparing else None,
+        "mailbox_type": leaver.mailbox_type,
+        "mailbox_type_error": leaver.mailbox_type_error.as_record() if leaver.mailbox_type_error else None,
         "doors": doors,
         "open": [name for name, state in doors.items() if state == OPEN],
         "notes": notes,

@@ -123,6 +123,14 @@ options:
       - They are searched for in one more request for the first five such names of a call. If the search fails, the error stays as it is.
     type: bool
     default: false
+  mailbox_types:
+    description:
+      - Whether to tell C(mailbox_type), to tell shared mailboxes and resource accounts, whose sign-in is blocked by nature, from
+        leavers.
+      - It is read by C(Get-Mailbox), with C(Exchange.ManageAsApp), in one call for each user who has a mailbox and an open or unknown
+        door, whose sign-in is blocked, and for whom no C(left_at) is known. Of nobody else, and only if O(steps) has V(protocols).
+    type: bool
+    default: false
   residual:
     description:
       - What else to look at that outlives a blocked account or comes back with it. It is told in C(residual), and never changed.
@@ -310,6 +318,16 @@ users:
       description: Null, or, with O(directory_roles), why this user must not be locked out, being the last Global Administrator.
       type: dict
       sample: null
+    mailbox_type:
+      description:
+        - The C(RecipientTypeDetails) of the mailbox, such as V(UserMailbox), V(SharedMailbox), V(RoomMailbox) or V(EquipmentMailbox).
+          Null where it was not read, see O(mailbox_types).
+      type: str
+      sample: null
+    mailbox_type_error:
+      description: Null, or why the type of the mailbox could not be read.
+      type: dict
+      sample: null
     doors:
       description: Each door with V(open), V(shut), V(unknown) (it could not be read) or V(not_applicable).
       type: dict
@@ -390,6 +408,7 @@ def look(run: Run) -> list[dict[str, t.Any]]:
         residual=run.params["residual"],
         person=run.params["person"],
         suggest=run.params["suggest"],
+        mailbox_types=run.params["mailbox_types"],
         written=run.params["written"],
         verify_timeout=run.params["verify_timeout"],
     )
@@ -422,6 +441,7 @@ JOB = Job(
         person={"type": "bool", "default": True},
         tenant_name={"type": "bool", "default": False},
         suggest={"type": "bool", "default": False},
+        mailbox_types={"type": "bool", "default": False},
         offboarded={"type": "list", "elements": "str", "default": []},
         residual={"type": "list", "elements": "str", "choices": ["all", *TOPICS], "default": []},
         written={"type": "dict", "default": {}},

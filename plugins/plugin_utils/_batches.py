@@ -22,6 +22,7 @@ from ._carried import texts as texts_of
 from ._containment import containment, locked_out, parse_period
 from ._earlier import changes, compared_with
 from ._evidence import tenant_entry, unread
+from ._exceptions import accept, told_exceptions
 from ._results import FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED, results
 from ._sentences import Record
 
@@ -60,6 +61,7 @@ def join(
     started_at: str | None,
     purpose: str = "offboard",
     contain_within: str | None = None,
+    exceptions: t.Sequence[Record] = (),
 ) -> dict[str, t.Any]:
     """What is known of everybody after the opening read, or of one batch after a step or its closing read.
 
@@ -72,12 +74,12 @@ def join(
     :param finished: whether the batch has come to its end.
     :param total: leavers of all batches.
     :param contain_within: the period within which leavers must be locked out, as `parse_period` reads it.
+    :param exceptions: what `parse_exceptions` gives. They are judged by the day on which the run began.
     :returns: `records`, the results by batch, see `unpack`, the first part about whoever goes through no step; `entry`, see
         `tenant_entry`; `done`, the leavers of finished batches; `not_shut`, those of them with a door that is not proven
         shut; `msg`, how far the run has come, in one line.
     :raises ValueError: the earlier evidence is not evidence, or the period cannot be read.
     """
-    entry = tenant_entry(opening, steps=steps, contain_within=contain_within)
     period = parse_period(contain_within)
     users = [one for batch in batches for one in batch]
     known: list[tuple[int, Record]] = list(enumerate(opening.get("users") or ()))
@@ -98,6 +100,8 @@ def join(
         purpose=purpose,
         check_mode=bool(opening.get("check_mode")),
     )
+    today = str(started_at or format_moment(datetime.datetime.now(datetime.timezone.utc)))[:10]
+    told = accept(told, exceptions, today)
     told = [
         {
             **one,
@@ -120,9 +124,12 @@ def join(
     if finished:
         done += len(told)
         not_shut += sum(1 for one in told if one["status"] in _NOT_SHUT)
+    met: t.Sequence[Record] = before["entry"]["exceptions"] if before else ()
+    if exceptions and (finished or not number):
+        met = told_exceptions(exceptions, unpack(records), today)
     return {
         "records": records,
-        "entry": entry,
+        "entry": tenant_entry(opening, steps=steps, contain_within=contain_within, exceptions=met),
         "done": done,
         "not_shut": not_shut,
         "msg": _progress(done, not_shut, max(total, done), started_at),

@@ -17,6 +17,7 @@ from ..module_utils._doors import OPEN, PROTOCOLS, SHUT, UNKNOWN
 from ..module_utils._errors import OTHER_ACCOUNT, WRONG_PERSON
 from ..module_utils._foreign import clean
 from ._evidence import FORMAT, VERSION
+from ._results import ACCEPTED
 from ._sentences import Record, as_error
 
 
@@ -83,7 +84,7 @@ class Earlier:
         doors: dict[str, str] = {}
         for then in self.records(one):
             for door, state in _told_doors(then).items():
-                doors[door] = min(state, doors.get(door, state), key=(OPEN, UNKNOWN, SHUT).index)
+                doors[door] = min(state, doors.get(door, state), key=(OPEN, ACCEPTED, UNKNOWN, SHUT).index)
         return doors
 
     def contained(self, one: Record) -> bool:
@@ -160,6 +161,7 @@ def _told_doors(one: Record) -> dict[str, str]:
     if one.get("status") == "deleted":
         return {}
     doors = dict.fromkeys(one["open"], OPEN) | dict.fromkeys(one["unconfirmed"], UNKNOWN)
+    doors |= {door: ACCEPTED for accepted in one.get("accepted") or () for door in accepted["doors"]}
     for step, entry in one["steps"].items() if one["id"] else ():
         for name in [step] if step != "protocols" else _told_protocols(entry, doors):
             if name not in one["not_looked_at"]:
@@ -191,7 +193,13 @@ def _change(one: Record, earlier: Earlier) -> dict[str, t.Any]:
     now, then = _told_doors(one), earlier.doors(one)
     return {
         "newly_open": [door for door, state in now.items() if state == OPEN and then.get(door) == SHUT],
-        "newly_shut": [door for door, state in now.items() if state == SHUT and then.get(door) == OPEN],
+        "newly_shut": [door for door, state in now.items() if state == SHUT and then.get(door) in (OPEN, ACCEPTED)],
+        # Told by the earlier evidence already, as something that somebody has to act on.
+        "still_open": [
+            door
+            for door, state in now.items()
+            if (state in (OPEN, UNKNOWN) and then.get(door) == OPEN) or (state == then.get(door) == UNKNOWN)
+        ],
         "new": not earlier.records(one),
     }
 

@@ -30,11 +30,18 @@ _LONGEST_LINE = 500
 _IDENTITY = ("tenant_id", "client_id", "application_name", "object_id")
 
 
-def tenant_entry(opening: Record, *, steps: t.Sequence[str], contain_within: str | None = None) -> dict[str, t.Any]:
+def tenant_entry(
+    opening: Record,
+    *,
+    steps: t.Sequence[str],
+    contain_within: str | None = None,
+    exceptions: t.Sequence[Record] = (),
+) -> dict[str, t.Any]:
     """What the evidence holds of one tenant, which is a host of the inventory, beside its leavers.
 
     :param opening: what was registered of the opening read; empty before it.
     :param contain_within: the period within which leavers must be locked out, as the operator wrote it.
+    :param exceptions: those of the run, as `told_exceptions` gives them.
     """
     automation = opening.get("automation") or {}
     return {
@@ -44,6 +51,7 @@ def tenant_entry(opening: Record, *, steps: t.Sequence[str], contain_within: str
         "steps": [step for step in STEPS if step in steps],
         "contain_within": contain_within or None,
         "error": unread(opening),
+        "exceptions": list(exceptions),
     }
 
 

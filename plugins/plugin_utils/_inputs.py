@@ -50,6 +50,8 @@ SOURCES = {
     "reason": "reason",
     "ticket": "ticket",
     "approved_by": "approved_by",
+    "exceptions": "exceptions",
+    "exceptions_file": "exceptions_file",
     "allow_empty": "allow_empty",
 }
 # What each playbook takes beside the variables of its role.
@@ -60,7 +62,7 @@ PLAYBOOKS: dict[str, tuple[str, ...]] = {
     "verify_evidence": ("evidence", "expected"),
 }
 # Names whose beginning says that one of ours is meant.
-_BEGINNING = re.compile(r"leaver|left|since|targethost|m365|offboardemployee|restoreemployee|allowempty")
+_BEGINNING = re.compile(r"leaver|left|since|targethost|m365|offboardemployee|restoreemployee|allowempty|exception")
 # Whoever writes one of these means another: the letters alone are compared.
 _SYNONYMS = {
     "user": "leavers",

@@ -130,6 +130,7 @@ class Tenant:
             started_at=asked["started_at"],
             purpose=asked["purpose"],
             contain_within=asked["contain_within"],
+            exceptions=opened(asked["exceptions"]),
         )
         return {"run_id": asked["run_id"], **joined}
 
@@ -157,12 +158,13 @@ class Tenant:
             **({"dry_run": True} if is_dry_run else {}),
         }
         spared = left_out(leavers) if is_dry_run and not asked["fail_on_left_out"] else []
-        fatal = {"left_out": spared, **{name: asked[name] for name in ("fail_on_open", "fail_on_not_due")}}
+        fatal = {"left_out": spared, **{name: asked[name] for name in ("fail_on", "fail_on_not_due")}}
         lines: list[str] = []
         # Where nobody could be looked at, who is due to leave is not known.
         if leavers or not error:
             # Without a tenant, its error is all that the failure tells.
-            lines = table(leavers, self.earlier, () if error else failing(leavers, **fatal), spared)
+            fails = () if error else failing(leavers, **fatal)
+            lines = table(leavers, self.earlier, fails, spared, state["entry"]["exceptions"])
         reports = (self._registered("evidence").get("lines") or {}).get(host) or ()
         return {
             "records": leavers,

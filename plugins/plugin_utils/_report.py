@@ -26,6 +26,7 @@ from ..module_utils._residual import FOUND, NOT_LOOKED_AT, TOPICS
 from ..module_utils._times import parse_moment
 from ._containment import contained_in_words
 from ._earlier import newly_open
+from ._exceptions import accepted_in_words, unmatched
 from ._report_html import html
 from ._report_words import done_in_words
 from ._results import DELETED, FAILED, NOT_DUE
@@ -99,6 +100,8 @@ def _csv(evidence: Record) -> str:
             writer.writerow(_cells({**where, "status": FAILED, "contained": False, **_told([tenant["error"]])}))
         for one in tenant["leavers"]:
             writer.writerow(_cells({**where, **_columns(one, evidence)}))
+        for line in unmatched(tenant.get("exceptions") or ()):
+            writer.writerow(_cells({**where, "status": "exception", "notes": line}))
     return text.getvalue()
 
 
@@ -131,6 +134,8 @@ _COLUMNS = (
     *_SPREAD,
     "beyond",
     *(f"run_{fact}" for fact in (*_OF_FILE, *_OF_JOB)),
+    "accepted",
+    "mailbox_type",
 )
 
 
@@ -164,6 +169,8 @@ def _columns(one: Record, evidence: Record) -> dict[str, t.Any]:
         "newly_open": ", ".join(newly_open(one)),
         **_person_cells(one.get("person") or {}),
         **{fact: (one.get("containment") or {}).get(fact) for fact in _OF_CONTAINMENT},
+        "accepted": "; ".join(map(accepted_in_words, one.get("accepted") or ())),
+        "mailbox_type": one.get("mailbox_type"),
     }
 
 
@@ -356,6 +363,15 @@ def _cases(evidence: Record, tenant: Record) -> t.Iterator[_Case]:
             yield _of_period(f"{name}: contained within {tenant['contain_within']}", one)
         for topic, entry in one["residual"].items():
             yield _of_topic(f"{name}: residual {topic}", one, entry)
+    for number, line in enumerate(unmatched(tenant.get("exceptions") or ()), 1):
+        yield _skipped(f"exception {number} without effect", line)
+
+
+def _accepted(one: Record, step: str) -> str:
+    """What was accepted of a step's doors, empty for nothing."""
+    entries = [(entry, doors_of(step, entry["doors"])) for entry in one.get("accepted") or ()]
+    told = [accepted_in_words({**entry, "doors": doors}) for entry, doors in entries if doors]
+    return f"Accepted {'; '.join(told)}" if told else ""
 
 
 def _skipped(name: str, message: str) -> _Case:
@@ -393,6 +409,9 @@ def _of_step(name: str, one: Record, step: str, evidence: Record) -> _Case:
         newly = [door for door in opened if door in newly_open(one)]
         since = f" (newly: {', '.join(newly)})" if newly else ""
         return _Case(name, "failure", "open", f"Open: {', '.join(opened)}{since}{reason}", details)
+    accepted = _accepted(one, step)
+    if accepted and not doors:
+        return _skipped(name, accepted)
     if doors:
         return _Case(name, "error", "unconfirmed", f"Not known to be shut: {', '.join(doors)}{reason}", details)
     if not one["id"]:

@@ -25,6 +25,7 @@ from ..module_utils._foreign import clean
 from ..module_utils._times import format_moment
 from . import _report_words as words
 from ._containment import contained_in_words
+from ._exceptions import accepted_in_words, unmatched
 from ._sentences import NOT_DONE, person_in_words
 
 if t.TYPE_CHECKING:
@@ -60,6 +61,7 @@ def _environment() -> jinja2.Environment:
         STEPS=STEPS,
         STEP_NAMES=words.STEP_NAMES,
         NOT_DONE=NOT_DONE,
+        accepted_in_words=accepted_in_words,
         asked_in_words=words.asked_in_words,
         compared_with=words.compared_with,
         contained_in_words=contained_in_words,
@@ -72,6 +74,7 @@ def _environment() -> jinja2.Environment:
         protocols_in_words=words.protocols_in_words,
         surely_shut_by=words.surely_shut_by,
         timeline=words.timeline,
+        unmatched=unmatched,
         times_in_words=words.times_in_words,
         verdict=words.verdict,
     )

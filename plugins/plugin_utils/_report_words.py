@@ -17,13 +17,13 @@ import typing as t
 from ..module_utils._doors import PROTOCOLS, STEPS
 from ..module_utils._times import parse_moment
 from ._evidence import summary
-from ._results import CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
+from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
 from ._sentences import deed, span
 
 Record = t.Mapping[str, t.Any]
 
 DOORS = (*STEPS[:3], *PROTOCOLS)
-# What is seen of a door. Shut is only said of what was read.
+# What is seen of a door, or `ACCEPTED`. Shut is only said of what was read.
 OPEN, UNSURE, UNSEEN, ABSENT, SHUT = "open", "unconfirmed", "unseen", "absent", "shut"
 
 # The worst first.
@@ -33,6 +33,7 @@ STATUSES = {
     OPEN_DOORS: "Open",
     UNCONFIRMED: "Unconfirmed",
     NOT_DUE: "Not due",
+    ACCEPTED: "Accepted",
     DELETED: "Deleted",
     PARTIAL: "Partly looked at",
     CONTAINED: "Contained",
@@ -67,6 +68,7 @@ DOOR_STATES = {
     SHUT: "shut",
     OPEN: "open",
     UNSURE: "unconfirmed",
+    ACCEPTED: "accepted",
     UNSEEN: "not looked at",
     ABSENT: "no such door",
 }
@@ -118,6 +120,11 @@ class Leaver:
         """Why doors are open or unconfirmed, as far as no error says it already."""
         said = {" ".join(filter(None, (error.get("message"), error.get("hint")))) for error in self.errors}
         return [entry for entry in self.told.get("reasons") or () if entry["reason"] not in said]
+
+    @property
+    def accepted(self) -> t.Sequence[Record]:
+        """What somebody has accepted of this leaver's doors."""
+        return self.told.get("accepted") or ()
 
     @property
     def topics(self) -> t.Mapping[str, Record]:
@@ -233,7 +240,7 @@ def _mappings(value: t.Any) -> dict[str, Record]:
 
 
 def door_states(result: Record) -> dict[str, str]:
-    """Each door of a leaver: open, shut, unconfirmed, unseen or absent. Shut needs a look that said so."""
+    """Each door of a leaver: open, shut, unconfirmed, accepted, unseen or absent. Shut needs a look that said so."""
     return {door: _door_state(result, door) for door in DOORS}
 
 
@@ -244,6 +251,8 @@ def _door_state(result: Record, door: str) -> str:
         return OPEN
     if door in (result.get("unconfirmed") or ()):
         return UNSURE
+    if any(door in (entry.get("doors") or ()) for entry in result.get("accepted") or ()):
+        return ACCEPTED
     if (
         result.get("status") == DELETED
         or not result.get("id")
@@ -269,7 +278,7 @@ def doors_in_words(one: Leaver) -> str:
     """The picture for those who hear it, or see it far from its head: what is wrong by name, what is right by number."""
     told = [
         f"{DOOR_STATES[state].capitalize()}: {_doors_in_short(doors)}."
-        for state in (OPEN, UNSURE, UNSEEN)
+        for state in (OPEN, UNSURE, ACCEPTED, UNSEEN)
         if (doors := one.having(state))
     ]
     shut, there = len(one.having(SHUT)), len(DOORS) - len(one.having(ABSENT))
@@ -353,6 +362,7 @@ _SORTS = {
     UNSURE: ("has unconfirmed doors", "have unconfirmed doors", "doors are unconfirmed"),
     FAILED: ("could not be looked at", "could not be looked at", "nobody could look"),
     NOT_DUE: ("is not due", "are not due", "the time has not come"),
+    ACCEPTED: ("is accepted", "are accepted", "the open doors are accepted"),
     DELETED: ("was deleted", "were deleted", "the account was deleted"),
     PARTIAL: ("was looked at in part", "were looked at in part", "not every door was looked at"),
 }
@@ -361,7 +371,7 @@ _SORTS = {
 def _sort_of(one: Leaver) -> str:
     if one.status == CONTAINED:
         return CONTAINED
-    if one.status in (NOT_DUE, DELETED):
+    if one.status in (NOT_DUE, ACCEPTED, DELETED):
         return one.status
     if one.having(OPEN):
         return OPEN

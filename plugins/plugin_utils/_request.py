@@ -20,6 +20,9 @@ from ._carried import carried
 from ._chain import links
 from ._containment import parse_period
 from ._earlier import Earlier, from_json, offboarded
+from ._exceptions import names_kinds
+from ._exceptions_file import exceptions
+from ._fail_on import parse_fail_on
 from ._files import try_out
 from ._given import typed
 from ._inputs import Refused
@@ -28,7 +31,7 @@ from ._report import formats_of
 from ._sentences import Record
 
 # Taken as they are: a name or a path with a comma in it is not a list.
-_RAW = ("leavers", "report_path")
+_RAW = ("leavers", "report_path", "exceptions")
 
 
 def request(
@@ -48,7 +51,8 @@ def request(
     :param load: reads a file, decrypted; raises OSError.
     :returns: every variable of the role, and `named`, the leavers of the list and of the file; `is_searched`;
         `report_paths`; `started_at`; `earlier`, the evidence to compare with, see `carried`, and `chain`, its checksum, see
-        `links`; `offboarded`, see there;
+        `links`; `offboarded`, see there; `exceptions`, see `parse_exceptions` and `carried`; `mailbox_types`, whether types of
+        mailboxes must be read;
         `msg`, what the file of leavers holds, empty without one.
     :raises Refused: with everything that is wrong.
     """
@@ -64,6 +68,8 @@ def request(
     earlier = _checked(complaints, lambda: _earlier(str(asked["since"]), load))
     chain = _checked(complaints, lambda: links([asked["since"]] if earlier else [])) or []
     _checked(complaints, lambda: parse_period(asked["contain_within"]))
+    excepted = _checked(complaints, lambda: _exceptions(asked, load)) or []
+    asked["fail_on"] = _checked(complaints, lambda: list(parse_fail_on(asked["fail_on"])))
     paths = _paths(asked["report_path"])
     _checked(complaints, lambda: _see_writable(paths))
     if complaints:
@@ -82,6 +88,9 @@ def request(
         "earlier": carried([earlier] if earlier else [], _size(earlier)),
         "chain": chain,
         "offboarded": offboarded(earlier),
+        "exceptions": carried(excepted, len(excepted)),
+        # Accounts that are blocked by nature are told apart from leavers where they are looked for, or excepted as a kind.
+        "mailbox_types": bool(asked["blocked"]) or names_kinds(excepted),
         "msg": msg,
     }
 
@@ -137,6 +146,11 @@ def _content(variable: str, path: str, load: t.Callable[[str], bytes]) -> bytes:
         return load(full)
     except OSError as exc:
         raise ValueError(f"{variable}: {full} cannot be read: {exc.strerror}.") from None
+
+
+def _exceptions(asked: Record, load: t.Callable[[str], bytes]) -> list[dict[str, t.Any]]:
+    path = str(asked["exceptions_file"])
+    return exceptions(asked["exceptions"], path, _content("exceptions_file", path, load) if path else b"")
 
 
 def _earlier(path: str, load: t.Callable[[str], bytes]) -> Record | None:

@@ -28,12 +28,13 @@ from ..module_utils._written import CHANGED, DONE, SHOWN, STALE, compare, digest
 from ._sentences import Record, as_error, deed, reason_of
 
 # What a leaver's result says on top, the worst first.
-FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, DELETED, PARTIAL, CONTAINED = (
+FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, ACCEPTED, DELETED, PARTIAL, CONTAINED = (
     "failed",
     "refused",
     "open",
     "unconfirmed",
     "not_due",
+    "accepted",
     "deleted",
     "partial",
     "contained",
@@ -130,7 +131,7 @@ def _last(opening: Record, closed: Record | None, records: t.Collection[Record],
     """What is known of the doors at the end: never what was read before a write."""
     if closed and closed["id"]:
         return closed
-    if closed and (closed["error"] or {}).get("code") == "deleted":
+    if closed and _is_deleted(closed):
         # The deleted user was found: this account cannot sign in.
         return {**opening, "status": FAILED, "error": closed["error"], "doors": {}}
     if closed is None and not any(one["status"] in _WRITTEN or one.get("changed") for one in records):
@@ -146,6 +147,11 @@ def _last(opening: Record, closed: Record | None, records: t.Collection[Record],
     )
     unknown = {name: state if state == NOT_APPLICABLE else UNKNOWN for name, state in opening["doors"].items()}
     return {**opening, "status": FAILED, "error": error, "doors": unknown, "before": None, "surely_shut_by": {}}
+
+
+def _is_deleted(one: Record) -> bool:
+    """Whether a read found this user among the deleted, who cannot sign in. Absence alone is not said so."""
+    return not one["doors"] and (one["error"] or {}).get("code") == "deleted"
 
 
 def _result(
@@ -175,6 +181,9 @@ def _result(
             if state in (OPEN, UNKNOWN) and why:
                 reasons.setdefault(why, []).append(name)
     opened = [name for name, state in states.items() if state == OPEN]
+    untyped = opening.get("mailbox_type_error")
+    if untyped and opened:
+        reasons[f"The type of the mailbox could not be read. {reason_of(untyped)}"] = opened
     unconfirmed = [name for name, state in states.items() if state == UNKNOWN]
     skipped = [step for step in STEPS if step not in steps]
     # There is a mailbox, and some of its doors were not asked for.
@@ -194,8 +203,11 @@ def _result(
         "open": opened,
         "unconfirmed": unconfirmed,
         "not_looked_at": skipped,
+        # `_exceptions` says which of these doors somebody has accepted.
+        "accepted": [],
         "reasons": [{"doors": doors, "reason": reason} for reason, doors in reasons.items()],
         "directory_roles": opening["directory_roles"],
+        "mailbox_type": opening.get("mailbox_type"),
         "error": refused or (last if read_again else opening)["error"],
         "steps": entries,
         "residual": opening.get("residual", {}),
@@ -212,6 +224,8 @@ def _untold(step: str, opening: Record, refused: Record | None, *, went: bool) -
     record = {"before": facts, "after": facts, "note": None, "error": None}
     if went:
         return {**record, "status": "pending", "after": None}
+    if _is_deleted(opening):
+        return {**record, "status": "not_applicable"}
     if not opening["id"]:
         return {**record, "status": "failed", "error": opening["error"]}
     if UNKNOWN in doors:
@@ -337,10 +351,10 @@ def _status(
     # Who awaits a mailbox did not fail: whether there is a door is not confirmed.
     awaits = {step for step, entry in entries.items() if (entry["error"] or {}).get("code") == MAILBOX_AWAITED}
     statuses = {entry["status"] for step, entry in entries.items() if step not in awaits}
+    if _is_deleted(last):
+        return DELETED
     if not opening["id"]:
         return FAILED
-    if not last["doors"] and (last["error"] or {}).get("code") == "deleted":
-        return DELETED
     if (opened or unconfirmed) and (FAILED in statuses or (last is not opening and last["status"] == FAILED)):
         return FAILED
     if REFUSED in statuses:
@@ -360,6 +374,8 @@ def counts(leavers: t.Sequence[Record], *, names: bool) -> dict[str, t.Any]:
     return {
         "contained": [one["id"] for one in known if one["contained"]],
         "not_contained": [one["id"] for one in known if not one["contained"]],
+        # Of those who are not contained: whose doors somebody has accepted.
+        "accepted": [one["id"] for one in known if one["status"] == ACCEPTED],
         "unknown": len(leavers) - len(known),
         **({"names": {one["id"]: one["user_principal_name"] for one in known}} if names else {}),
     }

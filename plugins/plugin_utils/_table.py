@@ -16,7 +16,9 @@ import typing as t
 from ..module_utils._doors import NOT_APPLICABLE, OPEN, PROTOCOLS, STEPS, UNKNOWN, doors_of
 from ._containment import contained_in_words
 from ._earlier import compared_with, newly_open
-from ._results import CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
+from ._exceptions import accepted_in_words, unmatched
+from ._fail_on import FAIL_ON, fatal
+from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
 from ._sentences import NOT_DONE, WIDTH, Record, cut, errors_of, folded, person_in_words, reason_of, reasons_of
 
 _MANY = 20
@@ -30,6 +32,7 @@ _VERDICTS = {
     OPEN_DOORS: "OPEN",
     UNCONFIRMED: "UNCONFIRMED",
     NOT_DUE: "not due",
+    ACCEPTED: "accepted",
     DELETED: "deleted",
     PARTIAL: "shut, as far as looked at",
     CONTAINED: "contained",
@@ -39,18 +42,19 @@ _VERDICTS = {
 def failures(
     leavers: t.Sequence[Record],
     *,
-    fail_on_open: bool,
+    fail_on: t.Collection[str] = FAIL_ON,
     fail_on_not_due: bool = False,
     allow_empty: bool = True,
     left_out: t.Sequence[Record] = (),
 ) -> list[str]:
     """Why the run fails, none when it does not: a sentence per leaver, of a thousand at most, and reasons they share.
 
+    :param fail_on: what `parse_fail_on` gives.
     :param left_out: leavers whom a dry run leaves out without failing.
     """
     if not leavers and not allow_empty:
         return [_nobody()]
-    failed = failing(leavers, fail_on_open=fail_on_open, fail_on_not_due=fail_on_not_due, left_out=left_out)
+    failed = failing(leavers, fail_on=fail_on, fail_on_not_due=fail_on_not_due, left_out=left_out)
     shared = _Shared(failed)
     return [*(_sentence(one, shared) for one in failed[:_MOST]), *_and_more(failed), *shared.lines()]
 
@@ -58,19 +62,14 @@ def failures(
 def failing(
     leavers: t.Sequence[Record],
     *,
-    fail_on_open: bool,
+    fail_on: t.Collection[str] = FAIL_ON,
     fail_on_not_due: bool = False,
     left_out: t.Sequence[Record] = (),
 ) -> list[Record]:
     """The leavers who make the run fail; see `failures`."""
-    fatal = {
-        FAILED,
-        REFUSED,
-        *((OPEN_DOORS, UNCONFIRMED) if fail_on_open else ()),
-        *((NOT_DUE,) if fail_on_not_due else ()),
-    }
+    failed = set(map(id, fatal(leavers, fail_on, not_due=fail_on_not_due)))
     spared = set(map(id, left_out))
-    return [one for one in leavers if (one["status"] in fatal or _is_late(one)) and id(one) not in spared]
+    return [one for one in leavers if (id(one) in failed or _is_late(one)) and id(one) not in spared]
 
 
 def _is_late(one: Record) -> bool:
@@ -162,6 +161,7 @@ def table(
     earlier: t.Any = None,
     failing: t.Sequence[Record] = (),
     left_out: t.Sequence[Record] = (),
+    exceptions: t.Sequence[Record] = (),
 ) -> list[str]:
     """Lines of at most 88 characters: each leaver's verdict and, where there is something to see, their doors.
 
@@ -171,15 +171,20 @@ def table(
     :param earlier: the evidence that C(since) was told against, C(None) if there is none.
     :param failing: leavers whose reasons `failures` tells right after the table.
     :param left_out: leavers whom the run that follows this dry run would leave out.
+    :param exceptions: those of the run, as `told_exceptions` gives them.
     :raises ValueError: as R(Earlier).
     """
-    order = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, DELETED, PARTIAL, CONTAINED)
+    order = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, ACCEPTED, DELETED, PARTIAL, CONTAINED)
     shown = sorted(leavers, key=lambda one: (not newly_open(one), order.index(one["status"])))
     many = len(leavers) > _MANY
     if many:
         shown = [one for one in shown if not one["contained"] or _residual_rows(one)]
     contained = sum(1 for one in leavers if one["contained"])
-    lines = [f"{contained} of {len(leavers)} {'leaver is' if len(leavers) == 1 else 'leavers are'} contained"]
+    accepted = sum(1 for one in leavers if one["status"] == ACCEPTED)
+    lines = [
+        f"{contained} of {len(leavers)} {'leaver is' if len(leavers) == 1 else 'leavers are'} contained"
+        + (f", {accepted} accepted" if accepted else "")
+    ]
     if not leavers:
         lines = ["Nobody is due to leave"]
     if left_out:
@@ -195,6 +200,7 @@ def table(
     lines += [*_and_more(shown), *shared.lines()]
     lines += _common_notes([one for one in leavers if not newly_open(one)]) if brief else []
     lines += _residual_gaps(leavers)
+    lines += unmatched(exceptions)
     return [part for line in lines for part in folded(line)]
 
 
@@ -257,7 +263,7 @@ def _brief(one: Record, shared: _Shared) -> list[str]:
     line, person = "  ".join(parts), person_in_words(one)
     room = WIDTH - len(line) - 2
     lines = [f"{line}  {cut(person, room)}" if person and room >= _LEAST_PERSON else line]
-    return [*lines, *_residual_rows(one)]
+    return [*lines, *_accepted_rows(one), *_residual_rows(one)]
 
 
 def _done(one: Record) -> list[str]:
@@ -275,8 +281,13 @@ _LEAST_PERSON = 12
 
 
 def _verdict(one: Record) -> str:
+    kind = f" ({one['mailbox_type']})" if one["mailbox_type"] not in (None, "UserMailbox") else ""
     until = f" (leaves at {one['left_at']})" if one["status"] == NOT_DUE else ""
-    return f"{_VERDICTS[one['status']]}{until}"
+    return f"{_VERDICTS[one['status']]}{until}{kind}"
+
+
+def _accepted_rows(one: Record) -> list[str]:
+    return [f"  accepted {line}" for line in map(accepted_in_words, one["accepted"])]
 
 
 def _rows(one: Record, shared: _Shared) -> list[str]:
@@ -287,6 +298,7 @@ def _rows(one: Record, shared: _Shared) -> list[str]:
         lines.append(_row(one, step, entry))
     if one["id"]:
         lines += [f"  {step:<10} {NOT_DONE}" for step in STEPS if step in one["not_looked_at"]]
+    lines += _accepted_rows(one)
     if one["status"] == NOT_DUE and one["open"]:
         lines.append(f"  until then the date hides open doors: {_doors(one, one['open'])}")
     lines += [f"  {note}" for note in _notes(one)] if not newly_open(one) else []
@@ -313,6 +325,7 @@ def _row(one: Record, step: str, entry: Record) -> str:
     doors = dict.fromkeys(one["open"], OPEN) | dict.fromkeys(one["unconfirmed"], UNKNOWN)
     own = doors_of(step, doors)
     not_shut = [name for name, state in own.items() if state == OPEN]
+    excepted = doors_of(step, {door: state for each in one["accepted"] for door, state in each["doors"].items()})
     if entry["status"] == NOT_APPLICABLE:
         state = "no such door"
     elif not_shut:
@@ -320,7 +333,7 @@ def _row(one: Record, step: str, entry: Record) -> str:
         names = f"all {switches}" if len(not_shut) == switches else ", ".join(not_shut)
         state = f"OPEN ({names})" if step == "protocols" else "OPEN"
     else:
-        state = "unconfirmed" if own else "shut"
+        state = "unconfirmed" if own else "accepted" if excepted else "shut"
     # In an audit the state says it all.
     done = "" if entry["done"] in ("is open", "is shut", state) else entry["done"]
     line = f"  {step:<10} {state:<12} {done}" if done else f"  {step:<10} {state:<12}"

@@ -111,7 +111,7 @@ def test_audit_tells_exactly_the_open_doors(tenant: Tenant, play: Player, tmp_pa
         app="auditor",
         leavers=asked,
         offboard_employee_report_path=str(report),
-        offboard_employee_fail_on_open=False,
+        offboard_employee_fail_on=["failed"],
     )
 
     assert checked.returncode == 0, checked.output

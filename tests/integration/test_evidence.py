@@ -276,7 +276,7 @@ def test_an_audit_of_a_thousand_costs_two_batches_per_twenty_and_one_per_ten(
         AUDIT,
         app="auditor-groups",
         leavers_group="leavers@contoso.com",
-        offboard_employee_fail_on_open=False,
+        offboard_employee_fail_on=["failed"],
         offboard_employee_report_path=str(tmp_path / "all.json"),
     )
 
@@ -294,7 +294,7 @@ def test_an_audit_of_a_thousand_costs_two_batches_per_twenty_and_one_per_ten(
 def test_the_sources_of_an_audit(tenant: Tenant, play: Player) -> None:
     upn = {user.key: user.upn for user in tenant.directory.everyone()}
     tenant.directory.user("left")["accountEnabled"] = True
-    loud = {"offboard_employee_fail_on_open": False, "offboard_employee_steps": ["signin"]}
+    loud = {"offboard_employee_fail_on": ["failed"], "offboard_employee_steps": ["signin"]}
 
     blocked = play(AUDIT, app="auditor", leavers_blocked=True, **loud)
     gone = play(AUDIT, app="auditor-groups", left_before=tenant.directory.now().isoformat(), **loud)

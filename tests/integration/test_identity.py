@@ -48,7 +48,7 @@ def test_a_newer_account_of_a_name_is_refused_until_its_object_id_is_named(
     before = snapshot(tenant)
 
     for arguments in ((), ("--check",)):
-        refused = play(OFFBOARD, *arguments, leavers=jane.upn, left_at=left_at, offboard_employee_fail_on_open=False)
+        refused = play(OFFBOARD, *arguments, leavers=jane.upn, left_at=left_at, offboard_employee_fail_on=["failed"])
 
         assert refused.returncode == 2
         assert (refused.leaver()["status"], refused.leaver()["contained"]) == ("refused", False)
@@ -58,7 +58,7 @@ def test_a_newer_account_of_a_name_is_refused_until_its_object_id_is_named(
         assert jane[fact][:19] in refused.failure()
         assert (touched(before, tenant), writes(tenant)) == (set(), [])
 
-    audit = play(AUDIT, leavers=jane.upn, left_at=left_at, offboard_employee_fail_on_open=False, app="auditor")
+    audit = play(AUDIT, leavers=jane.upn, left_at=left_at, offboard_employee_fail_on=["failed"], app="auditor")
 
     assert (audit.returncode, audit.leaver()["status"]) == (2, "refused")
     assert "is a newer account of that name" in audit.failure()
@@ -118,7 +118,7 @@ def test_a_name_that_moved_since_earlier_evidence_is_refused(tenant: Tenant, pla
     before = snapshot(tenant)
 
     refused = play(OFFBOARD, leavers=john.upn, since=str(paper))
-    audit = play(AUDIT, leavers=john.upn, since=str(paper), offboard_employee_fail_on_open=False, app="auditor")
+    audit = play(AUDIT, leavers=john.upn, since=str(paper), offboard_employee_fail_on=["failed"], app="auditor")
 
     for played in (refused, audit):
         assert played.returncode == 2
@@ -131,7 +131,7 @@ def test_what_a_dry_run_looked_at_binds_the_offboarding_that_follows_in_a_workfl
     tenant: Tenant, play: Player
 ) -> None:
     jane = tenant.directory.user("jane")
-    dry = play(OFFBOARD, "--check", leavers=jane.upn, offboard_employee_fail_on_open=False)
+    dry = play(OFFBOARD, "--check", leavers=jane.upn, offboard_employee_fail_on=["failed"])
     assert dry.returncode == 0, dry.output
     # AWX hands it to the next node as an extra variable, under a key with the number of the job.
     handed = {"m365_offboarding_17": dry.told()["_run"]["m365_offboarding"]}

@@ -252,7 +252,7 @@ def test_the_dry_run_says_what_the_run_will_say(tenant: Tenant, play: Player) ->
         "only_misspelt": {"leavers": ["jon.roe@contoso.com"], "offboard_employee_fail_on_left_out": False},
     }
 
-    played = play(OFFBOARD, "--check", hosts=hosts, offboard_employee_fail_on_open=False)
+    played = play(OFFBOARD, "--check", hosts=hosts, offboard_employee_fail_on=["failed"])
 
     # Who is left out does not keep the others waiting, and is named with the reason and the nearest name.
     assert played.failure("misspelt") == ""

@@ -10,6 +10,7 @@
 | POST /_tenant/reset | everything as on the first day |
 | GET /_tenant/people | who lives here: key, id, UPN, kind |
 | GET, PATCH /_tenant/users/{key, id, UPN} | a user: `properties`, `mailbox`, `mailbox_delay`, `manager`, `roles`, `groups`, `residual` |
+| PATCH /_tenant/users/{key, id, UPN} `{"mailbox_type": "RoomMailbox"}` | what Get-Mailbox says that a mailbox is |
 | DELETE /_tenant/users/{key, id, UPN} | into the bin |
 | POST /_tenant/crowd `{"count": 100, "group": "leavers"}` | adds ordinary people, to a group where one is named |
 | GET /_tenant/groups, PATCH /_tenant/groups/{key, id, name} | the groups; `display_name`, `mail`, `visibility`, `groups` of one |
@@ -108,6 +109,10 @@ class Control:
             if user.mailbox is None:
                 raise LookupError(f"{name} has no mailbox")
             user.mailbox.update(body["mailbox"])
+        if body.get("mailbox_type"):
+            if user.mailbox is None:
+                raise LookupError(f"{name} has no mailbox")
+            user.mailbox.kind = str(body["mailbox_type"])
         if "mailbox_delay" in body:  # seconds until Exchange knows the mailbox
             user.mailbox_back = time.monotonic() + float(body["mailbox_delay"])
         if "manager" in body:

@@ -311,8 +311,8 @@ class Recipients:
 
 
 def _kind(user: User) -> str:
-    """Here an account that is disabled and has no licence is a shared mailbox."""
-    return (
+    """Unless it was set, here an account that is disabled and has no licence is a shared mailbox."""
+    return (user.mailbox and user.mailbox.kind) or (
         "SharedMailbox" if not user.get("assignedLicenses") and user.get("accountEnabled") is False else "UserMailbox"
     )
 

@@ -65,7 +65,7 @@ OTHER: dict[str, Any] = {
 class Mailbox:
     """The settings of one mailbox: `mailbox["OWAEnabled"] = False`. Absent switches are simply not there."""
 
-    __slots__ = ("changed", "guid", "history", "settings")
+    __slots__ = ("changed", "guid", "history", "kind", "settings")
 
     def __init__(self, owner: str, *, absent: Iterable[str] = (), **settings: Any) -> None:
         self.guid = str(uuid.uuid5(uuid.UUID(owner), "mailbox"))
@@ -74,6 +74,8 @@ class Mailbox:
             del self.settings[name]
         self.history: list[tuple[float, dict[str, Any]]] = []
         self.changed: str | None = None
+        # `RecipientTypeDetails` where it was set; otherwise it follows from the account.
+        self.kind: str | None = None
 
     def __getitem__(self, name: str) -> Any:
         return self.settings[name] if name in self.settings else OTHER[name]

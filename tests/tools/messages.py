@@ -76,6 +76,7 @@ _SAYING = (
     "ask",
     "_verify_links",
     "_verify_sum",
+    "unmatched",
     "complaint",
     "note",
     "note_for",

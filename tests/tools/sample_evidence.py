@@ -173,6 +173,8 @@ def _leaver(number: int, **facts: Any) -> Result:
         "open": [],
         "unconfirmed": [],
         "not_looked_at": [],
+        "accepted": [],
+        "mailbox_type": None,
         "directory_roles": [],
         "error": None,
         "steps": {},
@@ -338,6 +340,33 @@ def _partial(number: int) -> Result:
     return _leaver(number, status="partial", contained=False, not_looked_at=["protocols"], steps=steps)
 
 
+def exception(state: str = "in_force") -> Result:
+    """Return an exception of a run, for rooms."""
+    return {
+        "place": "exceptions.yml, line 3 (entry 1)",
+        "user": None,
+        "kind": "RoomMailbox",
+        "doors": [door for door in DOORS if door != "signin"],
+        "reason": "Rooms are booked by everybody, and nobody signs in as one.",
+        "accepted_by": "Chris Cio",
+        "until": "2026-12-31",
+        "state": state,
+        "leavers": [identifier("room")] if state == "in_force" else [],
+    }
+
+
+def _accepted(number: int) -> Result:
+    """A room, whose account is blocked by nature, and that somebody has accepted for all of them."""
+    facts = {**_facts(True, number), "signin": {"account_enabled": False}}
+    steps = {step: _entry("planned", facts[step], None) for step in STEPS}
+    steps["signin"] = _entry("unchanged", facts["signin"], facts["signin"])
+    made = exception()
+    entry = {key: made[key] for key in ("reason", "accepted_by", "until", "kind", "place")}
+    entry["doors"] = dict.fromkeys(made["doors"], "open")
+    kind = {"mailbox_type": "RoomMailbox", "left_at": None}
+    return _leaver(number, status="accepted", contained=False, accepted=[entry], steps=steps, **kind)
+
+
 # Every kind of leaver, by name. The first of twenty are one of each, the others were shut out.
 KINDS: dict[str, Callable[[int], Result]] = {
     "contained_now": _contained_now,
@@ -354,6 +383,7 @@ KINDS: dict[str, Callable[[int], Result]] = {
     "planned": _planned,
     "not_due": _not_due,
     "partial": _partial,
+    "accepted": _accepted,
 }
 _PATTERN = 20
 
@@ -422,7 +452,12 @@ def since(one: Result) -> Result:
     """Return a leaver's changes against an earlier file: half of what is open now was shut then."""
     opened = [*one["open"], *one["unconfirmed"]]
     shut = ["signin"] if one["status"] == "contained" else []
-    return {"newly_open": opened[::2], "newly_shut": shut, "new": one["status"] == "not_due"}
+    return {
+        "newly_open": opened[::2],
+        "newly_shut": shut,
+        "still_open": opened[1::2],
+        "new": one["status"] == "not_due",
+    }
 
 
 # --- a whole file ---
@@ -441,6 +476,7 @@ def host(leavers: list[Result], name: str = "contoso", **facts: Any) -> Result:
         "contain_within": None,
         "error": None,
         "containment": None,
+        "exceptions": [],
         "leavers": leavers,
         **facts,
     }

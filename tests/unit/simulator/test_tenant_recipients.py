@@ -42,6 +42,9 @@ def test_mailbox(auditor, tenant):
     assert plain["Guid"] == jane.mailbox.guid
     (shared,) = rows(auditor.cmdlet(MAILBOX, Identity="info@contoso.com"))
     assert (shared["RecipientTypeDetails"], shared["IsShared"]) == ("SharedMailbox", True)
+    tenant.directory.user("shared").mailbox.kind = "RoomMailbox"
+    (room,) = rows(auditor.cmdlet(MAILBOX, Identity="info@contoso.com"))
+    assert (room["RecipientTypeDetails"], room["IsShared"]) == ("RoomMailbox", False)
 
 
 def test_forwarding(auditor, tenant):

@@ -351,7 +351,94 @@ def test_the_earlier_evidence_travels_with_the_run(tmp_path):
     again.begin(JANE)
     again.record()
 
-    assert again.leavers()[0]["since"] == {"newly_open": [], "newly_shut": [], "new": False}
+    since = again.leavers()[0]["since"]
+    assert {name: since[name] for name in ("newly_open", "newly_shut", "new")} == {
+        "newly_open": [],
+        "newly_shut": [],
+        "new": False,
+    }
+    assert since["still_open"] == JANE["open"]
+
+
+# --- exceptions, and what fails a run ---
+
+ACCEPTED = {"doors": "all", "reason": "Handover.", "accepted_by": "Chris Cio", "until": "2999-12-31"}
+
+
+def audited(*records, **variables):
+    """Return what a run of the audit concludes."""
+    run = Run()
+    run.validate(leavers=[one["user"] for one in records], **variables)
+    run.put("opening", {"users": list(records), "check_mode": False})
+    run.put("state", run.act("join"))
+    return run.act("conclude")
+
+
+def test_an_accepted_leaver_is_told_and_does_not_fail_and_is_shut_like_any_other(tmp_path):
+    exceptions = [{"user": JANE["user"], **ACCEPTED}, {"user": "jnae.doe@contoso.com", **ACCEPTED}]
+    outcome = audited(JANE, exceptions=exceptions)
+    assert (outcome["failures"], outcome["table"][0]) == ([], "0 of 1 leaver is contained, 1 accepted")
+    assert "The exception for jnae.doe@contoso.com matches nobody" in " ".join(outcome["table"])
+    assert outcome["ansible_stats"]["data"]["m365_offboarding"]["localhost"]["accepted"] == [JANE["id"]]
+
+    run, path = Run(), tmp_path / "a.json"
+    run.validate(leavers=JANE["user"], exceptions=exceptions, report_path=str(path))
+    run.begin(JANE)
+    assert [
+        [one["user"] for one in batch] for batch in run.hosts["localhost"]["__offboard_employee_plan"]["batches"]
+    ] == [[JANE["id"]]]
+    run.record()
+    run.shut(1, "jane.doe")
+    run.act("evidence")
+    host = json.loads(path.read_text())["hosts"]["localhost"]
+    assert (host["leavers"][0]["status"], host["leavers"][0]["accepted"]) == ("contained", [])
+    assert [(one["state"], one["leavers"]) for one in host["exceptions"]] == [
+        ("in_force", [JANE["id"]]),
+        ("unmatched", []),
+    ]
+
+
+def test_exceptions_come_from_a_file_as_well_whose_lines_are_named(tmp_path):
+    path = tmp_path / "exceptions.yml"
+    path.write_text(json.dumps([{"user": JANE["user"], **ACCEPTED}]))
+    assert audited(JANE, exceptions_file=str(path))["failures"] == []
+    path.write_text(f"- user: {JANE['user']}\n  doors: all\n")
+    with_source = {"playbook": "audit"}
+    for how in ({"exceptions_file": str(path)}, {"exceptions": [{"user": JANE["user"]}]}, {"exceptions": "all"}):
+        told = Run().validate(leavers=JANE["user"], **how, **with_source)
+        assert told["failed"]
+        assert "exceptions" in told["msg"]
+    told = Run().validate(leavers=JANE["user"], exceptions_file=str(path))
+    assert "line 1 (entry 1): it has no reason, accepted_by and until" in told["msg"]
+    assert "does not exist" in Run().validate(leavers=JANE["user"], exceptions_file=str(tmp_path / "x.csv"))["msg"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "wanted"),
+    [
+        ({}, False),
+        ({"blocked": True}, True),
+        ({"exceptions": [{"user": JANE["user"], **ACCEPTED}]}, False),
+        ({"exceptions": [{"kind": "RoomMailbox", **ACCEPTED}]}, True),
+    ],
+)
+def test_types_of_mailboxes_are_read_where_they_may_decide(variables, wanted):
+    assert Run().validate(leavers=JANE["user"], **variables)["mailbox_types"] is wanted
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "fails"), [(None, True), (["open"], True), ("new,failed", True), (["failed"], False)]
+)
+def test_the_role_fails_on_what_was_chosen(fail_on, fails):
+    chosen = {} if fail_on is None else {"fail_on": fail_on}
+    assert bool(audited(JANE, **chosen)["failures"]) is fails
+
+
+@pytest.mark.parametrize("fail_on", [[], "", ["opened"], {"new": True}])
+def test_a_choice_that_is_empty_or_unknown_is_refused(fail_on):
+    told = Run().validate(leavers=JANE["user"], fail_on=fail_on)
+    assert told["failed"]
+    assert "offboard_employee_fail_on" in told["msg"]
 
 
 def test_an_argument_that_does_not_exist_is_refused():

@@ -74,6 +74,35 @@ def test_reset_and_sign_out_shut_their_doors_in_our_order_and_time(reset, revoke
     assert account(one) == {"password": state[password], "sessions": state[sessions], "signin": "shut"}
 
 
+# The same of a synced account, whose password only Active Directory sets.
+SYNCED_MOMENTS = [
+    pytest.param(0, 1, None, True, True, id="no leave date: reset, then signed out"),
+    pytest.param(0, 3601, None, False, False, id="no leave date: signed out more than an hour later"),
+    pytest.param(0, 0, None, False, False, id="no leave date: both at once"),
+    pytest.param(0, 3601, 0, True, True, id="reset at the moment of leaving, signed out late"),
+    pytest.param(0, 360_000, -9, True, True, id="reset after leaving, signed out days later"),
+    pytest.param(0, 360_000, 1, False, True, id="reset a second before leaving, signed out days later"),
+    pytest.param(0, 0, -9, True, False, id="reset after leaving, and not signed out since"),
+    pytest.param(1, 0, -9, True, False, id="reset after leaving and after the sign-out"),
+    pytest.param(0, None, -9, True, False, id="reset after leaving, never signed out"),
+    pytest.param(None, 1, -9, False, False, id="never reset"),
+    pytest.param(0, 1, 2, False, False, id="both before leaving"),
+]
+
+
+@pytest.mark.parametrize(("reset", "revoked", "left", "password", "sessions"), SYNCED_MOMENTS)
+def test_a_synced_password_is_shut_when_it_was_set_after_leaving(reset, revoked, left, password, sessions):
+    at = [None if seconds is None else NOW + seconds * SECOND for seconds in (reset, revoked, left)]
+    one = leaver(synced=True, password_changed=at[0], sessions_valid_from=at[1], left_at=at[2])
+    state = {True: "shut", False: "open"}
+
+    assert account(one) == {"password": state[password], "sessions": state[sessions], "signin": "shut"}
+    # Whoever can sign in can change the password again.
+    for enabled, signin in ((True, "open"), (None, "unknown")):
+        free = dataclasses.replace(one, user=dataclasses.replace(one.known, account_enabled=enabled))
+        assert account(free) == {"password": "open", "sessions": "open", "signin": signin}
+
+
 @pytest.mark.parametrize(("enabled", "signin"), [(True, "open"), (None, "unknown"), (False, "shut")])
 def test_no_moment_proves_anything_while_sign_in_is_not_blocked(enabled, signin):
     one = leaver(account_enabled=enabled, password_changed=NOW, sessions_valid_from=NOW + SECOND)
@@ -160,6 +189,8 @@ def test_what_is_observed_are_the_facts_of_the_step():
 def test_it_is_surely_shut_an_hour_after_the_sign_out():
     assert surely_shut(leaver(sessions_valid_from=NOW)) == NOW + HOUR
     assert surely_shut(leaver(sessions_valid_from=None)) is None
+    # A synced password may be set after the sign-out.
+    assert surely_shut(leaver(password_changed=NOW + SECOND, sessions_valid_from=NOW)) == NOW + SECOND + HOUR
 
 
 NO_MAILBOX = "No Exchange Online mailbox."

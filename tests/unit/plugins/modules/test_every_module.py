@@ -488,6 +488,38 @@ def test_a_deleted_user_is_called_deleted_with_the_date(lab, prefixed):
     assert "2026-11-01T09:00:00Z" in error["message"]
 
 
+@pytest.mark.parametrize(
+    ("created", "code"),
+    [
+        ("2019-03-01T08:00:00Z", "deleted"),
+        ("2026-11-01T09:00:00Z", "deleted"),
+        ("2026-11-01T09:00:01Z", "newer_account"),
+        (None, "deleted"),
+        ("once", "deleted"),
+    ],
+)
+def test_a_deleted_account_that_is_newer_than_the_leave_date_is_somebody_else(lab, created, code):
+    gone = {"id": JANE["id"], "userPrincipalName": UPN, "deletedDateTime": "2026-11-10T09:00:00Z"}
+    gone |= {"createdDateTime": created} if created else {}
+    select = "id,userPrincipalName,createdDateTime,deletedDateTime"
+    lab.wire.expect_each(find(UPN), find_deleted(UPN, gone, select=select), find_by_address(UPN))
+
+    told = lab.run("m365_user_info", users=[{"user": UPN, "left_at": "2026-11-01T09:00:00Z"}], steps=["signin"])
+
+    assert told.user["error"]["code"] == code
+
+
+@pytest.mark.parametrize("which", ["same", "other"])
+def test_a_deleted_account_with_another_object_id_is_somebody_else(lab, which):
+    gone = {"id": JANE["id"], "userPrincipalName": UPN, "deletedDateTime": "2026-11-10T09:00:00Z"}
+    asked = JANE["id"].upper() if which == "same" else "0e0b5e0e-0000-4000-8000-000000000001"
+    lab.wire.expect_each(find(UPN), find_deleted(UPN, gone), find_by_address(UPN))
+
+    told = lab.run("m365_user_info", users=[{"user": UPN, "id": asked}], steps=["signin"])
+
+    assert told.user["error"]["code"] == ("deleted" if which == "same" else "other_account")
+
+
 def test_a_deleted_user_whose_name_only_ends_alike_is_somebody_else(lab):
     gone = {"id": JANE["id"], "userPrincipalName": "mary" + UPN, "deletedDateTime": "2026-11-01T09:00:00Z"}
 

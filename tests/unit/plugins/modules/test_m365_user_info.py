@@ -22,6 +22,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import (
     mailbox,
     person,
 )
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import mailbox_of, recipient
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
     USER_PROPERTIES,
     administrators,
@@ -244,6 +245,59 @@ def test_an_unknown_user_fails_and_has_no_doors(lab):
 
     assert (told.failed, told.statuses) == (True, ["failed"])
     assert (told.user["doors"], told.user["id"]) == ({}, None)
+
+
+# --- types of mailboxes ---
+
+BLOCKED = {**JANE, "accountEnabled": False}
+
+
+@pytest.mark.parametrize("kind", ["SharedMailbox", "RoomMailbox", "EquipmentMailbox", "UserMailbox"])
+def test_the_type_of_a_mailbox_is_told_for_a_blocked_account_with_an_open_door(lab, kind):
+    lab.wire.expect_each(
+        find(BLOCKED),
+        get_mailbox(BLOCKED, mailbox(BLOCKED)),
+        recipient(BLOCKED, mailbox_of(BLOCKED, RecipientTypeDetails=kind)),
+    )
+
+    record = lab.run(MODULE, users=UPN, mailbox_types=True).user
+
+    assert (record["mailbox_type"], record["mailbox_type_error"], record["status"]) == (kind, None, "unchanged")
+
+
+@pytest.mark.parametrize(
+    ("leaver", "row", "options"),
+    [
+        pytest.param(JANE, mailbox(JANE), {}, id="can sign in"),
+        pytest.param(locked(), mailbox(JANE, on=False), {}, id="contained"),
+        pytest.param(BLOCKED, None, {}, id="mailbox not looked at"),
+        pytest.param(BLOCKED, mailbox(JANE), {"left_at": "2026-11-01T00:00:00Z"}, id="somebody left"),
+        pytest.param(BLOCKED, mailbox(JANE), {"mailbox_types": False}, id="not wanted"),
+    ],
+)
+def test_of_nobody_else_the_type_is_asked_for(lab, leaver, row, options):
+    record = look(lab, leaver, row, **{"mailbox_types": True, **options})
+
+    assert record["mailbox_type"] is record["mailbox_type_error"] is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (lambda: recipient(BLOCKED, mailbox_of(BLOCKED)), "network"),
+        (lambda: recipient(BLOCKED, mailbox_of(BLOCKED, RecipientTypeDetails="")), "network"),
+        (lambda: recipient(BLOCKED, mailbox_of(crowd(1)[0], RecipientTypeDetails="RoomMailbox")), "network"),
+        (lambda: recipient(BLOCKED, None), "network"),
+        (lambda: recipient(BLOCKED, mailbox_of(BLOCKED)).but(forbidden()), "Authorization_RequestDenied"),
+    ],
+)
+def test_a_type_that_cannot_be_read_is_null_with_the_reason_and_no_failure(lab, answer, code):
+    lab.wire.expect_each(find(BLOCKED), get_mailbox(BLOCKED, mailbox(BLOCKED)), answer())
+
+    record = lab.run(MODULE, users=UPN, mailbox_types=True).user
+
+    assert (record["mailbox_type"], record["status"]) == (None, "unchanged")
+    assert record["mailbox_type_error"]["code"] == code
 
 
 # --- directory roles ---

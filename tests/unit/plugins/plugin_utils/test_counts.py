@@ -17,7 +17,7 @@ LEAVERS = results([JANE, MILES, unknown_record()], steps=STEPS)
 
 
 def test_ids_by_verdict_and_how_many_have_none():
-    assert counts(LEAVERS) == {"contained": [JANE["id"]], "not_contained": [MILES["id"]], "unknown": 1}
+    assert counts(LEAVERS) == {"contained": [JANE["id"]], "not_contained": [MILES["id"]], "accepted": [], "unknown": 1}
 
 
 def test_names_only_where_asked_for():

@@ -38,6 +38,7 @@ def test_a_tenant_is_told_with_who_looked_and_what_was_found():
         "contain_within": "4h",
         "steps": ["password", "signin"],
         "error": None,
+        "exceptions": [],
     }
 
 
@@ -46,6 +47,7 @@ def test_before_anything_was_read_nobody_looked_and_nothing_failed():
         **NOBODY,
         **dict.fromkeys(("tenant_name", "read_at", "contain_within", "error")),
         "steps": ["signin"],
+        "exceptions": [],
     }
 
 

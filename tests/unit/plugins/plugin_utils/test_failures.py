@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _table
@@ -20,7 +18,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import 
     unknown_record,
 )
 
-failures = functools.partial(_table.failures, fail_on_open=True)
+failures = _table.failures
 JANE = "jane.doe"
 
 
@@ -62,8 +60,8 @@ def test_open_doors_alone_fail_unless_told_otherwise_and_refused_and_failed_alwa
     leavers = result(kind)
 
     assert bool(failures(leavers)) is on_open
-    assert bool(failures(leavers, fail_on_open=True)) is on_open
-    assert bool(failures(leavers, fail_on_open=False)) is always
+    assert bool(failures(leavers, fail_on=["new", "open", "failed"])) is on_open
+    assert bool(failures(leavers, fail_on=["failed"])) is always
 
 
 def test_a_sentence_names_the_leaver_the_doors_and_the_reason_once():
@@ -142,8 +140,8 @@ def test_a_dry_run_leaves_out_whoever_would_not_be_offboarded_if_others_would():
     spared = _table.left_out(leavers)
 
     assert [one["status"] for one in spared] == ["failed", "refused", "not_due"]
-    assert failures(leavers, fail_on_open=False, fail_on_not_due=True, left_out=spared) == []
-    assert len(failures(leavers, fail_on_open=True, fail_on_not_due=True, left_out=spared)) == 1
+    assert failures(leavers, fail_on=["failed"], fail_on_not_due=True, left_out=spared) == []
+    assert len(failures(leavers, fail_on_not_due=True, left_out=spared)) == 1
     assert _table.table(leavers, left_out=spared)[1].startswith(
         "left out, 3 of 5: nobody@contoso.com, jane.doe@contoso.com"
     )
@@ -153,4 +151,4 @@ def test_a_dry_run_after_which_nobody_would_be_offboarded_fails():
     leavers = [*result("unknown"), *result("contained")]
 
     assert _table.left_out(leavers) == []
-    assert len(failures(leavers, fail_on_open=False, left_out=_table.left_out(leavers))) == 1
+    assert len(failures(leavers, fail_on=["failed"], left_out=_table.left_out(leavers))) == 1

@@ -144,7 +144,7 @@ def test_the_doors_of_somebody_else_prove_nothing(state):
         assert (one["status"], one["contained"], one["error"]) == ("refused", False, NEWER)
         assert bool(one["open"]) is (state == "open")
         assert counts([one])["not_contained"] == [JANE["id"]]
-        assert NEWER["message"] in failures([one], fail_on_open=False)[0]
+        assert NEWER["message"] in failures([one], fail_on=["failed"])[0]
 
 
 def test_a_dashboard_of_tests_is_told_too_where_every_door_is_shut():

@@ -198,20 +198,21 @@ def is_free(path):
 
 
 def is_open(path):
-    """Return whether keys may be absent: hosts, steps, topics and protocols that were not looked at."""
-    return is_free(path) or path[-1:] in (("steps",), ("residual",)) or path[-2:-1] == ("protocols",)
+    """Return whether keys may be absent: hosts, steps, topics, accepted doors, and protocols that were not looked at."""
+    return is_free(path) or path[-1:] in (("steps",), ("residual",), ("doors",)) or path[-2:-1] == ("protocols",)
 
 
 @pytest.fixture(scope="module")
 def full():
     """Evidence in which every object that there can be is somewhere."""
-    kinds = ("contained_now", "failed", "protected")
+    kinds = ("contained_now", "failed", "protected", "accepted")
     leavers = [leaver(kind, residual=sample_evidence.residual(3)) for kind in kinds]
     leavers[0]["since"] = sample_evidence.since(leavers[0])
     leavers[0]["containment"] = _containment.containment(leavers[0])
     link = {"file": "monday.json", "sha256": "0" * 64}
     evidence = {**evidence_of(*leavers, containment=_evidence.summary(leavers, "4h")), "chain": [link]}
     error = sample_evidence.problem("x", "No token.", "A hint.", "An id.")
+    evidence["hosts"]["localhost"]["exceptions"] = [sample_evidence.exception()]
     evidence["hosts"]["tailspin"] = sample_evidence.host([], error=error)
     return evidence
 
@@ -370,7 +371,7 @@ def test_csv_is_what_excel_and_rfc_4180_want():
     assert text.count("\ufeff") == 1
     assert text.endswith("\r\n")
     assert set(re.findall("\r?\n|\r", text)) == {"\r\n"}
-    assert {len(row) for row in csv.reader(io.StringIO(text, newline=""))} == {73}
+    assert {len(row) for row in csv.reader(io.StringIO(text, newline=""))} == {75}
 
 
 def seasoned(text):
@@ -617,6 +618,19 @@ def test_nothing_breaks_a_csv(text):
     assert rows[0]["display_name"].replace("'", "") == expected.replace("'", "")
 
 
+def test_csv_tells_what_was_accepted_and_which_exception_met_nobody():
+    evidence = evidence_of(leaver("accepted"))
+    evidence["hosts"]["localhost"]["exceptions"] = [sample_evidence.exception(state) for state in ("ended", "in_force")]
+
+    room, row = rows_of(evidence)
+
+    assert (room["status"], room["contained"], room["open"]) == ("accepted", "false", "")
+    assert room["mailbox_type"] == "RoomMailbox"
+    assert room["accepted"].startswith("by Chris Cio until 2026-12-31: password, sessions, protocols (Rooms are booked")
+    assert (row["host"], row["status"], row["user"], row["contained"]) == ("localhost", "exception", "", "")
+    assert row["notes"].startswith("The exception for mailboxes of the kind RoomMailbox ended on 2026-12-31")
+
+
 # --- JUnit XML ---
 
 PASSED, FAILURE, ERROR, SKIPPED = "passed", "failure", "error", "skipped"
@@ -636,6 +650,7 @@ OUTCOMES = {
     "planned": (FAILURE, FAILURE, FAILURE, FAILURE),
     "not_due": (SKIPPED, SKIPPED, SKIPPED, SKIPPED),
     "partial": (PASSED, PASSED, PASSED, SKIPPED),
+    "accepted": (SKIPPED, SKIPPED, PASSED, SKIPPED),
 }
 
 
@@ -664,6 +679,23 @@ def test_junit_tells_every_kind(kind, check_mode):
     assert [case.name for case in suite] == [f"{name}: {step}" for step in STEPS]
     assert {case.classname for case in suite} == {"localhost"}
     assert tuple(map(outcome, suite)) == OUTCOMES[kind]
+
+
+def test_junit_says_who_accepted_a_door_and_which_exception_met_nobody():
+    one = leaver("accepted")
+    evidence = evidence_of(one)
+    evidence["hosts"]["localhost"]["exceptions"] = [sample_evidence.exception("unmatched")]
+    (suite,) = suites_of(evidence)
+    told = {case.name.partition(": ")[2] or case.name: case.result[0].message for case in suite if case.result}
+
+    assert told["password"].startswith("Accepted by Chris Cio until 2026-12-31: password (Rooms are booked")
+    assert told["protocols"].startswith("Accepted by Chris Cio until 2026-12-31: protocols (")
+    assert "matches nobody" in told["exception 1 without effect"]
+    # What is open beside it is a failure all the same.
+    accepted = [{**one["accepted"][0], "doors": {"owa": "open"}}]
+    beside = leaver("accepted", open=["imap"], accepted=accepted)
+    (case,) = [case for case in cases_of(beside) if case.name.endswith(": protocols")]
+    assert (outcome(case), case.result[0].message) == (FAILURE, "Open: imap")
 
 
 @every_kind

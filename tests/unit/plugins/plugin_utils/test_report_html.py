@@ -250,9 +250,9 @@ def test_the_verdict_is_one_sentence(leavers, facts, told):
 def test_what_else_is_wrong_stands_below_the_verdict():
     text = Reader(html(sample.evidence(20))).text
 
-    assert "10 of 20 leavers are contained; 5 have open doors." in text
+    assert "9 of 20 leavers are contained; 5 have open doors." in text
     assert (
-        "2 have unconfirmed doors, 1 could not be looked at, 1 is not due, 1 was looked at in part and 1 tenant could not "
+        "2 have unconfirmed doors, 1 could not be looked at, 1 is not due, 1 is accepted, 1 was looked at in part and 1 tenant could not "
         "be looked at." in text
     )
 
@@ -289,6 +289,16 @@ def test_an_incomplete_run_a_check_and_an_audit_say_so():
     assert not any(word in plain for word in ("Incomplete", "Check mode", "Audit."))
 
 
+def test_an_accepted_door_says_by_whom_and_until_when_and_an_exception_for_nobody_is_named():
+    hosts = {"x": sample.host([L("accepted")], exceptions=[sample.exception("unmatched")])}
+    text = Reader(html(sample.file(hosts, purpose="audit"))).text
+
+    assert "The leaver is not contained: the open doors are accepted." in text
+    assert "Accepted until 2026-12-31 by Chris Cio: Password, Sessions, ActiveSync" in text
+    assert "Rooms are booked by everybody" in text
+    assert "Exception without effect. The exception for mailboxes of the kind RoomMailbox matches nobody" in text
+
+
 # --- doors ---
 
 
@@ -301,7 +311,7 @@ def test_every_door_is_drawn_as_it_is(kind):
     assert list(doors) == list(sample.DOORS)
     assert {door for door, state in doors.items() if state == "open"} == set(one["open"])
     assert {door for door, state in doors.items() if state == "unconfirmed"} == set(one["unconfirmed"])
-    letters = {"open": "o", "unconfirmed": "u", "unseen": "n", "absent": "a", "shut": "s"}
+    letters = {"open": "o", "unconfirmed": "u", "accepted": "e", "unseen": "n", "absent": "a", "shut": "s"}
     pattern = "p-" + "".join(letters[state] for state in doors.values())
     assert ("use", "href", f"#{pattern}") in page.attributes
     drawn = re.search(f'<g id="{pattern}">(.*?)</g>', html(sample.file({"x": sample.host([one])})), re.DOTALL)[1]

@@ -275,6 +275,22 @@ def test_who_is_found_among_the_deleted_is_deleted_and_not_open():
     assert result["error"]["code"] == "deleted"
 
 
+def test_who_was_deleted_before_the_run_is_deleted_and_did_not_fail():
+    gone = {**unknown_record(), "error": problem("deleted", "It was deleted.")}
+
+    result = one(gone)
+
+    assert (result["status"], result["contained"]) == ("deleted", False)
+    assert (result["open"], result["unconfirmed"]) == ([], [])
+    assert result["error"]["code"] == "deleted"
+    assert {entry["status"] for entry in result["steps"].values()} == {"not_applicable"}
+
+
+@pytest.mark.parametrize("code", ["not_found", "newer_account", "other_account", "http_503", "ambiguous"])
+def test_whoever_is_not_there_for_another_reason_failed(code):
+    assert one({**unknown_record(), "error": problem(code, "No.")})["status"] == "failed"
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_a_step_that_found_nobody_fails_by_the_name_that_was_asked_for(step):
     """The record of a name that was not found has no id: it must be joined all the same."""

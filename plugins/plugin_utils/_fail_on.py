@@ -1,0 +1,67 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""Which results of leavers fail a run: the one place where that is decided."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, PARTIAL, REFUSED
+from ._sentences import Record
+
+NEW, OPEN, FAILED_ONES = "new", "open", "failed"
+FAIL_ON = (NEW, OPEN, FAILED_ONES)
+# Results that have no open door, or none that counts yet.
+_PASSED = (CONTAINED, PARTIAL, DELETED, NOT_DUE, ACCEPTED)
+
+
+def parse_fail_on(value: t.Any) -> tuple[str, ...]:
+    """The values of `offboard_employee_fail_on`, a list or one string with commas, in their own order.
+
+    :raises ValueError: an empty list, or a value that is not one of `FAIL_ON`.
+    """
+    values = value.split(",") if isinstance(value, str) else value
+    names = [str(one).strip() for one in values] if isinstance(values, (list, tuple)) else [str(values)]
+    names = [name for name in names if name]
+    unknown = [name for name in names if name not in FAIL_ON]
+    if unknown or not names:
+        what = f"has unknown values ({', '.join(unknown)})" if unknown else "is empty"
+        raise ValueError(
+            f"offboard_employee_fail_on {what}: give one or several of {', '.join(FAIL_ON)}. Without it, all of them fail the run"
+        )
+    return tuple(name for name in FAIL_ON if name in names)
+
+
+def fatal(leavers: t.Sequence[Record], fail_on: t.Collection[str] = FAIL_ON, *, not_due: bool = False) -> list[Record]:
+    """Those of the results that fail the run.
+
+    `failed`: leavers who were refused, failed, or could not be read. `open`: doors that are open or unconfirmed, whatever
+    the reason. `new`: the same, unless the earlier evidence told of them already; all of them where it does not know the
+    leaver, and where there is no earlier evidence. A run that could read nobody fails in any case.
+
+    :param not_due: whether leavers who are not due fail it, too.
+    """
+    reasons = set(fail_on)
+    if leavers and not any(one["id"] or one["status"] == DELETED for one in leavers):
+        return [one for one in leavers if one["status"] in (FAILED, REFUSED, ACCEPTED)]
+    return [one for one in leavers if _is_fatal(one, reasons) or (not_due and one["status"] == NOT_DUE)]
+
+
+def _is_fatal(one: Record, fail_on: t.Collection[str]) -> bool:
+    since = one["since"] or {}
+    # Whoever it belongs to: a date that somebody moved lets nobody in again.
+    if since.get("newly_open") and not {NEW, OPEN}.isdisjoint(fail_on):
+        return True
+    if one["status"] in _PASSED:
+        return False
+    if FAILED_ONES in fail_on and one["status"] in (FAILED, REFUSED):
+        return True
+    doors = {*one["open"], *one["unconfirmed"]}
+    if OPEN in fail_on:
+        return bool(doors)
+    return NEW in fail_on and bool(doors - set(since.get("still_open", ())))
