@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 import uuid
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
@@ -18,6 +19,7 @@ from ..plugin_utils._inputs import SOURCES, Refused, handed_on, specification
 from ..plugin_utils._leavers_file import LARGEST
 from ..plugin_utils._offboarding import Tenant, unrecorded, write_evidence
 from ..plugin_utils._request import request
+from ..plugin_utils._side_by_side import goes_alone, write_side_by_side
 
 _ROLE = "offboard_employee"
 Variables = t.Mapping[str, t.Any]
@@ -76,13 +78,15 @@ class ActionModule(ActionBase):
 
     # --- record ---
 
+    @property
+    def _goes_alone(self) -> bool:
+        return goes_alone(str(self._task.get_play().strategy))
+
     def _tenants(self, known: Variables) -> dict[str, Tenant]:
-        """The hosts of this play that have come through the validation."""
+        """The hosts that this task writes for: those of this play that have come through the validation."""
         own = known["inventory_hostname"]
-        tenants = {
-            host: Tenant(known if host == own else known["hostvars"].raw_get(host))
-            for host in known["ansible_play_hosts_all"]
-        }
+        hosts = [own] if self._goes_alone else known["ansible_play_hosts_all"]
+        tenants = {host: Tenant(known if host == own else known["hostvars"].raw_get(host)) for host in hosts}
         return {host: tenant for host, tenant in tenants.items() if tenant.is_here}
 
     def _join(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
@@ -97,7 +101,7 @@ class ActionModule(ActionBase):
         return state
 
     def _record(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
-        """One host for all: hosts that name the same path share a file."""
+        """One host for all, where `run_once` is honoured: hosts that name the same path share a file."""
         tenants, number, step = self._tenants(known), asked["batch"], asked["step"]
         states = {host: tenant.state for host, tenant in tenants.items()}
         # The whole evidence is written right after the last batch.
@@ -141,6 +145,9 @@ class ActionModule(ActionBase):
         known: Variables,
         tenants: t.Mapping[str, Tenant],
         states: t.Mapping[str, Variables],
+        *,
+        missing: t.Sequence[str] = (),
+        complete: bool = False,
         **how: t.Any,
     ) -> dict[str, dict[str, t.Any]]:
         own = tenants[known["inventory_hostname"]].asked
@@ -148,23 +155,25 @@ class ActionModule(ActionBase):
         def first(*names: str) -> t.Any:
             return next((known[name] for name in names if name in known), None)
 
-        return write_evidence(
-            states,
-            tenants,
-            purpose=own["purpose"],
-            check_mode=self._task.check_mode,
-            started_at=own["started_at"],
+        how |= {
+            "purpose": own["purpose"],
+            "check_mode": self._task.check_mode,
+            "started_at": own["started_at"],
             # AWX gives its jobs the newer names, and the older ones beside them.
-            job={
+            "job": {
                 "id": first("awx_job_id", "tower_job_id"),
                 "template": first("awx_job_template_name", "tower_job_template_name"),
                 "launched_by": first("awx_user_name", "tower_user_name"),
                 "workflow_job_id": first("awx_workflow_job_id", "tower_workflow_job_id"),
                 **{name: own[name] for name in ("reason", "ticket", "approved_by")},
             },
-            ansible=known["ansible_version"]["full"],
-            **how,
-        )
+            "ansible": known["ansible_version"]["full"],
+        }
+        if not self._goes_alone:
+            return write_evidence(states, tenants, missing=missing, complete=complete, **how)
+        ((host, tenant),) = tenants.items()
+        hosts, folder = known["ansible_play_hosts_all"], constants.DEFAULT_LOCAL_TMP
+        return write_side_by_side(host, tenant, states[host], folder=folder, play_hosts=hosts, complete=complete, **how)
 
     # --- conclude ---
 

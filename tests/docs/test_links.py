@@ -67,7 +67,7 @@ def _complaint_inside(page: str, target: str) -> str | None:
     place = (tree.ROOT / page).parent / unquote(path) if path else tree.ROOT / page
     if not place.resolve().is_relative_to(tree.ROOT) or not place.exists():
         return "is not there"
-    if place.is_file() and str(place.resolve().relative_to(tree.ROOT)) not in _KNOWN:
+    if (place.is_file() or place.name == ".git") and str(place.resolve().relative_to(tree.ROOT)) not in _KNOWN:
         return "is not known to git"
     if anchor and anchor not in pages.anchors(place):
         return "has no such heading"
@@ -137,7 +137,7 @@ def test_a_bad_address_is_seen(url: str, complaint: str | None) -> None:
         ("README.md#no-such-heading", "heading"),
         ("docs/nothing.md", "not there"),
         ("../outside.md", "not there"),
-        (".git/HEAD", "git"),
+        (".git", "git"),
     ],
 )
 def test_a_bad_link_is_seen(target: str, complaint: str | None) -> None:

@@ -87,7 +87,8 @@ def test_tenants_of_a_cmdb(folder: Folder) -> None:
     for name in ("contoso", "fabrikam"):
         (folder.path / "leavers" / f"{name}.csv").write_text(f"user,left_at\njane@{name}.com,2026-11-20T17:00:00Z\n")
     (folder.path / "play.yml").write_text(
-        "- {name: Play, hosts: tenants, gather_facts: false, tasks: [{name: Tell, ansible.builtin.debug: {var: leavers}}]}"
+        "- name: Play\n  hosts: tenants\n  gather_facts: false\n  tasks:\n"
+        "    - {name: Tell, ansible.builtin.debug: {msg: \"{{ lookup('ansible.builtin.file', leavers_file) }}\"}}\n"
     )
 
     graph = folder.run(*page.command("ansible-inventory").split())

@@ -22,7 +22,8 @@ JANE, MILES = read_record("jane.doe"), read_record("miles.obrien")
 class Run:
     """A run of the role: what its tasks have registered so far, by host."""
 
-    def __init__(self, *hosts, check_mode=False):
+    def __init__(self, *hosts, check_mode=False, strategy="linear"):
+        self.strategy = strategy
         self.hosts = {host: {} for host in hosts or ("localhost",)}
         self.first = next(iter(self.hosts))
         self.check_mode = check_mode
@@ -36,7 +37,13 @@ class Run:
             "hostvars": SimpleNamespace(raw_get=self.hosts.get),
         }
         return acting.act(
-            ActionModule, "leaver_offboarding", known, check_mode=self.check_mode, phase=phase, **arguments
+            ActionModule,
+            "leaver_offboarding",
+            known,
+            check_mode=self.check_mode,
+            strategy=self.strategy,
+            phase=phase,
+            **arguments,
         )
 
     def put(self, name, result, host=None):
@@ -195,6 +202,42 @@ def test_hosts_share_a_file_and_one_that_fell_out_stands_in_it(tmp_path):
     }
     assert list(json.loads(own.read_text())["hosts"]) == ["b", "c"]
     assert [one["user"] for one in run.leavers("b")] == [MILES["user"]]
+
+
+@pytest.mark.parametrize("strategy", ["free", "ansible.builtin.host_pinned"])
+def test_hosts_that_do_not_wait_for_each_other_share_a_file(tmp_path, monkeypatch, strategy):
+    """One host is at its end before the next begins: nothing that is known of either is lost."""
+    (tmp_path / "local").mkdir()
+    monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", str(tmp_path / "local"))
+    run, both, own = Run("a", "b", "c", strategy=strategy), tmp_path / "both.json", tmp_path / "own.json"
+
+    def told():
+        hosts = json.loads(both.read_text())
+        return hosts["complete"], {
+            host: (len(one["leavers"]), bool(one["error"])) for host, one in hosts["hosts"].items()
+        }
+
+    run.validate("a", leavers=JANE["user"], report_path=[str(both)])
+    run.begin(JANE, host="a")
+    run.put("journal", run.act("record", "a"), "a")
+    assert told() == (False, {"a": (1, False)})
+    assert run.act("evidence", "a")["files"] == {"a": [str(both)]}
+    # The other hosts have not come, or never will: as with any other strategy, the file says so.
+    assert told() == (True, {"a": (1, False), "b": (0, True), "c": (0, True)})
+
+    run.validate("b", leavers=MILES["user"], report_path=[str(both), str(own)])
+    run.begin(MILES, host="b")
+    run.put("journal", run.act("record", "b"), "b")
+    assert told() == (False, {"a": (1, False), "b": (1, False)})
+    assert run.act("evidence", "b")["files"] == {"b": [str(both), str(own)]}
+
+    assert told() == (True, {"a": (1, False), "b": (1, False), "c": (0, True)})
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["both.json", "local", "own.json"]
+    # The same host runs the role once more: a run of its own, with a file of its own.
+    run.validate("b", leavers=MILES["user"], report_path=[str(both)])
+    run.begin(MILES, host="b")
+    ((_, (again,)),) = run.act("evidence", "b")["files"].items()
+    assert again != str(both)
 
 
 def test_a_tenant_whose_results_cannot_be_joined_stops_no_other():

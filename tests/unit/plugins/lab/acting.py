@@ -14,12 +14,19 @@ from ansible.plugins.action import ActionBase
 
 
 def act(
-    action: type[ActionBase], name: str, known: dict[str, Any], *, check_mode: bool = False, **arguments: Any
+    action: type[ActionBase],
+    name: str,
+    known: dict[str, Any],
+    *,
+    check_mode: bool = False,
+    strategy: str = "linear",
+    **arguments: Any,
 ) -> Any:
     """Return the result of an action on the host `localhost`, or on that of `known`."""
     task = mock.MagicMock(Task, async_val=0, check_mode=check_mode, diff=False, environment=[])
     task.action = f"m365.offboarding.{name}"
     task.args = arguments
+    task.get_play.return_value.strategy = strategy
     templar = mock.MagicMock()
     templar.template.side_effect = lambda value: value
     plugin = action(task, mock.MagicMock(), mock.MagicMock(), DataLoader(), templar, None)

@@ -29,6 +29,7 @@ LAYERS = (
     ("_report_html",),
     ("_report",),
     ("_request", "_offboarding", "_restoration"),
+    ("_side_by_side",),
 )
 HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
 _OURS = re.compile(r"^(ansible_collections\.m365\.offboarding\.plugins\.)?(module|plugin)_utils\.")

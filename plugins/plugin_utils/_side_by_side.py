@@ -1,0 +1,102 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""The evidence of hosts that go through their tasks each at its own pace.
+
+The strategies `free` and `host_pinned` do not honour `run_once`: each host writes the files that it shares with others. It
+knows the variables of the others as of the moment its task began, and they may have written more since. So each host keeps
+what it knows in a ledger, a file in the temporary folder of this run of Ansible, and writes for all that are in it while it holds the lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import typing as t
+
+from ._files import write
+from ._offboarding import Tenant, write_evidence
+from ._sentences import Record
+
+_LEDGER = "m365_offboarding.json"
+Ledger = dict[str, dict[str, dict[str, t.Any]]]
+
+
+def goes_alone(strategy: str) -> bool:
+    """Whether each host runs a task with `run_once` under this strategy of a play."""
+    return strategy.endswith(("free", "host_pinned"))
+
+
+def write_side_by_side(
+    host: str,
+    tenant: Tenant,
+    state: Record,
+    *,
+    folder: str,
+    play_hosts: t.Sequence[str],
+    complete: bool,
+    started_at: str,
+    **told: t.Any,
+) -> dict[str, dict[str, t.Any]]:
+    """Write the evidence of a host, and in the files that it shares that of the others, as they have put it on record.
+
+    :param state: see `Tenant.state`.
+    :param folder: the temporary folder of this run of Ansible, which all its workers share and which it removes.
+    :param play_hosts: all hosts of the play.
+    :param complete: whether this host is at its end. A file is complete when all hosts that share it are.
+    :param told: see `write_evidence`.
+    :returns: as `write_evidence`, for this host.
+    :raises OSError: with a sentence that names the path.
+    """
+    run_id, paths = tenant.asked["run_id"], tenant.asked["report_paths"]
+    with _ledger(folder) as ledger:
+        runs = ledger.setdefault(host, {})
+        own = runs.setdefault(run_id, {"files": {}, "started_at": started_at})
+        own.update(paths=list(paths), state=state, complete=complete)
+        # A play may run the role several times: the first run of this host belongs to the first ones of the others.
+        number = list(runs).index(run_id)
+        beside = {name: list(of_host.values())[number] for name, of_host in ledger.items() if len(of_host) > number}
+        missing = [name for name in play_hosts if name not in beside]
+        for path in paths:
+            sharing = {name: beside[name] for name in play_hosts if path in beside.get(name, {}).get("paths", ())}
+            written = write_evidence(
+                {name: one["state"] for name, one in sharing.items()},
+                {name: _tenant(name, path, one["files"]) for name, one in sharing.items()},
+                missing=missing if complete else (),
+                complete=all(one["complete"] for one in sharing.values()),
+                started_at=min(one["started_at"] for one in sharing.values()),
+                **told,
+            )
+            for name, one in sharing.items():
+                one["files"] = written[name]["files"]
+        return {host: {"run_id": run_id, "files": dict(own["files"])}}
+
+
+def _tenant(host: str, path: str, files: Record) -> Tenant:
+    """What `write_evidence` needs of a host that shares this file."""
+    return Tenant(
+        {
+            "__offboard_employee_asked": {"run_id": "", "report_paths": [path]},
+            "__offboard_employee_journal": {"hosts": {host: {"run_id": "", "files": files}}},
+        }
+    )
+
+
+@contextlib.contextmanager
+def _ledger(folder: str) -> t.Iterator[Ledger]:
+    """For each host its runs of the role by their ids, in order. Nobody else reads or writes it meanwhile."""
+    path = os.path.join(folder, _LEDGER)
+    with open(f"{path}.lock", "w", encoding="utf-8") as lock:
+        # Closing the file gives the lock back.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ledger: Ledger = {}
+        with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
+            ledger = json.load(file)
+        yield ledger
+        write(json.dumps(ledger), path, instead_of=path)
