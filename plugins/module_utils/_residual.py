@@ -59,6 +59,7 @@ class Scene:
 class Question:
     """One thing to ask about everybody.
 
+    :param kind: what its objects are called in records of the steps that close them. Two questions may be about one kind.
     :param what: completes "Could not look at ... of jane@contoso.com".
     :param permission: the least that is needed.
     :param sufficient: permissions of a token any of which would do; empty where only the answer can tell.
@@ -70,6 +71,7 @@ class Question:
     judge: t.Callable[[Item, Scene], t.Iterator[Item]]
     sufficient: frozenset[str] = frozenset()
     of_mailbox: bool = False
+    kind: str = ""
 
     def explain(self, error: OffboardingError, name: str) -> OffboardingError:
         explained = error.within(f"Could not look at {self.what} of {name}")
@@ -355,10 +357,17 @@ _MAY_READ_DIRECTORY = {"Directory.Read.All", "Directory.ReadWrite.All"}
 
 TOPICS: dict[str, tuple[Question, ...]] = {
     "forwarding": (
-        Question("forwarding", _EXCHANGE, _recipients, _mailbox_forwards, of_mailbox=True),
+        Question("forwarding", _EXCHANGE, _recipients, _mailbox_forwards, of_mailbox=True, kind="mailbox"),
         # Exchange may have granted it for some mailboxes, which no token shows
         # (https://learn.microsoft.com/exchange/permissions-exo/application-rbac): only the answer can tell.
-        Question("inbox rules", "MailboxSettings.Read", _listed("inbox_rules"), _rule_forwards, of_mailbox=True),
+        Question(
+            "inbox rules",
+            "MailboxSettings.Read",
+            _listed("inbox_rules"),
+            _rule_forwards,
+            of_mailbox=True,
+            kind="inbox_rule",
+        ),
     ),
     "directory_roles": (Question("directory roles", "User.Read.All", _held_roles, _held_role),),
     "applications": (
@@ -382,13 +391,19 @@ TOPICS: dict[str, tuple[Question, ...]] = {
         ),
     ),
     # With User.Read.All alone, devices come without the property that decides: only the answer can tell.
-    "devices": (Question("registered devices", "Device.Read.All", _listed("registered_devices"), _enabled_device),),
+    "devices": (
+        Question(
+            "registered devices", "Device.Read.All", _listed("registered_devices"), _enabled_device, kind="device"
+        ),
+    ),
     "delegates": (
         Question("mailbox permissions", _EXCHANGE, _rows("Get-MailboxPermission"), _may_open, of_mailbox=True),
         Question("send-as permissions", _EXCHANGE, _rows("Get-RecipientPermission"), _may_send_as, of_mailbox=True),
         Question("send-on-behalf permissions", _EXCHANGE, _recipients, _may_send_for, of_mailbox=True),
     ),
-    "phones": (Question("phones", _EXCHANGE, _rows("Get-MobileDevice", "Mailbox"), _phone, of_mailbox=True),),
+    "phones": (
+        Question("phones", _EXCHANGE, _rows("Get-MobileDevice", "Mailbox"), _phone, of_mailbox=True, kind="phone"),
+    ),
     "sign_in_methods": (
         Question(
             "sign-in methods",
@@ -427,6 +442,62 @@ def survey(tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str
                 own = [(question, answer[index]) for question, answer in answers]
                 told[start + index][topic] = _tell(leaver, own, scene)
     return told
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """An object that a question was answered with, and what is residual in it: nothing, where `items` is empty."""
+
+    question: Question
+    raw: Item
+    items: tuple[Item, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What the questions of some topics were answered with, about one leaver.
+
+    :param errors: by kind of object, why not all of them are known.
+    :param mailbox: false where Exchange Online knows no mailbox of this leaver.
+    """
+
+    found: tuple[Finding, ...]
+    errors: t.Mapping[str, OffboardingError]
+    mailbox: bool = True
+
+
+def findings(tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str]) -> list[Findings]:
+    """What `survey` judges, with the objects themselves, for whoever closes what it reports. Nothing is raised."""
+    told: list[Findings] = []
+    for start in range(0, len(leavers), _AT_ONCE):
+        asking = _Asking(tenant, leavers[start : start + _AT_ONCE])
+        answers = [
+            (asking.scene(topic), question, asking.answers(question))
+            for topic in chosen_topics(topics)
+            for question in TOPICS[topic]
+        ]
+        for index, leaver in enumerate(asking.leavers):
+            told.append(_findings(leaver, [(scene, question, own[index]) for scene, question, own in answers]))
+    return told
+
+
+def _findings(
+    leaver: Leaver, answers: t.Sequence[tuple[Scene, Question, list[Item] | OffboardingError | None]]
+) -> Findings:
+    found: list[Finding] = []
+    errors: dict[str, OffboardingError] = {}
+    for scene, question, answer in answers:
+        if isinstance(answer, OffboardingError):
+            errors.setdefault(question.kind, question.explain(answer, leaver.name))
+        for raw in answer if isinstance(answer, list) else ():
+            items: list[Item] = []
+            error = _safely(lambda: _judge(question, raw, scene, items))  # noqa: B023 (called at once)
+            if error:
+                errors.setdefault(question.kind, question.explain(error, leaver.name))
+            if items or not error:
+                found.append(Finding(question, raw, tuple(items)))
+    mailbox = not any(answer is None for _scene, _question, answer in answers)
+    return Findings(tuple(found), errors, mailbox)
 
 
 class _Asking:

@@ -24,7 +24,7 @@ LAYERS = (
     ("_passwords", "_leavers"),
     ("_door_states", "_records", "_residual"),
     ("_steps", "_observe"),
-    ("_run",),
+    ("_objects", "_run"),
     ("_module", "_in_process"),
     ("_report_html",),
     ("_report",),
