@@ -127,28 +127,25 @@ def _devices(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
         if isinstance(registered, OffboardingError) or isinstance(owned, OffboardingError):
             answers.append(registered if isinstance(registered, OffboardingError) else owned)
         else:
-            answers.append(list({str(one.get("id")): one for one in [*registered, *owned]}.values()))
+            known = {one.get("id") for one in registered}
+            answers.append(registered + [one for one in owned if one.get("id") not in known or not one.get("id")])
     return answers
 
 
-def _own(call: str) -> t.Callable[[Tenant, t.Sequence[Leaver]], Answers]:
-    """As `_listed`, without the objects whose `principalId` is somebody else, such as a group of the user."""
-
-    def read(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
-        answers = _listed(call)(tenant, leavers)
-        return [
-            [one for one in answer if not one.get("principalId") or same_name(one["principalId"], leaver.known.id)]
-            if isinstance(answer, list)
-            else answer
-            for leaver, answer in zip(leavers, answers, strict=True)
-        ]
-
-    return read
+def _own_app_roles(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
+    """App role assignments, without those of the user's groups, which are in the same list."""
+    answers = _listed("app_roles")(tenant, leavers)
+    return [
+        [one for one in answer if not one.get("principalId") or same_name(one["principalId"], leaver.known.id)]
+        if isinstance(answer, list)
+        else answer
+        for leaver, answer in zip(leavers, answers, strict=True)
+    ]
 
 
 def _named_consents(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
     """Consents, and the names of those they were given to, each asked for once; where that fails, its id must do."""
-    answers = _own("consents")(tenant, leavers)
+    answers = _listed("consents")(tenant, leavers)
     grants = [grant for answer in answers if isinstance(answer, list) for grant in answer]
     clients = list(dict.fromkeys(str(grant["clientId"]) for grant in grants if grant.get("clientId")))
     outcomes = tenant.graph.send([tenant.graph.service_principal(client) for client in clients])
@@ -306,7 +303,10 @@ def _membership(holder: Item, _scene: Scene) -> t.Iterator[Item]:
 
     https://learn.microsoft.com/graph/api/resources/group. Directory roles are a topic of their own.
     """
-    if str(holder.get("@odata.type")).lower() != GROUP:
+    what = str(holder.get("@odata.type")).lower()
+    if not what.startswith("#microsoft.graph."):
+        raise ValueError("what holds the user")
+    if what != GROUP:
         return
     kinds = holder.get("groupTypes")
     if not isinstance(kinds, list):
@@ -465,7 +465,7 @@ TOPICS: dict[str, tuple[Question, ...]] = {
         Question(
             "app role assignments",
             "Directory.Read.All",
-            _own("app_roles"),
+            _own_app_roles,
             _app_role,
             frozenset({"AppRoleAssignment.ReadWrite.All", *_MAY_READ_DIRECTORY}),
             kind="app_role",

@@ -131,12 +131,17 @@ import typing as t
 
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant, Thing
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._objects import OBJECTS, ObjectsStep, parse_objects
+from ansible_collections.m365.offboarding.plugins.module_utils._objects import (
+    OBJECTS,
+    ObjectsStep,
+    identity,
+    parse_objects,
+)
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import Finding
 from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 
-_SYNCED = "It is synced from Active Directory: disable the computer there."
+_SYNCED = "The device is synced from Active Directory: disable the computer there."
 _NOT_WINDOWS = (
     "Microsoft lets an application disable Windows devices only: disable it in the Microsoft Entra admin center."
 )
@@ -146,7 +151,8 @@ _DELEGATED = "Directory.AccessAsUser.All"
 
 class SwitchDevices(ObjectsStep):
     name = "devices"
-    deed, deed_again = "disable", "enable"
+    deed = "disable"
+    deed_again = "enable"
     topics = ("devices",)
     permission = "Device.ReadWrite.All"
     sufficient = frozenset({permission, "Directory.ReadWrite.All", _DELEGATED})
@@ -156,7 +162,7 @@ class SwitchDevices(ObjectsStep):
         synced, system = device.get("onPremisesSyncEnabled") is True, str(device.get("operatingSystem") or "")
         alone = _DELEGATED not in (tenant.graph.permissions or (_DELEGATED,))
         return Thing(
-            str(device.get("id")),
+            identity(device),
             "device",
             device.get("displayName"),
             {
