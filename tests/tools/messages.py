@@ -73,11 +73,13 @@ _SAYING = (
     "_unknown",
     "_order_for",
     "_useless",
+    "ask",
     "complaint",
     "conflict",
     "note",
     "note_for",
     "parse_users",
+    "request",
     "summary",
     "unfit",
 )
