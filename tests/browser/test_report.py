@@ -380,7 +380,7 @@ def test_a_thousand_leavers_stay_usable(show):
         print(name, round(value, 2))
 
     # Several times what it takes on two slow cores: this tells usable from unusable.
-    assert loaded < 15
-    assert searched < 5
-    assert sorted_in < 5
+    assert loaded < 60
+    assert searched < 30
+    assert sorted_in < 30
     assert elements < 200_000

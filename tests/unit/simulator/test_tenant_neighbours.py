@@ -110,19 +110,20 @@ def test_control_of_a_neighbour(both):
 def test_every_answer_takes_its_time_but_not_after_one_another(both):
     contoso, _fabrikam = both
     contoso.token(contoso.tenant.graph_url)
-    contoso.tenant.delay = 0.3
+    contoso.tenant.delay = 1.0
     started = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda _number: contoso.get("/users?$top=1").status_code, range(10)))
     took = time.monotonic() - started
     assert answers == [200] * 10
-    assert 0.3 <= took < 1.5
+    assert 1.0 <= took < 9, "one after another takes 10 s"
     contoso.tenant.reset()
     assert contoso.tenant.delay == 0.05
+    contoso.tenant.delay = 0.5
     started = time.monotonic()
     requests_ = [{"id": str(number), "method": "GET", "url": "/users?$top=1"} for number in range(20)]
     assert contoso.batch(*requests_).status_code == 200
-    assert 0.05 <= time.monotonic() - started < 0.6, "a batch is one answer"
+    assert 0.5 <= time.monotonic() - started < 9, "a batch is one answer"
 
 
 # Apps ----------------------------------------------------------------------------------------------------------------

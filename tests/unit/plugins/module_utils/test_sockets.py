@@ -137,7 +137,7 @@ def test_whatever_drips_ends_with_the_timeout(talk, sentence):
         with pytest.raises(NetworkError) as caught:
             Transport(timeout=1).send("GET", url)
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 9
     assert sentence in caught.value.message
     assert caught.value.reached
 
@@ -148,7 +148,7 @@ def test_a_proxy_that_drips_ends_with_the_timeout():
         with pytest.raises(NetworkError):
             Transport(timeout=1, proxy=url).send("GET", "https://graph.microsoft.com/v1.0/users")
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 9
 
 
 def test_a_bomb_is_refused_within_bounds():
