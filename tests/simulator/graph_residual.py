@@ -91,7 +91,7 @@ class ResidualAccess:
         if not user.reachable_mailbox:
             code = self.directory.rules_no_mailbox
             raise GraphError(404, code, NO_MAILBOX[code])
-        value = residual.rules(user)
+        value = residual.rules(user, self.directory.replica_lag)
         if request.options.select:
             known = {"id", *(name for rule in value for name in rule)}
             unknown = [name for name in request.options.select if name not in known]

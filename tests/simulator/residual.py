@@ -9,11 +9,13 @@ Tests give as little of a fact as they care about (`{"displayName": "Laptop"}`);
 from __future__ import annotations
 
 import copy
+import time
 import uuid
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from .apps import NAMESPACE
+from .mailbox import as_of
 
 if TYPE_CHECKING:
     from .directory import Directory, User
@@ -24,6 +26,7 @@ PASSWORD_METHOD = "28c10230-6103-485e-b985-444c60001490"  # noqa: S105 (the same
 _SINCE = "2024-01-15T08:00:00Z"
 # Fields that are lists of names; the others are lists of facts.
 _NAMES = ("owned_groups", "owned_service_principals", "send_on_behalf")
+_REPLICATED = ("forwarding", "rules", "phones")
 
 
 @dataclass(slots=True)
@@ -48,10 +51,20 @@ class Residual:
     # Who may send as its owner: `trustee`, and perhaps `deny`.
     send_as: list[Facts] = field(default_factory=list)
     send_on_behalf: list[str] = field(default_factory=list)
+    # What a replica of Exchange may still show: the facts of `_REPLICATED` as they were until each moment.
+    history: list[tuple[float, Facts]] = field(default_factory=list, repr=False)
+
+    def remember(self) -> None:
+        """To be called before a write of Exchange changes a fact in place."""
+        self.history.append((time.monotonic(), {name: copy.deepcopy(getattr(self, name)) for name in _REPLICATED}))
+
+    def seen(self, name: str, lag: float) -> Any:
+        """A fact of `_REPLICATED` as a replica shows it that is `lag` seconds behind."""
+        return as_of(self.history, {name: getattr(self, name)}, lag)[name]
 
     def change(self, values: dict[str, Any]) -> None:
         """Replace whole fields by name."""
-        known = [f.name for f in fields(self)]
+        known = [f.name for f in fields(self) if f.name != "history"]
         for name, value in values.items():
             if name not in known or not isinstance(value, type(getattr(self, name))):
                 raise LookupError(f"residual access has no {name} of this type; it has {', '.join(known)}")
@@ -61,7 +74,7 @@ class Residual:
             setattr(self, name, copy.deepcopy(value))
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "history"}
 
 
 def _id(user: User, kind: str, number: int) -> str:
@@ -183,8 +196,8 @@ def recipient(address: str, name: str | None = None) -> Facts:
     return {"emailAddress": {"name": name or address, "address": address}}
 
 
-def rules(user: User) -> list[Facts]:
-    """Graph docs, messageRule: conditions and actions that were not set are not there."""
+def rules(user: User, lag: float = 0) -> list[Facts]:
+    """Graph docs, messageRule: conditions and actions that were not set are not there. Hidden rules are not listed."""
     return [
         {
             "id": f"AQAA{user.id[:6]}{number:04d}=",
@@ -195,9 +208,10 @@ def rules(user: User) -> list[Facts]:
             "isReadOnly": False,
             "conditions": {},
             "actions": {"stopProcessingRules": True},
-            **facts,
+            **{name: value for name, value in facts.items() if name not in ("hidden", "supported")},
         }
-        for number, facts in enumerate(user.residual.rules)
+        for number, facts in enumerate(user.residual.seen("rules", lag))
+        if not facts.get("hidden")
     ]
 
 
@@ -267,10 +281,11 @@ def methods(user: User) -> list[Facts]:
 # Exchange ----------------------------------------------------------------------------------------------------------------
 
 
-def phones(user: User, name: str) -> list[Facts]:
+def phones(user: User, name: str, lag: float = 0) -> list[Facts]:
     """Rows of Get-MobileDevice; `name` is the mailbox's (CIPP takes the first part of Identity for the mailbox)."""
     shown = []
-    for number, facts in enumerate(user.residual.phones):
+    for number, facts in enumerate(user.residual.seen("phones", lag)):
+        facts = {key: value for key, value in facts.items() if "Wipe" not in key}
         device = str(facts.get("DeviceId", f"ApplC39{number:05d}{user.id[:8].upper()}"))
         identity = f"{name}\\ExchangeActiveSyncDevices\\{facts.get('ClientType', 'EAS')}§{device}"
         shown.append(
