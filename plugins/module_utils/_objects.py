@@ -18,7 +18,7 @@ import abc
 import dataclasses
 import typing as t
 
-from ._asked import name_key
+from ._asked import name_key, parse_users
 from ._errors import OffboardingError, OptionError, ServiceError
 from ._leavers import Found, Leaver, Tenant, Thing
 from ._records import record
@@ -34,35 +34,46 @@ Wanted = t.Mapping[str, t.Sequence[Facts]]
 _FIRST = ("failed", "planned", "accepted", "verified", "unchanged")
 
 
-def parse_objects(value: t.Any, *, restores: bool) -> Wanted | None:
-    """The option `objects`: which objects to make again, by user.
+# The option of the modules that make objects again.
+OBJECTS: dict[str, t.Any] = {"type": "dict"}
 
-    :param value: a mapping of user principal name or object id to a list of entries, each with `key`, `kind`, `name` and
-        `before`, as a record of an earlier run has them under `objects`. Further keys are ignored.
+
+def parse_objects(params: t.Mapping[str, t.Any], *, restores: bool) -> Wanted | None:
+    """The option `objects` of a module: which objects to make again, by user; `None` where the module closes them.
+
+    The option maps a name or an object id, written as in `users`, to a list of entries, each with `key`, `kind`, `name`
+    and `before`, as a record of an earlier run has them under `objects`. Further keys are ignored.
+
+    :param params: the options of the module.
     :param restores: whether the module makes objects again, and so needs them.
-    :raises OptionError: it is not of that shape, or not wanted here.
+    :raises OptionError: it is not of that shape, not wanted here, or about other users than those asked for.
     """
+    value = params["objects"]
     if not restores:
         if value:
-            raise OptionError("objects goes with a state that makes objects again; nothing was sent.")
+            raise OptionError("objects says what to make again, and the state says to close; nothing was sent.")
         return None
-    if not isinstance(value, dict) or not value:
+    if not value:
         raise OptionError(
-            "objects is needed to make objects again: nothing says which.",
+            "objects is missing: it says which objects to make again.",
             hint="Give the objects of the record of an earlier run, by user.",
         )
     wanted: dict[str, list[Facts]] = {}
     for user, entries in value.items():
-        if not isinstance(entries, list) or not all(_is_entry(entry) for entry in entries):
+        if not isinstance(entries, list) or not all(map(_is_entry, entries)):
             raise OptionError(f"objects: what is given for {user} is not a list of objects with key, kind and before.")
-        wanted[name_key(str(user))] = entries
+        wanted[name_key(str(user))] = [entry for entry in entries if entry["before"]]
+    asked = {name_key(one.name) for one in parse_users(params["users"])}
+    if asked != wanted.keys():
+        raise OptionError(f"objects and users differ: {', '.join(sorted(asked ^ wanted.keys()))}; nothing was sent.")
     return wanted
 
 
 def _is_entry(entry: t.Any) -> bool:
     return (
         isinstance(entry, dict)
-        and isinstance(entry.get("before"), dict)
+        # Null for what was not there: nothing to make again.
+        and isinstance(entry.get("before", ...), (dict, type(None)))
         and all(isinstance(entry.get(name), str) and entry[name] for name in ("key", "kind"))
     )
 
@@ -75,16 +86,20 @@ class ObjectsStep(Step):
     """
 
     topics: tuple[str, ...] = ()
+    # As `deed`, of what makes an object again.
+    deed_again = ""
 
     def __init__(self, wanted: Wanted | None = None) -> None:
         self._wanted = wanted
         self.shuts = wanted is None
+        if wanted is not None:
+            self.deed = self.deed_again
 
     # --- what subclasses say ---
 
     @abc.abstractmethod
-    def thing(self, finding: Finding) -> Thing:
-        """An object as it was read; `done` is set by the caller."""
+    def thing(self, tenant: Tenant, leaver: Leaver, finding: Finding) -> Thing:
+        """An object of a leaver as it was read; `done` is set by the caller."""
 
     @abc.abstractmethod
     def closed(self, thing: Thing) -> Facts | None:
@@ -98,20 +113,39 @@ class ObjectsStep(Step):
         """The write that makes an object again; `thing.raw` is its `before` in the evidence."""
         raise RuntimeError(f"what {self.name} closes cannot be made again")
 
+    def unfit(self, leaver: Leaver, thing: Thing) -> str | None:
+        """Why an object of the evidence must not be made again, as a sentence."""
+        return None
+
     def find(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Found]:
         """The objects of these leavers, closed ones too: one reading of each list for each leaver."""
         return [
             Found(
-                tuple({thing.key: thing for thing in map(self._judged, one.found)}.values()),
+                tuple(
+                    {thing.key: thing for thing in (self._judged(tenant, leaver, each) for each in one.found)}.values()
+                ),
                 one.errors,
                 None if one.mailbox else "No Exchange Online mailbox.",
                 one.mailbox,
             )
-            for one in findings(tenant, leavers, self.topics)
+            for leaver, one in zip(leavers, findings(tenant, leavers, self.topics), strict=True)
         ]
 
-    def _judged(self, finding: Finding) -> Thing:
-        return dataclasses.replace(self.thing(finding), done=not finding.items)
+    def is_open(self, finding: Finding) -> bool:
+        """Whether an object is one to close: what the audit reports, unless a step knows better."""
+        return bool(finding.items)
+
+    def conflict(self, now: Thing, before: Facts) -> str | None:
+        """Why an object that is there cannot be made as it was; `None` where it is as it was, or can be."""
+        return None
+
+    def _judged(self, tenant: Tenant, leaver: Leaver, finding: Finding) -> Thing:
+        return dataclasses.replace(self.thing(tenant, leaver, finding), done=not self.is_open(finding))
+
+    def part(self, leaver: Leaver) -> Thing:
+        """The one object of a leaver that was taken apart."""
+        (thing,) = _things(leaver)
+        return thing
 
     # --- how a leaver is taken apart and put together ---
 
@@ -130,7 +164,7 @@ class ObjectsStep(Step):
         read = dict(zip(whole, self._find(tenant, list(whole.values())), strict=True))
         told = []
         for leaver in leavers:
-            (before,) = _things(leaver)
+            before = self.part(leaver)
             found = read[leaver.known.id]
             now = [thing for thing in found.things if thing.key == before.key]
             unread = None if now else found.unread.get(before.kind)
@@ -193,15 +227,17 @@ class ObjectsStep(Step):
         things = {}
         for entry in entries:
             there = now.get(entry["key"])
-            things[entry["key"]] = Thing(
+            conflict = self.conflict(there, entry["before"]) if there else None
+            thing = Thing(
                 entry["key"],
                 entry["kind"],
                 entry.get("name"),
                 facts=there.facts if there else None,
-                done=there is not None and not there.done,
-                fixed=there.fixed if there else None,
+                done=there is not None and not there.done and not conflict,
+                fixed=conflict or (there.fixed if there else None),
                 raw=entry["before"],
             )
+            things[thing.key] = dataclasses.replace(thing, fixed=thing.fixed or self.unfit(leaver, thing))
         return dataclasses.replace(found, things=tuple(things.values()))
 
     # --- what `_steps` asks of each part ---
@@ -215,11 +251,11 @@ class ObjectsStep(Step):
         return not found.unread and all(thing.done for thing in found.things)
 
     def expected(self, leaver: Leaver) -> dict[str, t.Any]:
-        (thing,) = _things(leaver)
+        thing = self.part(leaver)
         return {thing.key: dict(thing.raw) if self._wanted is not None else self.closed(thing)}
 
     def call(self, tenant: Tenant, leaver: Leaver) -> Call:
-        (thing,) = _things(leaver)
+        thing = self.part(leaver)
         return (self.close if self._wanted is None else self.reopen)(tenant, leaver, thing)
 
     def deed_for(self, leaver: Leaver) -> str:

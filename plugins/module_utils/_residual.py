@@ -18,6 +18,7 @@ import dataclasses
 import datetime
 import typing as t
 
+from ._asked import same_name
 from ._errors import OffboardingError, ServiceError, internal_error, shorten
 from ._leavers import Leaver, Tenant
 from ._service import Call, Service, mapping
@@ -114,9 +115,40 @@ def _held_roles(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
     return [leaver.roles_error or [{"name": role} for role in leaver.roles or ()] for leaver in held]
 
 
+def _devices(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
+    """The devices that each user has registered or owns, each once: most are both."""
+    graph = tenant.graph
+    calls = [graph.registered_devices(one.known.id) for one in leavers] + [
+        graph.owned_devices(one.known.id) for one in leavers
+    ]
+    lists = graph.read_lists(calls)
+    answers: Answers = []
+    for registered, owned in zip(lists[: len(leavers)], lists[len(leavers) :], strict=True):
+        if isinstance(registered, OffboardingError) or isinstance(owned, OffboardingError):
+            answers.append(registered if isinstance(registered, OffboardingError) else owned)
+        else:
+            answers.append(list({str(one.get("id")): one for one in [*registered, *owned]}.values()))
+    return answers
+
+
+def _own(call: str) -> t.Callable[[Tenant, t.Sequence[Leaver]], Answers]:
+    """As `_listed`, without the objects whose `principalId` is somebody else, such as a group of the user."""
+
+    def read(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
+        answers = _listed(call)(tenant, leavers)
+        return [
+            [one for one in answer if not one.get("principalId") or same_name(one["principalId"], leaver.known.id)]
+            if isinstance(answer, list)
+            else answer
+            for leaver, answer in zip(leavers, answers, strict=True)
+        ]
+
+    return read
+
+
 def _named_consents(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
     """Consents, and the names of those they were given to, each asked for once; where that fails, its id must do."""
-    answers = _listed("consents")(tenant, leavers)
+    answers = _own("consents")(tenant, leavers)
     grants = [grant for answer in answers if isinstance(answer, list) for grant in answer]
     clients = list(dict.fromkeys(str(grant["clientId"]) for grant in grants if grant.get("clientId")))
     outcomes = tenant.graph.send([tenant.graph.service_principal(client) for client in clients])
@@ -253,6 +285,41 @@ def _consent(grant: Item, _scene: Scene) -> t.Iterator[Item]:
     }
 
 
+def _app_role(assignment: Item, _scene: Scene) -> t.Iterator[Item]:
+    """https://learn.microsoft.com/graph/api/resources/approleassignment"""
+    name = _text(assignment.get("resourceDisplayName"))
+    resource = _text(assignment.get("resourceId"), "an unknown application")
+    yield {
+        "text": f"Is assigned to the application {name or resource}.",
+        "name": name or None,
+        "resource_id": resource,
+        "app_role_id": _text(assignment.get("appRoleId")) or None,
+    }
+
+
+# What a membership is of, by type.
+GROUP, DIRECTORY_ROLE = "#microsoft.graph.group", "#microsoft.graph.directoryrole"
+
+
+def _membership(holder: Item, _scene: Scene) -> t.Iterator[Item]:
+    """A group that somebody put the user into. A rule decides anew about the members of a dynamic one.
+
+    https://learn.microsoft.com/graph/api/resources/group. Directory roles are a topic of their own.
+    """
+    if str(holder.get("@odata.type")).lower() != GROUP:
+        return
+    kinds = holder.get("groupTypes")
+    if not isinstance(kinds, list):
+        raise ValueError("of which kind a group is")
+    if "DynamicMembership" not in kinds:
+        name = _text(holder.get("displayName"))
+        yield {
+            "text": f"Is a member of the group {name or _text(holder.get('id'), _NAMELESS)}.",
+            "name": name or None,
+            "id": _text(holder.get("id")) or None,
+        }
+
+
 def _enabled_device(device: Item, _scene: Scene) -> t.Iterator[Item]:
     enabled = device.get("accountEnabled")
     if not isinstance(enabled, bool):
@@ -337,8 +404,13 @@ _METHODS = {
 }
 
 
+def method_kind(method: Item) -> str:
+    """Such as `fido2`, empty where the method does not say; a kind may be one that nobody knows yet."""
+    return _text(method.get("@odata.type")).rpartition(".")[2].removesuffix("AuthenticationMethod")
+
+
 def _method(method: Item, _scene: Scene) -> t.Iterator[Item]:
-    kind = _text(method.get("@odata.type")).rpartition(".")[2].removesuffix("AuthenticationMethod")
+    kind = method_kind(method)
     if kind == "password" or method.get("id") == _PASSWORD_METHOD:
         return
     name = _text(method.get("displayName"))
@@ -388,14 +460,19 @@ TOPICS: dict[str, tuple[Question, ...]] = {
             frozenset(
                 {"DelegatedPermissionGrant.Read.All", "DelegatedPermissionGrant.ReadWrite.All", *_MAY_READ_DIRECTORY}
             ),
+            kind="consent",
+        ),
+        Question(
+            "app role assignments",
+            "Directory.Read.All",
+            _own("app_roles"),
+            _app_role,
+            frozenset({"AppRoleAssignment.ReadWrite.All", *_MAY_READ_DIRECTORY}),
+            kind="app_role",
         ),
     ),
     # With User.Read.All alone, devices come without the property that decides: only the answer can tell.
-    "devices": (
-        Question(
-            "registered devices", "Device.Read.All", _listed("registered_devices"), _enabled_device, kind="device"
-        ),
-    ),
+    "devices": (Question("registered devices", "Device.Read.All", _devices, _enabled_device, kind="device"),),
     "delegates": (
         Question("mailbox permissions", _EXCHANGE, _rows("Get-MailboxPermission"), _may_open, of_mailbox=True),
         Question("send-as permissions", _EXCHANGE, _rows("Get-RecipientPermission"), _may_send_as, of_mailbox=True),
@@ -411,7 +488,12 @@ TOPICS: dict[str, tuple[Question, ...]] = {
             _listed("sign_in_methods"),
             _method,
             frozenset({"UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"}),
+            kind="method",
         ),
+    ),
+    # With User.Read.All alone, groups come without the properties that decide: only the answer can tell.
+    "memberships": (
+        Question("group memberships", "GroupMember.Read.All", _listed("memberships"), _membership, kind="membership"),
     ),
 }
 
