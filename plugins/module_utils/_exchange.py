@@ -34,6 +34,9 @@ from ._service import Answer, Call, Outcome, Service, error_of, mapping
 _INVERTED = "smtp_auth"
 
 _NOT_FOUND = ("ManagementObjectNotFoundException", "ADNoSuchObjectException")
+_AMBIGUOUS = "ManagementObjectAmbiguousException"
+# How Exchange refuses to change what Active Directory masters.
+_MASTERED_ELSEWHERE = "synchronized from your on-premises organization"
 # How a text without a class says the same, and what object it means.
 _NOT_FOUND_TEXT = re.compile("couldn't (find object|be found)", re.IGNORECASE)
 _OBJECT = re.compile(r"\bobject:?\s*['\"\u2018\u2019\u201c\u201d]([^'\"\u2018\u2019\u201c\u201d]+)", re.IGNORECASE)
@@ -141,7 +144,11 @@ class Exchange(Service):
             f"Exchange Online answered {answer.status}: {text}",
             status=answer.status,
             code=kind or str(error_of(answer.body).get("code") or f"http_{answer.status}"),
-            hint=None if first.kind else _HINTS.get(answer.status),
+            hint=_ON_PREMISES
+            if _MASTERED_ELSEWHERE in first.text
+            else None
+            if first.kind
+            else _HINTS.get(answer.status),
             request_id=answer.request_id,
         )
         error.told_texts = tuple(one.text for one in told if _is_not_found(one))
@@ -164,14 +171,32 @@ class Exchange(Service):
             parameters[PROTOCOLS[protocol]] = (not on) if protocol == _INVERTED and on is not None else on
         return _cmdlet("Set-CASMailbox", parameters, writes=True)
 
+    def forward(self, object_id: str, **parameters: t.Any) -> Call:
+        """Set the parameters of Set-Mailbox that forward mail; C(None) clears an address.
+
+        That the endpoint takes a null there is what CIPP has long sent (Set-CIPPForwarding.ps1,
+        https://github.com/KelvinTegelaar/CIPP-API).
+        https://learn.microsoft.com/powershell/module/exchangepowershell/set-mailbox
+        """
+        return _cmdlet("Set-Mailbox", {"Identity": object_id, **parameters}, writes=True)
+
+    def switch_rule(self, object_id: str, rule: str, enabled: bool) -> Call:
+        """Enable or disable an inbox rule of this mailbox by its C(RuleIdentity), which no other rule of it has.
+
+        Nobody is there to confirm. https://learn.microsoft.com/powershell/module/exchangepowershell/disable-inboxrule
+        """
+        parameters = {"Identity": rule, "Mailbox": object_id, "Confirm": False, "Force": True}
+        name = "Enable-InboxRule" if enabled else "Disable-InboxRule"
+        return _cmdlet(name, parameters, writes=True, by="Mailbox")
+
     def read_rows(
-        self, cmdlet: str, object_ids: t.Sequence[str], *, by: str = "Identity"
+        self, cmdlet: str, object_ids: t.Sequence[str], *, by: str = "Identity", **parameters: t.Any
     ) -> list[list[Row] | OffboardingError | None]:
         """What a cmdlet says of these users' mailboxes: C(None) for who has none.
 
         :param by: the parameter that names the mailbox.
         """
-        calls = [_cmdlet(cmdlet, {by: object_id}, writes=False, by=by) for object_id in object_ids]
+        calls = [_cmdlet(cmdlet, {by: object_id, **parameters}, writes=False, by=by) for object_id in object_ids]
         outcomes = zip(object_ids, self._read_all(calls), strict=True)
         return [_rows(object_id, outcome) for object_id, outcome in outcomes]
 
@@ -184,6 +209,16 @@ class Exchange(Service):
         outcomes = zip(object_ids, self._read_all(calls), strict=True)
         found = [_own_row(object_id, outcome) for object_id, outcome in outcomes]
         return [[row] if isinstance(row, dict) else row for row in found]
+
+    def find_recipients(self, names: t.Sequence[str]) -> list[Row | OffboardingError | None]:
+        """The one recipient of the directory that each of these names means: C(None) for a name of none, or of several.
+
+        :param names: as Exchange itself has written them; none of them is empty.
+        """
+        if not all(name.strip() for name in names):
+            raise ValueError("without a name, Get-Recipient lists the whole tenant")
+        found = self._read_all([_call("Get-Recipient", {"Identity": name}, writes=False) for name in names])
+        return [_recipient(outcome) for outcome in found]
 
     @functools.cached_property
     def accepted_domains(self) -> frozenset[str] | OffboardingError:
@@ -239,6 +274,9 @@ _HINTS = {
     "View-Only Recipients, writing Exchange Administrator or Mail Recipients. "
     "A fresh grant takes up to an hour to count.",
 }
+
+
+_ON_PREMISES = "The mailbox's owner is mastered in Active Directory: change it there."
 
 
 def _cmdlet(name: str, parameters: t.Mapping[str, t.Any], *, writes: bool, by: str = "Identity") -> Call:
@@ -319,6 +357,13 @@ def _own_row(object_id: str, found: list[Row] | OffboardingError) -> Row | Offbo
     if owner.lower() != object_id.lower():
         return NetworkError("Exchange Online answered for another mailbox than the one asked for.", reached=True)
     return rows[0]
+
+
+def _recipient(found: list[Row] | OffboardingError) -> Row | OffboardingError | None:
+    if isinstance(found, OffboardingError):
+        means_none = isinstance(found, ExchangeError) and (bool(found.told_texts) or found.code == _AMBIGUOUS)
+        return None if means_none else found
+    return found[0] if len(found) == 1 else None
 
 
 def _mailbox(object_id: str, found: list[Row] | OffboardingError) -> Mailbox | OffboardingError | None:

@@ -22,7 +22,7 @@ from ._asked import name_key, parse_users
 from ._errors import OffboardingError, OptionError, ServiceError
 from ._leavers import Found, Leaver, Tenant, Thing
 from ._records import record
-from ._residual import Finding, findings
+from ._residual import Finding, Findings, findings
 from ._service import Call
 from ._steps import Step, untouchable
 
@@ -128,8 +128,11 @@ class ObjectsStep(Step):
                 None if one.mailbox else "No Exchange Online mailbox.",
                 one.mailbox,
             )
-            for leaver, one in zip(leavers, findings(tenant, leavers, self.topics), strict=True)
+            for leaver, one in zip(leavers, self.findings(tenant, leavers), strict=True)
         ]
+
+    def findings(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Findings]:
+        return findings(tenant, leavers, self.topics)
 
     def is_open(self, finding: Finding) -> bool:
         """Whether an object is one to close: what the audit reports, unless a step knows better."""
@@ -237,7 +240,10 @@ class ObjectsStep(Step):
                 fixed=conflict or (there.fixed if there else None),
                 raw=entry["before"],
             )
-            things[thing.key] = dataclasses.replace(thing, fixed=thing.fixed or self.unfit(leaver, thing))
+            # Of a list that could not be read, nobody knows what is missing.
+            known = thing.facts is not None or thing.kind not in found.unread
+            fixed = thing.fixed or (self.unfit(leaver, thing) if known else None)
+            things[thing.key] = dataclasses.replace(thing, fixed=fixed)
         return dataclasses.replace(found, things=tuple(things.values()))
 
     # --- what `_steps` asks of each part ---

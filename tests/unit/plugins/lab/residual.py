@@ -116,6 +116,22 @@ def recipient(user: Person, row: Facts | None) -> Turn:
     return turn if row else turn.but(no_mailbox(user))
 
 
+def named(name: str, *found: Facts) -> Turn:
+    """Look up a recipient of the directory; without a row, nobody is called that."""
+    turn = _cmdlet("Get-Recipient", {"Identity": name}, list(found))
+    return turn if found else turn.but(no_mailbox({"id": name}))
+
+
+def mailbox_called(address: str, **facts: Any) -> Facts:
+    """Return a row of Get-Recipient."""
+    row = {"RecipientTypeDetails": "UserMailbox", "PrimarySmtpAddress": address, "ExternalEmailAddress": None}
+    return {**row, **facts}
+
+
+def contact(address: str) -> Facts:
+    return mailbox_called(address, RecipientTypeDetails="MailContact", ExternalEmailAddress=f"SMTP:{address}")
+
+
 def domains(*names: str, **facts: Any) -> Turn:
     listed = [{"DomainName": name, "DomainType": "Authoritative", "Default": True, **facts} for name in names]
     return _cmdlet("Get-AcceptedDomain", {}, listed)

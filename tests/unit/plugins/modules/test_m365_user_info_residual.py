@@ -20,12 +20,15 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import
     client,
     consent,
     consents,
+    contact,
     device,
     devices,
     domains,
+    mailbox_called,
     mailbox_of,
     method,
     methods,
+    named,
     phone,
     recipient,
     rows,
@@ -181,8 +184,6 @@ def test_who_does_not_exist_has_nothing_left(lab):
         ({"ForwardingSmtpAddress": "x@notcontoso.com"}, "The mailbox forwards to x@notcontoso.com.", None),
         ({"ForwardingSmtpAddress": "x"}, "The mailbox forwards to x.", None),
         ({"ForwardingSmtpAddress": ["\n x@fabrikam.com"]}, "The mailbox forwards to ['\\n x@fabrikam.com'].", None),
-        ({"ForwardingAddress": "omar"}, "The mailbox forwards to the recipient omar.", "omar"),
-        ({"forwardingADDRESS": " \n omar"}, "The mailbox forwards to the recipient omar.", "omar"),
     ],
 )
 def test_a_mailbox_that_forwards(lab, facts, text, to):
@@ -192,6 +193,61 @@ def test_a_mailbox_that_forwards(lab, facts, text, to):
     assert (left["state"], texts(left)) == ("found", [text])
     assert left["found"][0]["kind"] == "mailbox"
     assert to is None or left["found"][0]["to"] == [to]
+
+
+def to_recipient(lab, *answer, property_name="ForwardingAddress", name="omar"):
+    row = {key: value for key, value in mailbox_of(JANE).items() if key.lower() != property_name.lower()}
+    return look(lab, "forwarding", *mail(row={**row, property_name: name}), named("omar", *answer))
+
+
+@pytest.mark.parametrize(
+    ("answer", "inside"),
+    [
+        (mailbox_called("omar@contoso.com"), True),
+        (mailbox_called("sales@contoso.com", RecipientTypeDetails="MailUniversalDistributionGroup"), True),
+        # The mailbox of a synced user that is still on-premises.
+        (mailbox_called("x", RecipientTypeDetails="MailUser", ExternalEmailAddress="SMTP:o@contoso.com"), True),
+        (contact("omar@fabrikam.com"), False),
+        (mailbox_called("omar@contoso.com", ExternalEmailAddress="SMTP:omar@fabrikam.com"), False),
+        (mailbox_called("omar@fabrikam.com"), False),
+    ],
+)
+@pytest.mark.parametrize(("property_name", "name"), [("ForwardingAddress", "omar"), ("forwardingADDRESS", " \n omar")])
+def test_a_recipient_of_the_directory_counts_by_where_its_mail_goes(lab, answer, inside, property_name, name):
+    left = to_recipient(lab, answer, property_name=property_name, name=name)
+
+    assert left["state"] == ("none" if inside else "found")
+    assert texts(left) == ([] if inside else ["The mailbox forwards to the recipient omar."])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (),
+        (mailbox_called("a@contoso.com"), mailbox_called("b@contoso.com")),
+        (mailbox_called(""),),
+        (mailbox_called("omar@contoso.com", RecipientTypeDetails=None),),
+        (mailbox_called("omar@contoso.com", RecipientTypeDetails="GuestMailUser"),),
+        (mailbox_called("omar@contoso.com", ExternalEmailAddress="X400:c=US"),),
+    ],
+)
+def test_a_recipient_that_nobody_can_place_counts(lab, answer):
+    left = to_recipient(lab, *answer)
+
+    assert texts(left) == [
+        "The mailbox forwards to the recipient omar (whether outside is not known: there is no such recipient)."
+    ]
+    assert left["found"][0]["to"] == ["omar"]
+
+
+def test_a_recipient_that_cannot_be_looked_up_counts(lab):
+    refused = named("omar").but(Reply(403, body=bytes(47)))
+
+    left = look(lab, "forwarding", *mail(row=mailbox_of(JANE, ForwardingAddress="omar")), refused)
+
+    assert texts(left) == [
+        "The mailbox forwards to the recipient omar (whether outside is not known: the recipient could not be looked up)."
+    ]
 
 
 @pytest.mark.parametrize("address", ["smtp:omar@contoso.com", "smtp:omar@CONTOSO.com", None, ""])
@@ -249,7 +305,6 @@ def test_a_rule_that_sends_nothing_outside(lab, harmless):
     ("odd", "to"),
     [
         (rule(enabled=None, forwardTo=("jane@home.example",)), "jane@home.example"),
-        (rule(forwardTo=("/o=ExchangeLabs/ou=x/cn=Recipients/cn=jane",)), "/o=ExchangeLabs/ou=x/cn=Recipients/cn=jane"),
         (rule(forwardTo=[{"emailAddress": None}]), "an unknown address"),
         (rule(forwardTo=["jane@home.example"]), "an unknown address"),
     ],
@@ -258,6 +313,19 @@ def test_in_doubt_a_rule_counts(lab, odd, to):
     left = look(lab, "forwarding", *mail(odd))
 
     assert left["found"][0]["to"] == [to]
+
+
+LEGACY = "/o=ExchangeLabs/ou=x/cn=Recipients/cn=jane"
+
+
+@pytest.mark.parametrize(
+    ("answer", "inside"),
+    [((mailbox_called("j@contoso.com"),), True), ((contact("j@home.example"),), False), ((), False)],
+)
+def test_a_rule_may_name_a_recipient_of_the_directory(lab, answer, inside):
+    left = look(lab, "forwarding", *mail(rule(forwardTo=(LEGACY,))), named(LEGACY, *answer))
+
+    assert [one["to"] for one in left["found"]] == ([] if inside else [[LEGACY]])
 
 
 @pytest.mark.parametrize("odd", [{"id": "1", "isEnabled": True}, rule(forwardTo="x@y"), {**rule(), "actions": ["x"]}])
@@ -274,7 +342,8 @@ def test_a_mailbox_that_does_not_tell_whether_it_forwards_is_not_taken_for_none(
     row = mailbox_of(JANE, ForwardingSmtpAddress="smtp:x@fabrikam.com", ForwardingAddress="omar")
     del row[lacking]
 
-    left = look(lab, "forwarding", *mail(row=row))
+    lookup = [named("omar", contact("omar@fabrikam.com"))] if lacking == "ForwardingSmtpAddress" else []
+    left = look(lab, "forwarding", *mail(row=row), *lookup)
 
     assert left["state"] == "found"
     assert len(left["found"]) == 1
