@@ -175,3 +175,33 @@ def phone(name: str = "iPhone", **facts: Any) -> Facts:
         "DeviceAccessState": "Allowed",
         **facts,
     }
+
+
+# --- what closes it ---
+
+
+def exchange_rules(user: Person, *found: Facts) -> Turn:
+    return _cmdlet("Get-InboxRule", {"Mailbox": user["id"], "IncludeHidden": True}, list(found))
+
+
+def exchange_rule(name: str = "Copy home", number: int = 1, **facts: Any) -> Facts:
+    """Return a row of Get-InboxRule, which leaves out what a rule does not do."""
+    identity = 16752869479666417664 + number
+    return {
+        "Identity": f"jane\\{identity}",
+        "RuleIdentity@data.type": "System.UInt64",
+        "RuleIdentity": identity,
+        "Name": name,
+        "Enabled": True,
+        "SupportedByTask": True,
+        **facts,
+    }
+
+
+def switch_rule(user: Person, rule: Facts, enabled: bool) -> Turn:
+    parameters = {"Identity": str(rule["RuleIdentity"]), "Mailbox": user["id"], "Confirm": False, "Force": True}
+    return _cmdlet("Enable-InboxRule" if enabled else "Disable-InboxRule", parameters, [])
+
+
+def forward(user: Person, **parameters: Any) -> Turn:
+    return _cmdlet("Set-Mailbox", {"Identity": user["id"], **parameters}, [])
