@@ -40,6 +40,10 @@ from ansible_collections.m365.offboarding.plugins.module_utils._observe import o
 from ansible_collections.m365.offboarding.plugins.module_utils._retry import Clock
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import run_step
 from ansible_collections.m365.offboarding.plugins.modules.exo_mailbox_protocols import SwitchProtocols
+from ansible_collections.m365.offboarding.plugins.modules.m365_user_authentication_methods import DeleteMethods
+from ansible_collections.m365.offboarding.plugins.modules.m365_user_consents import SwitchConsents
+from ansible_collections.m365.offboarding.plugins.modules.m365_user_devices import SwitchDevices
+from ansible_collections.m365.offboarding.plugins.modules.m365_user_memberships import SwitchMemberships
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_password import ResetPassword
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_sessions import SignOut
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_signin import BlockOrAllowSignIn
@@ -225,10 +229,16 @@ class World:
         return self._step(made, users, verify_timeout, check_mode=check_mode)
 
     def _step(
-        self, made: t.Any, users: Sequence[t.Any], verify_timeout: float, *, check_mode: bool = False
+        self,
+        made: t.Any,
+        users: Sequence[t.Any],
+        verify_timeout: float,
+        *,
+        check_mode: bool = False,
+        app: str = "offboarding",
     ) -> list[dict[str, t.Any]]:
         return run_step(
-            self.readings(verify_timeout=verify_timeout),
+            self.readings(app, verify_timeout=verify_timeout),
             made,
             parse_users(list(users)),
             check_mode=check_mode,
@@ -236,6 +246,25 @@ class World:
             retry_timeout=self.retry_timeout,
             verify_timeout=verify_timeout,
         )
+
+    def close(
+        self,
+        step: str,
+        users: Sequence[t.Any],
+        wanted: t.Any = None,
+        *,
+        check_mode: bool = False,
+        app: str = "closer",
+        allow_admins: bool = False,
+    ) -> list[dict[str, t.Any]]:
+        """What a module for what outlives the block does; with `wanted`, what it makes again."""
+        made: dict[str, t.Callable[[], t.Any]] = {
+            "devices": lambda: SwitchDevices(wanted),
+            "consents": lambda: SwitchConsents(wanted),
+            "authentication_methods": DeleteMethods,
+            "memberships": lambda: SwitchMemberships(wanted, allow_admins=allow_admins),
+        }
+        return self._step(made[step](), users, self.verify_timeout, check_mode=check_mode, app=app)
 
     def offboard(self, users: Sequence[t.Any], *, check_mode: bool = False) -> Outcome:
         """What the role does, task by task: look, plan, the four steps in their order, look again, join.

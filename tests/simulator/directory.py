@@ -8,6 +8,7 @@ Tests may read and change everything here while the tenant runs: `directory.user
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import time
 import uuid
@@ -35,6 +36,7 @@ class User:
     """A user: its Graph properties by name, its mailbox, and what Graph does not tell."""
 
     __slots__ = (
+        "_access",
         "_directory",
         "back",
         "groups",
@@ -69,6 +71,7 @@ class User:
         # Whether its sessions (a guest's are at home) have outlived every revocation so far.
         self.sessions_alive = True
         self.history: list[tuple[float, dict[str, Any]]] = []
+        self._access: list[tuple[float, dict[str, Any]]] = []
 
     def __getitem__(self, name: str) -> Any:
         return self.properties[name]
@@ -111,6 +114,24 @@ class User:
         """The mailbox, where Exchange knows it (again)."""
         return self.mailbox if self.mailbox_back <= time.monotonic() else None
 
+    def remember_access(self) -> None:
+        """To be called before objects, groups or roles change: replicas go on showing them as they are now."""
+        self._access.append((time.monotonic(), copy.deepcopy(self._holdings())))
+
+    def as_seen(self, lag: float) -> User:
+        """The user with the objects, groups and roles that a replica shows which is `lag` seconds behind."""
+        now = self._holdings()
+        then = as_of(self._access, now, lag)
+        if then is now:
+            return self
+        seen = copy.copy(self)
+        for name, value in then.items():
+            setattr(seen, name, value)
+        return seen
+
+    def _holdings(self) -> dict[str, Any]:
+        return {"residual": self.residual, "groups": self.groups, "roles": self.roles}
+
     def as_of(self, lag: float) -> dict[str, Any]:
         return as_of(self.history, self.properties, lag)
 
@@ -133,6 +154,12 @@ class Group:
     mail: str | None = None
     visibility: str = "Private"
     group_types: list[str] = field(default_factory=list)
+    synced: bool = False
+    membership_rule: str | None = None
+
+    @property
+    def dynamic(self) -> bool:
+        return "DynamicMembership" in self.group_types
 
     @property
     def hidden(self) -> bool:
@@ -482,6 +509,8 @@ class Directory(Settings):
             "mail": group.mail,
             "mailEnabled": group.mail is not None,
             "mailNickname": group.key,
+            "membershipRule": group.membership_rule,
+            "onPremisesSyncEnabled": group.synced or None,
             "securityEnabled": "Unified" not in group.group_types,
             "visibility": group.visibility,
         }

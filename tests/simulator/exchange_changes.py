@@ -79,7 +79,7 @@ class Changes:
         if not changes:
             return Result(warnings=[NO_CHANGE.format(owner.get("displayName"))])
         if not given.get("whatif"):
-            owner.residual.remember()
+            owner.remember_access()
             owner.residual.forwarding.update(changes)
             call.applied = True
         return Result()
@@ -131,7 +131,7 @@ class Changes:
         if account_only and row["ClientType"] == "EAS" and float(row["ClientVersion"]) < 16.1:
             raise too_old_for_account_wipe(row["DeviceId"])
         if not given.get("whatif"):
-            user.residual.remember()
+            user.remember_access()
             facts = self._one(given)[1]
             name = "AccountOnlyDeviceWipeRequestTime" if account_only else "DeviceWipeRequestTime"
             if given.get("cancel"):
@@ -145,7 +145,7 @@ class Changes:
         given = checked(parameters, _REMOVE)
         user, facts, _row = self._one(given)
         if not given.get("whatif"):
-            user.residual.remember()
+            user.remember_access()
             user.residual.phones.remove(facts)
             call.applied = True
         return Result()

@@ -128,7 +128,7 @@ class Recipients:
 
     def _mailbox(self, user: User) -> dict[str, Any]:
         assert user.mailbox is not None  # noqa: S101 (only owners get here)
-        forwarding = user.residual.seen("forwarding", self._lag)
+        forwarding = user.as_seen(self._lag).residual.forwarding
         address = forwarding.get("ForwardingAddress")
         return {
             "UserPrincipalName": user.upn,
@@ -306,7 +306,7 @@ class Recipients:
 
     def _phones(self, user: User) -> list[dict[str, Any]]:
         """A phone's access state follows the mailbox's own list when the phone is in touch again, not before."""
-        rows = phones(user, user.id, self._lag)
+        rows = phones(user.as_seen(self._lag), user.id)
         blocked = {item.lower() for item in user.mailbox["ActiveSyncBlockedDeviceIDs"]} if user.mailbox else set()
         for row in rows if self.directory.phones_connected else ():
             if row["DeviceId"].lower() in blocked:
@@ -322,7 +322,7 @@ class Recipients:
             raise missing_identity()
         owner = self.cas.one(given["mailbox"], "Mailbox")
         rows = []
-        for row, facts in zip(self._phones(owner), owner.residual.seen("phones", self._lag), strict=True):
+        for row, facts in zip(self._phones(owner), owner.as_seen(self._lag).residual.phones, strict=True):
             requested = facts.get("AccountOnlyDeviceWipeRequestTime")
             rows.append(
                 {

@@ -52,7 +52,7 @@ class InboxRules:
         lag = self.directory.replica_lag
         if self.directory.exchange_replica_lag is not None:
             lag = self.directory.exchange_replica_lag
-        rules = owner.residual.seen("rules", lag)
+        rules = owner.as_seen(lag).residual.rules
         rows = [self._row(owner, number, facts) for number, facts in enumerate(rules)]
         if given.get("includehidden"):
             rows.append(self._row(owner, -1, {"displayName": JUNK, "actions": {}, "supported": False}))
@@ -84,7 +84,7 @@ class InboxRules:
         if len(found) > 1:
             raise ambiguous(identity)
         if rules[found[0]].get("isEnabled", True) is not enabled and not given.get("whatif"):
-            owner.residual.remember()
+            owner.remember_access()
             rules[found[0]]["isEnabled"] = enabled
             call.applied = True
         return Result()

@@ -9,13 +9,11 @@ Tests give as little of a fact as they care about (`{"displayName": "Laptop"}`);
 from __future__ import annotations
 
 import copy
-import time
 import uuid
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from .apps import NAMESPACE
-from .mailbox import as_of
 
 if TYPE_CHECKING:
     from .directory import Directory, User
@@ -26,7 +24,6 @@ PASSWORD_METHOD = "28c10230-6103-485e-b985-444c60001490"  # noqa: S105 (the same
 _SINCE = "2024-01-15T08:00:00Z"
 # Fields that are lists of names; the others are lists of facts.
 _NAMES = ("owned_groups", "owned_service_principals", "send_on_behalf")
-_REPLICATED = ("forwarding", "rules", "phones")
 
 
 @dataclass(slots=True)
@@ -39,9 +36,11 @@ class Residual:
     owned_service_principals: list[str] = field(default_factory=list)
     # `client` and `resource` are keys of service principals, or ids.
     grants: list[Facts] = field(default_factory=list)
+    # Assignments to applications: `resource` is a key of a service principal or an id; of a group, `principalId` too.
+    app_roles: list[Facts] = field(default_factory=list)
     devices: list[Facts] = field(default_factory=list)
     rules: list[Facts] = field(default_factory=list)
-    # Besides the password, which everybody has.
+    # Besides the password, which everybody has. One may be the `default`, which Graph does not tell.
     methods: list[Facts] = field(default_factory=list)
     phones: list[Facts] = field(default_factory=list)
     # ForwardingSmtpAddress, ForwardingAddress, DeliverToMailboxAndForward of Get-Mailbox.
@@ -51,20 +50,10 @@ class Residual:
     # Who may send as its owner: `trustee`, and perhaps `deny`.
     send_as: list[Facts] = field(default_factory=list)
     send_on_behalf: list[str] = field(default_factory=list)
-    # What a replica of Exchange may still show: the facts of `_REPLICATED` as they were until each moment.
-    history: list[tuple[float, Facts]] = field(default_factory=list, repr=False)
-
-    def remember(self) -> None:
-        """To be called before a write of Exchange changes a fact in place."""
-        self.history.append((time.monotonic(), {name: copy.deepcopy(getattr(self, name)) for name in _REPLICATED}))
-
-    def seen(self, name: str, lag: float) -> Any:
-        """A fact of `_REPLICATED` as a replica shows it that is `lag` seconds behind."""
-        return as_of(self.history, {name: getattr(self, name)}, lag)[name]
 
     def change(self, values: dict[str, Any]) -> None:
         """Replace whole fields by name."""
-        known = [f.name for f in fields(self) if f.name != "history"]
+        known = [f.name for f in fields(self)]
         for name, value in values.items():
             if name not in known or not isinstance(value, type(getattr(self, name))):
                 raise LookupError(f"residual access has no {name} of this type; it has {', '.join(known)}")
@@ -74,11 +63,16 @@ class Residual:
             setattr(self, name, copy.deepcopy(value))
 
     def as_dict(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if name != "history"}
+        return asdict(self)
 
 
 def _id(user: User, kind: str, number: int) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{kind} {number} of {user.id}"))
+
+
+def new_id(user: User, kind: str, number: int) -> str:
+    """The id of an object that is made while the tenant runs."""
+    return _id(user, f"new {kind}", number).replace("-", "" if kind == "grants" else "-")
 
 
 def sid(text: str) -> str:
@@ -160,6 +154,30 @@ def grants(directory: Directory, user: User) -> list[Facts]:
     return shown
 
 
+def app_roles(directory: Directory, user: User) -> list[Facts]:
+    """Graph docs, appRoleAssignment: those of the user's groups are told as well, with the group as principal."""
+    shown = []
+    for number, facts in enumerate(user.residual.app_roles):
+        resource = directory.service_principal_id(facts.get("resource", "survey-tool"))
+        known = directory.service_principal(resource)
+        given = {name: value for name, value in facts.items() if name != "resource"}
+        shown.append(
+            {
+                "id": _id(user, "assignment", number).replace("-", ""),
+                "deletedDateTime": None,
+                "appRoleId": "00000000-0000-0000-0000-000000000000",
+                "createdDateTime": _SINCE,
+                "principalDisplayName": user.get("displayName"),
+                "principalId": user.id,
+                "principalType": "User" if "principalId" not in facts else "Group",
+                "resourceDisplayName": known["displayName"] if known else None,
+                "resourceId": resource,
+                **given,
+            }
+        )
+    return shown
+
+
 def device(identifier: str, device_id: str, **facts: Any) -> Facts:
     """Graph docs, device."""
     return {
@@ -196,7 +214,7 @@ def recipient(address: str, name: str | None = None) -> Facts:
     return {"emailAddress": {"name": name or address, "address": address}}
 
 
-def rules(user: User, lag: float = 0) -> list[Facts]:
+def rules(user: User) -> list[Facts]:
     """Graph docs, messageRule: conditions and actions that were not set are not there. Hidden rules are not listed."""
     return [
         {
@@ -210,7 +228,7 @@ def rules(user: User, lag: float = 0) -> list[Facts]:
             "actions": {"stopProcessingRules": True},
             **{name: value for name, value in facts.items() if name not in ("hidden", "supported")},
         }
-        for number, facts in enumerate(user.residual.seen("rules", lag))
+        for number, facts in enumerate(user.residual.rules)
         if not facts.get("hidden")
     ]
 
@@ -273,7 +291,7 @@ def methods(user: User) -> list[Facts]:
         kind = str(facts.get("kind", "fido2"))
         name = kind if kind.endswith("Method") else f"{kind}AuthenticationMethod"
         values = {"id": _id(user, "method", number), **_METHODS.get(name, {})}
-        values |= {key: value for key, value in facts.items() if key != "kind"}
+        values |= {key: value for key, value in facts.items() if key not in ("kind", "default")}
         shown.append({"@odata.type": f"#microsoft.graph.{name}", **values})
     return shown
 
@@ -281,10 +299,10 @@ def methods(user: User) -> list[Facts]:
 # Exchange ----------------------------------------------------------------------------------------------------------------
 
 
-def phones(user: User, name: str, lag: float = 0) -> list[Facts]:
+def phones(user: User, name: str) -> list[Facts]:
     """Rows of Get-MobileDevice; `name` is the mailbox's (CIPP takes the first part of Identity for the mailbox)."""
     shown = []
-    for number, facts in enumerate(user.residual.seen("phones", lag)):
+    for number, facts in enumerate(user.residual.phones):
         facts = {key: value for key, value in facts.items() if "Wipe" not in key}
         device = str(facts.get("DeviceId", f"ApplC39{number:05d}{user.id[:8].upper()}"))
         identity = f"{name}\\ExchangeActiveSyncDevices\\{facts.get('ClientType', 'EAS')}§{device}"
