@@ -180,6 +180,23 @@ class Exchange(Service):
         """
         return _cmdlet("Set-Mailbox", {"Identity": object_id, **parameters}, writes=True)
 
+    def block_phone(self, object_id: str, device_id: str, blocked: bool) -> Call:
+        """Keep a device out of this mailbox, whatever the organisation allows, or let the organisation decide again.
+
+        Other devices on the list stay: how CIPP adds to it (Set-CIPPMobileDevice.ps1).
+        https://learn.microsoft.com/powershell/module/exchangepowershell/set-casmailbox
+        """
+        change = {"@odata.type": "#Exchange.GenericHashTable", ("add" if blocked else "remove"): device_id}
+        parameters = {"Identity": object_id, "ActiveSyncBlockedDeviceIDs": change}
+        return _cmdlet("Set-CASMailbox", parameters, writes=True)
+
+    def wipe_account(self, phone: str) -> Call:
+        """Have a phone, by the GUID of its partnership, delete the mailbox's data when it is next in touch; nothing else.
+
+        https://learn.microsoft.com/powershell/module/exchangepowershell/clear-mobiledevice
+        """
+        return _cmdlet("Clear-MobileDevice", {"Identity": phone, "AccountOnly": True, "Confirm": False}, writes=True)
+
     def switch_rule(self, object_id: str, rule: str, enabled: bool) -> Call:
         """Enable or disable an inbox rule of this mailbox by its C(RuleIdentity), which no other rule of it has.
 
@@ -376,7 +393,11 @@ def _mailbox(object_id: str, found: list[Row] | OffboardingError) -> Mailbox | O
             value = row[switch.lower()]
             value = value if isinstance(value, bool) else None
             switches[protocol] = (not value) if protocol == _INVERTED and value is not None else value
-    return Mailbox(switches)
+    blocked = row.get("activesyncblockeddeviceids")
+    listed = isinstance(blocked, list) and all(isinstance(one, str) for one in blocked)
+    return Mailbox(
+        switches, frozenset(one.lower() for one in blocked) if listed and isinstance(blocked, list) else None
+    )
 
 
 class ExchangeError(ServiceError):

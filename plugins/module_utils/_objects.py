@@ -86,6 +86,8 @@ class ObjectsStep(Step):
     """
 
     topics: tuple[str, ...] = ()
+    # As `permission` and `sufficient`, of the kinds of object whose write needs another permission.
+    permissions: t.ClassVar[t.Mapping[str, tuple[str, frozenset[str]]]] = {}
     # As `deed`, of what makes an object again.
     deed_again = ""
 
@@ -99,7 +101,10 @@ class ObjectsStep(Step):
 
     @abc.abstractmethod
     def thing(self, tenant: Tenant, leaver: Leaver, finding: Finding) -> Thing:
-        """An object of a leaver as it was read; `done` is set by the caller."""
+        """An object of a leaver as it was read; `done` is set by the caller.
+
+        :raises ValueError: the object does not say which one it is.
+        """
 
     @abc.abstractmethod
     def closed(self, thing: Thing) -> Facts | None:
@@ -119,17 +124,22 @@ class ObjectsStep(Step):
 
     def find(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Found]:
         """The objects of these leavers, closed ones too: one reading of each list for each leaver."""
-        return [
-            Found(
-                tuple(
-                    {thing.key: thing for thing in (self._judged(tenant, leaver, each) for each in one.found)}.values()
-                ),
-                one.errors,
-                None if one.mailbox else "No Exchange Online mailbox.",
-                one.mailbox,
-            )
-            for leaver, one in zip(leavers, self.findings(tenant, leavers), strict=True)
-        ]
+        told = self.findings(tenant, leavers)
+        return [self._found(tenant, leaver, one) for leaver, one in zip(leavers, told, strict=True)]
+
+    def _found(self, tenant: Tenant, leaver: Leaver, told: Findings) -> Found:
+        things: dict[str, Thing] = {}
+        unread = dict(told.errors)
+        for finding in told.found:
+            try:
+                thing = self.thing(tenant, leaver, finding)
+            except ValueError as exc:
+                error = OffboardingError(f"Microsoft's answer does not tell {exc}.", code="limited_information")
+                unread.setdefault(finding.question.kind, finding.question.explain(error, leaver.name))
+                continue
+            things[thing.key] = dataclasses.replace(thing, done=not self.is_open(finding), source=finding.question.kind)
+        note = None if told.mailbox else "No Exchange Online mailbox."
+        return Found(tuple(things.values()), unread, note, told.mailbox)
 
     def findings(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Findings]:
         return findings(tenant, leavers, self.topics)
@@ -141,9 +151,6 @@ class ObjectsStep(Step):
     def conflict(self, now: Thing, before: Facts) -> str | None:
         """Why an object that is there cannot be made as it was; `None` where it is as it was, or can be."""
         return None
-
-    def _judged(self, tenant: Tenant, leaver: Leaver, finding: Finding) -> Thing:
-        return dataclasses.replace(self.thing(tenant, leaver, finding), done=not self.is_open(finding))
 
     def part(self, leaver: Leaver) -> Thing:
         """The one object of a leaver that was taken apart."""
@@ -170,7 +177,7 @@ class ObjectsStep(Step):
             before = self.part(leaver)
             found = read[leaver.known.id]
             now = [thing for thing in found.things if thing.key == before.key]
-            unread = None if now else found.unread.get(before.kind)
+            unread = None if any(thing.facts is not None for thing in now) else found.doubt(before)
             part = (
                 leaver if unread else dataclasses.replace(leaver, found=dataclasses.replace(found, things=tuple(now)))
             )
@@ -183,7 +190,7 @@ class ObjectsStep(Step):
             dataclasses.replace(leaver, found=dataclasses.replace(found, things=(thing,)))
             for thing in found.things
             # Whether an object is there is not known where its list could not be read: it is not made twice.
-            if not (thing.done or thing.fixed or (thing.facts is None and thing.kind in found.unread))
+            if not (thing.done or thing.fixed or (thing.facts is None and found.doubt(thing)))
         ]
 
     def together(self, leaver: Leaver, records: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
@@ -213,7 +220,7 @@ class ObjectsStep(Step):
         }
 
     def complete(self, told: dict[str, t.Any]) -> dict[str, t.Any]:
-        return {"objects": [], **told}
+        return {**told, "objects": told.get("objects", [])}
 
     def _find(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Found]:
         found = self.find(tenant, leavers) if leavers else []
@@ -239,9 +246,9 @@ class ObjectsStep(Step):
                 done=there is not None and not there.done and not conflict,
                 fixed=conflict or (there.fixed if there else None),
                 raw=entry["before"],
+                source=there.source if there else "",
             )
-            # Of a list that could not be read, nobody knows what is missing.
-            known = thing.facts is not None or thing.kind not in found.unread
+            known = thing.facts is not None or not found.doubt(thing)
             fixed = thing.fixed or (self.unfit(leaver, thing) if known else None)
             things[thing.key] = dataclasses.replace(thing, fixed=fixed)
         return dataclasses.replace(found, things=tuple(things.values()))
@@ -264,9 +271,11 @@ class ObjectsStep(Step):
         thing = self.part(leaver)
         return (self.close if self._wanted is None else self.reopen)(tenant, leaver, thing)
 
-    def deed_for(self, leaver: Leaver) -> str:
-        things = leaver.found.things if leaver.found else ()
-        return f"{self.deed} {_label(things[0])} of {leaver.name}" if len(things) == 1 else super().deed_for(leaver)
+    def target(self, leaver: Leaver) -> str:
+        return f"{_label(self.part(leaver))} of {leaver.name}"
+
+    def needs(self, leaver: Leaver) -> tuple[str, frozenset[str]]:
+        return self.permissions.get(self.part(leaver).kind) or super().needs(leaver)
 
     def may_be_done(self, error: OffboardingError) -> bool:
         # Gone already (404), or there already (409, and of a membership 400).
@@ -282,6 +291,17 @@ class ObjectsStep(Step):
 
     def note(self, leaver: Leaver) -> str | None:
         return None
+
+
+def identity(raw: Facts) -> str:
+    """The id of an object of Graph.
+
+    :raises ValueError: it has none, so nothing can be written to it.
+    """
+    value = raw.get("id")
+    if not isinstance(value, str) or not value:
+        raise ValueError("the id of an object")
+    return value
 
 
 def _found(leaver: Leaver) -> Found:

@@ -132,6 +132,42 @@ def _rows(cmdlet: str, by: str = "Identity") -> t.Callable[[Tenant, t.Sequence[L
     return read
 
 
+def _phones(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
+    """Phones, each with whether the mailbox keeps it out.
+
+    A phone that was blocked shows that only when it has been in touch again; the mailbox's list shows it at once.
+    """
+    answers = _rows("Get-MobileDevice", "Mailbox")(tenant, leavers)
+    unread = [
+        leaver
+        for leaver, answer in zip(leavers, answers, strict=True)
+        if answer and isinstance(answer, list) and not leaver.mailbox_read
+    ]
+    read = {leaver.known.id: leaver for leaver in tenant.read_mailboxes(unread)} if unread else {}
+    for leaver, answer in zip(leavers, answers, strict=True):
+        mailbox = read.get(leaver.known.id, leaver).mailbox
+        blocked = mailbox.blocked_phones if mailbox else None
+        for phone in answer if isinstance(answer, list) and blocked is not None else ():
+            phone["kept_out"] = bool(phone_id(phone)) and phone_id(phone).lower() in (blocked or ())
+    return answers
+
+
+def phone_id(row: Item) -> str:
+    """What tells a phone from the others of its mailbox; empty where it does not say."""
+    value = row.get("deviceid")
+    return value.strip() if isinstance(value, str) else ""
+
+
+def phone_name(row: Item) -> str | None:
+    """As a person knows it; Get-MobileDevice and Get-MobileDeviceStatistics have names of their own."""
+    names = ("friendlyname", "devicefriendlyname", "devicemodel", "devicetype", "deviceid")
+    return next(filter(None, (_text(row.get(name)) for name in names)), None)
+
+
+def _is_blocked(row: Item) -> bool:
+    return _text(row.get("deviceaccessstate")).lower() == "blocked"
+
+
 def _recipients(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
     return tenant.exchange.read_recipients([leaver.known.id for leaver in leavers])
 
@@ -156,28 +192,25 @@ def _devices(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
         if isinstance(registered, OffboardingError) or isinstance(owned, OffboardingError):
             answers.append(registered if isinstance(registered, OffboardingError) else owned)
         else:
-            answers.append(list({str(one.get("id")): one for one in [*registered, *owned]}.values()))
+            known = {one.get("id") for one in registered}
+            answers.append(registered + [one for one in owned if one.get("id") not in known or not one.get("id")])
     return answers
 
 
-def _own(call: str) -> t.Callable[[Tenant, t.Sequence[Leaver]], Answers]:
-    """As `_listed`, without the objects whose `principalId` is somebody else, such as a group of the user."""
-
-    def read(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
-        answers = _listed(call)(tenant, leavers)
-        return [
-            [one for one in answer if not one.get("principalId") or same_name(one["principalId"], leaver.known.id)]
-            if isinstance(answer, list)
-            else answer
-            for leaver, answer in zip(leavers, answers, strict=True)
-        ]
-
-    return read
+def _own_app_roles(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
+    """App role assignments, without those of the user's groups, which are in the same list."""
+    answers = _listed("app_roles")(tenant, leavers)
+    return [
+        [one for one in answer if not one.get("principalId") or same_name(one["principalId"], leaver.known.id)]
+        if isinstance(answer, list)
+        else answer
+        for leaver, answer in zip(leavers, answers, strict=True)
+    ]
 
 
 def _named_consents(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
     """Consents, and the names of those they were given to, each asked for once; where that fails, its id must do."""
-    answers = _own("consents")(tenant, leavers)
+    answers = _listed("consents")(tenant, leavers)
     grants = [grant for answer in answers if isinstance(answer, list) for grant in answer]
     clients = list(dict.fromkeys(str(grant["clientId"]) for grant in grants if grant.get("clientId")))
     outcomes = tenant.graph.send([tenant.graph.service_principal(client) for client in clients])
@@ -430,7 +463,10 @@ def _membership(holder: Item, _scene: Scene) -> t.Iterator[Item]:
 
     https://learn.microsoft.com/graph/api/resources/group. Directory roles are a topic of their own.
     """
-    if str(holder.get("@odata.type")).lower() != GROUP:
+    what = str(holder.get("@odata.type")).lower()
+    if not what.startswith("#microsoft.graph."):
+        raise ValueError("what holds the user")
+    if what != GROUP:
         return
     kinds = holder.get("groupTypes")
     if not isinstance(kinds, list):
@@ -501,8 +537,9 @@ def _delegate(kind: str, who: str, rights: list[str], may: str) -> Item:
 
 def _phone(row: Item, _scene: Scene) -> t.Iterator[Item]:
     """https://learn.microsoft.com/powershell/module/exchangepowershell/get-mobiledevice"""
-    known = [_text(row.get(name)) for name in ("friendlyname", "devicemodel", "devicetype", "deviceid")]
-    name = next(filter(None, known), None)
+    if _is_blocked(row) or row.get("kept_out"):
+        return
+    name = phone_name(row)
     system, state = _text(row.get("deviceos")), _text(row.get("deviceaccessstate"))
     facts = ", ".join(filter(None, (system, _text(row.get("clienttype")), state)))
     yield {
@@ -513,6 +550,19 @@ def _phone(row: Item, _scene: Scene) -> t.Iterator[Item]:
         "client": _text(row.get("clienttype")) or None,
         "access_state": state or None,
     }
+    if "kept_out" not in row:
+        raise ValueError("whether the mailbox keeps a phone out")
+
+
+def _unwiped(row: Item, _scene: Scene) -> t.Iterator[Item]:
+    """https://learn.microsoft.com/powershell/module/exchangepowershell/get-mobiledevicestatistics"""
+    if not is_wiped(row):
+        yield {}
+
+
+def is_wiped(row: Item) -> bool:
+    """Whether an account-only wipe, or one of the whole phone, was asked for already."""
+    return any(_text(row.get(name)) for name in ("accountonlydevicewiperequesttime", "devicewiperequesttime"))
 
 
 # https://learn.microsoft.com/graph/api/resources/passwordauthenticationmethod: its id is the same everywhere.
@@ -589,7 +639,7 @@ TOPICS: dict[str, tuple[Question, ...]] = {
         Question(
             "app role assignments",
             "Directory.Read.All",
-            _own("app_roles"),
+            _own_app_roles,
             _app_role,
             frozenset({"AppRoleAssignment.ReadWrite.All", *_MAY_READ_DIRECTORY}),
             kind="app_role",
@@ -602,9 +652,7 @@ TOPICS: dict[str, tuple[Question, ...]] = {
         Question("send-as permissions", _EXCHANGE, _rows("Get-RecipientPermission"), _may_send_as, of_mailbox=True),
         Question("send-on-behalf permissions", _EXCHANGE, _recipients, _may_send_for, of_mailbox=True),
     ),
-    "phones": (
-        Question("phones", _EXCHANGE, _rows("Get-MobileDevice", "Mailbox"), _phone, of_mailbox=True, kind="phone"),
-    ),
+    "phones": (Question("phones", _EXCHANGE, _phones, _phone, of_mailbox=True, kind="phone"),),
     "sign_in_methods": (
         Question(
             "sign-in methods",
@@ -638,6 +686,16 @@ _TO_CLOSE: dict[str, tuple[Question, ...]] = {
             kind="inbox_rule",
             forbidden="Get-InboxRule needs the Exchange role Mail Recipients or User Options, or the Entra role Exchange "
             "Administrator: roles that only view may not run it.",
+        ),
+    ),
+    "phone_wipes": (
+        Question(
+            "wipes of phones",
+            _EXCHANGE,
+            _rows("Get-MobileDeviceStatistics", "Mailbox"),
+            _unwiped,
+            of_mailbox=True,
+            kind="phone_wipe",
         ),
     ),
 }
@@ -704,8 +762,8 @@ def findings(
     for start in range(0, len(leavers), _AT_ONCE):
         asking = _Asking(tenant, leavers[start : start + _AT_ONCE])
         answers: list[tuple[Scene, Question, Answers]] = []
-        for topic in chosen_topics(topics):
-            own = [(question, asking.answers(question)) for question in _TO_CLOSE.get(topic, TOPICS[topic])]
+        for topic in (name for name in dict.fromkeys([*_TO_CLOSE, *TOPICS]) if name in topics):
+            own = [(question, asking.answers(question)) for question in _TO_CLOSE.get(topic) or TOPICS[topic]]
             scene = asking.scene(topic, [answer for _question, answer in own], forwarding or Forwarding())
             answers += [(scene, question, answer) for question, answer in own]
         for index, leaver in enumerate(asking.leavers):

@@ -97,9 +97,9 @@ class Step(abc.ABC):
         """A record with the keys that every record of this step has."""
         return told
 
-    def deed_for(self, leaver: Leaver) -> str:
-        """What completes the sentence "Could not ..."."""
-        return f"{self.deed} {leaver.name}"
+    def target(self, leaver: Leaver) -> str:
+        """What the deed is done to, as in "Could not block sign-in of jane@contoso.com"."""
+        return leaver.name
 
     def not_applicable(self, leaver: Leaver) -> bool:
         """Whether there is no such door here; R(note_for) says why."""
@@ -300,7 +300,7 @@ def _awaited_error(leaver: Leaver, step: Step) -> OffboardingError:
         code=MAILBOX_AWAITED,
         hint="Run again when the mailbox is there, or take the licence away.",
     )
-    return error.within(f"Could not {step.deed_for(leaver)}")
+    return error.within(f"Could not {step.deed} {step.target(leaver)}")
 
 
 def _tell(step: Step, written: _Written) -> dict[str, t.Any]:
@@ -473,7 +473,7 @@ class _Writer:
                 write.error = self._reason(write, write.error)
 
     def _reason(self, write: _Written, error: OffboardingError) -> OffboardingError:
-        explained = error.within(f"Could not {self._step.deed_for(write.before)}")
+        explained = error.within(f"Could not {self._step.deed} {self._step.target(write.before)}")
         if error.outcome_unknown:
             explained.hint = OUTCOME_UNKNOWN
         elif isinstance(error, ServiceError) and error.status == 403:

@@ -120,7 +120,7 @@ users:
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OffboardingError, ServiceError
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant, Thing
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._objects import ObjectsStep
+from ansible_collections.m365.offboarding.plugins.module_utils._objects import ObjectsStep, identity
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import Finding, method_kind
 from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
@@ -159,7 +159,7 @@ class DeleteMethods(ObjectsStep):
         method = finding.raw
         kind = method_kind(method)
         facts = {"name": method.get("displayName"), "created_date_time": method.get("createdDateTime")}
-        key = f"{kind or 'unknown'} {method.get('id')}"
+        key = f"{kind or 'unknown'} {identity(method)}"
         return Thing(
             key,
             kind or "unknown",

@@ -103,7 +103,7 @@ users:
       display_name: Jane Doe
       status: verified
       changed: true
-      before: {consent a1 b1: {id: zdWx, client_id: a1, client_name: Survey Tool, resource_id: b1, scope: User.Read}}
+      before: {consent a1 b1: {id: zdWx, client_id: a1, client_name: Survey Tool, resource_id: b1, scope: openid profile}}
       after: {consent a1 b1: null}
       written_at: "2026-11-20T16:04:10Z"
       effective_by: null
@@ -115,7 +115,7 @@ users:
           kind: consent
           name: Survey Tool
           status: verified
-          before: {id: zdWx, client_id: a1, client_name: Survey Tool, resource_id: b1, scope: User.Read}
+          before: {id: zdWx, client_id: a1, client_name: Survey Tool, resource_id: b1, scope: openid profile}
           after: null
           written_at: "2026-11-20T16:04:10Z"
           request_id: 5f0b6a5e-4c0e-4a3e-8a57-0e8a54c1c7b2
@@ -128,36 +128,41 @@ import typing as t
 from ansible_collections.m365.offboarding.plugins.module_utils._asked import same_name
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant, Thing
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._objects import OBJECTS, ObjectsStep, parse_objects
+from ansible_collections.m365.offboarding.plugins.module_utils._objects import (
+    OBJECTS,
+    ObjectsStep,
+    identity,
+    parse_objects,
+)
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import Finding
 from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 
 _OF_EVERYBODY = "An administrator gave this consent for everybody."
 _OTHER_SCOPE = "The user has given this application another consent since then."
-_CONSENT = frozenset({"DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All"})
 
 
 class SwitchConsents(ObjectsStep):
     name = "consents"
-    deed, deed_again = "delete", "make again"
+    deed = "delete"
+    deed_again = "make again"
     topics = ("consents",)
-
-    def needs(self, leaver: Leaver) -> tuple[str, frozenset[str]]:
-        if self.part(leaver).kind == "consent":
-            return "DelegatedPermissionGrant.ReadWrite.All", _CONSENT
-        return "AppRoleAssignment.ReadWrite.All", frozenset({"AppRoleAssignment.ReadWrite.All"})
+    permission = "DelegatedPermissionGrant.ReadWrite.All"
+    sufficient = frozenset({permission, "Directory.ReadWrite.All"})
+    permissions: t.ClassVar = {
+        "app_role": ("AppRoleAssignment.ReadWrite.All", frozenset({"AppRoleAssignment.ReadWrite.All"}))
+    }
 
     def thing(self, tenant: Tenant, leaver: Leaver, finding: Finding) -> Thing:
         kind, one = finding.question.kind, finding.raw
         resource = str(one.get("resourceId"))
         if kind == "app_role":
             role, name = str(one.get("appRoleId")), one.get("resourceDisplayName")
-            facts = {"id": one.get("id"), "resource_id": resource, "resource_name": name, "app_role_id": role}
+            facts = {"id": identity(one), "resource_id": resource, "resource_name": name, "app_role_id": role}
             return Thing(f"{kind} {resource} {role}", kind, name, facts)
         client, name = str(one.get("clientId")), one.get("clientName")
         facts = {
-            "id": one.get("id"),
+            "id": identity(one),
             "client_id": client,
             "client_name": name,
             "resource_id": resource,

@@ -135,50 +135,58 @@ from ansible_collections.m365.offboarding.plugins.module_utils._objects import (
     OBJECTS,
     ObjectsStep,
     Wanted,
+    identity,
     parse_objects,
 )
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import DIRECTORY_ROLE, GROUP, Finding
 from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 
-_SYNCED = "It is synced from Active Directory: remove the user there."
+_SYNCED = "The group is synced from Active Directory: remove the user there."
 _OF_EXCHANGE = "Only Exchange can change a distribution list or mail-enabled security group."
-_MEMBERS = frozenset({"GroupMember.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"})
-_ROLES = frozenset({"RoleManagement.ReadWrite.Directory"})
 _COLLECTIONS = {"group": "groups", "directory_role": "directoryRoles"}
 
 
 class SwitchMemberships(ObjectsStep):
     name = "memberships"
-    deed, deed_again = "end the membership in", "make the membership again in"
+    deed = "end the membership in"
+    deed_again = "make the membership again in"
     topics = ("memberships",)
+    permission = "GroupMember.ReadWrite.All"
+    sufficient = frozenset({permission, "Group.ReadWrite.All", "Directory.ReadWrite.All"})
+    permissions: t.ClassVar = {
+        "directory_role": (
+            "RoleManagement.ReadWrite.Directory",
+            frozenset({"RoleManagement.ReadWrite.Directory"}),
+        )
+    }
 
     def __init__(self, wanted: Wanted | None, *, allow_admins: bool) -> None:
-        super().__init__(wanted)
+        ObjectsStep.__init__(self, wanted)
         # Out of its role is the last Global Administrator as good as blocked.
         self.locks_out = self.shuts and allow_admins
         self._allow_admins = allow_admins
 
     def needs(self, leaver: Leaver) -> tuple[str, frozenset[str]]:
         part = self.part(leaver)
-        facts = part.facts or part.raw
-        if part.kind == "directory_role" or facts.get("role_assignable"):
-            return "RoleManagement.ReadWrite.Directory", _ROLES
-        return "GroupMember.ReadWrite.All", _MEMBERS
+        # A group that can be assigned to roles is guarded as the roles are.
+        guarded = (part.facts or part.raw).get("role_assignable")
+        return self.permissions["directory_role"] if guarded else super().needs(leaver)
 
     def is_open(self, finding: Finding) -> bool:
         return super().is_open(finding) or _kind(finding) == "directory_role"
 
     def thing(self, tenant: Tenant, leaver: Leaver, finding: Finding) -> Thing:
         one = finding.raw
-        kinds = one.get("groupTypes") or ()
-        fixed = None
-        if one.get("onPremisesSyncEnabled") is True:
-            fixed = _SYNCED
-        elif one.get("mailEnabled") is True and "Unified" not in kinds:
-            fixed = _OF_EXCHANGE
-        facts = {"name": one.get("displayName"), "role_assignable": one.get("isAssignableToRole") is True}
-        return Thing(str(one.get("id")), _kind(finding), one.get("displayName"), facts, fixed=fixed)
+        synced, mail = one.get("onPremisesSyncEnabled") is True, one.get("mailEnabled") is True
+        of_exchange = mail and "Unified" not in (one.get("groupTypes") or ())
+        return Thing(
+            identity(one),
+            _kind(finding),
+            one.get("displayName"),
+            {"name": one.get("displayName"), "role_assignable": one.get("isAssignableToRole") is True},
+            fixed=_SYNCED if synced else _OF_EXCHANGE if of_exchange else None,
+        )
 
     def closed(self, thing: Thing) -> None:
         return None

@@ -65,6 +65,7 @@ _TOPICS = {
     "delegates": "Mailbox delegates",
     "phones": "Phones with ActiveSync",
     "sign_in_methods": "Sign-in methods",
+    "memberships": "Group memberships",
 }
 
 

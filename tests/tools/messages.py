@@ -74,10 +74,12 @@ _SAYING = (
     "_order_for",
     "_useless",
     "complaint",
+    "conflict",
     "note",
     "note_for",
     "parse_users",
     "summary",
+    "unfit",
 )
 # Mappings and constants that hold hints by themselves.
 _HINTS = ("_HINTS", "OUTCOME_UNKNOWN")
@@ -144,6 +146,10 @@ class _Source:
             name = "OffboardingError"  # an error that knows its own message
         if name in ("append", "insert") and says:
             yield from self._said(call.args[-1], local)
+        for keyword in call.keywords:
+            # Why an object cannot be changed, as a note tells it.
+            if keyword.arg == "fixed":
+                yield from self._said(keyword.value, local)
         if name not in _MAKERS:
             return
         where, hint_where = _MAKERS[name]
@@ -285,7 +291,9 @@ def _deeds() -> list[str]:
     found = []
     for path in sorted((ROOT / "plugins" / "modules").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Assign) and any(ast.unparse(one) in ("deed", "self.deed") for one in node.targets):
+            if isinstance(node, ast.Assign) and any(
+                ast.unparse(one) in ("deed", "deed_again", "self.deed") for one in node.targets
+            ):
                 values = [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value]
                 found += [str(value.value) for value in values if isinstance(value, ast.Constant)]
     return found

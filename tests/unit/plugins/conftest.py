@@ -27,6 +27,7 @@ WRITING = (
     "m365_user_signin",
     "exo_mailbox_protocols",
     "exo_mailbox_forwarding",
+    "m365_user_devices",
 )
 SECRET = {"tenant_id": TENANT_ID, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
 

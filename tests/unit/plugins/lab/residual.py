@@ -40,9 +40,30 @@ def consents(user: Person, *found: Facts) -> Turn:
     return _list(user, "oauth2PermissionGrants", *found)
 
 
-def devices(user: Person, *found: Facts) -> Turn:
-    select = "id,displayName,operatingSystem,accountEnabled,approximateLastSignInDateTime"
-    return _list(user, "registeredDevices", *found, select=select)
+def app_roles(user: Person, *found: Facts) -> Turn:
+    return _list(user, "appRoleAssignments", *found)
+
+
+_DEVICE = "id,displayName,operatingSystem,accountEnabled,approximateLastSignInDateTime,trustType,onPremisesSyncEnabled"
+
+
+def registered(user: Person, *found: Facts) -> Turn:
+    return _list(user, "registeredDevices", *found, select=_DEVICE)
+
+
+def owned(user: Person, *found: Facts) -> Turn:
+    return _list(user, "ownedDevices", *found, select=_DEVICE)
+
+
+def devices(user: Person, *found: Facts, reply: Reply | None = None) -> tuple[Turn, Turn]:
+    """Both lists of devices, which come in one request."""
+    turns = registered(user, *found), owned(user, *found)
+    return turns if reply is None else (turns[0].but(reply), turns[1].but(reply))
+
+
+def memberships(user: Person, *found: Facts) -> Turn:
+    select = "id,displayName,groupTypes,membershipRule,mailEnabled,onPremisesSyncEnabled,isAssignableToRole"
+    return _list(user, "memberOf", *found, select=select)
 
 
 def methods(user: Person, *found: Facts) -> Turn:
@@ -76,6 +97,21 @@ def application(name: str = "Payroll sync", *, secrets: tuple = (), certificates
         "displayName": name,
         "passwordCredentials": [{"endDateTime": end, "hint": "Q~x", "secretText": None} for end in secrets],
         "keyCredentials": [{"endDateTime": end, "key": None, "type": "AsymmetricX509Cert"} for end in certificates],
+        **facts,
+    }
+
+
+def app_role(to: str = "Payroll", **facts: Any) -> Facts:
+    return {"id": f"role-{to}", "appRoleId": "r1", "resourceId": "s1", "resourceDisplayName": to, **facts}
+
+
+def group(name: str = "Finance", *kinds: str, **facts: Any) -> Facts:
+    return {
+        "@odata.type": "#microsoft.graph.group",
+        "id": f"group-{name}",
+        "displayName": name,
+        "groupTypes": list(kinds),
+        "mailEnabled": False,
         **facts,
     }
 

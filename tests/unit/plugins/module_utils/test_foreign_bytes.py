@@ -231,12 +231,14 @@ TELLING = {
     ("directory_roles", 0): {"name": "Reader"},
     ("applications", 0): residual.application(secrets=("2099-01-01T00:00:00Z",)),
     ("consents", 0): residual.consent(),
+    ("consents", 1): residual.app_role(),
     ("devices", 0): residual.device(),
     ("delegates", 0): row(**residual.access("x")),
     ("delegates", 1): row(**residual.trustee("x")),
     ("delegates", 2): row(**residual.mailbox_of(JANE, GrantSendOnBehalfTo=["x"])),
     ("phones", 0): row(**residual.phone()),
     ("sign_in_methods", 0): residual.method("fido2"),
+    ("memberships", 0): residual.group(),
 }
 
 

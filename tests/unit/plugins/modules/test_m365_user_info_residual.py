@@ -15,6 +15,8 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import
     PASSWORD,
     SELF,
     access,
+    app_role,
+    app_roles,
     application,
     applications,
     client,
@@ -24,13 +26,17 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import
     device,
     devices,
     domains,
+    group,
     mailbox_called,
     mailbox_of,
+    memberships,
     method,
     methods,
     named,
+    owned,
     phone,
     recipient,
+    registered,
     rows,
     rule,
     rules,
@@ -63,6 +69,7 @@ TOPICS = [
     "delegates",
     "phones",
     "sign_in_methods",
+    "memberships",
 ]
 JANE, OMAR = person("jane.doe"), person("omar")
 UPN = "jane.doe@contoso.com"
@@ -78,14 +85,19 @@ def granted(lab):
         "Application.Read.All",
         "Device.Read.All",
         "Directory.Read.All",
+        "GroupMember.Read.All",
         "MailboxSettings.Read",
         "UserAuthenticationMethod.Read.All",
     )
 
 
 def look(lab, topic, *turns, user=JANE, **options):
-    """Read what is left of Jane under one topic; the doors are read and told whatever comes of it."""
-    lab.wire.expect_each(find(user), *turns)
+    """Read what is left of Jane under one topic; the doors are read and told whatever comes of it.
+
+    A tuple of turns is one request.
+    """
+    for turn in (find(user), *turns):
+        lab.wire.expect(*(turn if isinstance(turn, tuple) else (turn,)))
     told = lab.run(MODULE, **{"users": UPN, "steps": ["signin"], "residual": [topic], **options})
     assert not told.failed
     assert not told.changed
@@ -122,18 +134,15 @@ def test_nothing_is_asked_unless_wanted(lab, residual):
 
 @pytest.mark.parametrize("wanted", [["all"], ["all", "phones"], TOPICS, TOPICS[::-1]])
 def test_all_topics_come_in_their_order_and_none_is_left(lab, wanted):
+    before = [find(JANE), *mail()[:2], domains("contoso.com"), roles(JANE), applications(JANE)]
+    lab.wire.expect_each(*before, consents(JANE), app_roles(JANE))
+    lab.wire.expect(*devices(JANE))
     lab.wire.expect_each(
-        find(JANE),
-        *mail()[:2],
-        domains("contoso.com"),
-        roles(JANE),
-        applications(JANE),
-        consents(JANE),
-        devices(JANE),
         rows("Get-MailboxPermission", JANE, access(SELF)),
         rows("Get-RecipientPermission", JANE, trustee(SELF)),
         rows("Get-MobileDevice", JANE, by="Mailbox"),
         methods(JANE, PASSWORD),
+        memberships(JANE),
     )
 
     told = lab.run(MODULE, users=UPN, steps=["signin"], residual=wanted)
@@ -151,6 +160,7 @@ def test_all_topics_come_in_their_order_and_none_is_left(lab, wanted):
         "delegates": "Exchange.ManageAsApp",
         "phones": "Exchange.ManageAsApp",
         "sign_in_methods": "UserAuthenticationMethod.Read.All",
+        "memberships": "GroupMember.Read.All",
     }
 
 
@@ -607,7 +617,7 @@ def test_what_is_found_beside_what_may_not_be_read_is_told(lab):
 
 
 def test_a_consent_is_told_with_the_name_of_whom_it_was_given_to(lab):
-    left = look(lab, "consents", consents(JANE, consent()), client(CLIENT, "Survey tool"))
+    left = look(lab, "consents", consents(JANE, consent()), client(CLIENT, "Survey tool"), app_roles(JANE))
 
     assert texts(left) == ["Survey tool may act in the user's name: Mail.Read offline_access."]
     assert left["found"][0]["scopes"] == ["Mail.Read", "offline_access"]
@@ -615,7 +625,7 @@ def test_a_consent_is_told_with_the_name_of_whom_it_was_given_to(lab):
 
 @pytest.mark.parametrize("reply", [forbidden(), fault(404), Reply(json={}), Reply(json={"displayName": None})])
 def test_a_client_without_a_name_is_told_by_its_id(lab, reply):
-    left = look(lab, "consents", consents(JANE, consent()), client(CLIENT).but(reply))
+    left = look(lab, "consents", consents(JANE, consent()), client(CLIENT).but(reply), app_roles(JANE))
 
     assert left["found"][0] == {**left["found"][0], "name": None, "client_id": CLIENT}
     assert CLIENT in texts(left)[0]
@@ -626,6 +636,7 @@ def test_a_client_of_many_is_asked_for_once(lab):
     lab.wire.expect(*map(find, everybody))
     lab.wire.expect(*[consents(one, consent(), consent(scope="User.Read")) for one in everybody])
     lab.wire.expect(client(CLIENT, "Survey tool"))
+    lab.wire.expect(*map(app_roles, everybody))
 
     told = lab.run(
         MODULE, users=[one["userPrincipalName"] for one in everybody], steps=["signin"], residual=["consents"]
@@ -638,7 +649,21 @@ def test_a_client_of_many_is_asked_for_once(lab):
 def test_a_consent_of_another_shape_still_counts(lab, grant):
     turns = [client("5", "x")] if grant.get("clientId") else []
 
-    assert look(lab, "consents", consents(JANE, grant), *turns)["state"] == "found"
+    assert look(lab, "consents", consents(JANE, grant), *turns, app_roles(JANE))["state"] == "found"
+
+
+def test_an_app_role_assignment_counts_unless_a_group_has_it(lab):
+    roles_of_jane = [app_role("Payroll", principalId=JANE["id"]), app_role("Wiki", principalId="a group")]
+
+    left = look(lab, "consents", consents(JANE), app_roles(JANE, *roles_of_jane))
+
+    assert texts(left) == ["Is assigned to the application Payroll."]
+
+
+def test_consents_that_were_read_count_where_assignments_were_not(lab):
+    left = look(lab, "consents", consents(JANE, consent()), client(CLIENT, "X"), app_roles(JANE).but(forbidden()))
+
+    assert (left["state"], left["note"]) == ("found", "Not looked at: app role assignments.")
 
 
 # --- devices ---
@@ -648,6 +673,19 @@ def test_an_enabled_device(lab):
     left = look(lab, "devices", devices(JANE, device(), device("OLD", accountEnabled=False)))
 
     assert texts(left) == ["Device LAPTOP-JANE (Windows) is enabled, last seen 2026-11-18T08:12:00Z."]
+
+
+def test_a_device_that_is_owned_and_not_registered_counts(lab):
+    left = look(lab, "devices", (registered(JANE, device("ONE")), owned(JANE, device("ONE"), device("TWO", id="2"))))
+
+    assert [one["name"] for one in left["found"]] == ["ONE", "TWO"]
+
+
+@pytest.mark.parametrize("broken", [registered, owned])
+def test_devices_are_not_looked_at_unless_both_lists_were_read(lab, broken):
+    turns = [made(JANE).but(forbidden()) if made is broken else made(JANE, device()) for made in (registered, owned)]
+
+    assert look(lab, "devices", tuple(turns))["state"] == "not_looked_at"
 
 
 def test_devices_that_are_disabled_do_not_count(lab):
@@ -660,6 +698,33 @@ def test_a_device_that_does_not_tell_is_not_a_disabled_one(lab, enabled):
 
     assert left["state"] == "not_looked_at"
     assert "Device.Read.All" in left["error"]["hint"]
+
+
+# --- memberships ---
+
+
+def test_groups_that_somebody_put_the_user_into(lab):
+    left = look(
+        lab,
+        "memberships",
+        memberships(
+            JANE,
+            group("Finance"),
+            group("Everybody", "DynamicMembership", membershipRule="true"),
+            group("Team", "Unified", mailEnabled=True),
+            {"@odata.type": "#microsoft.graph.directoryRole", "id": "r", "displayName": "Reports Reader"},
+            {"@odata.type": "#microsoft.graph.administrativeUnit", "id": "u", "displayName": "Berlin"},
+        ),
+    )
+
+    assert texts(left) == ["Is a member of the group Finance.", "Is a member of the group Team."]
+
+
+def test_a_group_that_does_not_tell_of_which_kind_it_is_is_not_a_dynamic_one(lab):
+    left = look(lab, "memberships", memberships(JANE, group(groupTypes=None, displayName=None)))
+
+    assert left["state"] == "not_looked_at"
+    assert "GroupMember.Read.All" in left["error"]["hint"]
 
 
 # --- delegates ---
@@ -756,14 +821,53 @@ def test_a_mailbox_is_read_once_for_forwarding_and_delegates(lab):
 # --- phones, sign-in methods ---
 
 
+def phones(*found, **facts):
+    """Return the reading of phones, and of the list by which the mailbox keeps some out."""
+    list_of = mailbox(JANE, **{"ActiveSyncBlockedDeviceIDs": [], **facts})
+    return [rows("Get-MobileDevice", JANE, *found, by="Mailbox"), get_mailbox(JANE, list_of)]
+
+
 def test_a_phone_with_a_partnership(lab):
-    left = look(lab, "phones", rows("Get-MobileDevice", JANE, phone(), phone("", DeviceOS=None), {}, by="Mailbox"))
+    left = look(lab, "phones", *phones(phone(), phone("", DeviceOS=None), {}))
 
     assert texts(left) == [
         "Phone iPhone (iOS 26.1, EAS, Allowed) has a partnership with the mailbox.",
         "Phone iPhone17C1 (EAS, Allowed) has a partnership with the mailbox.",
         "Phone without a name has a partnership with the mailbox.",
     ]
+    assert left["error"] is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "blocked", "left"),
+    [
+        ({"DeviceAccessState": "Blocked"}, [], "none"),
+        ({"DeviceAccessState": "blocked"}, [], "none"),
+        # Its state follows when it is next in touch.
+        ({}, ["appl0001"], "none"),
+        ({"DeviceId": " Appl0001 "}, ["APPL0001", "APPL0002"], "none"),
+        ({}, ["APPL0002"], "found"),
+        ({"DeviceAccessState": "Quarantined"}, [], "found"),
+        ({"DeviceId": None}, [""], "found"),
+    ],
+)
+def test_a_phone_that_is_kept_out_does_not_count(lab, facts, blocked, left):
+    found = phones(phone(**facts), ActiveSyncBlockedDeviceIDs=blocked)
+
+    assert look(lab, "phones", *found)["state"] == left
+
+
+@pytest.mark.parametrize("blocked", [None, "APPL0001", [1]])
+def test_a_mailbox_that_does_not_say_which_phones_it_keeps_out(lab, blocked):
+    left = look(lab, "phones", *phones(phone(), ActiveSyncBlockedDeviceIDs=blocked))
+
+    assert (left["state"], left["error"]["code"]) == ("found", "limited_information")
+
+
+def test_a_mailbox_that_was_read_for_its_doors_is_not_read_again(lab):
+    read, list_of = phones(phone(), ActiveSyncBlockedDeviceIDs=["APPL0001"])
+
+    assert look(lab, "phones", list_of, read, steps=["signin", "protocols"])["state"] == "none"
 
 
 def test_methods_beside_the_password(lab):
@@ -790,11 +894,13 @@ def test_methods_beside_the_password(lab):
 
 # --- what may not be read ---
 
+# By topic: the requests in their order.
 BY_GRAPH = {
-    "applications": applications(JANE),
-    "consents": consents(JANE),
-    "devices": devices(JANE),
-    "sign_in_methods": methods(JANE),
+    "applications": [[applications(JANE)]],
+    "consents": [[consents(JANE)], [app_roles(JANE)]],
+    "devices": [list(devices(JANE))],
+    "sign_in_methods": [[methods(JANE)]],
+    "memberships": [[memberships(JANE)]],
 }
 BY_EXCHANGE = {
     "delegates": rows("Get-MailboxPermission", JANE),
@@ -804,7 +910,7 @@ BY_EXCHANGE = {
 
 @pytest.mark.parametrize("topic", BY_GRAPH)
 def test_a_403_is_not_looked_at_with_the_permission(lab, topic):
-    left = look(lab, topic, BY_GRAPH[topic].but(forbidden()))
+    left = look(lab, topic, *[tuple(turn.but(forbidden()) for turn in turns) for turns in BY_GRAPH[topic]])
 
     assert left["state"] == "not_looked_at"
     assert left["error"]["code"] == "Authorization_RequestDenied"
@@ -848,7 +954,7 @@ def test_exchange_is_not_asked_by_an_application_that_may_do_nothing_there(lab, 
     ],
 )
 def test_whatever_graph_answers_nothing_is_none_that_was_not_read(lab, topic, reply):
-    left = look(lab, topic, BY_GRAPH[topic].but(reply))
+    left = look(lab, topic, *[tuple(turn.but(reply) for turn in turns) for turns in BY_GRAPH[topic]])
 
     assert left["state"] == "not_looked_at"
     assert left["error"]
@@ -880,7 +986,7 @@ def test_whatever_exchange_answers_nothing_is_none_that_was_not_read(lab, topic,
 
 
 def test_a_service_that_is_down_does_not_fail_the_module(lab):
-    left = look(lab, "devices", *[devices(JANE).but(web_page(502))] * 2, retry_timeout=1)
+    left = look(lab, "devices", *[devices(JANE, reply=web_page(502))] * 2, retry_timeout=1)
 
     assert left["state"] == "not_looked_at"
 
@@ -914,7 +1020,7 @@ def test_a_fault_of_ours_when_asking_does_not_fail_the_module_either(lab, monkey
 
 def test_one_leavers_failure_stays_with_that_one(lab):
     lab.wire.expect(find(JANE), find(OMAR))
-    lab.wire.expect(devices(JANE).but(fault(400)), devices(OMAR, device()))
+    lab.wire.expect(*devices(JANE, reply=fault(400)), *devices(OMAR, device()))
 
     told = lab.run(MODULE, users=[UPN, "omar@contoso.com"], steps=["signin"], residual=["devices"])
 
@@ -926,7 +1032,7 @@ def test_a_topic_costs_one_batch_for_twenty_at_graph_and_for_ten_at_exchange(lab
     everybody = crowd(40)
     lab.wire.expect(*map(find, everybody))
     lab.wire.expect(*map(applications, everybody))
-    lab.wire.expect(*map(devices, everybody))
+    lab.wire.expect(*[turn for one in everybody for turn in devices(one)])
     lab.wire.expect(*[rows("Get-MobileDevice", one, by="Mailbox") for one in everybody])
     lab.wire.expect(*map(methods, everybody))
 
@@ -937,7 +1043,7 @@ def test_a_topic_costs_one_batch_for_twenty_at_graph_and_for_ten_at_exchange(lab
         residual=["applications", "devices", "phones", "sign_in_methods"],
     )
 
-    assert (len(lab.wire.to(GRAPH)), len(lab.wire.to(EXCHANGE))) == (4 * 2, 4)
+    assert (len(lab.wire.to(GRAPH)), len(lab.wire.to(EXCHANGE))) == (5 * 2, 4)
 
 
 def test_check_mode_looks_at_the_same(lab):
