@@ -217,10 +217,10 @@ class SwitchDevices(ObjectsStep):
             return not is_kept_out(finding)
         return super().is_open(finding)
 
-    def deed_for(self, leaver: Leaver) -> str:
+    def target(self, leaver: Leaver) -> str:
         if _is_wipe(leaver):
-            return f"request an account-only wipe of phone {self.part(leaver).name} of {leaver.name}"
-        return super().deed_for(leaver)
+            return f"the account on phone {self.part(leaver).name} of {leaver.name} (account-only wipe)"
+        return super().target(leaver)
 
     def note(self, leaver: Leaver) -> str | None:
         return WIPE_NOTE if self.shuts and _is_wipe(leaver) else None

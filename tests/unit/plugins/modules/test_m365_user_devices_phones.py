@@ -150,7 +150,7 @@ def test_a_phone_that_is_too_old_fails_and_is_blocked_all_the_same(lab):
     told = run(lab, wipe_phones="account_only")
 
     assert [one["status"] for one in told.user["objects"]] == ["failed", "verified"]
-    assert "Could not request an account-only wipe of phone iPhone of jane.doe@contoso.com" in told.msg
+    assert "Could not disable the account on phone iPhone of jane.doe@contoso.com (account-only wipe)" in told.msg
 
 
 def test_check_mode_foretells_a_wipe(lab):
