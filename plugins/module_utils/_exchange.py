@@ -144,13 +144,11 @@ class Exchange(Service):
             f"Exchange Online answered {answer.status}: {text}",
             status=answer.status,
             code=kind or str(error_of(answer.body).get("code") or f"http_{answer.status}"),
-            hint=_ON_PREMISES
-            if _MASTERED_ELSEWHERE in first.text
-            else None
-            if first.kind
-            else _HINTS.get(answer.status),
+            hint=None if first.kind else _HINTS.get(answer.status),
             request_id=answer.request_id,
         )
+        if _MASTERED_ELSEWHERE in first.text:
+            error.hint = "The mailbox's owner is mastered in Active Directory: change it there."
         error.told_texts = tuple(one.text for one in told if _is_not_found(one))
         # Another exception beside it: then it is not only a mailbox that is missing.
         if any(one.kind and not _is_not_found(one) for one in told):
@@ -291,9 +289,6 @@ _HINTS = {
     "View-Only Recipients, writing Exchange Administrator or Mail Recipients. "
     "A fresh grant takes up to an hour to count.",
 }
-
-
-_ON_PREMISES = "The mailbox's owner is mastered in Active Directory: change it there."
 
 
 def _cmdlet(name: str, parameters: t.Mapping[str, t.Any], *, writes: bool, by: str = "Identity") -> Call:

@@ -194,7 +194,8 @@ _PROPERTIES = {"forwarding_smtp_address": FORWARDING_PROPERTIES[0], "forwarding_
 
 class SwitchForwarding(ObjectsStep):
     name = "forwarding"
-    deed, deed_again = "turn off", "turn on"
+    deed = "turn off"
+    deed_again = "turn on"
     topics = ("forwarding",)
     permission = "Exchange.ManageAsApp"
     sufficient = frozenset({permission})

@@ -191,6 +191,7 @@ class SwitchDevices(ObjectsStep):
     deed_again = "enable"
     permission = "Device.ReadWrite.All"
     sufficient = frozenset({permission, "Directory.ReadWrite.All", _DELEGATED})
+    permissions: t.ClassVar = {kind: (PHONE_PERMISSION, frozenset({PHONE_PERMISSION})) for kind in PHONE_KINDS}
 
     def __init__(self, wanted: Wanted | None, *, phones: bool = True, wipe: bool = False) -> None:
         super().__init__(wanted)
@@ -203,10 +204,6 @@ class SwitchDevices(ObjectsStep):
 
     def service_of(self, tenant: Tenant, leaver: Leaver) -> Service:
         return tenant.exchange if self.part(leaver).kind in PHONE_KINDS else tenant.graph
-
-    def needs(self, leaver: Leaver) -> tuple[str, frozenset[str]]:
-        of_phone = self.part(leaver).kind in PHONE_KINDS
-        return (PHONE_PERMISSION, frozenset({PHONE_PERMISSION})) if of_phone else super().needs(leaver)
 
     def not_applicable(self, leaver: Leaver) -> bool:
         return False

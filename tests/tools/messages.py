@@ -77,7 +77,9 @@ _SAYING = (
     "conflict",
     "note",
     "note_for",
+    "whereabouts",
     "parse_users",
+    "phone_unfit",
     "summary",
     "unfit",
 )
@@ -90,6 +92,8 @@ HANDED_ON = {
     # a name that is put before an error
     *("leavers[index].name", "leaver.name", "deed", "name"),
     "_certificate_complaint(path, content, secret, exc)",
+    # the objects of a step
+    "wanted",
     # several of a loader's own in a row
     *("in_short(left_out)", "in_short(complaints)"),
 }
@@ -147,8 +151,8 @@ class _Source:
         if name in ("append", "insert") and says:
             yield from self._said(call.args[-1], local)
         for keyword in call.keywords:
-            # Why an object cannot be changed, as a note tells it.
-            if keyword.arg == "fixed":
+            # Why an object cannot be changed, as a note tells it; what to do about a 403.
+            if keyword.arg in ("fixed", "forbidden"):
                 yield from self._said(keyword.value, local)
         if name not in _MAKERS:
             return
