@@ -18,7 +18,7 @@ import abc
 import dataclasses
 import typing as t
 
-from ._asked import name_key, parse_users
+from ._asked import Asked, name_key, parse_users
 from ._errors import OffboardingError, OptionError, ServiceError
 from ._leavers import Found, Leaver, Tenant, Thing
 from ._records import record
@@ -163,6 +163,9 @@ class ObjectsStep(Step):
     def acts_on_user(self) -> bool:
         return False
 
+    def resolve(self, tenant: Tenant, asked: t.Sequence[Asked]) -> list[Leaver]:
+        return tenant.resolve(asked)
+
     def prepare(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Leaver]:
         touched = [leaver for leaver in leavers if not untouchable(self, leaver)]
         found = {id(leaver): one for leaver, one in zip(touched, self._find(tenant, touched), strict=True)}
@@ -260,8 +263,7 @@ class ObjectsStep(Step):
         return not (found.applicable or found.things or found.unread)
 
     def is_done(self, leaver: Leaver) -> bool:
-        found = _found(leaver)
-        return not found.unread and all(thing.done for thing in found.things)
+        return not (_found(leaver).unread or self.parts(leaver))
 
     def expected(self, leaver: Leaver) -> dict[str, t.Any]:
         thing = self.part(leaver)

@@ -114,7 +114,7 @@ options:
       - V(forwarding) is mail that leaves the organisation. The mailbox's C(ForwardingSmtpAddress) and C(ForwardingAddress) are read by
         C(Get-Mailbox), with C(Exchange.ManageAsApp); enabled inbox rules with C(forwardTo), C(forwardAsAttachmentTo) or
         C(redirectTo) with C(MailboxSettings.Read). An address counts unless its domain is one of C(Get-AcceptedDomain); if those cannot
-        be read, every address counts. A recipient of the directory is looked up with C(Get-Recipient), one request for each: of a
+        be read, every address counts. A recipient of the directory is looked up with C(Get-Recipient), one request for each. Of a
         contact its C(ExternalEmailAddress) counts, a group counts as inside, and a name that means nobody counts as outside. Hidden
         rules are not seen there. M(m365.offboarding.exo_mailbox_forwarding) turns it off.
       - V(directory_roles) are the roles of O(directory_roles), with C(User.Read.All).

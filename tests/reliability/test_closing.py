@@ -10,8 +10,12 @@ import typing as t
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from simulator import roles
 from simulator.directory import User
+from simulator.faults import Fault
 
 from .world import World, world
 
@@ -138,3 +142,209 @@ def test_what_was_closed_is_made_again_as_it_was(w: World, step: str) -> None:
     again = w.close(step, [JANE, JOHN], wanted)
     assert [one["status"] for one in again] == ["unchanged", "unchanged"]
     assert writes(w) == 2 * sent
+
+
+# --- faults ---
+
+EVERYBODY = [JANE, JOHN]
+every_step = pytest.mark.parametrize("step", STEPS)
+# What writes, and nothing that reads.
+WRITES: dict[str, t.Any] = {"listener": "graph", "writes": True, "path": r"/(devices|oauth2P|appRole|authentic|groups)"}
+
+
+def closed(w: World, step: str, people: list[User]) -> bool:
+    """Whether the tenant itself has nothing left of this topic."""
+    nothing = {
+        "devices": lambda user: not any(enabled for _name, enabled in held(user)[step]),
+        "consents": lambda user: held(user)[step] == ["of a group"],
+        "authentication_methods": lambda user: not held(user)[step],
+        "memberships": lambda user: held(user)[step] == ([], []),
+    }[step]
+    return all(map(nothing, people))
+
+
+def again(w: World, step: str, people: list[User]) -> None:
+    """The fault is over: a plain second run closes the rest, a third writes nothing."""
+    w.tenant.faults.clear()
+    w.tenant.directory.replica_lag = 0
+    w.clock.advance(60)
+    names = [user.upn for user in people]
+    assert {one["status"] for one in w.close(step, names)} <= {"verified", "unchanged"}
+    assert closed(w, step, people)
+    sent = writes(w)
+    assert {one["status"] for one in w.close(step, names)} == {"unchanged"}
+    assert writes(w) == sent
+
+
+@every_step
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"status": 429, "headers": {"Retry-After": "7"}},
+        {"status": 409},
+        {"status": 503},
+        {"status": 503, "apply_first": True},
+        {"status": 504, "apply_first": True},
+        {"close": "before"},
+        {"close": "after"},
+        {"status": 200, "body": "<html>please sign in to the proxy</html>"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("nth", [1, (1, 3)], ids=["once", "thrice"])
+def test_a_fault_of_a_write_that_passes_is_made_good_in_the_same_run(
+    w: World, step: str, what: t.Any, nth: t.Any
+) -> None:
+    people = furnish(w, *EVERYBODY)
+    rule = w.tenant.faults.add(Fault(**WRITES, batch=True, nth=nth, **what))
+
+    records = w.close(step, EVERYBODY)
+
+    assert rule.struck
+    assert closed(w, step, people)
+    assert {one["status"] for one in records} == {"verified"}, records
+    assert not w.sent_too_early()
+    again(w, step, people)
+
+
+@every_step
+@pytest.mark.parametrize("status", [403, 503])
+def test_a_write_that_never_comes_through_fails_the_leaver_and_claims_nothing(w: World, step: str, status: int) -> None:
+    people = furnish(w, *EVERYBODY)
+    before = [held(user) for user in people]
+    w.tenant.faults.add(Fault(**WRITES, status=status))
+
+    records = w.close(step, EVERYBODY)
+
+    assert [held(user) for user in people] == before
+    for one in records:
+        assert one["status"] == "failed"
+        assert {entry["status"] for entry in one["objects"]} == {"failed"}
+        assert one["error"]["message"]
+        assert one["changed"] is (status == 503)
+    again(w, step, people)
+
+
+@every_step
+@pytest.mark.parametrize("lag", [1, 20, 60])
+def test_replicas_that_lag_never_make_a_false_claim(w: World, step: str, lag: float) -> None:
+    people = furnish(w, *EVERYBODY)
+    w.tenant.directory.replica_lag = lag
+
+    records = w.close(step, EVERYBODY)
+
+    assert closed(w, step, people)
+    assert {one["status"] for one in records} == {"verified" if lag < w.verify_timeout else "accepted"}
+    assert {one["changed"] for one in records} == {True}
+    again(w, step, people)
+
+
+@every_step
+def test_reading_that_fails_after_the_write_proves_nothing(w: World, step: str) -> None:
+    people = furnish(w, JANE)
+    read = (
+        r"/(registeredDevices|ownedDevices|oauth2PermissionGrants|appRoleAssignments|authentication/methods|memberOf)"
+    )
+    seen = 1 if step in ("authentication_methods", "memberships") else 2
+    w.tenant.faults.add(Fault(method="GET", path=read, nth=(seen + 1, 10_000), status=403))
+
+    (one,) = w.close(step, [JANE])
+
+    assert (one["status"], one["after"]) == ("accepted", None)
+    again(w, step, people)
+
+
+@every_step
+def test_the_protected_and_administrators_are_not_touched(w: World, step: str) -> None:
+    jane, john = furnish(w, JANE, JOHN)
+    w.protected = (jane.upn,)
+    john.roles.add(roles.REPORTS)
+    before = [held(user) for user in (jane, john)]
+
+    records = w.close(step, EVERYBODY)
+
+    assert [(one["status"], one["error"]["code"]) for one in records] == [
+        ("refused", "protected"),
+        ("refused", "administrator"),
+    ]
+    assert writes(w) == 0
+    assert [held(user) for user in (jane, john)] == before
+
+
+def test_an_administrator_is_taken_out_of_the_role_where_that_is_allowed_and_put_back(w: World) -> None:
+    (jane,) = furnish(w, JANE)
+    jane.roles.add(roles.REPORTS)
+    before = held(jane)
+    options: dict[str, t.Any] = {"app": "closer-of-administrators", "allow_admins": True}
+
+    (one,) = w.close("memberships", [JANE], **options)
+    assert (one["status"], jane.roles) == ("verified", set())
+    (back,) = w.close("memberships", [JANE], {jane.id: one["objects"]}, **options)
+    assert (back["status"], held(jane)) == ("verified", before)
+
+
+def test_the_last_global_administrator_keeps_the_role(w: World) -> None:
+    for user in w.tenant.directory.everyone():
+        user.roles.discard(roles.GLOBAL)
+    (jane,) = furnish(w, JANE)
+    jane.roles.add(roles.GLOBAL)
+
+    (one,) = w.close("memberships", [JANE], app="closer-of-administrators", allow_admins=True)
+
+    assert (one["status"], one["error"]["code"], writes(w)) == ("refused", "last_global_administrator", 0)
+
+
+# --- generated faults ---
+
+_KINDS = st.sampled_from(
+    [
+        {"status": 429, "headers": {"Retry-After": "3"}},
+        {"status": 503},
+        {"status": 503, "apply_first": True},
+        {"status": 403},
+        {"status": 404, "body": {"error": {"code": "Request_ResourceNotFound", "message": "Gone."}}},
+        {"close": "after"},
+        {"delay": 40.0},
+    ]
+)
+_PLACES = st.sampled_from([{**WRITES}, {"listener": "graph", "writes": False, "batch": True}, {"listener": "graph"}])
+_FAULTS = st.lists(
+    st.builds(
+        lambda where, what, first: {**where, **what, "nth": (first, first + 1)}, _PLACES, _KINDS, st.integers(1, 9)
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@given(faults=_FAULTS, lag=st.sampled_from([0.0, 0.0, 5.0, 60.0]), step=st.sampled_from(STEPS))
+def test_no_schedule_of_faults_makes_a_false_claim_or_loses_what_was_there(
+    faults: list[dict[str, t.Any]], lag: float, step: str
+) -> None:
+    with world() as w:
+        people = furnish(w, *EVERYBODY)
+        before = [held(user) for user in people]
+        w.tenant.directory.replica_lag = lag
+        w.tenant.faults.add(*(Fault.from_dict(dict(fault)) for fault in faults), Fault(path="never"))
+
+        first = w.close(step, EVERYBODY)
+        for user, one, was in zip(people, first, before, strict=True):
+            changed = held(user) != was
+            assert one["changed"] or not changed, f"{user.key} was written to in silence: {one}"
+            assert one["status"] != "verified" or closed(w, step, [user]), f"{user.key} is called closed: {one}"
+            applied = [e for e in w.tenant.journal.writes() if e.user == user.id and e.applied]
+            assert bool(applied) is changed
+        w.tenant.faults.clear()
+        w.clock.advance(600)
+        w.tenant.directory.replica_lag = 0
+        second = w.close(step, EVERYBODY)
+        assert closed(w, step, people), second
+        if step not in UNDONE:
+            return
+        # From what both runs have recorded, as a restore has it: the first `before` of each object counts.
+        wanted: dict[str, dict[str, t.Any]] = {}
+        for one in (*second, *first):
+            wanted.setdefault(one["id"], {}).update({entry["key"]: entry for entry in one["objects"]})
+        made = w.close(step, EVERYBODY, {key: list(own.values()) for key, own in wanted.items()})
+        assert {one["status"] for one in made} <= {"verified", "unchanged"}, made
+        assert [held(user) for user in people] == before

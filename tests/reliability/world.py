@@ -236,13 +236,14 @@ class World:
         *,
         check_mode: bool = False,
         app: str = "offboarding",
+        allow_admins: bool = False,
     ) -> list[dict[str, t.Any]]:
         return run_step(
             self.readings(app, verify_timeout=verify_timeout),
             made,
             parse_users(list(users)),
             check_mode=check_mode,
-            allow_admins=False,
+            allow_admins=allow_admins,
             retry_timeout=self.retry_timeout,
             verify_timeout=verify_timeout,
         )
@@ -264,7 +265,9 @@ class World:
             "authentication_methods": DeleteMethods,
             "memberships": lambda: SwitchMemberships(wanted, allow_admins=allow_admins),
         }
-        return self._step(made[step](), users, self.verify_timeout, check_mode=check_mode, app=app)
+        return self._step(
+            made[step](), users, self.verify_timeout, check_mode=check_mode, app=app, allow_admins=allow_admins
+        )
 
     def offboard(self, users: Sequence[t.Any], *, check_mode: bool = False) -> Outcome:
         """What the role does, task by task: look, plan, the four steps in their order, look again, join.

@@ -27,7 +27,10 @@ WRITING = (
     "m365_user_signin",
     "exo_mailbox_protocols",
     "exo_mailbox_forwarding",
+    "m365_user_authentication_methods",
+    "m365_user_consents",
     "m365_user_devices",
+    "m365_user_memberships",
 )
 SECRET = {"tenant_id": TENANT_ID, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
 

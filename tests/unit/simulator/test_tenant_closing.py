@@ -1,242 +1,257 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Exchange's writes to what outlives a blocked account: forwarding, inbox rules, phones; and the readings they take."""
+"""Graph's writes to devices, consents, assignments, methods and memberships: permissions, refusals, and what changes."""
 
 from __future__ import annotations
 
 import pytest
 
-from simulator import roles
+TYPE = "@odata.type"
+DENIED = (403, "Authorization_RequestDenied")
+NOBODY = "00000000-0000-4000-8000-000000000000"
 
-OUTSIDE = "collector@example.net"
+
+def error(answer) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error"]["code"]
 
 
-def rows(answer) -> list[dict]:
+def text(answer) -> str:
+    return answer.json()["error"]["message"]
+
+
+@pytest.fixture
+def only(as_app, tenant):
+    """A client with exactly these permissions."""
+
+    def make(*permissions: str):
+        tenant.app().graph = frozenset(permissions)
+        return as_app()
+
+    return make
+
+
+@pytest.fixture
+def closer(as_app):
+    return as_app("closer")
+
+
+@pytest.fixture
+def jane(tenant):
+    user = tenant.directory.user("jane")
+    tenant.directory.add_group("finance", "Finance")
+    user.residual.change(
+        {
+            "devices": [{"displayName": "One"}, {"operatingSystem": "iOS"}, {"onPremisesSyncEnabled": True}],
+            "grants": [{"client": "survey-tool"}, {"client": "mail-sync"}],
+            "app_roles": [{"resource": "mail-sync"}, {"resource": "survey-tool", "principalId": "a group"}],
+            "methods": [{"kind": "phone", "default": True}, {"kind": "fido2"}, {"kind": "palmVein"}],
+        }
+    )
+    user.groups.add(tenant.directory.group("finance").id)
+    return user
+
+
+def listed(client, user, name: str) -> list[dict]:
+    answer = client.get(f"/users/{user.id}/{name}")
     assert answer.status_code == 200, answer.text
     return answer.json()["value"]
 
 
-def refusal(answer) -> tuple[int, str, str]:
-    _identifier, kind, text = answer.json()["error"]["details"][0]["message"].split("|", 2)
-    return answer.status_code, kind.rpartition(".")[2], text
+def switch(client, device: str, enabled: object = False):
+    return client.graph("PATCH", f"/devices/{device}", json={"accountEnabled": enabled})
 
 
-def rules(client, key: str, **parameters) -> list[dict]:
-    return rows(client.cmdlet("Get-InboxRule", Mailbox=client.id(key), **parameters))
+# Devices -------------------------------------------------------------------------------------------------------------
 
 
-def mailbox(client, key: str) -> list:
-    (row,) = rows(client.cmdlet("Get-Mailbox", Identity=client.id(key)))
-    return [row[name] for name in ("ForwardingAddress", "ForwardingSmtpAddress", "DeliverToMailboxAndForward")]
+def test_a_windows_device_is_disabled_and_enabled(closer, jane):
+    one, two, _three = listed(closer, jane, "ownedDevices")
+    assert switch(closer, one["id"]).status_code == 204
+    assert [item["accountEnabled"] for item in listed(closer, jane, "registeredDevices")] == [False, True, True]
+    assert switch(closer, one["id"], enabled=True).status_code == 204
+    assert listed(closer, jane, "registeredDevices")[0] == one
+    assert two["id"] != one["id"]
 
 
-def phone(client, key: str = "phone", number: int = 0) -> dict:
-    return rows(client.cmdlet("Get-MobileDevice", Mailbox=client.id(key)))[number]
+def test_devices_that_an_application_cannot_change(closer, jane):
+    _one, phone, synced = listed(closer, jane, "registeredDevices")
+    assert error(switch(closer, phone["id"])) == DENIED
+    assert "on-premises mastered" in text(switch(closer, synced["id"]))
+    assert error(switch(closer, NOBODY)) == (404, "Request_ResourceNotFound")
+    assert error(switch(closer, phone["id"], "no")) == (400, "Request_BadRequest")
+    assert closer.graph("DELETE", f"/devices/{phone['id']}").status_code == 405
 
 
-# Forwarding ------------------------------------------------------------------------------------------------------------
+def test_the_permission_for_devices(only, tenant, jane):
+    device = listed(only("User.Read.All", "Device.Read.All"), jane, "ownedDevices")[0]["id"]
+    assert error(switch(only("Device.Read.All", "User.ReadWrite.All"), device)) == DENIED
+    assert switch(only("Device.ReadWrite.All"), device).status_code == 204
 
 
-def test_null_clears_an_address(client):
-    change = {"ForwardingSmtpAddress": None, "DeliverToMailboxAndForward": False}
-    assert rows(client.cmdlet("Set-Mailbox", Identity=client.id("forwarder"), **change)) == []
-    assert mailbox(client, "forwarder") == [None, None, False]
-    again = client.cmdlet("Set-Mailbox", Identity=client.id("forwarder"), **change)
-    assert "no settings" in again.json()["@adminapi.warnings"][0]
+# Consents ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["jane.doe@contoso.com", "Jane Doe"])
-def test_a_recipient_may_be_named_in_several_ways(client, name):
-    rows(client.cmdlet("Set-Mailbox", Identity=client.id("john"), ForwardingAddress=name))
-    assert mailbox(client, "john")[0] == client.id("jane")
-
-
-def test_a_contact_is_a_recipient(client):
-    rows(client.cmdlet("Set-Mailbox", Identity=client.id("john"), ForwardingAddress="Carl Contact"))
-    assert mailbox(client, "john")[0] == "Carl Contact"
-    (contact,) = rows(client.cmdlet("Get-Recipient", Identity="Carl Contact"))
-    assert (contact["RecipientTypeDetails"], contact["ExternalEmailAddress"]) == (
-        "MailContact",
-        "SMTP:carl.contact@example.net",
-    )
-
-
-@pytest.mark.parametrize(
-    ("change", "kind"),
-    [
-        ({"ForwardingAddress": "nobody@contoso.com"}, "ManagementObjectNotFoundException"),
-        ({"ForwardingAddress": "Sam Smith"}, "ManagementObjectAmbiguousException"),
-        ({"ForwardingSmtpAddress": "not an address"}, "ParameterTransformationException"),
-        ({"DeliverToMailboxAndForward": "yes"}, "ParameterTransformationException"),
-        ({"Forwarding": OUTSIDE}, "AmbiguousParameterSetException"),
-    ],
-)
-def test_what_set_mailbox_refuses(client, tenant, change, kind):
-    answer = client.cmdlet("Set-Mailbox", Identity=client.id("john"), **change)
-    assert refusal(answer)[1] == kind
-    assert tenant.journal.applied() == []
-
-
-def test_active_directory_masters_a_synced_mailboxs_recipient(client, tenant):
-    tenant.directory.user("synced").residual.forwarding = {
-        "ForwardingAddress": "jane",
-        "ForwardingSmtpAddress": f"smtp:{OUTSIDE}",
-        "DeliverToMailboxAndForward": True,
-    }
-    identity = client.id("synced")
-    for change in ({"ForwardingAddress": None}, {"DeliverToMailboxAndForward": False}):
-        status, _kind, text = refusal(client.cmdlet("Set-Mailbox", Identity=identity, **change))
-        assert (status, "synchronized from your on-premises organization" in text) == (400, True)
-    rows(client.cmdlet("Set-Mailbox", Identity=identity, ForwardingSmtpAddress=None))
-    assert mailbox(client, "synced") == [client.id("jane"), None, True]
-
-
-def test_a_replica_shows_a_write_late(client, tenant):
-    tenant.directory.exchange_replica_lag = 3600
-    rows(client.cmdlet("Set-Mailbox", Identity=client.id("forwarder"), ForwardingSmtpAddress=None))
-    assert mailbox(client, "forwarder")[1] == f"smtp:{OUTSIDE}"
-    rule = rules(client, "residual")[0]
-    rows(client.cmdlet("Disable-InboxRule", Identity=rule["Identity"], Mailbox=client.id("residual")))
-    assert rules(client, "residual")[0]["Enabled"] is True
-    tenant.directory.exchange_replica_lag = 0
-    assert (mailbox(client, "forwarder")[1], rules(client, "residual")[0]["Enabled"]) == (None, False)
-
-
-# Recipients ------------------------------------------------------------------------------------------------------------
-
-
-def test_recipients_by_name_and_by_distinguished_name(client):
-    (jane,) = rows(client.cmdlet("Get-Recipient", Identity=client.id("jane")))
-    assert (jane["RecipientTypeDetails"], jane["PrimarySmtpAddress"]) == ("UserMailbox", "jane.doe@contoso.com")
-    assert jane["ExternalEmailAddress"] is None
-    name = f"/o=ExchangeLabs/ou=Exchange/cn=Recipients/cn={client.id('jane').replace('-', '')}"
-    assert rows(client.cmdlet("Get-Recipient", Identity=name)) == [jane]
-    (group,) = rows(client.cmdlet("Get-Recipient", Identity="leavers@contoso.com"))
-    assert group["RecipientTypeDetails"] == "MailUniversalDistributionGroup"
-    assert refusal(client.cmdlet("Get-Recipient", Identity="nobody"))[1] == "ManagementObjectNotFoundException"
-    assert refusal(client.cmdlet("Get-Recipient", Identity="Sam Smith"))[1] == "ManagementObjectAmbiguousException"
-    assert len(rows(client.cmdlet("Get-Recipient", Identity=None))) > 10
-
-
-# Inbox rules -----------------------------------------------------------------------------------------------------------
-
-
-def test_rules_as_exchange_tells_of_them(client, tenant):
-    tenant.directory.user("ruler").residual.rules[0]["hidden"] = True
-    shown = rules(client, "ruler")
-    everything = rules(client, "ruler", IncludeHidden=True)
-    assert len(everything) == len(shown) + 2
-    junk = everything[-1]
-    assert (junk["Name"], junk["SupportedByTask"]) == ("Junk E-mail Rule", False)
-    colleague, off, out, unnamed = shown[-4:]
-    legacy = f"/o=ExchangeLabs/ou=Exchange/cn=Recipients/cn={client.id('jane').replace('-', '')}"
-    assert colleague["RedirectTo"] == [f'"Jane Doe" [EX:{legacy}]']
-    assert (off["Enabled"], off["RedirectTo"]) == (False, [f'"{OUTSIDE}" [SMTP:{OUTSIDE}]'])
-    assert out["ForwardTo"] == [f'"Jane Doe" [EX:{legacy}]', f'"{OUTSIDE}" [SMTP:{OUTSIDE}]']
-    assert (unnamed["ForwardTo"], len(unnamed["ForwardAsAttachmentTo"])) == (None, 1)
-    assert out["Identity"] == f"{client.id('ruler')}\\{out['RuleIdentity']}"
-    assert out["RuleIdentity"] > 2**63
-
-
-def test_a_rule_is_disabled_and_enabled_for_graph_too(client, as_app):
-    rule = next(one for one in rules(client, "ruler") if one["Name"] == "Out")
-    for name, enabled in (("Disable-InboxRule", False), ("Enable-InboxRule", True)):
-        parameters = {"Identity": str(rule["RuleIdentity"]), "Mailbox": client.id("ruler"), "Confirm": False}
-        assert rows(client.cmdlet(name, **parameters)) == []
-        seen = as_app("auditor-residual").get(f"/users/{client.id('ruler')}/mailFolders/inbox/messageRules?$top=99")
-        graph = {one["displayName"]: one["isEnabled"] for one in seen.json()["value"]}
-        assert graph.get("Out", enabled) is enabled
-        assert next(one["Enabled"] for one in rules(client, "ruler") if one["Name"] == "Out") is enabled
-
-
-def test_what_a_rule_cmdlet_refuses(client, tenant):
-    mine = client.id("ruler")
-    missing = client.cmdlet("Disable-InboxRule", Identity="12345", Mailbox=mine)
-    assert refusal(missing)[1] == "ManagementObjectNotFoundException"
-    tenant.directory.user("ruler").residual.rules[0]["displayName"] = "Out"
-    twice = client.cmdlet("Disable-InboxRule", Identity="Out", Mailbox=mine)
-    assert refusal(twice)[1] == "ManagementObjectAmbiguousException"
-    # An application has no mailbox of its own.
-    assert refusal(client.cmdlet("Get-InboxRule"))[1] == "ManagementObjectNotFoundException"
-    # A rule of one mailbox is none of another.
-    rule = rules(client, "residual")[0]
-    stranger = client.cmdlet("Disable-InboxRule", Identity=str(rule["RuleIdentity"]), Mailbox=mine)
-    assert refusal(stranger)[1] == "ManagementObjectNotFoundException"
-    assert tenant.journal.applied() == []
+def test_a_consent_is_deleted_and_made_again(closer, jane):
+    first, second = listed(closer, jane, "oauth2PermissionGrants")
+    assert closer.graph("DELETE", f"/oauth2PermissionGrants/{first['id']}").status_code == 204
+    assert error(closer.graph("DELETE", f"/oauth2PermissionGrants/{first['id']}")) == (404, "Request_ResourceNotFound")
+    assert listed(closer, jane, "oauth2PermissionGrants") == [second]
+    body = {name: first[name] for name in ("clientId", "consentType", "principalId", "resourceId", "scope")}
+    made = closer.graph("POST", "/oauth2PermissionGrants", json=body)
+    assert made.status_code == 201
+    assert listed(closer, jane, "oauth2PermissionGrants")[1] == {**first, "id": made.json()["id"]}
+    again = closer.graph("POST", "/oauth2PermissionGrants", json=body)
+    assert (error(again), text(again)) == ((400, "Request_BadRequest"), "Permission entry already exists.")
 
 
 @pytest.mark.parametrize(
-    ("entra", "management", "allowed"),
+    "change",
+    [{"clientId": NOBODY}, {"principalId": NOBODY}, {"consentType": "AllPrincipals"}, {"extra": 1}, {"scope": "x"}],
+)
+def test_a_consent_that_makes_no_sense(closer, jane, change):
+    body = {"clientId": NOBODY, "consentType": "Principal", "principalId": jane.id, "resourceId": NOBODY}
+    assert closer.graph("POST", "/oauth2PermissionGrants", json={**body, **change}).status_code in (400, 404)
+
+
+def test_the_permissions_for_consents(only, jane):
+    reader = only("Directory.Read.All", "DelegatedPermissionGrant.Read.All")
+    first, second = listed(reader, jane, "oauth2PermissionGrants")
+    assert error(reader.graph("DELETE", f"/oauth2PermissionGrants/{first['id']}")) == DENIED
+    for enough, grant in (("DelegatedPermissionGrant.ReadWrite.All", first), ("Directory.ReadWrite.All", second)):
+        assert only(enough).graph("DELETE", f"/oauth2PermissionGrants/{grant['id']}").status_code == 204
+
+
+# App role assignments ------------------------------------------------------------------------------------------------
+
+
+def test_an_assignment_is_deleted_and_made_again_and_that_of_a_group_is_not(closer, jane):
+    own, of_group = listed(closer, jane, "appRoleAssignments")
+    path = f"/users/{jane.id}/appRoleAssignments"
+    assert [own["principalType"], of_group["principalType"]] == ["User", "Group"]
+    assert closer.graph("DELETE", f"{path}/{of_group['id']}").status_code == 404
+    assert closer.graph("DELETE", f"{path}/{own['id']}").status_code == 204
+    assert listed(closer, jane, "appRoleAssignments") == [of_group]
+    body = {name: own[name] for name in ("principalId", "resourceId", "appRoleId")}
+    assert closer.graph("POST", path, json=body).status_code == 201
+    assert [one["resourceId"] for one in listed(closer, jane, "appRoleAssignments")][1:] == [own["resourceId"]]
+    assert "already exists" in text(closer.graph("POST", path, json=body))
+    assert closer.graph("POST", path, json={**body, "principalId": NOBODY}).status_code == 400
+
+
+def test_the_permissions_for_assignments(only, jane):
+    path = f"/users/{jane.id}/appRoleAssignments"
+    assert error(only("User.Read.All", "Application.Read.All").get(path)) == DENIED
+    own = listed(only("Directory.Read.All"), jane, "appRoleAssignments")[0]["id"]
+    assert error(only("Directory.ReadWrite.All").graph("DELETE", f"{path}/{own}")) == DENIED
+    assert only("AppRoleAssignment.ReadWrite.All").graph("DELETE", f"{path}/{own}").status_code == 204
+
+
+# Authentication methods ----------------------------------------------------------------------------------------------
+
+
+def test_the_default_method_goes_last_and_the_password_never(closer, jane):
+    password, phone, key, vein = listed(closer, jane, "authentication/methods")
+    path = f"/users/{jane.id}/authentication"
+    refused = closer.graph("DELETE", f"{path}/phoneMethods/{phone['id']}")
+    assert error(refused)[0] == 400
+    assert text(refused).startswith("Cannot delete default method with other methods configured.")
+    assert closer.graph("DELETE", f"{path}/fido2Methods/{phone['id']}").status_code == 404
+    assert closer.graph("DELETE", f"{path}/fido2Methods/{key['id']}").status_code == 204
+    for nothing in (f"passwordMethods/{password['id']}", f"palmVeinMethods/{vein['id']}", f"methods/{key['id']}"):
+        assert closer.graph("DELETE", f"{path}/{nothing}").status_code == 400
+    jane.residual.methods.pop()
+    assert closer.graph("DELETE", f"{path}/phoneMethods/{phone['id']}").status_code == 204
+    assert listed(closer, jane, "authentication/methods") == [password]
+
+
+def test_who_may_delete_methods(only, as_app, tenant, jane):
+    key = listed(as_app("closer"), jane, "authentication/methods")[2]["id"]
+    path = f"/users/{jane.id}/authentication/fido2Methods/{key}"
+    assert error(only("UserAuthenticationMethod.Read.All").graph("DELETE", path)) == (403, "accessDenied")
+    jane.roles.add("Global Administrator")
+    assert error(as_app("closer").graph("DELETE", path)) == (403, "accessDenied")
+    assert as_app("closer-of-administrators").graph("DELETE", path).status_code == 204
+
+
+# Memberships ---------------------------------------------------------------------------------------------------------
+
+
+def member(client, method: str, holder: str, user, collection: str = "groups"):
+    if method == "POST":
+        body = {"@odata.id": f"{client.tenant.graph_url}/v1.0/directoryObjects/{user.id}"}
+        return client.graph("POST", f"/{collection}/{holder}/members/$ref", json=body)
+    return client.graph("DELETE", f"/{collection}/{holder}/members/{user.id}/$ref")
+
+
+def test_a_member_is_removed_and_added(closer, tenant, jane):
+    group = tenant.directory.group("finance").id
+    assert [one["id"] for one in listed(closer, jane, "memberOf")] == [group]
+    assert member(closer, "DELETE", group, jane).status_code == 204
+    assert error(member(closer, "DELETE", group, jane)) == (404, "Request_ResourceNotFound")
+    assert listed(closer, jane, "memberOf") == []
+    assert member(closer, "POST", group, jane).status_code == 204
+    again = member(closer, "POST", group, jane)
+    assert (again.status_code, "already exist" in text(again)) == (400, True)
+    assert member(closer, "DELETE", NOBODY, jane).status_code == 404
+    assert closer.graph("POST", f"/groups/{group}/members/$ref", json={"@odata.id": "x"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("facts", "status", "says"),
     [
-        (roles.EXCHANGE, None, {"Get-InboxRule", "Disable-InboxRule", "Set-Mailbox", "Clear-MobileDevice"}),
-        (roles.GLOBAL_READER, None, set()),
-        (None, "View-Only Recipients", set()),
-        (None, "User Options", {"Get-InboxRule", "Disable-InboxRule"}),
-        (None, "Mail Recipients", {"Get-InboxRule", "Disable-InboxRule", "Set-Mailbox", "Clear-MobileDevice"}),
+        ({"group_types": ["DynamicMembership"]}, 403, "Insufficient privileges"),
+        ({"synced": True}, 400, "on-premises mastered"),
+        ({"mail": "list@contoso.com"}, 400, "mail-enabled security groups and or distribution list"),
+        ({"roles": ["Reports Reader"]}, 403, "Insufficient privileges"),
     ],
 )
-def test_who_may(as_app, tenant, entra, management, allowed):
-    app = tenant.app("auditor")
-    app.roles = frozenset({entra} if entra else ())
-    app.exchange_roles = frozenset({management} if management else ())
-    client = as_app("auditor")
-    rule = as_app("offboarding").cmdlet("Get-InboxRule", Mailbox=client.id("residual")).json()["value"][0]
-    calls = {
-        "Get-InboxRule": {"Mailbox": client.id("residual")},
-        "Disable-InboxRule": {"Mailbox": client.id("residual"), "Identity": rule["Identity"]},
-        "Set-Mailbox": {"Identity": client.id("forwarder"), "ForwardingSmtpAddress": None},
-        "Clear-MobileDevice": {"Identity": phone(as_app("offboarding"))["Guid"], "AccountOnly": True},
-    }
-    for name, parameters in calls.items():
-        body = {"CmdletInput": {"CmdletName": name, "Parameters": parameters}}
-        url, headers = client.exchange_url(), client.exchange_headers()
-        with client.http.post(url, json=body, headers=headers, stream=True) as answer:
-            assert answer.status_code == (200 if name in allowed else 403), name
+def test_groups_whose_members_cannot_be_changed(closer, tenant, jane, facts, status, says):
+    group = tenant.directory.add_group("special", "Special", **facts)
+    jane.groups.add(group.id)
+    refused = member(closer, "DELETE", group.id, jane)
+    assert (refused.status_code, says in text(refused)) == (status, True)
+    assert group.id in jane.groups
 
 
-# Phones ----------------------------------------------------------------------------------------------------------------
+def test_the_permission_for_members(only, tenant, jane):
+    group = tenant.directory.group("finance").id
+    assert error(member(only("GroupMember.Read.All", "User.ReadWrite.All"), "DELETE", group, jane)) == DENIED
+    assert member(only("GroupMember.ReadWrite.All"), "DELETE", group, jane).status_code == 204
 
 
-def blocked(client) -> list[str]:
-    (row,) = rows(client.cmdlet("Get-CASMailbox", Identity=client.id("phone")))
-    return row["ActiveSyncBlockedDeviceIDs"]
+def test_without_ref_the_user_is_deleted_where_that_is_allowed(closer, only, tenant, jane):
+    path = f"/groups/{tenant.directory.group('finance').id}/members/{jane.id}"
+    assert error(closer.graph("DELETE", path)) == DENIED
+    assert only("GroupMember.ReadWrite.All", "User.ReadWrite.All").graph("DELETE", path).status_code == 204
+    assert jane.id in tenant.directory.deleted
 
 
-def test_a_phone_is_blocked_by_the_mailboxs_own_list(client, tenant):
-    device = phone(client)["DeviceId"]
-    table = {"@odata.type": "#Exchange.GenericHashTable"}
-    parameters = {"ActiveSyncBlockedDeviceIDs": {**table, "add": device}}
-    rows(client.cmdlet("Set-CASMailbox", Identity=client.id("phone"), **parameters))
-    assert blocked(client) == [device]
-    # It has not been in touch since.
-    assert phone(client)["DeviceAccessState"] == "Allowed"
-    tenant.directory.phones_connected = True
-    assert (phone(client)["DeviceAccessState"], phone(client)["DeviceAccessStateReason"]) == ("Blocked", "Individual")
-    rows(
-        client.cmdlet(
-            "Set-CASMailbox", Identity=client.id("phone"), ActiveSyncBlockedDeviceIDs={**table, "remove": device}
-        )
-    )
-    assert blocked(client) == []
-    wrong = client.cmdlet("Set-CASMailbox", Identity=client.id("phone"), ActiveSyncBlockedDeviceIDs={"add": device})
-    assert refusal(wrong)[1] == "ParameterTransformationException"
+def test_directory_roles_have_a_permission_of_their_own(as_app, tenant, jane):
+    jane.roles.add("Reports Reader")
+    role = tenant.directory.role_id("Reports Reader")
+    assert error(member(as_app("closer"), "DELETE", role, jane, "directoryRoles")) == DENIED
+    client = as_app("closer-of-administrators")
+    assert member(client, "DELETE", role, jane, "directoryRoles").status_code == 204
+    assert jane.roles == set()
+    assert member(client, "POST", role, jane, "directoryRoles").status_code == 204
 
 
-def test_an_account_only_wipe_is_requested(client):
-    rows(client.cmdlet("Clear-MobileDevice", Identity=phone(client)["Guid"], AccountOnly=True, Confirm=False))
-    one, two, _three = rows(client.cmdlet("Get-MobileDeviceStatistics", Mailbox=client.id("phone")))
-    assert (one["Status"], bool(one["AccountOnlyDeviceWipeRequestTime"])) == ("AccountOnlyDeviceWipePending", True)
-    assert (one["DeviceWipeRequestTime"], two["Status"]) == (None, "DeviceOk")
+def test_replicas_show_objects_and_memberships_late(closer, tenant, jane):
+    tenant.directory.replica_lag = 3600
+    group = tenant.directory.group("finance").id
+    grant = listed(closer, jane, "oauth2PermissionGrants")[0]["id"]
+    before = [listed(closer, jane, name) for name in ("memberOf", "oauth2PermissionGrants")]
+    assert member(closer, "DELETE", group, jane).status_code == 204
+    assert closer.graph("DELETE", f"/oauth2PermissionGrants/{grant}").status_code == 204
+    assert [listed(closer, jane, name) for name in ("memberOf", "oauth2PermissionGrants")] == before
+    tenant.directory.replica_lag = 0
+    assert [len(listed(closer, jane, name)) for name in ("memberOf", "oauth2PermissionGrants")] == [0, 1]
 
 
-def test_a_phone_may_be_too_old_for_it(client, tenant):
-    tenant.directory.user("phone").residual.phones[0]["ClientVersion"] = "14.1"
-    answer = client.cmdlet("Clear-MobileDevice", Identity=phone(client)["Guid"], AccountOnly=True)
-    assert "doesn't support an account only" in refusal(answer)[2]
-    assert tenant.journal.applied() == []
-
-
-def test_a_partnership_is_removed(client):
-    rows(client.cmdlet("Remove-MobileDevice", Identity=phone(client)["Identity"], Confirm=False))
-    assert len(rows(client.cmdlet("Get-MobileDevice", Mailbox=client.id("phone")))) == 2
+def test_the_journal_knows_whose_object_was_changed(closer, tenant, jane):
+    device = listed(closer, jane, "ownedDevices")[0]["id"]
+    switch(closer, device)
+    member(closer, "DELETE", tenant.directory.group("finance").id, jane)
+    closer.graph("DELETE", f"/oauth2PermissionGrants/{listed(closer, jane, 'oauth2PermissionGrants')[0]['id']}")
+    assert [(entry.user, entry.applied) for entry in tenant.journal.writes()] == [(jane.id, True)] * 3
