@@ -49,10 +49,12 @@ DOCUMENTED_PROTOCOLS = ("activesync", "owa", "mapi", "ews", "pop", "imap")
 class Mailbox:
     """A mailbox's protocols, those that this tenant knows.
 
-    C(switches) maps a protocol to on (C(True)), off (C(False)) or, C(None), not set.
+    C(switches) maps a protocol to on (C(True)), off (C(False)) or, C(None), not set. C(blocked_phones) are the ids, in
+    lower case, of devices that it keeps out by C(ActiveSyncBlockedDeviceIDs), C(None) where it does not say.
     """
 
     switches: t.Mapping[str, bool | None]
+    blocked_phones: frozenset[str] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -124,7 +124,7 @@ class ObjectsStep(Step):
 
     def find(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Found]:
         """The objects of these leavers, closed ones too: one reading of each list for each leaver."""
-        told = findings(tenant, leavers, self.topics)
+        told = self.findings(tenant, leavers)
         return [self._found(tenant, leaver, one) for leaver, one in zip(leavers, told, strict=True)]
 
     def _found(self, tenant: Tenant, leaver: Leaver, told: Findings) -> Found:
@@ -140,6 +140,9 @@ class ObjectsStep(Step):
             things[thing.key] = dataclasses.replace(thing, done=not self.is_open(finding), source=finding.question.kind)
         note = None if told.mailbox else "No Exchange Online mailbox."
         return Found(tuple(things.values()), unread, note, told.mailbox)
+
+    def findings(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Findings]:
+        return findings(tenant, leavers, self.topics)
 
     def is_open(self, finding: Finding) -> bool:
         """Whether an object is one to close: what the audit reports, unless a step knows better."""
@@ -248,7 +251,9 @@ class ObjectsStep(Step):
                 raw=entry["before"],
                 source=there.source if there else "",
             )
-            things[thing.key] = dataclasses.replace(thing, fixed=thing.fixed or self.unfit(leaver, thing))
+            known = thing.facts is not None or not found.doubt(thing)
+            fixed = thing.fixed or (self.unfit(leaver, thing) if known else None)
+            things[thing.key] = dataclasses.replace(thing, fixed=fixed)
         return dataclasses.replace(found, things=tuple(things.values()))
 
     # --- what `_steps` asks of each part ---

@@ -19,6 +19,7 @@ import datetime
 import typing as t
 
 from ._asked import same_name
+from ._destinations import INSIDE, OUTSIDE, UNKNOWN, Organisation, Target, address_of, parse_target
 from ._errors import OffboardingError, ServiceError, internal_error, shorten
 from ._leavers import Leaver, Tenant
 from ._service import Call, Service, mapping
@@ -36,24 +37,48 @@ _NAMELESS = "without a name"
 
 
 @dataclasses.dataclass(frozen=True)
+class Forwarding:
+    """Which forwarding is to be closed beside what leaves the organisation, or may leave it.
+
+    :param internal: all that stays inside.
+    :param addresses: what goes to these addresses, in lower case.
+    """
+
+    internal: bool = False
+    addresses: frozenset[str] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True)
 class Scene:
     """What a judgement needs beside the object.
 
     :param now: Microsoft's time.
-    :param domains: the organisation's own mail domains, C(None) when they could not be read.
+    :param organisation: where mail goes; only where forwarding is judged.
+    :param forwarding: what else than outside is to be closed.
     """
 
     now: datetime.datetime
-    domains: frozenset[str] | None = None
+    organisation: Organisation = dataclasses.field(default_factory=Organisation)
+    forwarding: Forwarding = dataclasses.field(default_factory=Forwarding)
 
-    def is_inside(self, address: str) -> bool:
-        """Whether an address surely belongs to the organisation."""
-        domain = address.rpartition("@")[2].lower() if "@" in address else ""
-        parents = ("*." + domain.split(".", depth)[-1] for depth in range(1, domain.count(".") + 1))
-        return bool(domain and self.domains) and not (self.domains or frozenset()).isdisjoint((domain, *parents))
+    def whereabouts(self, target: Target, place: str | OffboardingError) -> str:
+        """What a sentence about a target adds: nothing, where it surely leads outside."""
+        if place == UNKNOWN and target.recipient:
+            return " (whether outside is not known: there is no such recipient)"
+        if not isinstance(place, OffboardingError):
+            return ""
+        if place is self.organisation.domains:
+            return " (whether outside is not known: the accepted domains could not be read)"
+        return " (whether outside is not known: the recipient could not be looked up)"
 
-    def whereabouts(self) -> str:
-        return "" if self.domains else " (whether outside is not known: the accepted domains could not be read)"
+    def closes(self, target: Target) -> str | OffboardingError | None:
+        """Where a target leads that is to be closed; C(None) for one that may stay."""
+        place = self.organisation.place(target)
+        if self.forwarding.internal:
+            return UNKNOWN if isinstance(place, OffboardingError) else place
+        address = self.organisation.address_of(target)
+        named = isinstance(address, str) and address.lower() in self.forwarding.addresses
+        return INSIDE if named and place == INSIDE else None if place == INSIDE else place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +89,7 @@ class Question:
     :param what: completes "Could not look at ... of jane@contoso.com".
     :param permission: the least that is needed.
     :param sufficient: permissions of a token any of which would do; empty where only the answer can tell.
+    :param forbidden: what to do about a 403, where the permission alone does not say it.
     """
 
     what: str
@@ -73,10 +99,13 @@ class Question:
     sufficient: frozenset[str] = frozenset()
     of_mailbox: bool = False
     kind: str = ""
+    forbidden: str | None = None
 
     def explain(self, error: OffboardingError, name: str) -> OffboardingError:
         explained = error.within(f"Could not look at {self.what} of {name}")
-        if isinstance(error, ServiceError) and error.status == 403 and self.permission != _EXCHANGE:
+        if isinstance(error, ServiceError) and error.status == 403 and self.forbidden:
+            explained.hint = self.forbidden
+        elif isinstance(error, ServiceError) and error.status == 403 and self.permission != _EXCHANGE:
             explained.hint = f"It needs the permission {self.permission}, with an administrator's consent."
         return explained
 
@@ -101,6 +130,42 @@ def _rows(cmdlet: str, by: str = "Identity") -> t.Callable[[Tenant, t.Sequence[L
         return tenant.exchange.read_rows(cmdlet, [leaver.known.id for leaver in leavers], by=by)
 
     return read
+
+
+def _phones(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
+    """Phones, each with whether the mailbox keeps it out.
+
+    A phone that was blocked shows that only when it has been in touch again; the mailbox's list shows it at once.
+    """
+    answers = _rows("Get-MobileDevice", "Mailbox")(tenant, leavers)
+    unread = [
+        leaver
+        for leaver, answer in zip(leavers, answers, strict=True)
+        if answer and isinstance(answer, list) and not leaver.mailbox_read
+    ]
+    read = {leaver.known.id: leaver for leaver in tenant.read_mailboxes(unread)} if unread else {}
+    for leaver, answer in zip(leavers, answers, strict=True):
+        mailbox = read.get(leaver.known.id, leaver).mailbox
+        blocked = mailbox.blocked_phones if mailbox else None
+        for phone in answer if isinstance(answer, list) and blocked is not None else ():
+            phone["kept_out"] = bool(phone_id(phone)) and phone_id(phone).lower() in (blocked or ())
+    return answers
+
+
+def phone_id(row: Item) -> str:
+    """What tells a phone from the others of its mailbox; empty where it does not say."""
+    value = row.get("deviceid")
+    return value.strip() if isinstance(value, str) else ""
+
+
+def phone_name(row: Item) -> str | None:
+    """As a person knows it; Get-MobileDevice and Get-MobileDeviceStatistics have names of their own."""
+    names = ("friendlyname", "devicefriendlyname", "devicemodel", "devicetype", "deviceid")
+    return next(filter(None, (_text(row.get(name)) for name in names)), None)
+
+
+def _is_blocked(row: Item) -> bool:
+    return _text(row.get("deviceaccessstate")).lower() == "blocked"
 
 
 def _recipients(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
@@ -187,26 +252,42 @@ def _moment(value: t.Any) -> datetime.datetime | None:
         return None
 
 
+FORWARDING_PROPERTIES = _SMTP, _RECIPIENT = "ForwardingSmtpAddress", "ForwardingAddress"
+
+
+def forwarding_target(row: Item, name: str) -> Target | None:
+    """Where a mailbox forwards to by one of its two properties, C(None) for nowhere.
+
+    An SMTP address is outside by intent; the other one is a recipient of the directory, perhaps a contact outside.
+    https://learn.microsoft.com/exchange/recipients-in-exchange-online/manage-user-mailboxes/configure-email-forwarding
+    """
+    value = row.get(name.lower())
+    text = _text(value)
+    if not text:
+        return None
+    if name == _RECIPIENT:
+        return Target(text, recipient=value.strip() if isinstance(value, str) else text)
+    return dataclasses.replace(
+        parse_target(value), shown=text.partition(":")[2] if text.lower().startswith("smtp:") else text
+    )
+
+
 def _mailbox_forwards(row: Item, scene: Scene) -> t.Iterator[Item]:
-    """https://learn.microsoft.com/exchange/recipients-in-exchange-online/manage-user-mailboxes/configure-email-forwarding"""
-    kept = " and keeps a copy" if _flag(row.get("delivertomailboxandforward")) else ""
-    address = _text(row.get("forwardingsmtpaddress"))
-    address = address.partition(":")[2] if address.lower().startswith("smtp:") else address
-    if address and not scene.is_inside(address):
-        text = f"The mailbox forwards to {address}{kept}{scene.whereabouts()}."
-        yield {"text": text, "kind": "mailbox", "name": None, "to": [address]}
-    # An object of the directory, perhaps a contact outside: what it leads to is not looked up.
-    recipient = _text(row.get("forwardingaddress"))
-    if recipient:
-        yield {
-            "text": f"The mailbox forwards to the recipient {recipient}{kept}.",
-            "kind": "mailbox",
-            "name": None,
-            "to": [recipient],
-        }
-    for name in ("ForwardingSmtpAddress", "ForwardingAddress"):
+    kept = " and keeps a copy" if keeps_copy(row) else ""
+    for name in (_SMTP, _RECIPIENT):
+        target = forwarding_target(row, name)
+        place = scene.closes(target) if target else None
+        if target and place:
+            what = "the recipient " if name == _RECIPIENT else ""
+            text = f"The mailbox forwards to {what}{target.shown}{kept}{scene.whereabouts(target, place)}."
+            yield {"text": text, "kind": "mailbox", "name": None, "to": [target.shown]}
+    for name in (_SMTP, _RECIPIENT):
         if name.lower() not in row:
             raise ValueError(name)
+
+
+def keeps_copy(row: Item) -> bool:
+    return _flag(row.get("delivertomailboxandforward"))
 
 
 _RULE_ACTIONS = ("forwardTo", "forwardAsAttachmentTo", "redirectTo")
@@ -218,19 +299,98 @@ def _rule_forwards(rule: Item, scene: Scene) -> t.Iterator[Item]:
     actions = rule.get("actions")
     if not isinstance(actions, dict) and (actions is not None or "actions" not in rule):
         raise ValueError("what an inbox rule does")
-    targets = []
+    out: list[tuple[Target, str | OffboardingError]] = []
     for name in _RULE_ACTIONS:
         recipients = mapping(actions).get(name)
         if not isinstance(recipients, list) and recipients is not None:
             raise ValueError(f"whom an inbox rule means by {name}")
-        for recipient in recipients or ():
-            address = _text(mapping(mapping(recipient).get("emailAddress")).get("address"), "an unknown address")
-            # An address without a domain is Exchange's own, and may lead to a contact outside.
-            targets += [] if scene.is_inside(address) else [address]
-    if targets:
+        for target in map(_graph_target, recipients or ()):
+            place = scene.closes(target)
+            out += [(target, place)] if place else []
+    if out:
         name = _text(rule.get("displayName"))
-        text = f"Inbox rule {name or _NAMELESS} forwards to {', '.join(targets)}{scene.whereabouts()}."
+        targets = [target.shown for target, _place in out]
+        whereabouts = next(filter(None, (scene.whereabouts(target, place) for target, place in out)), "")
+        text = f"Inbox rule {name or _NAMELESS} forwards to {', '.join(targets)}{whereabouts}."
         yield {"text": text, "kind": "inbox_rule", "name": name or None, "to": targets}
+
+
+def _graph_target(recipient: t.Any) -> Target:
+    """Graph gives the SMTP address of most recipients, and Exchange's own of some."""
+    address = mapping(mapping(recipient).get("emailAddress")).get("address")
+    return dataclasses.replace(parse_target(address), shown=_text(address, "an unknown address"))
+
+
+# --- the same two questions, asked by whoever closes what they find ---
+
+
+def _forwardings(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
+    """The two properties that forward, one object each: either may be closed while the other one stays."""
+    return [
+        [{"property": name, "row": row} for row in answer for name in (_SMTP, _RECIPIENT)]
+        if isinstance(answer, list)
+        else answer
+        for answer in _recipients(tenant, leavers)
+    ]
+
+
+def _forwarding(item: Item, scene: Scene) -> t.Iterator[Item]:
+    name, row = item["property"], item["row"]
+    if name.lower() not in row:
+        raise ValueError(name)
+    target = forwarding_target(row, name)
+    place = scene.closes(target) if target else None
+    if isinstance(place, OffboardingError):
+        raise place
+    if target and place:
+        yield {"where": place, "address": scene.organisation.address_of(target)}
+
+
+def _exchange_rules(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
+    """Hidden rules too: that is where mail that leaks hides, and only Get-InboxRule shows them."""
+    ids = [leaver.known.id for leaver in leavers]
+    return tenant.exchange.read_rows("Get-InboxRule", ids, by="Mailbox", IncludeHidden=True)
+
+
+# Get-InboxRule leaves out what a rule does not do.
+RULE_TARGETS = ("forwardto", "forwardasattachmentto", "redirectto")
+# Exchange's own rules, which it does not let a cmdlet describe.
+_SYSTEM_RULES = ("junk e-mail rule", "microsoft.exchange.oof.", "delegate rule -")
+
+
+def rule_identity(row: Item) -> str:
+    """What tells a rule from the others of its mailbox, today and later: a number of 64 bits, as text.
+
+    :raises ValueError: the row has none.
+    """
+    value = row.get("ruleidentity")
+    text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+    text = text if text.isascii() and text.isdigit() else str(row.get("identity") or "").rpartition("\\")[2]
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("which inbox rule is which")
+    return text
+
+
+def rule_targets(row: Item) -> list[Target]:
+    values = [row.get(name) for name in RULE_TARGETS]
+    listed = [one for value in values if value for one in (value if isinstance(value, list) else [value])]
+    return [dataclasses.replace(one, shown=_text(one.shown)) for one in map(parse_target, listed)]
+
+
+def _exchange_rule(row: Item, scene: Scene) -> t.Iterator[Item]:
+    rule_identity(row)
+    if row.get("enabled") is False:
+        return
+    places = [place for place in map(scene.closes, rule_targets(row)) if place]
+    surely = [place for place in places if isinstance(place, str)]
+    errors = [place for place in places if isinstance(place, OffboardingError)]
+    if errors and OUTSIDE not in surely:
+        raise errors[0]
+    # What a cmdlet cannot describe may forward all the same.
+    own = str(row.get("name") or "").strip().lower().startswith(_SYSTEM_RULES)
+    surely += [] if _flag(row.get("supportedbytask")) or own else [UNKNOWN]
+    if surely:
+        yield {"where": next(place for place in (OUTSIDE, UNKNOWN, INSIDE) if place in surely)}
 
 
 def _held_role(role: Item, _scene: Scene) -> t.Iterator[Item]:
@@ -377,8 +537,9 @@ def _delegate(kind: str, who: str, rights: list[str], may: str) -> Item:
 
 def _phone(row: Item, _scene: Scene) -> t.Iterator[Item]:
     """https://learn.microsoft.com/powershell/module/exchangepowershell/get-mobiledevice"""
-    known = [_text(row.get(name)) for name in ("friendlyname", "devicemodel", "devicetype", "deviceid")]
-    name = next(filter(None, known), None)
+    if _is_blocked(row) or row.get("kept_out"):
+        return
+    name = phone_name(row)
     system, state = _text(row.get("deviceos")), _text(row.get("deviceaccessstate"))
     facts = ", ".join(filter(None, (system, _text(row.get("clienttype")), state)))
     yield {
@@ -389,6 +550,19 @@ def _phone(row: Item, _scene: Scene) -> t.Iterator[Item]:
         "client": _text(row.get("clienttype")) or None,
         "access_state": state or None,
     }
+    if "kept_out" not in row:
+        raise ValueError("whether the mailbox keeps a phone out")
+
+
+def _unwiped(row: Item, _scene: Scene) -> t.Iterator[Item]:
+    """https://learn.microsoft.com/powershell/module/exchangepowershell/get-mobiledevicestatistics"""
+    if not is_wiped(row):
+        yield {}
+
+
+def is_wiped(row: Item) -> bool:
+    """Whether an account-only wipe, or one of the whole phone, was asked for already."""
+    return any(_text(row.get(name)) for name in ("accountonlydevicewiperequesttime", "devicewiperequesttime"))
 
 
 # https://learn.microsoft.com/graph/api/resources/passwordauthenticationmethod: its id is the same everywhere.
@@ -478,9 +652,7 @@ TOPICS: dict[str, tuple[Question, ...]] = {
         Question("send-as permissions", _EXCHANGE, _rows("Get-RecipientPermission"), _may_send_as, of_mailbox=True),
         Question("send-on-behalf permissions", _EXCHANGE, _recipients, _may_send_for, of_mailbox=True),
     ),
-    "phones": (
-        Question("phones", _EXCHANGE, _rows("Get-MobileDevice", "Mailbox"), _phone, of_mailbox=True, kind="phone"),
-    ),
+    "phones": (Question("phones", _EXCHANGE, _phones, _phone, of_mailbox=True, kind="phone"),),
     "sign_in_methods": (
         Question(
             "sign-in methods",
@@ -494,6 +666,37 @@ TOPICS: dict[str, tuple[Question, ...]] = {
     # With User.Read.All alone, groups come without the properties that decide: only the answer can tell.
     "memberships": (
         Question("group memberships", "GroupMember.Read.All", _listed("memberships"), _membership, kind="membership"),
+    ),
+}
+
+
+# What `findings` asks instead, where the audit's questions do not lead to what is written. No role that only reads may
+# run Get-InboxRule, so the audit asks Graph; but Graph does not show hidden rules.
+_TO_CLOSE: dict[str, tuple[Question, ...]] = {
+    "forwarding": (
+        Question(
+            "mailbox forwarding", _EXCHANGE, _forwardings, _forwarding, of_mailbox=True, kind="mailbox_forwarding"
+        ),
+        Question(
+            "inbox rules",
+            _EXCHANGE,
+            _exchange_rules,
+            _exchange_rule,
+            of_mailbox=True,
+            kind="inbox_rule",
+            forbidden="Get-InboxRule needs the Exchange role Mail Recipients or User Options, or the Entra role Exchange "
+            "Administrator: roles that only view may not run it.",
+        ),
+    ),
+    "phone_wipes": (
+        Question(
+            "wipes of phones",
+            _EXCHANGE,
+            _rows("Get-MobileDeviceStatistics", "Mailbox"),
+            _unwiped,
+            of_mailbox=True,
+            kind="phone_wipe",
+        ),
     ),
 }
 
@@ -519,7 +722,7 @@ def survey(tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str
         asking = _Asking(tenant, leavers[start : start + _AT_ONCE])
         for topic in chosen_topics(topics):
             answers = [(question, asking.answers(question)) for question in TOPICS[topic]]
-            scene = asking.scene(topic)
+            scene = asking.scene(topic, [answer for _question, answer in answers])
             for index, leaver in enumerate(asking.leavers):
                 own = [(question, answer[index]) for question, answer in answers]
                 told[start + index][topic] = _tell(leaver, own, scene)
@@ -548,16 +751,21 @@ class Findings:
     mailbox: bool = True
 
 
-def findings(tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str]) -> list[Findings]:
-    """What `survey` judges, with the objects themselves, for whoever closes what it reports. Nothing is raised."""
+def findings(
+    tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str], forwarding: Forwarding | None = None
+) -> list[Findings]:
+    """What `survey` judges, with the objects themselves, for whoever closes what it reports. Nothing is raised.
+
+    :param forwarding: which forwarding is to be closed as well.
+    """
     told: list[Findings] = []
     for start in range(0, len(leavers), _AT_ONCE):
         asking = _Asking(tenant, leavers[start : start + _AT_ONCE])
-        answers = [
-            (asking.scene(topic), question, asking.answers(question))
-            for topic in chosen_topics(topics)
-            for question in TOPICS[topic]
-        ]
+        answers: list[tuple[Scene, Question, Answers]] = []
+        for topic in (name for name in dict.fromkeys([*_TO_CLOSE, *TOPICS]) if name in topics):
+            own = [(question, asking.answers(question)) for question in _TO_CLOSE.get(topic) or TOPICS[topic]]
+            scene = asking.scene(topic, [answer for _question, answer in own], forwarding or Forwarding())
+            answers += [(scene, question, answer) for question, answer in own]
         for index, leaver in enumerate(asking.leavers):
             told.append(_findings(leaver, [(scene, question, own[index]) for scene, question, own in answers]))
     return told
@@ -600,14 +808,32 @@ class _Asking:
             self._answers[question.read] = self._ask(question)
         return self._answers[question.read]
 
-    def scene(self, topic: str) -> Scene:
+    def scene(self, topic: str, answers: t.Sequence[Answers], forwarding: Forwarding = Forwarding()) -> Scene:
+        """What the judgement of a topic needs, once for all leavers.
+
+        :param answers: what the questions of the topic were answered with.
+        """
         now = self._tenant.graph.now or datetime.datetime.now(datetime.timezone.utc)
         if topic != "forwarding" or len(self._without_mailbox) == len(self.leavers):
             return Scene(now)
-        if self._missing(TOPICS[topic][0]):
-            return Scene(now)
-        domains = _safely(lambda: self._tenant.exchange.accepted_domains)
-        return Scene(now, None if isinstance(domains, OffboardingError) else domains)
+        names = list({target.recipient.lower(): target.recipient for target in _named_targets(answers)}.values())
+        error = self._missing(TOPICS[topic][0])
+        if error is None:
+            found = _safely(lambda: self._organisation(names))
+            if not isinstance(found, OffboardingError):
+                return Scene(now, found, forwarding)
+            error = found
+        return Scene(now, Organisation(error, dict.fromkeys(map(str.lower, names), error)), forwarding)
+
+    def _organisation(self, names: t.Sequence[str]) -> Organisation:
+        """Its domains, and where mail to these recipients of its directory goes."""
+        exchange = self._tenant.exchange
+        domains = exchange.accepted_domains
+        recipients = {
+            name.lower(): address_of(row) if isinstance(row, dict) else row
+            for name, row in zip(names, exchange.find_recipients(names), strict=True)
+        }
+        return Organisation(domains, recipients)
 
     def _ask(self, question: Question) -> Answers:
         answers: Answers = [None] * len(self.leavers)
@@ -649,6 +875,18 @@ class _Asking:
             code="missing_permission",
             hint="Grant it with an administrator's consent, or leave this topic out.",
         )
+
+
+def _named_targets(answers: t.Sequence[Answers]) -> t.Iterator[Target]:
+    """Where objects of the topic forwarding lead by the name of a recipient."""
+    for answer in answers:
+        for item in (one for own in answer if isinstance(own, list) for one in own):
+            targets: list[Target | None] = [forwarding_target(mapping(item.get("row", item)), _RECIPIENT)]
+            for name in _RULE_ACTIONS:
+                listed = mapping(item.get("actions")).get(name)
+                targets += map(_graph_target, listed if isinstance(listed, list) else ())
+            targets += rule_targets(item)
+            yield from (target for target in targets if target and target.recipient)
 
 
 Result = t.TypeVar("Result")

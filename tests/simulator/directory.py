@@ -246,6 +246,8 @@ class Settings:
     recipient_names: str = "id"
     # Null as the value of a cmdlet's parameter: "refused" or "accepted". Nobody has published an answer.
     null_parameters: str = "refused"
+    # Whether phones have been in touch since they were blocked: only then Get-MobileDevice shows their new access state.
+    phones_connected: bool = False
     # Seconds after a restoration in which Graph still answers 404 (Graph docs, errors: replication), and Exchange too.
     restore_lag: float = 0.5
     restored_mailbox_delay: float = 1.0
@@ -267,6 +269,8 @@ class Directory(Settings):
         self.domain = domain
         self.initial_domain = f"{domain.partition('.')[0]}.onmicrosoft.com"
         self.accepted_domains: dict[str, str] = {}
+        # Mail contacts: display name -> address outside.
+        self.contacts: dict[str, str] = {}
         self.reset()
 
     def reset(self) -> None:
@@ -282,6 +286,7 @@ class Directory(Settings):
             self.initial_domain: "Authoritative",
             f"{self.domain.partition('.')[0]}.net": "InternalRelay",
         }
+        self.contacts = {"Carl Contact": "carl.contact@example.net"}
         self.devices: dict[str, dict[str, Any]] = {}
         self.service_principals: dict[str, dict[str, Any]] = {}
         self._service_principal_keys: dict[str, str] = {}
@@ -357,6 +362,29 @@ class Directory(Settings):
 
     def everyone(self) -> list[User]:
         return list(self.users.values())
+
+    def recipients(self) -> list[dict[str, Any]]:
+        """All that Exchange can send mail to, as Get-Recipient tells of it."""
+        found = []
+        for user in self.everyone():
+            address = str(user.get("mail") or "")
+            if address and (not user.mailbox or user.reachable_mailbox):
+                kind = "UserMailbox" if user.mailbox else "GuestMailUser" if user.guest else "MailUser"
+                elsewhere = "" if user.mailbox else f"SMTP:{address}"
+                found.append(_recipient(user.id, user.id, str(user.get("displayName")), kind, address, elsewhere))
+        for group in self.groups.values():
+            if group.mail:
+                kind = "MailUniversalDistributionGroup"
+                found.append(_recipient(group.id, group.display_name, group.display_name, kind, group.mail, ""))
+        for name, address in self.contacts.items():
+            found.append(_recipient(self._id(f"contact {name}"), name, name, "MailContact", address, f"SMTP:{address}"))
+        return found
+
+    def recipients_named(self, identity: str) -> list[dict[str, Any]]:
+        """By object id, name, display name, address or legacy distinguished name."""
+        names = ("ExternalDirectoryObjectId", "Name", "DisplayName", "PrimarySmtpAddress", "LegacyExchangeDN")
+        wanted = identity.lower()
+        return [one for one in self.recipients() if wanted in (one[name].lower() for name in names)]
 
     def delete(self, user: User) -> None:
         """Into the bin, for 30 days (Graph docs, user-delete and directory-deleteditems-list)."""
@@ -548,3 +576,17 @@ def _entries(user: User) -> Iterator[str]:
             yield f"{name.lower()}:{value.lower()}"
     for address in user.properties.get("proxyAddresses") or ():
         yield f"proxyaddresses:{address.lower()}"
+
+
+def _recipient(identity: str, name: str, display_name: str, kind: str, address: str, elsewhere: str) -> dict[str, Any]:
+    return {
+        "ExternalDirectoryObjectId": identity,
+        "Identity": name,
+        "Name": name,
+        "DisplayName": display_name,
+        "RecipientType": "MailUser" if kind == "GuestMailUser" else kind,
+        "RecipientTypeDetails": kind,
+        "PrimarySmtpAddress": address,
+        "ExternalEmailAddress": elsewhere or None,
+        "LegacyExchangeDN": f"/o=ExchangeLabs/ou=Exchange/cn=Recipients/cn={identity.replace('-', '')}",
+    }

@@ -215,7 +215,7 @@ def recipient(address: str, name: str | None = None) -> Facts:
 
 
 def rules(user: User) -> list[Facts]:
-    """Graph docs, messageRule: conditions and actions that were not set are not there."""
+    """Graph docs, messageRule: conditions and actions that were not set are not there. Hidden rules are not listed."""
     return [
         {
             "id": f"AQAA{user.id[:6]}{number:04d}=",
@@ -226,9 +226,10 @@ def rules(user: User) -> list[Facts]:
             "isReadOnly": False,
             "conditions": {},
             "actions": {"stopProcessingRules": True},
-            **facts,
+            **{name: value for name, value in facts.items() if name not in ("hidden", "supported")},
         }
         for number, facts in enumerate(user.residual.rules)
+        if not facts.get("hidden")
     ]
 
 
@@ -302,6 +303,7 @@ def phones(user: User, name: str) -> list[Facts]:
     """Rows of Get-MobileDevice; `name` is the mailbox's (CIPP takes the first part of Identity for the mailbox)."""
     shown = []
     for number, facts in enumerate(user.residual.phones):
+        facts = {key: value for key, value in facts.items() if "Wipe" not in key}
         device = str(facts.get("DeviceId", f"ApplC39{number:05d}{user.id[:8].upper()}"))
         identity = f"{name}\\ExchangeActiveSyncDevices\\{facts.get('ClientType', 'EAS')}§{device}"
         shown.append(

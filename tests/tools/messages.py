@@ -78,7 +78,9 @@ _SAYING = (
     "conflict",
     "note",
     "note_for",
+    "whereabouts",
     "parse_users",
+    "phone_unfit",
     "request",
     "summary",
     "unfit",
@@ -92,6 +94,8 @@ HANDED_ON = {
     # a name that is put before an error
     *("leavers[index].name", "leaver.name", "deed", "name"),
     "_certificate_complaint(path, content, secret, exc)",
+    # the objects of a step
+    "wanted",
     # several of a loader's own in a row
     *("in_short(left_out)", "in_short(complaints)"),
 }
@@ -149,8 +153,8 @@ class _Source:
         if name in ("append", "insert") and says:
             yield from self._said(call.args[-1], local)
         for keyword in call.keywords:
-            # Why an object cannot be changed, as a note tells it.
-            if keyword.arg == "fixed":
+            # Why an object cannot be changed, as a note tells it; what to do about a 403.
+            if keyword.arg in ("fixed", "forbidden"):
                 yield from self._said(keyword.value, local)
         if name not in _MAKERS:
             return

@@ -26,6 +26,7 @@ WRITING = (
     "m365_user_sessions",
     "m365_user_signin",
     "exo_mailbox_protocols",
+    "exo_mailbox_forwarding",
     "m365_user_authentication_methods",
     "m365_user_consents",
     "m365_user_devices",

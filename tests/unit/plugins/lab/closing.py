@@ -16,10 +16,15 @@ from .residual import (
     consents,
     device,
     devices,
+    domains,
+    exchange_rule,
+    exchange_rules,
     group,
+    mailbox_of,
     memberships,
     method,
     methods,
+    recipient,
 )
 from .wire import GRAPH, Reply, Turn
 
@@ -40,9 +45,16 @@ READS: dict[str, Callable[..., list[tuple[Turn, ...]]]] = {
     "m365_user_authentication_methods": lambda user, *found: [(methods(user, PASSWORD, *found),)],
     # Without consents, whose clients would be asked for by name.
     "m365_user_consents": lambda user, *found: [(consents(user),), (app_roles(user, *found),)],
+    # What it writes goes to Exchange, so `OWN` leaves it out.
+    "exo_mailbox_forwarding": lambda user, *found: [
+        (recipient(user, mailbox_of(user)),),
+        (exchange_rules(user, *found),),
+        (domains("contoso.com"),),
+    ],
 }
 OWN = {
-    "m365_user_devices": {"state": "disabled"},
+    # Its phones have a file of their own.
+    "m365_user_devices": {"state": "disabled", "phones": False},
     "m365_user_memberships": {"state": "absent"},
     "m365_user_authentication_methods": {"state": "absent"},
     "m365_user_consents": {"state": "absent"},
@@ -68,6 +80,7 @@ def an_object(module: str, user: Person, number: int = 1) -> Facts:
         "m365_user_memberships": lambda: group(f"Group {number}", id=f"group-{number}"),
         "m365_user_authentication_methods": lambda: method("fido2", id=f"method-{number}", displayName=f"Key {number}"),
         "m365_user_consents": lambda: assignment(user, number),
+        "exo_mailbox_forwarding": lambda: exchange_rule(f"Rule {number}", number, RedirectTo=["x@home.example"]),
     }
     return made[module]()
 

@@ -152,6 +152,22 @@ def recipient(user: Person, row: Facts | None) -> Turn:
     return turn if row else turn.but(no_mailbox(user))
 
 
+def named(name: str, *found: Facts) -> Turn:
+    """Look up a recipient of the directory; without a row, nobody is called that."""
+    turn = _cmdlet("Get-Recipient", {"Identity": name}, list(found))
+    return turn if found else turn.but(no_mailbox({"id": name}))
+
+
+def mailbox_called(address: str, **facts: Any) -> Facts:
+    """Return a row of Get-Recipient."""
+    row = {"RecipientTypeDetails": "UserMailbox", "PrimarySmtpAddress": address, "ExternalEmailAddress": None}
+    return {**row, **facts}
+
+
+def contact(address: str) -> Facts:
+    return mailbox_called(address, RecipientTypeDetails="MailContact", ExternalEmailAddress=f"SMTP:{address}")
+
+
 def domains(*names: str, **facts: Any) -> Turn:
     listed = [{"DomainName": name, "DomainType": "Authoritative", "Default": True, **facts} for name in names]
     return _cmdlet("Get-AcceptedDomain", {}, listed)
@@ -195,3 +211,33 @@ def phone(name: str = "iPhone", **facts: Any) -> Facts:
         "DeviceAccessState": "Allowed",
         **facts,
     }
+
+
+# --- what closes it ---
+
+
+def exchange_rules(user: Person, *found: Facts) -> Turn:
+    return _cmdlet("Get-InboxRule", {"Mailbox": user["id"], "IncludeHidden": True}, list(found))
+
+
+def exchange_rule(name: str = "Copy home", number: int = 1, **facts: Any) -> Facts:
+    """Return a row of Get-InboxRule, which leaves out what a rule does not do."""
+    identity = 16752869479666417664 + number
+    return {
+        "Identity": f"jane\\{identity}",
+        "RuleIdentity@data.type": "System.UInt64",
+        "RuleIdentity": identity,
+        "Name": name,
+        "Enabled": True,
+        "SupportedByTask": True,
+        **facts,
+    }
+
+
+def switch_rule(user: Person, rule: Facts, enabled: bool) -> Turn:
+    parameters = {"Identity": str(rule["RuleIdentity"]), "Mailbox": user["id"], "Confirm": False, "Force": True}
+    return _cmdlet("Enable-InboxRule" if enabled else "Disable-InboxRule", parameters, [])
+
+
+def forward(user: Person, **parameters: Any) -> Turn:
+    return _cmdlet("Set-Mailbox", {"Identity": user["id"], **parameters}, [])

@@ -14,7 +14,7 @@ import pytest
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 LAYERS = (
     ("_foreign", "_errors", "_times", "_files", "_inputs", "_leavers_file", "_markup", "_sentences", "_carried"),
-    ("_clouds", "_asked", "_doors", "_given"),
+    ("_clouds", "_asked", "_doors", "_given", "_destinations"),
     ("_written",),
     ("_credentials", "_retry", "_guards", "_results", "_evidence"),
     ("_http", "_earlier", "_restore_files", "_restore_history"),
@@ -23,7 +23,7 @@ LAYERS = (
     ("_exchange", "_restore_outcome", "_identity", "_drawings"),
     ("_passwords", "_leavers"),
     ("_door_states", "_records", "_residual"),
-    ("_steps", "_observe"),
+    ("_steps", "_observe", "_phones"),
     ("_objects", "_run"),
     ("_module", "_in_process"),
     ("_report_html",),

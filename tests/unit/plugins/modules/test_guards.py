@@ -37,6 +37,7 @@ OWN = {
     "m365_user_sessions": {},
     "m365_user_signin": {"state": "blocked"},
     "exo_mailbox_protocols": {"state": "disabled"},
+    "exo_mailbox_forwarding": {"state": "absent"},
     **CLOSING,
     "m365_deleted_user": {"state": "restored"},
     "m365_user_info": {"steps": ["signin"]},

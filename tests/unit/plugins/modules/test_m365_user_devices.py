@@ -36,7 +36,7 @@ def test_owned_and_registered_devices_are_disabled_once_each_and_the_disabled_ar
     expect(lab, (closing(MODULE, JANE, 1), closing(MODULE, JANE, 2)))
     expect(lab, (registered(JANE, disabled), owned(JANE, laptop(2, accountEnabled=False))))
 
-    told = lab.run(MODULE, users=UPN, state="disabled")
+    told = lab.run(MODULE, users=UPN, state="disabled", phones=False)
 
     assert told.statuses == ["verified"]
     assert told.user["before"]["device-1"] == {
@@ -63,7 +63,7 @@ def test_what_cannot_be_disabled_here_is_told_with_the_reason_and_fails_nothing(
     expect(lab, find(JANE), devices(JANE, laptop(1, **facts), laptop(2)), closing(MODULE, JANE, 2))
     expect(lab, devices(JANE, laptop(1, **facts), laptop(2, accountEnabled=False)))
 
-    told = lab.run(MODULE, users=UPN, state="disabled")
+    told = lab.run(MODULE, users=UPN, state="disabled", phones=False)
 
     assert (told.statuses, told.failed) == (["verified"], False)
     assert {one["key"]: one["status"] for one in told.user["objects"]} == {
@@ -78,7 +78,7 @@ def test_what_cannot_be_disabled_here_is_told_with_the_reason_and_fails_nothing(
 def test_with_only_such_devices_nothing_is_sent_and_nothing_changed(lab):
     expect(lab, find(JANE), devices(JANE, laptop(1, operatingSystem="Android")))
 
-    told = lab.run(MODULE, users=UPN, state="disabled")
+    told = lab.run(MODULE, users=UPN, state="disabled", phones=False)
 
     assert (told.statuses, told.changed, told.failed) == (["unchanged"], False, False)
     assert "LAPTOP-1" in told.user["note"]
@@ -89,7 +89,7 @@ def test_a_signed_in_administrator_disables_phones_too(lab):
     expect(lab, find(JANE), devices(JANE, laptop(1, operatingSystem="iOS")), closing(MODULE, JANE, 1))
     expect(lab, devices(JANE, laptop(1, operatingSystem="iOS", accountEnabled=False)))
 
-    assert lab.run(MODULE, users=UPN, state="disabled").statuses == ["verified"]
+    assert lab.run(MODULE, users=UPN, state="disabled", phones=False).statuses == ["verified"]
 
 
 def test_only_the_devices_of_the_evidence_are_enabled_again_and_only_if_they_are_still_the_users(lab):
@@ -99,7 +99,7 @@ def test_only_the_devices_of_the_evidence_are_enabled_again_and_only_if_they_are
     expect(lab, Turn("PATCH", GRAPH, "/v1.0/devices/device-1", body={"accountEnabled": True}, reply=Reply(204)))
     expect(lab, devices(JANE, laptop(1), laptop(2, accountEnabled=False)))
 
-    told = lab.run(MODULE, users=UPN, state="enabled", objects={UPN: entries})
+    told = lab.run(MODULE, users=UPN, state="enabled", phones=False, objects={UPN: entries})
 
     assert told.statuses == ["verified"]
     assert {one["key"]: one["status"] for one in told.user["objects"]} == {

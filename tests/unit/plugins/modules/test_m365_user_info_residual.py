@@ -22,14 +22,17 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import
     client,
     consent,
     consents,
+    contact,
     device,
     devices,
     domains,
     group,
+    mailbox_called,
     mailbox_of,
     memberships,
     method,
     methods,
+    named,
     owned,
     phone,
     recipient,
@@ -191,8 +194,6 @@ def test_who_does_not_exist_has_nothing_left(lab):
         ({"ForwardingSmtpAddress": "x@notcontoso.com"}, "The mailbox forwards to x@notcontoso.com.", None),
         ({"ForwardingSmtpAddress": "x"}, "The mailbox forwards to x.", None),
         ({"ForwardingSmtpAddress": ["\n x@fabrikam.com"]}, "The mailbox forwards to ['\\n x@fabrikam.com'].", None),
-        ({"ForwardingAddress": "omar"}, "The mailbox forwards to the recipient omar.", "omar"),
-        ({"forwardingADDRESS": " \n omar"}, "The mailbox forwards to the recipient omar.", "omar"),
     ],
 )
 def test_a_mailbox_that_forwards(lab, facts, text, to):
@@ -202,6 +203,61 @@ def test_a_mailbox_that_forwards(lab, facts, text, to):
     assert (left["state"], texts(left)) == ("found", [text])
     assert left["found"][0]["kind"] == "mailbox"
     assert to is None or left["found"][0]["to"] == [to]
+
+
+def to_recipient(lab, *answer, property_name="ForwardingAddress", name="omar"):
+    row = {key: value for key, value in mailbox_of(JANE).items() if key.lower() != property_name.lower()}
+    return look(lab, "forwarding", *mail(row={**row, property_name: name}), named("omar", *answer))
+
+
+@pytest.mark.parametrize(
+    ("answer", "inside"),
+    [
+        (mailbox_called("omar@contoso.com"), True),
+        (mailbox_called("sales@contoso.com", RecipientTypeDetails="MailUniversalDistributionGroup"), True),
+        # The mailbox of a synced user that is still on-premises.
+        (mailbox_called("x", RecipientTypeDetails="MailUser", ExternalEmailAddress="SMTP:o@contoso.com"), True),
+        (contact("omar@fabrikam.com"), False),
+        (mailbox_called("omar@contoso.com", ExternalEmailAddress="SMTP:omar@fabrikam.com"), False),
+        (mailbox_called("omar@fabrikam.com"), False),
+    ],
+)
+@pytest.mark.parametrize(("property_name", "name"), [("ForwardingAddress", "omar"), ("forwardingADDRESS", " \n omar")])
+def test_a_recipient_of_the_directory_counts_by_where_its_mail_goes(lab, answer, inside, property_name, name):
+    left = to_recipient(lab, answer, property_name=property_name, name=name)
+
+    assert left["state"] == ("none" if inside else "found")
+    assert texts(left) == ([] if inside else ["The mailbox forwards to the recipient omar."])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (),
+        (mailbox_called("a@contoso.com"), mailbox_called("b@contoso.com")),
+        (mailbox_called(""),),
+        (mailbox_called("omar@contoso.com", RecipientTypeDetails=None),),
+        (mailbox_called("omar@contoso.com", RecipientTypeDetails="GuestMailUser"),),
+        (mailbox_called("omar@contoso.com", ExternalEmailAddress="X400:c=US"),),
+    ],
+)
+def test_a_recipient_that_nobody_can_place_counts(lab, answer):
+    left = to_recipient(lab, *answer)
+
+    assert texts(left) == [
+        "The mailbox forwards to the recipient omar (whether outside is not known: there is no such recipient)."
+    ]
+    assert left["found"][0]["to"] == ["omar"]
+
+
+def test_a_recipient_that_cannot_be_looked_up_counts(lab):
+    refused = named("omar").but(Reply(403, body=bytes(47)))
+
+    left = look(lab, "forwarding", *mail(row=mailbox_of(JANE, ForwardingAddress="omar")), refused)
+
+    assert texts(left) == [
+        "The mailbox forwards to the recipient omar (whether outside is not known: the recipient could not be looked up)."
+    ]
 
 
 @pytest.mark.parametrize("address", ["smtp:omar@contoso.com", "smtp:omar@CONTOSO.com", None, ""])
@@ -259,7 +315,6 @@ def test_a_rule_that_sends_nothing_outside(lab, harmless):
     ("odd", "to"),
     [
         (rule(enabled=None, forwardTo=("jane@home.example",)), "jane@home.example"),
-        (rule(forwardTo=("/o=ExchangeLabs/ou=x/cn=Recipients/cn=jane",)), "/o=ExchangeLabs/ou=x/cn=Recipients/cn=jane"),
         (rule(forwardTo=[{"emailAddress": None}]), "an unknown address"),
         (rule(forwardTo=["jane@home.example"]), "an unknown address"),
     ],
@@ -268,6 +323,19 @@ def test_in_doubt_a_rule_counts(lab, odd, to):
     left = look(lab, "forwarding", *mail(odd))
 
     assert left["found"][0]["to"] == [to]
+
+
+LEGACY = "/o=ExchangeLabs/ou=x/cn=Recipients/cn=jane"
+
+
+@pytest.mark.parametrize(
+    ("answer", "inside"),
+    [((mailbox_called("j@contoso.com"),), True), ((contact("j@home.example"),), False), ((), False)],
+)
+def test_a_rule_may_name_a_recipient_of_the_directory(lab, answer, inside):
+    left = look(lab, "forwarding", *mail(rule(forwardTo=(LEGACY,))), named(LEGACY, *answer))
+
+    assert [one["to"] for one in left["found"]] == ([] if inside else [[LEGACY]])
 
 
 @pytest.mark.parametrize("odd", [{"id": "1", "isEnabled": True}, rule(forwardTo="x@y"), {**rule(), "actions": ["x"]}])
@@ -284,7 +352,8 @@ def test_a_mailbox_that_does_not_tell_whether_it_forwards_is_not_taken_for_none(
     row = mailbox_of(JANE, ForwardingSmtpAddress="smtp:x@fabrikam.com", ForwardingAddress="omar")
     del row[lacking]
 
-    left = look(lab, "forwarding", *mail(row=row))
+    lookup = [named("omar", contact("omar@fabrikam.com"))] if lacking == "ForwardingSmtpAddress" else []
+    left = look(lab, "forwarding", *mail(row=row), *lookup)
 
     assert left["state"] == "found"
     assert len(left["found"]) == 1
@@ -752,14 +821,53 @@ def test_a_mailbox_is_read_once_for_forwarding_and_delegates(lab):
 # --- phones, sign-in methods ---
 
 
+def phones(*found, **facts):
+    """Return the reading of phones, and of the list by which the mailbox keeps some out."""
+    list_of = mailbox(JANE, **{"ActiveSyncBlockedDeviceIDs": [], **facts})
+    return [rows("Get-MobileDevice", JANE, *found, by="Mailbox"), get_mailbox(JANE, list_of)]
+
+
 def test_a_phone_with_a_partnership(lab):
-    left = look(lab, "phones", rows("Get-MobileDevice", JANE, phone(), phone("", DeviceOS=None), {}, by="Mailbox"))
+    left = look(lab, "phones", *phones(phone(), phone("", DeviceOS=None), {}))
 
     assert texts(left) == [
         "Phone iPhone (iOS 26.1, EAS, Allowed) has a partnership with the mailbox.",
         "Phone iPhone17C1 (EAS, Allowed) has a partnership with the mailbox.",
         "Phone without a name has a partnership with the mailbox.",
     ]
+    assert left["error"] is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "blocked", "left"),
+    [
+        ({"DeviceAccessState": "Blocked"}, [], "none"),
+        ({"DeviceAccessState": "blocked"}, [], "none"),
+        # Its state follows when it is next in touch.
+        ({}, ["appl0001"], "none"),
+        ({"DeviceId": " Appl0001 "}, ["APPL0001", "APPL0002"], "none"),
+        ({}, ["APPL0002"], "found"),
+        ({"DeviceAccessState": "Quarantined"}, [], "found"),
+        ({"DeviceId": None}, [""], "found"),
+    ],
+)
+def test_a_phone_that_is_kept_out_does_not_count(lab, facts, blocked, left):
+    found = phones(phone(**facts), ActiveSyncBlockedDeviceIDs=blocked)
+
+    assert look(lab, "phones", *found)["state"] == left
+
+
+@pytest.mark.parametrize("blocked", [None, "APPL0001", [1]])
+def test_a_mailbox_that_does_not_say_which_phones_it_keeps_out(lab, blocked):
+    left = look(lab, "phones", *phones(phone(), ActiveSyncBlockedDeviceIDs=blocked))
+
+    assert (left["state"], left["error"]["code"]) == ("found", "limited_information")
+
+
+def test_a_mailbox_that_was_read_for_its_doors_is_not_read_again(lab):
+    read, list_of = phones(phone(), ActiveSyncBlockedDeviceIDs=["APPL0001"])
+
+    assert look(lab, "phones", list_of, read, steps=["signin", "protocols"])["state"] == "none"
 
 
 def test_methods_beside_the_password(lab):
