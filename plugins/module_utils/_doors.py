@@ -22,6 +22,8 @@ STEPS = ("password", "sessions", "signin", "protocols")
 
 # What can be closed besides, after the doors, and in this order: https://learn.microsoft.com/entra/identity/users/users-revoke-access
 ALSO = ("forwarding", "devices", "consents", "authentication_methods", "memberships")
+# Of these, what can be made again from evidence, in the order in which it is.
+UNDONE = ("memberships", "forwarding", "devices", "consents")
 
 OPEN, SHUT, UNKNOWN, NOT_APPLICABLE = "open", "shut", "unknown", "not_applicable"
 

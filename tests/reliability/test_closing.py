@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import pathlib
 import typing as t
 from collections.abc import Iterator
 
@@ -441,3 +442,42 @@ def test_a_run_that_is_killed_between_topics_leaves_what_it_has_closed(w: World)
     assert one["also"]["consents"]["status"] == "verified"
     assert one["also"]["consents"]["objects"]
     assert one["also"]["memberships"]["status"] == "pending"
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_restore_brings_back_what_was_closed_and_says_what_it_cannot(
+    w: World, tmp_path: pathlib.Path, killed: bool
+) -> None:
+    people = furnish(w, *EVERYBODY)
+    w.app = "closer"
+    before = [held(user) for user in people]
+    if killed:
+
+        def kill(task: str) -> None:
+            if task == "memberships":
+                raise Killed
+
+        w.before_task = kill
+        with pytest.raises(Killed):
+            w.offboard(EVERYBODY, also=STEPS)
+        (tmp_path / "0.json").write_text(str(w.file))
+        w.before_task = lambda _task: None
+        w.clock.advance(60)
+    w.offboard(EVERYBODY, also=STEPS)
+    (tmp_path / "1.json").write_text(str(w.file))
+    assert all(closed(w, step, people) for step in STEPS)
+
+    restored = w.restore(EVERYBODY, tmp_path)
+
+    for user, was, one in zip(people, before, restored, strict=True):
+        assert one["status"] == "restored", one
+        assert {step: one["steps"][step]["status"] for step in UNDONE} == dict.fromkeys(UNDONE, "verified")
+        now = held(user)
+        assert {step: now[step] for step in UNDONE} == {step: was[step] for step in UNDONE}
+        assert now["authentication_methods"] == []
+        assert "Sign-in methods that were deleted: 4." in " ".join(one["notes"])
+    w.tenant.directory.null_parameters = "accepted"  # of SMTP AUTH, which is another test's concern
+    w.restore(EVERYBODY, tmp_path)
+    sent = writes(w)
+    assert {one["status"] for one in w.restore(EVERYBODY, tmp_path)} == {"unchanged"}
+    assert writes(w) == sent

@@ -29,9 +29,9 @@ import simulator.directory
 import simulator.faults
 import simulator.journal
 import simulator.mailbox
-from ansible_collections.m365.offboarding.plugins.module_utils._asked import parse_users
+from ansible_collections.m365.offboarding.plugins.module_utils._asked import name_key, parse_users
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import TokenSource, choose_credential
-from ansible_collections.m365.offboarding.plugins.module_utils._doors import STEPS, Protocols
+from ansible_collections.m365.offboarding.plugins.module_utils._doors import STEPS, UNDONE, Protocols
 from ansible_collections.m365.offboarding.plugins.module_utils._exchange import Exchange
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph
 from ansible_collections.m365.offboarding.plugins.module_utils._http import PatientTokenHttp, Transport
@@ -370,6 +370,7 @@ class World:
                 evidence=request["evidence"],
                 host="localhost",
                 left_out=request["left_out"],
+                steps=("protocols", *UNDONE, "signin"),
                 began=began,
                 now=self.tenant.directory.now().timestamp(),
             )
@@ -381,6 +382,12 @@ class World:
             protocols = Protocols.parse(group["protocols"])
             switch = SwitchProtocols("enabled", protocols, inherit_smtp_auth=group["inherit_smtp_auth"])
             runs.append(self._restoring("protocols", switch, group["users"]))
+        for topic, objects in plan["also"].items():
+            wanted = {name_key(user): of_user for user, of_user in objects.items()}
+            result = self._module(
+                lambda topic=topic, wanted=wanted: self.close(topic, list(wanted), wanted, app=self.app)
+            )
+            runs.append({"step": topic, "users": list(objects), "result": result})
         ready = _restore_outcome.outcome(plan, runs)["open"]
         if ready:
             runs.append(self._restoring("signin", BlockOrAllowSignIn("allowed"), ready))
