@@ -137,8 +137,8 @@ options:
     default: []
   written:
     description:
-      - What other modules of this collection have just written, as P(m365.offboarding.leavers_written#filter) tells it. Users
-        who are still read as before that are read again, until O(verify_timeout) is over.
+      - What other modules of this collection have just written, as M(m365.offboarding.leaver_offboarding) sums it up. Users who are
+        still read as before that are read again, until O(verify_timeout) is over.
       - The role P(m365.offboarding.offboard_employee#role) ends each batch with such a read. A read that fails is not
         repeated for this; faults have O(retry_timeout).
     type: dict
@@ -353,7 +353,7 @@ def look(run: Run) -> list[dict[str, t.Any]]:
     asked, search = whom(run)
     protocols = Protocols.parse(run.params["protocols"])
     if not is_digest(run.params["written"]):
-        raise OptionError("written is not what the filter leavers_written gives.")
+        raise OptionError("written is not what the role offboard_employee gives.")
     tenant = run.tenant(with_exchange=True)
     tenant.offboarded = frozenset(name_key(one) for one in run.params["offboarded"])
     records = observe(

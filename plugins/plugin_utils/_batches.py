@@ -7,50 +7,39 @@
 
 """What a run keeps of each leaver until its end, and how far it has come.
 
-Ansible walks through all that a variable holds whenever a template or a task touches it, at about a millisecond a record
-and time. So results travel between tasks as one text for each batch, packed, that is opened where it is needed: a line
-for each leaver, `[place, result]`, with the place in the order asked for.
+The results of a batch are a list of `[place, result]`, with the place in the order asked for, as `_carried` carries it.
 """
 
 from __future__ import annotations
 
-import base64
 import datetime
-import json
 import typing as t
-import zlib
 
 from ..module_utils._asked import name_key
 from ..module_utils._times import format_moment, parse_moment
+from ._carried import Carried, carried, opened
+from ._carried import texts as texts_of
 from ._earlier import changes, compared_with
 from ._evidence import tenant_entry, unread
 from ._results import FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED, results
 from ._sentences import Record
 
+Placed = list[t.Any]
 # In doubt a door is open: also that of somebody who could not be looked at.
 _NOT_SHUT = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED)
 
 
-def pack(leavers: t.Iterable[tuple[int, Record]]) -> str:
-    """Results with their places as one text."""
-    lines = "\n".join(json.dumps([place, one]) for place, one in leavers)
-    return base64.b64encode(zlib.compress(lines.encode(), 1)).decode()
-
-
-def _lines(records: t.Iterable[str]) -> list[str]:
-    """The lines of all batches in the order asked for; JSON escapes line breaks and all that is not ASCII."""
-    found = [line for text in records for line in zlib.decompress(base64.b64decode(text)).decode().split("\n") if line]
-    return sorted(found, key=lambda line: int(line[1 : line.index(",")]))
-
-
-def unpack(records: t.Sequence[str]) -> list[dict[str, t.Any]]:
+def unpack(records: t.Sequence[Carried]) -> list[dict[str, t.Any]]:
     """The results of all batches, in the order asked for."""
-    return [json.loads(line)[1] for line in _lines(records)]
+    placed = [one for part in records for one in opened(part)]
+    return [result for _place, result in sorted(placed, key=lambda one: int(one[0]))]
 
 
-def texts(records: t.Sequence[str]) -> list[str]:
+def texts(records: t.Sequence[Carried]) -> list[str]:
     """As `unpack`, but each result as JSON text: what is only copied into a file need not be parsed."""
-    return [line[line.index(",") + 1 : -1].strip() for line in _lines(records)]
+    lines = [line for part in records for line in texts_of(part)]
+    lines.sort(key=lambda line: int(line[1 : line.index(",")]))
+    return [line[line.index(",") + 1 : -1].strip() for line in lines]
 
 
 def join(
@@ -79,7 +68,9 @@ def join(
     :param closing: as registered; null before it.
     :param finished: whether the batch has come to its end.
     :param total: leavers of all batches.
-    :returns: as `m365.offboarding.leaver_batch` returns it.
+    :returns: `records`, the results by batch, see `unpack`, the first part about whoever goes through no step; `entry`, see
+        `tenant_entry`; `done`, the leavers of finished batches; `not_shut`, those of them with a door that is not proven
+        shut; `msg`, how far the run has come, in one line.
     :raises ValueError: the earlier evidence is not evidence.
     """
     entry = tenant_entry(opening, steps=steps)
@@ -100,12 +91,11 @@ def join(
         refused={**moved, **refused},
         users=users,
     )
-    placed = list(zip((place for place, _one in known), changes(told, earlier), strict=True))
-    if number:
-        records = list(before["records"] if before else ())
-        records[number] = pack(placed)
-    else:
-        records = _by_batch(placed, batches)
+    placed: list[Placed] = [[place, one] for (place, _one), one in zip(known, changes(told, earlier), strict=True)]
+    by_batch = [placed] if number else _by_batch(placed, batches)
+    parts = [carried(part, len(opening.get("users") or ())) for part in by_batch]
+    records = list(before["records"]) if before and number else []
+    records[number : number + len(parts)] = parts
     done, not_shut = (before["done"], before["not_shut"]) if before else (0, 0)
     if finished:
         done += len(told)
@@ -119,13 +109,13 @@ def join(
     }
 
 
-def _by_batch(placed: t.Sequence[tuple[int, Record]], batches: t.Sequence[t.Sequence[Record]]) -> list[str]:
-    """First whoever goes through no step, then a text for each batch."""
+def _by_batch(placed: t.Iterable[Placed], batches: t.Sequence[t.Sequence[Record]]) -> list[list[Placed]]:
+    """First whoever goes through no step, then a list for each batch."""
     batch_of = {name_key(str(one["user"])): number for number, batch in enumerate(batches, 1) for one in batch}
-    parts: list[list[tuple[int, Record]]] = [[] for _number in range(len(batches) + 1)]
+    parts: list[list[Placed]] = [[] for _number in range(len(batches) + 1)]
     for place, one in placed:
-        parts[batch_of.get(name_key(str(one["id"])), 0)].append((place, one))
-    return [pack(part) for part in parts]
+        parts[batch_of.get(name_key(str(one["id"])), 0)].append([place, one])
+    return parts
 
 
 def _progress(done: int, not_shut: int, total: int, started_at: str | None) -> str:

@@ -14,6 +14,7 @@ import datetime
 import errno
 import os
 import tempfile
+import typing as t
 
 
 def write(text: str, path: str, *, instead_of: str | None = None) -> str:
@@ -23,17 +24,38 @@ def write(text: str, path: str, *, instead_of: str | None = None) -> str:
     :returns: the absolute path of what was written.
     :raises OSError: with a sentence that names the path.
     """
+    with _draft(path) as (draft, wanted):
+        with open(draft, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        return _put(draft, wanted, instead_of)
+
+
+def try_out(path: str) -> None:
+    """See that `path` can be written, and leave its folder behind.
+
+    :raises OSError: as `write`.
+    """
+    with _draft(path) as (_draft_path, wanted):
+        if os.path.isdir(wanted):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+
+
+@contextlib.contextmanager
+def _draft(path: str) -> t.Iterator[tuple[str, str]]:
+    """An empty file in the folder of `path`, and the absolute path.
+
+    :raises OSError: with a sentence that names the path, whatever went wrong with either of them.
+    """
     wanted = os.path.abspath(os.path.expanduser(path))
     try:
         os.makedirs(os.path.dirname(wanted), mode=0o700, exist_ok=True)
         # mkstemp makes files that only their owner can read, and in the same folder a rename is atomic.
         handle, draft = tempfile.mkstemp(dir=os.path.dirname(wanted), prefix=".", suffix=".draft")
+        os.close(handle)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            return _put(draft, wanted, instead_of)
+            yield draft, wanted
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(draft)

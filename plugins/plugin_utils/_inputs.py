@@ -35,22 +35,23 @@ _CREDENTIALS = tuple(
         "cloud",
     )
 )
-_LEAVERS = (
-    "leavers",
-    "leavers_file",
-    "leavers_column",
-    "leavers_group",
-    "leavers_filter",
-    "leavers_blocked",
-    "left_before",
-    "left_at",
-    "since",
-    "allow_empty",
-)
+# What the playbooks "offboard" and "audit" call the role's variables.
+SOURCES = {
+    "leavers": "leavers",
+    "leavers_file": "leavers_file",
+    "leavers_column": "leavers_column",
+    "leavers_group": "group",
+    "leavers_filter": "filter",
+    "leavers_blocked": "blocked",
+    "left_before": "left_before",
+    "left_at": "left_at",
+    "since": "since",
+    "allow_empty": "allow_empty",
+}
 # What each playbook takes beside the variables of its role.
 PLAYBOOKS: dict[str, tuple[str, ...]] = {
-    "offboard": (*_LEAVERS, "target_hosts", *_CREDENTIALS),
-    "audit": (*_LEAVERS, "target_hosts", *_CREDENTIALS),
+    "offboard": (*SOURCES, "target_hosts", *_CREDENTIALS),
+    "audit": (*SOURCES, "target_hosts", *_CREDENTIALS),
     "restore": ("leavers", "evidence", "target_hosts", *_CREDENTIALS),
 }
 # Names whose beginning says that one of ours is meant.
@@ -124,6 +125,15 @@ def refused(
     return sentences
 
 
+class Refused(ValueError):
+    """Why a run must not begin, in sentences."""
+
+
+def handed_on(kind: str, names: t.Iterable[str]) -> list[str]:
+    """The variables that AWX has made of what roles before in a workflow have told: `offboarding` or `restoration`."""
+    return [name for name in names if (found := _HANDED_ON.match(name)) and found.group(1) == kind]
+
+
 def _twice(name: str) -> str:
     return f"{name} was given twice, with different values: give it once."
 
@@ -193,7 +203,7 @@ def _letters(name: str) -> str:
 @functools.cache
 def options(role: str) -> frozenset[str]:
     """The variables that a role takes, as its argument specification names them."""
-    text = (_folder(role) / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+    text = pathlib.Path(specification(role)).read_text(encoding="utf-8")
     return frozenset(re.findall(rf"^ +({role}_\w+):", text, re.MULTILINE))
 
 
@@ -203,6 +213,11 @@ def constants(role: str) -> frozenset[str]:
     path = _folder(role) / "vars" / "main.yml"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     return frozenset(re.findall(rf"^(__{role}_\w+):", text, re.MULTILINE))
+
+
+def specification(role: str) -> str:
+    """The path of a role's argument specification."""
+    return str(_folder(role) / "meta" / "argument_specs.yml")
 
 
 def _folder(role: str) -> pathlib.Path:

@@ -15,9 +15,10 @@ from ..module_utils._asked import OBJECT_ID, name_key, not_a_name, same_name
 from ..module_utils._doors import NOT_APPLICABLE, PROTOCOLS
 from ..module_utils._guards import administrator_error, protected_error
 from ..module_utils._times import parse_moment
+from ._carried import Carried, opened
 from ._restore_files import in_short
 from ._restore_history import Reading, before_and_after, offboarding, precedes
-from ._restore_request import entry_of_tenant, keys, unpacked
+from ._restore_request import entry_of_tenant, keys
 from ._sentences import Record, as_error
 
 FAILED, REFUSED, PLANNED, UNCONFIRMED, RESTORED, PARTIAL, UNCHANGED = (
@@ -43,7 +44,7 @@ def plan(
     *,
     names: t.Sequence[str],
     malformed: t.Sequence[Record] = (),
-    evidence: str | None,
+    evidence: Carried | None,
     host: str,
     left_out: t.Sequence[str] = (),
     job: str = "",
@@ -60,7 +61,7 @@ def plan(
 
     :param opening: what was registered of the read of everybody's facts.
     :param malformed: leavers whose name cannot be a user's, as `_restore_request.request` gives them; each fails alone.
-    :param evidence: runs, as `_restore_request.request` packs them; null for none.
+    :param evidence: runs, as `_restore_request.request` carries them; null for none.
     :param left_out: a sentence for each file that is not used.
     :param job: the number of the job in AWX that is to be undone, empty for none.
     :param deleted: what was registered of the search for deleted users of the same names, null before it.
@@ -82,7 +83,7 @@ def plan(
             orders = [_order_by_name(one, limits) for one in opening["users"]]
         else:
             tenant_id = (opening.get("automation") or {}).get("tenant_id")
-            readings = _readings(unpacked(evidence), host, tenant_id, told)
+            readings = _readings(opened(evidence), host, tenant_id, told)
             found = [_order_by_evidence(name, readings, opening["users"], limits) for name in names]
             # Who is named twice, by name and by object id, is meant once.
             orders = list({str(one["id"] or one["user"]): one for one in reversed(found)}.values())[::-1]

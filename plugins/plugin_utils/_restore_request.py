@@ -9,14 +9,12 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 import typing as t
-import zlib
 
 from ..module_utils._asked import name_key, parse_users, same_name
 from ..module_utils._errors import OptionError
+from ._carried import carried
 from ._restore_files import read
 from ._sentences import Record
 
@@ -28,7 +26,7 @@ def request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> d
     :param evidence: path or paths of the evidence, empty for none, see `_restore_files.read`.
     :param job: the number of the job in AWX that is to be undone, empty for none.
     :returns: `error`, why nothing can be done; `names`, the leavers asked for; `malformed`, those whose name cannot be
-        a user's, as mappings with `user` and `complaint`; `evidence`, the runs as packed text,
+        a user's, as mappings with `user` and `complaint`; `evidence`, the runs, see `carried`,
         null for none; `left_out`, a sentence for each file that is not used; `job`; `read`, the names and the object
         ids that the evidence knows for them.
     """
@@ -51,7 +49,8 @@ def request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> d
             raise OptionError(message, hint="Nothing was sent.")
         if evidence not in ("", None, []):
             runs, told["left_out"] = read(evidence)
-            told["evidence"] = packed(runs)
+            size = sum(len(host["leavers"]) for run in runs for host in run["hosts"].values())
+            told["evidence"] = carried(runs, size)
         _check_job(told["job"], runs)
     except OptionError as exc:
         return {**told, "error": re.sub(r"\busers(?=\[| is )", "restore_employee_leavers", str(exc))}
@@ -71,17 +70,6 @@ def request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> d
         "malformed": malformed,
         "read": list({name_key(name): name for name in [*names, *ids]}.values()),
     }
-
-
-def packed(runs: t.Sequence[Record]) -> str:
-    """Runs as one text: Ansible walks through all that a variable holds whenever a template touches it."""
-    return base64.b64encode(zlib.compress(json.dumps(runs).encode(), 1)).decode()
-
-
-def unpacked(evidence: str) -> list[dict[str, t.Any]]:
-    """The runs that `packed` has packed."""
-    runs: list[dict[str, t.Any]] = json.loads(zlib.decompress(base64.b64decode(evidence)))
-    return runs
 
 
 def _check_job(job: str, runs: t.Sequence[Record]) -> None:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from jinja2 import Environment, meta, nodes
 
+from ansible_collections.m365.offboarding.plugins.plugin_utils._inputs import SOURCES
 from tools import tree
 
 from . import rules
@@ -65,7 +66,10 @@ def expressions(playbook: str, role: str) -> dict[str, str]:
     imported = thin["ansible.builtin.import_playbook"].removeprefix("m365.offboarding.")
     assert imported == playbook.removesuffix("_without_evidence")
     (play,) = load(tree.ROOT / "playbooks" / f"{imported}.yml")
-    return {name: str(value) for name, value in {**play["vars"], **thin.get("vars", {})}.items()}
+    told = {name: str(value) for name, value in {**play["vars"], **thin.get("vars", {})}.items()}
+    # The role takes the variables of these playbooks itself.
+    own = {f"{role}_{option}": f"{{{{ {name} }}}}" for name, option in SOURCES.items()}
+    return {**(own if role == "offboard_employee" else {}), **told}
 
 
 def read_by(template: str) -> set[str]:

@@ -73,6 +73,7 @@ _SAYING = (
     "_unknown",
     "_order_for",
     "_useless",
+    "ask",
     "complaint",
     "conflict",
     "note",
@@ -80,6 +81,7 @@ _SAYING = (
     "whereabouts",
     "parse_users",
     "phone_unfit",
+    "request",
     "summary",
     "unfit",
 )

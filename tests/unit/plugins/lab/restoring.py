@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_files import _run
-from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_request import packed
+from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_plan import plan
 
 from .people import SWITCHES, person
 from .records import P, S, problem, read_record, unknown_record
@@ -74,17 +74,22 @@ def evidence(*leavers: dict[str, Any], host: str = "localhost", tenant_id: str |
 
 
 def asked(content: dict[str, Any] | None, *names: str, **facts: Any) -> dict[str, Any]:
-    """Return what restore_evidence gives of one file."""
+    """Return what is asked of one file."""
     return asked_of([] if content is None else [content], *names, **facts)
 
 
 def asked_of(contents: list[dict[str, Any]], *names: str, **facts: Any) -> dict[str, Any]:
-    """Return what restore_evidence gives of several files, which are called 0.json, 1.json and so on."""
+    """Return what is asked of several files, which are called 0.json, 1.json and so on."""
     runs = [_run(f"{number}.json", content) for number, content in enumerate(contents)]
-    text = packed(runs) if runs else None
     names = names or ("jane.doe@contoso.com",)
-    told = {"error": None, "names": list(names), "read": [], "evidence": text, "left_out": [], "job": ""}
+    told = {"error": None, "names": list(names), "read": [], "evidence": runs or None, "left_out": [], "job": ""}
     return {**told, "malformed": [], **facts}
+
+
+def decide(opening: dict[str, Any], request: dict[str, Any], host: str = "localhost", **options: Any) -> dict[str, Any]:
+    """Return the plan for what is read and asked."""
+    wanted = {name: request[name] for name in ("names", "malformed", "evidence", "left_out", "job")}
+    return plan(opening, host=host, **{**wanted, **options})
 
 
 def opening(*records: dict[str, Any], tenant_id: str | None = TENANT) -> dict[str, Any]:

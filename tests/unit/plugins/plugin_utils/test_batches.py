@@ -10,7 +10,8 @@ import re
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import join, pack, texts, unpack
+from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import join, texts, unpack
+from ansible_collections.m365.offboarding.plugins.plugin_utils._carried import MOST_PLAIN, carried, opened
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
     STEPS,
@@ -123,11 +124,15 @@ def test_an_earlier_file_that_is_no_evidence_is_refused():
         put(looked(JANE), earlier={"format": "else"})
 
 
-def test_what_is_packed_comes_out_as_it_was():
+def test_what_is_carried_comes_out_as_it_was_as_a_list_and_as_text():
     leavers = results([read_record("jane.doe", display_name="Jané {{ 1 }} 💥\n\u2028")], steps=STEPS)
 
-    assert unpack([pack([(3, leavers[0])])]) == leavers
-    assert [json.loads(text) for text in texts([pack([(3, leavers[0])])])] == leavers
+    for size in (MOST_PLAIN, MOST_PLAIN + 1):
+        held = carried([[3, leavers[0]]], size)
+        assert isinstance(held, str) is (size > MOST_PLAIN)
+        assert opened(held) == [[3, leavers[0]]]
+        assert unpack([held]) == leavers
+        assert [json.loads(text) for text in texts([held])] == leavers
 
 
 # --- how far ---

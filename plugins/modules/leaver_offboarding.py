@@ -1,0 +1,110 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# The documentation of an action plugin: what it does is in plugins/action/leaver_offboarding.py.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: leaver_offboarding
+short_description: Decide, record and report for the role offboard_employee
+version_added: 1.0.0
+description:
+  - What the role P(m365.offboarding.offboard_employee#role) does beside calling the modules. There is no reason to call it oneself.
+  - It takes the variables of the role, and what the tasks of the role have registered, by their names. It sends nothing.
+  - Runs where Ansible runs, in check mode too, and counts as no change.
+author:
+  - The m365.offboarding contributors (@m365-offboarding)
+options:
+  phase:
+    description:
+      - V(validate) refuses variables that are unknown or make no sense, a file of leavers or earlier evidence that cannot be read, and
+        reports that cannot be written. It gives the variables, checked, and the leavers.
+      - V(plan) decides who goes through the steps, in which batches, and who is refused, and puts everybody on record.
+      - V(join) puts on record what came of a batch.
+      - V(record) writes what is known so far, for all hosts of the play, to their C(.json) reports, after a batch to all reports.
+      - V(digest) sums up what the steps have written for a batch, for O(m365.offboarding.m365_user_info#module:written).
+      - V(conclude) gives the results, the table, why the run fails, and what C(set_stats) hands on.
+      - V(evidence) writes all reports of all hosts of the play.
+    type: str
+    required: true
+    choices: [validate, plan, join, record, digest, conclude, evidence]
+  purpose:
+    description: What the role is run for, for V(validate).
+    type: str
+    choices: [offboard, audit]
+    default: offboard
+  playbook:
+    description: The playbook of this collection that runs the role, for V(validate), which then takes its variables too.
+    type: str
+    default: ""
+  batch:
+    description: The batch that V(join), V(record) and V(digest) are about, from 1; 0 after the opening read.
+    type: int
+    default: 0
+  step:
+    description: The step that the batch has just gone through, for V(record). Without it, its closing read is done as well.
+    type: str
+    choices: [password, sessions, signin, protocols]
+extends_documentation_fragment:
+  - m365.offboarding.attributes.action
+"""
+
+EXAMPLES = r"""
+- name: Refuse what cannot be done
+  m365.offboarding.leaver_offboarding:
+    phase: validate
+  register: __offboard_employee_asked
+"""
+
+RETURN = r"""
+named:
+  description: The leavers of the list and of the file, after V(validate), beside the other variables of the role.
+  type: list
+  elements: dict
+  returned: phase=validate
+batches:
+  description: Lists of leavers, as the modules take them.
+  type: list
+  elements: list
+  returned: phase=plan
+state:
+  description: What is known of everybody after the opening read.
+  type: dict
+  returned: phase=plan
+records:
+  description: What is known of everybody, by batch; after V(conclude) one result per leaver, as in C(offboard_employee_result).
+  type: list
+  elements: raw
+  returned: phase=join or conclude
+msg:
+  description: How far the run has come, in one line.
+  type: str
+  returned: phase=join
+  sample: 500 of 2000 leavers done, 1500 left; 2 with an open door; end expected at 2026-11-20T16:06:10Z.
+hosts:
+  description: The reports that were written, for each host, by the paths that were asked for.
+  type: dict
+  returned: phase=record
+written:
+  description: For O(m365.offboarding.m365_user_info#module:written).
+  type: dict
+  returned: phase=digest
+table:
+  description: Lines that say who is out and which door is open.
+  type: list
+  elements: str
+  returned: phase=conclude
+failures:
+  description: Why the run fails, a sentence per leaver.
+  type: list
+  elements: str
+  returned: phase=conclude
+files:
+  description: The reports that were written, for each host.
+  type: dict
+  returned: phase=evidence
+"""

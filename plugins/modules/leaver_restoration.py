@@ -1,0 +1,105 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# The documentation of an action plugin: what it does is in plugins/action/leaver_restoration.py.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: leaver_restoration
+short_description: Decide and report for the role restore_employee
+version_added: 1.0.0
+description:
+  - What the role P(m365.offboarding.restore_employee#role) does beside calling the modules. There is no reason to call it oneself.
+  - It takes the variables of the role, and what the tasks of the role have registered, by their names. It sends nothing.
+  - Runs where Ansible runs, in check mode too, and counts as no change.
+author:
+  - The m365.offboarding contributors (@m365-offboarding)
+options:
+  phase:
+    description:
+      - V(validate) refuses variables that are unknown or make no sense, and evidence that cannot be believed. It gives the variables,
+        checked, and what the evidence says.
+      - V(plan) decides what each leaver gets back, and waits where another look may show more.
+      - V(results) joins what was read and done so far.
+      - V(conclude) does the same, and hands it on to C(set_stats).
+    type: str
+    required: true
+    choices: [validate, plan, results, conclude]
+  playbook:
+    description: The playbook of this collection that runs the role, for V(validate).
+    type: str
+    default: ""
+  has_password:
+    description: Whether a password is given, for V(validate).
+    type: bool
+    default: false
+  undeleted:
+    description: Object ids of the accounts that this run has restored, for V(plan).
+    type: list
+    elements: str
+    default: []
+  began:
+    description: When this run first looked, in seconds since 1970, for V(plan).
+    type: float
+    default: 0.0
+extends_documentation_fragment:
+  - m365.offboarding.attributes.action
+"""
+
+EXAMPLES = r"""
+- name: Refuse what cannot be done
+  m365.offboarding.leaver_restoration:
+    phase: validate
+  register: __restore_employee_asked
+"""
+
+RETURN = r"""
+names:
+  description: The leavers.
+  type: list
+  elements: str
+  returned: phase=validate
+read:
+  description: Names and object ids to be looked at.
+  type: list
+  elements: str
+  returned: phase=validate
+leavers:
+  description: What each leaver gets back or why not; at the end as in the variable C(restore_employee_result).
+  type: list
+  elements: dict
+  returned: phase=plan, results or conclude
+groups:
+  description: Leavers whose mailboxes get the same protocols.
+  type: list
+  elements: dict
+  returned: phase=plan
+undelete:
+  description: Accounts to be restored.
+  type: list
+  elements: raw
+  returned: phase=plan
+again:
+  description: Whether another look may show more.
+  type: bool
+  returned: phase=plan
+open:
+  description: Object ids of those whose sign-in may be allowed after the steps so far.
+  type: list
+  elements: str
+  returned: phase=results or conclude
+table:
+  description: Lines for people.
+  type: list
+  elements: str
+  returned: phase=results or conclude
+failures:
+  description: Why the run fails, a sentence per leaver.
+  type: list
+  elements: str
+  returned: phase=results or conclude
+"""

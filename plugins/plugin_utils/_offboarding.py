@@ -1,0 +1,226 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""The run of the role `offboard_employee` for one tenant, from what its tasks have registered."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..module_utils._asked import name_key
+from ..module_utils._doors import STEPS
+from ._batches import join, texts, unpack
+from ._carried import carried, opened
+from ._evidence import evidence, missing_entry, plain_json, tenant_entry
+from ._files import write
+from ._plan import looked_at, plan
+from ._report import format_of, render
+from ._results import counts, written
+from ._sentences import Record, as_error, reason_of
+from ._table import failures, table
+
+_PREFIX = "__offboard_employee_"
+# Results of more leavers are kept out of the log: AWX throws away what is larger than 700,000 bytes, at up to 2 KB a leaver.
+_MOST_SHOWN = 300
+
+
+class Tenant:
+    """What a host's variables hold of this run.
+
+    Variables are taken as they are, without a walk of the template engine through them.
+    """
+
+    def __init__(self, variables: Record) -> None:
+        self._variables = variables
+        self.asked = self._registered("asked")
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this host has come through the validation."""
+        return "run_id" in self.asked
+
+    def _registered(self, name: str) -> Record:
+        """What a task has registered; nothing for a task that was skipped or has not run."""
+        told = self._variables.get(f"{_PREFIX}{name}")
+        return told if isinstance(told, t.Mapping) and not told.get("skipped") else {}
+
+    @property
+    def opening(self) -> Record:
+        return self._registered("opening")
+
+    @property
+    def batches(self) -> t.Sequence[t.Sequence[Record]]:
+        return self._registered("plan").get("batches") or ()
+
+    @property
+    def earlier(self) -> Record | None:
+        return next(iter(opened(self.asked["earlier"])), None)
+
+    def plan(self, host: str, stats: t.Sequence[t.Any]) -> dict[str, t.Any]:
+        """Who goes through the steps, in batches, who is refused, and `state`, what is known of everybody.
+
+        :param stats: what this role has told earlier in the same workflow.
+        """
+        asked = self.asked
+        told: dict[str, t.Any] = {"write": [], "refused": {}}
+        if asked["purpose"] == "offboard":
+            told = plan(
+                self.opening.get("users") or (),
+                allow_admins=asked["allow_admins"],
+                max_users=asked["max_users"],
+                earlier=self.earlier,
+                looked_at=looked_at(stats, host),
+            )
+        size = asked["batch_size"]
+        planned = {
+            "run_id": asked["run_id"],
+            "batches": [told["write"][start : start + size] for start in range(0, len(told["write"]), size)],
+            "refused": carried(list(told["refused"].items()), len(told["refused"])),
+        }
+        return {**planned, "state": Tenant({**self._variables, f"{_PREFIX}plan": planned}).put(number=0)}
+
+    @property
+    def state(self) -> dict[str, t.Any]:
+        """What is known of everybody after the last batch that is finished, or after the plan."""
+        found = [self._registered("state"), self._registered("plan").get("state") or {}]
+        unknown = {
+            "run_id": self.asked["run_id"],
+            "records": [],
+            "entry": tenant_entry({}, steps=self.asked["steps"]),
+            "done": 0,
+            "not_shut": 0,
+            "msg": "",
+        }
+        return dict(next((one for one in found if one.get("run_id") == self.asked["run_id"]), unknown))
+
+    def journal(self, host: str) -> dict[str, t.Any]:
+        """`files`, the reports that this run has written so far, by the paths that were asked for, and its `run_id`."""
+        told = (self._registered("journal").get("hosts") or {}).get(host) or {}
+        is_ours = told.get("run_id") == self.asked["run_id"]
+        return {"run_id": self.asked["run_id"], "files": dict(told["files"]) if is_ours else {}}
+
+    def put(self, *, number: int, step: str | None = None) -> dict[str, t.Any]:
+        """What is known with what is registered now.
+
+        :param number: 0 after the opening read, later the batch.
+        :param step: the step that the batch has just gone through, null after its closing read.
+        """
+        asked, batches = self.asked, self.batches
+        before = self.state if number else None
+        here = batches[number - 1 : number] if number else batches
+        done = STEPS[: STEPS.index(step) + 1] if step else STEPS
+        refused = opened(self._registered("plan").get("refused") or [])
+        joined = join(
+            self.opening,
+            before=before,
+            steps=asked["steps"],
+            protocols=asked["protocols"],
+            batches=here,
+            number=number,
+            runs=self._runs(here[0], done) if number else (),
+            closing=self._registered("closing") if number and step is None else None,
+            finished=bool(number) and step is None,
+            refused=dict(refused),
+            earlier=self.earlier,
+            total=sum(map(len, batches)),
+            started_at=asked["started_at"],
+        )
+        return {"run_id": asked["run_id"], **joined}
+
+    def _runs(self, users: t.Sequence[Record], done: t.Sequence[str]) -> list[dict[str, t.Any]]:
+        """What was registered of the steps that these users have gone through."""
+        runs: list[dict[str, t.Any]] = [
+            {"step": step, "users": users, "result": self._registered(step)}
+            for step in done
+            if step in self.asked["steps"]
+        ]
+        return [run for run in runs if run["result"] and _is_about(run["result"], users)]
+
+    def written(self, number: int) -> dict[str, t.Any]:
+        """What the steps have written, for the closing read of a batch."""
+        return written(self._runs(self.batches[number - 1], STEPS))
+
+    def conclude(self, *, is_dry_run: bool) -> dict[str, t.Any]:
+        """The results, and how they are told."""
+        asked, state = self.asked, self.state
+        leavers, error = unpack(state["records"]), state["entry"]["error"]
+        stats = {
+            **counts(leavers, names=asked["stats_names"]),
+            "error": (error or {}).get("code"),
+            # The offboarding that follows in the workflow refuses whoever was not looked at here.
+            **({"dry_run": True} if is_dry_run else {}),
+        }
+        why = [reason_of(error)] if error else self._failures(leavers)
+        return {
+            "records": leavers,
+            "is_long": len(leavers) > _MOST_SHOWN,
+            # Where nobody could be looked at, who is due to leave is not known.
+            "table": table(leavers, self.earlier) if leavers or not error else [],
+            "stats": stats,
+            "failures": why,
+        }
+
+    def _failures(self, leavers: t.Sequence[Record]) -> list[str]:
+        asked = self.asked
+        return failures(
+            leavers,
+            fail_on_open=asked["fail_on_open"],
+            fail_on_not_due=asked["fail_on_not_due"],
+            allow_empty=asked["allow_empty"],
+        )
+
+
+def _is_about(result: Record, users: t.Sequence[Record]) -> bool:
+    """Whether a step's result is of these users: with another strategy, another host may be at another batch."""
+    told = {name_key(str(one["user"])) for one in result.get("users") or ()}
+    return not told or any(name_key(str(one["user"])) in told for one in users)
+
+
+def unrecorded(state: Record, host: str, exc: Exception) -> dict[str, t.Any]:
+    """The state of a host whose results cannot be joined: that of before, with an error, which fails the run."""
+    message = f"What was done in {host} could not be put on record ({type(exc).__name__}): this is a bug."
+    error = as_error("not_recorded", message, "Run the audit to see which doors are open, and report it.")
+    return {**state, "entry": {**state["entry"], "error": state["entry"]["error"] or error}}
+
+
+def write_evidence(
+    states: t.Mapping[str, Record],
+    tenants: t.Mapping[str, Tenant],
+    *,
+    missing: t.Sequence[str] = (),
+    json_only: bool = False,
+    complete: bool = False,
+    **told: t.Any,
+) -> dict[str, dict[str, t.Any]]:
+    """Write the evidence of all hosts of a play; those that name the same path share a file.
+
+    :param states: what is known, by host.
+    :param missing: hosts that never came to name a path: each file tells of them.
+    :param told: see `evidence`.
+    :returns: for each host what `Tenant.journal` gives next.
+    :raises OSError: with a sentence that names the path.
+    """
+    paths = {host: tenant.asked["report_paths"] for host, tenant in tenants.items()}
+    files = {host: tenant.journal(host)["files"] for host, tenant in tenants.items()}
+    leavers: dict[str, list[t.Any]] = {}
+    for path in dict.fromkeys(path for of_host in paths.values() for path in of_host):
+        if json_only and format_of(path) != "json":
+            continue
+        sharing = [host for host, of_host in paths.items() if path in of_host]
+        for host in sharing:
+            if host not in leavers:
+                leavers[host] = list((texts if json_only else unpack)(states[host]["records"]))
+        entries = {host: states[host]["entry"] for host in sharing}
+        entries.update((host, missing_entry(host)) for host in missing)
+        if json_only:
+            text = plain_json(evidence(entries, {}, complete=complete, **told), leavers)
+        else:
+            text = render(evidence(entries, leavers, complete=complete, **told), format_of(path))
+        name = write(text, path, instead_of=next((files[host][path] for host in sharing if path in files[host]), None))
+        for host in sharing:
+            files[host][path] = name
+    return {host: {"run_id": tenant.asked["run_id"], "files": files[host]} for host, tenant in tenants.items()}

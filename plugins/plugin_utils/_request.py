@@ -1,0 +1,157 @@
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to this collection: names, arguments and behaviour change without notice.
+
+"""What the role `offboard_employee` is asked to do: everything that can be refused before anything is sent."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import typing as t
+
+from ..module_utils._doors import Protocols
+from ..module_utils._errors import OptionError
+from ..module_utils._times import format_moment
+from ._carried import carried
+from ._earlier import Earlier, from_json, offboarded
+from ._files import try_out
+from ._given import typed
+from ._inputs import Refused
+from ._leavers_file import decode_csv, read_csv
+from ._report import formats_of
+from ._sentences import Record
+
+# Taken as they are: a name or a path with a comma in it is not a list.
+_RAW = ("leavers", "report_path")
+
+
+def request(
+    given: Record,
+    sources: Record,
+    *,
+    spec: Record,
+    complaints: t.Sequence[str],
+    load: t.Callable[[str], bytes],
+) -> dict[str, t.Any]:
+    """The role's variables, checked and typed, and what follows from them.
+
+    :param given: the variables of the role, without `offboard_employee_`.
+    :param sources: the playbook's own variables, see `typed`.
+    :param spec: the role's argument specification.
+    :param complaints: sentences about variables that must not be given.
+    :param load: reads a file, decrypted; raises OSError.
+    :returns: every variable of the role, and `named`, the leavers of the list and of the file; `is_searched`;
+        `report_paths`; `started_at`; `earlier`, the evidence to compare with, see `carried`; `offboarded`, see there;
+        `msg`, what the file of leavers holds, empty without one.
+    :raises Refused: with everything that is wrong.
+    """
+    complaints = list(complaints)
+    asked = typed("offboard_employee", given, sources, spec, complaints, raw=_RAW)
+    if asked["batch_size"] < 1 or asked["max_users"] < 0 or not asked["steps"]:
+        complaints.append(
+            "offboard_employee_batch_size must be 1 or more, offboard_employee_max_users 0 or more, and "
+            "offboard_employee_steps must name a step."
+        )
+    _checked(complaints, lambda: Protocols.parse(asked["protocols"]))
+    from_file, msg = _checked(complaints, lambda: _file_of_leavers(asked, load)) or ([], "")
+    earlier = _checked(complaints, lambda: _earlier(str(asked["since"]), load))
+    paths = _paths(asked["report_path"])
+    _checked(complaints, lambda: _see_writable(paths))
+    if complaints:
+        raise Refused(" ".join(complaints))
+    leavers = _names(asked["leavers"])
+    is_searched = bool(asked["blocked"]) or any(str(asked[one]).strip() for one in ("group", "filter", "left_before"))
+    if asked.get("allow_empty") is None:
+        # A group may well be empty, a list that is given may not.
+        asked["allow_empty"] = is_searched and not leavers and not asked["leavers_file"]
+    return {
+        **asked,
+        "named": [*leavers, *from_file],
+        "is_searched": is_searched,
+        "report_paths": paths,
+        "started_at": format_moment(datetime.datetime.now(datetime.timezone.utc)),
+        "earlier": carried([earlier] if earlier else [], _size(earlier)),
+        "offboarded": offboarded(earlier),
+        "msg": msg,
+    }
+
+
+def _checked(complaints: list[str], check: t.Callable[[], t.Any]) -> t.Any:
+    try:
+        return check()
+    except (OSError, ValueError, OptionError) as exc:
+        complaints.append(str(exc))
+        return None
+
+
+def _names(leavers: t.Any) -> list[t.Any]:
+    """The leavers of a list, a text or a mapping; an empty text in a list of several is refused by the module."""
+    if leavers in ([""], [None]) or not str("" if leavers is None else leavers).strip() or leavers == []:
+        return []
+    one_by_one = list(leavers) if isinstance(leavers, (list, tuple)) else [leavers]
+    return [_plain(one) for one in one_by_one]
+
+
+def _plain(leaver: t.Any) -> t.Any:
+    """YAML's own timestamps as text."""
+    if not isinstance(leaver, t.Mapping):
+        return leaver
+    return {key: value.isoformat() if isinstance(value, datetime.date) else value for key, value in leaver.items()}
+
+
+def _file_of_leavers(asked: Record, load: t.Callable[[str], bytes]) -> tuple[list[dict[str, str]], str]:
+    path = str(asked["leavers_file"])
+    if not path:
+        return [], ""
+    content = _content("leavers_file", path, load)
+    try:
+        leavers = read_csv(decode_csv(content), asked["leavers_column"])
+    except ValueError as exc:
+        raise ValueError(f"leavers_file {path}: {exc}") from None
+    dated = sum(1 for one in leavers if "left_at" in one)
+    return leavers, f"{path}: {len(leavers)} rows, {dated} of them with a date (left_at)"
+
+
+def _content(variable: str, path: str, load: t.Callable[[str], bytes]) -> bytes:
+    """A file that a variable names.
+
+    :raises ValueError: it cannot be read.
+    """
+    if not path.strip():
+        raise ValueError(f"{variable} must be the path of a file.")
+    full = os.path.realpath(os.path.expanduser(path.strip()))
+    if not os.path.isfile(full):
+        reason = "is not a file" if os.path.exists(full) else "does not exist"
+        raise ValueError(f"{variable}: {full} {reason}.")
+    try:
+        return load(full)
+    except OSError as exc:
+        raise ValueError(f"{variable}: {full} cannot be read: {exc.strerror}.") from None
+
+
+def _earlier(path: str, load: t.Callable[[str], bytes]) -> Record | None:
+    if not path:
+        return None
+    evidence: Record = from_json(_content("since", path, load).decode(errors="replace"))
+    Earlier(evidence)
+    return evidence
+
+
+def _size(evidence: Record | None) -> int:
+    return sum(len(host["leavers"]) for host in (evidence or {"hosts": {}})["hosts"].values())
+
+
+def _paths(given: t.Any) -> list[str]:
+    paths = given if isinstance(given, (list, tuple)) else [given]
+    flat = [one for path in paths for one in (path if isinstance(path, (list, tuple)) else [path])]
+    return list(dict.fromkeys(str(one).strip() for one in flat if one is not None and str(one).strip()))
+
+
+def _see_writable(paths: t.Sequence[str]) -> None:
+    formats_of(paths)
+    for path in paths:
+        try_out(path)

@@ -1,0 +1,267 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A door has changed when both times somebody knew how it was, and it was another way."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from ansible_collections.m365.offboarding.plugins.plugin_utils._earlier import changes
+from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
+    ACCOUNT,
+    STEPS,
+    all_steps,
+    doors,
+    problem,
+    read_record,
+    unknown_record,
+)
+from tools import sample_evidence
+
+NOTHING = {"newly_open": [], "newly_shut": [], "new": False}
+NEW = {**NOTHING, "new": True}
+ELSEWHERE = "0e0b5e0e-0000-4000-8000-000000000001"
+
+
+def result(name="jane.doe", state="shut", *, steps=STEPS, protocols=("all",), **facts):
+    (one,) = results([read_record(name, state, **facts)], steps=steps, protocols=protocols)
+    return one
+
+
+def file_of(*leavers, **hosts):
+    tenants = {"localhost": list(leavers), **hosts}
+    return sample_evidence.file({host: sample_evidence.host(leavers) for host, leavers in tenants.items()})
+
+
+def since(now, *then):
+    (one,) = changes([now], file_of(*then))
+    return one["since"]
+
+
+OPEN, SHUT = result(state="open"), result()
+
+
+@pytest.mark.parametrize("earlier", [None, ""])
+def test_without_an_earlier_file_there_is_nothing_to_tell(earlier):
+    assert changes([OPEN, SHUT], earlier) == [OPEN, SHUT]
+
+
+def test_a_door_that_was_shut_and_is_open_is_newly_open():
+    now = result(doors={**doors("shut"), "signin": "open", "owa": "open"})
+
+    assert since(now, SHUT) == {"newly_open": ["signin", "owa"], "newly_shut": [], "new": False}
+
+
+def test_a_door_that_was_open_and_is_shut_is_newly_shut():
+    then = result(doors={**doors("shut"), "signin": "open", "owa": "open"})
+
+    assert since(SHUT, then) == {"newly_open": [], "newly_shut": ["signin", "owa"], "new": False}
+
+
+@pytest.mark.parametrize("one", [OPEN, SHUT])
+def test_a_door_that_is_as_it_was_has_not_changed(one):
+    assert since(one, one) == NOTHING
+
+
+@pytest.mark.parametrize("kind", sample_evidence.KINDS)
+def test_nothing_changes_between_a_file_and_itself(kind):
+    one = sample_evidence.leaver(kind)
+
+    assert since(one, one) == NOTHING
+
+
+def test_the_results_are_otherwise_as_they_were():
+    before = copy.deepcopy(OPEN)
+
+    (told,) = changes([OPEN], file_of(SHUT))
+
+    assert before == OPEN
+    assert {**told, "since": None} == OPEN
+
+
+# --- who is who ---
+
+
+def test_who_was_not_in_the_earlier_file_is_new():
+    assert since(OPEN, result("miles.obrien")) == NEW
+    assert since(OPEN) == NEW
+
+
+def test_a_leaver_is_known_by_object_id_whatever_the_name_and_the_host():
+    then = {**SHUT, "user": "x@contoso.com", "user_principal_name": "x@contoso.com", "id": SHUT["id"].upper()}
+
+    (told,) = changes([OPEN], file_of(other=[result("ann")], third=[then]))
+
+    assert told["since"]["newly_open"] == [*ACCOUNT, *SWITCHES]
+
+
+def test_who_was_made_anew_under_the_old_name_is_new():
+    assert since(OPEN, {**SHUT, "id": ELSEWHERE}) == NEW
+
+
+def test_who_was_unknown_then_is_known_by_name_in_any_case_and_no_door_has_changed():
+    (then,) = results([unknown_record("Jane.Doe@CONTOSO.com")], steps=STEPS)
+
+    assert since(OPEN, then) == NOTHING
+
+
+def test_who_is_unknown_now_was_there_and_no_door_has_changed():
+    (now,) = results([unknown_record("JANE.doe@contoso.com")], steps=STEPS)
+
+    assert since(now, OPEN) == NOTHING
+
+
+def test_of_two_records_of_one_leaver_the_worse_one_counts():
+    (told,) = changes([OPEN], file_of(SHUT, other=[OPEN]))
+
+    assert told["since"] == NOTHING
+
+
+# --- doors of which somebody did not know ---
+
+
+@pytest.mark.parametrize("left_out", STEPS)
+def test_a_step_that_was_left_out_then_has_not_changed(left_out):
+    steps = tuple(step for step in STEPS if step != left_out)
+    then = result(steps=steps, doors=doors("shut", steps))
+    expected = [door for step in steps for door in (SWITCHES if step == "protocols" else (step,))]
+
+    assert since(OPEN, then)["newly_open"] == expected
+
+
+def test_a_step_that_is_left_out_now_has_not_changed():
+    now = result(steps=("signin",), doors=doors("shut", ("signin",)))
+
+    assert since(now, OPEN)["newly_shut"] == ["signin"]
+
+
+def test_a_protocol_that_was_not_asked_for_then_has_not_changed():
+    seen = {"protocols": {"owa": False, "pop": False}}
+    then = result(protocols=("owa", "pop"), doors=doors("shut", protocols=("owa", "pop")), before=seen)
+    assert "imap" in then["not_looked_at"]
+
+    assert since(OPEN, then)["newly_open"] == [*ACCOUNT, "owa", "pop"]
+
+
+def test_a_protocol_that_was_not_asked_for_has_not_changed_though_the_step_left_no_facts():
+    closing = read_record(doors=doors("shut", protocols=("owa",)))
+    run = {"step": "protocols", "users": [{"user": closing["id"]}], "result": {"msg": "It crashed."}}
+    (then,) = results([read_record()], steps=STEPS, protocols=("owa",), runs=[run], closing=[closing])
+    then["steps"]["protocols"]["before"] = None
+
+    assert since(OPEN, then)["newly_open"] == [*ACCOUNT, "owa"]
+
+
+def test_a_protocol_that_the_tenant_did_not_know_then_has_not_changed():
+    known = tuple(name for name in SWITCHES if name != "new_outlook")
+    facts = {**read_record()["before"], "protocols": dict.fromkeys(known, False)}
+    then = result(doors=doors("shut", protocols=known), before=facts)
+
+    assert "new_outlook" not in since(OPEN, then)["newly_open"]
+
+
+def test_what_is_written_in_check_mode_is_known_by_what_was_before():
+    opening = read_record(state="open")
+    (then,) = results([opening], steps=STEPS, runs=all_steps("jane.doe", "planned"), closing=[opening])
+
+    assert since(SHUT, then)["newly_shut"] == [*ACCOUNT, *SWITCHES]
+
+
+@pytest.mark.parametrize("state", ["open", "shut"])
+def test_a_door_that_was_unconfirmed_has_not_changed(state):
+    then = result(doors={**doors("shut" if state == "open" else "open"), "signin": "unknown", "owa": "unknown"})
+    changed = since(result(state=state), then)["newly_open" if state == "open" else "newly_shut"]
+
+    assert changed == [door for door in (*ACCOUNT, *SWITCHES) if door not in ("signin", "owa")]
+
+
+def test_a_door_that_is_unconfirmed_now_has_not_changed():
+    now = result(doors={**doors("shut"), "signin": "unknown"})
+
+    assert since(now, SHUT) == NOTHING
+
+
+@pytest.mark.parametrize("protocols", [("all",), ("owa", "pop")])
+def test_a_mailbox_that_could_not_be_read_then_has_not_changed(protocols):
+    asked = tuple(SWITCHES) if protocols == ("all",) else protocols
+    states = {**doors("shut", ACCOUNT), **dict.fromkeys(asked, "unknown")}
+    facts = {**read_record()["before"], "protocols": None}
+    error = problem("http_403", "Not read.")
+    then = result(protocols=protocols, doors=states, before=facts, status="failed", error=error)
+
+    assert since(OPEN, then)["newly_open"] == list(ACCOUNT)
+
+
+# --- doors that were not there ---
+
+
+def no_mailbox():
+    facts = {**read_record()["before"], "protocols": None}
+    return result(doors={**doors("shut", ACCOUNT), **doors("not_applicable", ("protocols",))}, before=facts)
+
+
+def test_protocols_of_a_mailbox_that_was_not_there_are_newly_open():
+    now = result(doors={**doors("shut"), "owa": "open"})
+
+    assert since(now, no_mailbox())["newly_open"] == ["owa"]
+
+
+def test_protocols_of_a_mailbox_that_is_gone_are_newly_shut():
+    assert since(no_mailbox(), OPEN)["newly_shut"] == [*ACCOUNT, *SWITCHES]
+
+
+def test_a_guest_who_became_a_member_has_new_doors():
+    then = result(doors={**doors("not_applicable"), "signin": "shut"})
+
+    assert since(OPEN, then)["newly_open"] == [*ACCOUNT, *SWITCHES]
+
+
+# --- files that are no evidence ---
+
+
+def damaged(change):
+    evidence = file_of(copy.deepcopy(SHUT))
+    change(evidence, evidence["hosts"]["localhost"]["leavers"])
+    return evidence
+
+
+@pytest.mark.parametrize(
+    ("earlier", "reason"),
+    [
+        ([], "its format is not m365.offboarding/evidence"),
+        ({}, "its format is not m365.offboarding/evidence"),
+        ("text", "its format is not m365.offboarding/evidence"),
+        ({"format": "something"}, "its format is not m365.offboarding/evidence"),
+        ({"format": "m365.offboarding/evidence"}, "has version None; only version 1 can be read"),
+        (damaged(lambda all_, _: all_.update(version=2)), "has version 2; only version 1 can be read"),
+        (damaged(lambda all_, _: all_.update(written_at=None)), "written_at is no text"),
+        (damaged(lambda all_, _: all_.pop("hosts")), "hosts is no mapping"),
+        (damaged(lambda all_, _: all_["hosts"].update(localhost=[])), "hosts.localhost is no mapping"),
+        (damaged(lambda all_, _: all_["hosts"].update(localhost={})), "hosts.localhost has no leavers"),
+        (
+            damaged(lambda all_, _: all_["hosts"].update(localhost={"leavers": {}})),
+            "hosts.localhost.leavers is no list",
+        ),
+        (damaged(lambda _, leavers: leavers.append("jane")), r"hosts.localhost.leavers\[1\] is no mapping"),
+        (damaged(lambda _, leavers: leavers[0].pop("id")), r"leavers\[0\] has no id"),
+        (damaged(lambda _, leavers: leavers[0].update(id=7)), r"leavers\[0\].id is no text"),
+        (damaged(lambda _, leavers: leavers[0].update(user=None)), r"leavers\[0\].user is no text"),
+        (damaged(lambda _, leavers: leavers[0].update(open="signin")), r"leavers\[0\].open is no list"),
+        (damaged(lambda _, leavers: leavers[0].pop("contained")), r"leavers\[0\] has no contained"),
+        (damaged(lambda _, leavers: leavers[0].update(steps=[])), r"leavers\[0\].steps is no mapping"),
+        (damaged(lambda _, leavers: leavers[0]["steps"].update(signin={})), r"steps.signin has no before"),
+        (
+            damaged(lambda _, leavers: leavers[0]["steps"]["signin"].update(after=[1])),
+            r"steps.signin.after is no mapping",
+        ),
+    ],
+)
+@pytest.mark.parametrize("leavers", [[], [OPEN]])
+def test_what_is_no_evidence_is_refused_in_a_sentence(earlier, reason, leavers):
+    with pytest.raises(ValueError, match=f"the earlier (file|evidence) .*{reason}"):
+        changes(leavers, earlier)

@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who goes through the steps, and who is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import looked_at
+from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import plan as decide
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
+    doors,
+    problem,
+    read_record,
+    unknown_record,
+)
+
+
+def plan(opening, stats=(), host="", **options):
+    """Decide with what the role hands over, for administrators and limits that do not matter here."""
+    options = {"allow_admins": False, "max_users": None, **options}
+    return decide(opening, looked_at=looked_at(stats, host), **options)
+
+
+JANE = read_record("jane.doe")
+
+
+def test_who_has_an_open_door_is_written_by_object_id():
+    assert plan([JANE]) == {"write": [{"user": JANE["id"], "directory_roles": []}], "refused": {}}
+
+
+def test_the_left_at_that_was_found_goes_along():
+    left = "2026-11-20T12:00:00Z"
+
+    assert plan([read_record(left_at=left)])["write"] == [{"user": JANE["id"], "left_at": left, "directory_roles": []}]
+
+
+def test_roles_that_were_not_read_are_left_to_the_steps():
+    unread = read_record(directory_roles=None, directory_roles_error=problem("http_403", "Not allowed."))
+
+    assert plan([unread], allow_admins=True)["write"] == [{"user": JANE["id"]}]
+
+
+@pytest.mark.parametrize(
+    ("states", "written"),
+    [
+        (doors("shut"), False),
+        (doors("not_applicable"), False),
+        (doors("unknown"), True),
+        ({**doors("shut"), "owa": "open"}, True),
+        ({**doors("shut"), "owa": "unknown"}, True),
+        ({**doors("shut"), "password": "not_applicable"}, False),
+    ],
+    ids=["shut", "no doors", "unknown", "one open", "one unknown", "shut as far as there are doors"],
+)
+def test_only_who_has_a_door_that_is_not_known_to_be_shut_is_written(states, written):
+    assert bool(plan([read_record(doors=states)])["write"]) is written
+
+
+def test_who_was_found_and_may_leave_later_is_refused():
+    told = plan([read_record(due=None)])
+
+    assert told["write"] == []
+    error = told["refused"][JANE["id"]]
+    assert error["code"] == "leave_date_unread"
+    assert "User-LifeCycleInfo.Read.All" in error["hint"]
+
+
+@pytest.mark.parametrize("one", [unknown_record(), read_record(due=False)], ids=["unknown", "not due"])
+def test_who_is_unknown_or_not_due_is_neither_written_nor_refused(one):
+    assert plan([one]) == {"write": [], "refused": {}}
+
+
+def test_the_protected_are_refused_whatever_is_allowed():
+    for allowed in (False, True):
+        told = plan([read_record(protected=True)], allow_admins=allowed)
+        assert told["write"] == []
+        assert told["refused"][JANE["id"]]["code"] == "protected"
+
+
+def test_a_protected_leaver_whose_doors_are_shut_is_no_refusal():
+    assert plan([read_record(protected=True, state="shut")]) == {"write": [], "refused": {}}
+
+
+def test_administrators_are_refused_with_their_roles_unless_allowed():
+    boss = read_record(directory_roles=["Helpdesk Administrator"])
+
+    refused = plan([boss])["refused"][boss["id"]]
+
+    assert (refused["code"], plan([boss], allow_admins=True)["refused"]) == ("administrator", {})
+    assert "Helpdesk Administrator" in refused["message"]
+    assert "allow_admins" in refused["hint"]
+
+
+def test_who_must_stay_is_refused_even_where_administrators_are_allowed():
+    last = problem("last_global_administrator", "No one would be left.")
+
+    told = plan([read_record(directory_roles=["Global Administrator"], must_stay=last)], allow_admins=True)
+
+    assert told == {"write": [], "refused": {JANE["id"]: last}}
+
+
+def test_who_must_stay_is_refused_whatever_their_roles():
+    last = problem("last_global_administrator", "No one would be left.")
+
+    assert plan([read_record(directory_roles=["x"], must_stay=last)])["write"] == []
+
+
+@pytest.mark.parametrize("error", [None, problem("Authorization_RequestDenied", "Insufficient privileges.")])
+def test_roles_that_could_not_be_read_are_a_refusal_with_that_reason(error):
+    unread = read_record(directory_roles=None, directory_roles_error=error)
+
+    refused = plan([unread])["refused"][unread["id"]]
+
+    assert refused["code"] == "roles_unread"
+    assert "could not be read" in refused["message"]
+    assert not error or error["message"] in refused["message"]
+
+
+CROWD = [read_record(f"leaver{number}") for number in range(5)]
+
+
+@pytest.mark.parametrize(("limit", "written"), [(None, 5), (6, 5), (5, 5), (4, 0), (0, 0)])
+def test_more_than_the_limit_are_all_refused(limit, written):
+    told = plan(CROWD, max_users=limit)
+
+    assert (len(told["write"]), len(told["refused"])) == (written, 5 - written)
+    for error in told["refused"].values():
+        assert error["code"] == "max_users"
+        assert f"({limit})" in error["message"]
+
+
+def test_who_is_not_written_does_not_count_towards_the_limit():
+    others = [read_record("a", state="shut"), read_record("b", protected=True), read_record("c", due=False)]
+
+    told = plan([*CROWD, *others], max_users=5)
+
+    assert len(told["write"]) == 5
+
+
+def test_nobody_is_planned_of_nobody():
+    assert plan([]) == {"write": [], "refused": {}}
