@@ -57,6 +57,7 @@ def join(
     earlier: t.Any,
     total: int,
     started_at: str | None,
+    also: t.Sequence[str] = (),
 ) -> dict[str, t.Any]:
     """What is known of everybody after the opening read, or of one batch after a step or its closing read.
 
@@ -68,6 +69,7 @@ def join(
     :param closing: as registered; null before it.
     :param finished: whether the batch has come to its end.
     :param total: leavers of all batches.
+    :param also: what is closed besides the doors, see `results`.
     :returns: `records`, the results by batch, see `unpack`, the first part about whoever goes through no step; `entry`, see
         `tenant_entry`; `done`, the leavers of finished batches; `not_shut`, those of them with a door that is not proven
         shut; `msg`, how far the run has come, in one line.
@@ -90,6 +92,7 @@ def join(
         unread=unread(closing or {}),
         refused={**moved, **refused},
         users=users,
+        also=also,
     )
     placed: list[Placed] = [[place, one] for (place, _one), one in zip(known, changes(told, earlier), strict=True)]
     by_batch = [placed] if number else _by_batch(placed, batches)

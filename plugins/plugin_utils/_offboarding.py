@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ..module_utils._asked import name_key
-from ..module_utils._doors import STEPS
+from ..module_utils._doors import ALSO, STEPS
 from ._batches import join, texts, unpack
 from ._carried import carried, opened
 from ._evidence import evidence, missing_entry, plain_json, tenant_entry
@@ -24,6 +24,7 @@ from ._sentences import Record, as_error, reason_of
 from ._table import failures, table
 
 _PREFIX = "__offboard_employee_"
+_ORDER = (*STEPS, *ALSO)
 # Results of more leavers are kept out of the log: AWX throws away what is larger than 700,000 bytes, at up to 2 KB a leaver.
 _MOST_SHOWN = 300
 
@@ -74,6 +75,7 @@ class Tenant:
                 max_users=asked["max_users"],
                 earlier=self.earlier,
                 looked_at=looked_at(stats, host),
+                also=bool(asked["also"]),
             )
         size = asked["batch_size"]
         planned = {
@@ -107,12 +109,12 @@ class Tenant:
         """What is known with what is registered now.
 
         :param number: 0 after the opening read, later the batch.
-        :param step: the step that the batch has just gone through, null after its closing read.
+        :param step: the step, or what is closed besides, that the batch has just gone through; null after its closing read.
         """
         asked, batches = self.asked, self.batches
         before = self.state if number else None
         here = batches[number - 1 : number] if number else batches
-        done = STEPS[: STEPS.index(step) + 1] if step else STEPS
+        done = _ORDER[: _ORDER.index(step) + 1] if step else _ORDER
         refused = opened(self._registered("plan").get("refused") or [])
         joined = join(
             self.opening,
@@ -128,6 +130,7 @@ class Tenant:
             earlier=self.earlier,
             total=sum(map(len, batches)),
             started_at=asked["started_at"],
+            also=asked["also"] if asked["purpose"] == "offboard" else (),
         )
         return {"run_id": asked["run_id"], **joined}
 
@@ -136,7 +139,7 @@ class Tenant:
         runs: list[dict[str, t.Any]] = [
             {"step": step, "users": users, "result": self._registered(step)}
             for step in done
-            if step in self.asked["steps"]
+            if step in (*self.asked["steps"], *self.asked["also"])
         ]
         return [run for run in runs if run["result"] and _is_about(run["result"], users)]
 
@@ -170,6 +173,7 @@ class Tenant:
             leavers,
             fail_on_open=asked["fail_on_open"],
             fail_on_not_due=asked["fail_on_not_due"],
+            fail_on_residual=asked["fail_on_residual"],
             allow_empty=asked["allow_empty"],
         )
 

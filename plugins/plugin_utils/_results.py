@@ -25,6 +25,7 @@ from ..module_utils._doors import (
 )
 from ..module_utils._errors import WRONG_PERSON
 from ..module_utils._written import CHANGED, DONE, SHOWN, STALE, compare, digest, moment
+from ._also import entries as entries_of_also
 from ._sentences import Record, as_error, reason_of
 
 # What a leaver's result says on top, the worst first.
@@ -52,6 +53,7 @@ def results(
     unread: Record | None = None,
     refused: t.Mapping[str, Record] | None = None,
     users: t.Sequence[Record] = (),
+    also: t.Sequence[str] = (),
 ) -> list[dict[str, t.Any]]:
     """One result per leaver, joined from the opening read, the steps' records and the closing read.
 
@@ -63,6 +65,7 @@ def results(
     :param closing: the records of the closing read. The doors of a leaver who was written to and is not in it, or
         could not be read, are unknown.
     :param unread: the error of a closing read that failed as a whole.
+    :param also: what is closed besides the doors, of `ALSO`; its records are in `runs`, under its name as `step`.
     :param users: who goes through the steps, as the modules' `users`, in addition to those of `runs`. A step that is
         not in `runs` is `pending` for them.
     """
@@ -88,6 +91,7 @@ def results(
                 steps,
                 unseen,
                 went=not went.isdisjoint(keys),
+                also=also,
             )
         )
     return joined
@@ -151,6 +155,7 @@ def _result(
     unseen: t.Sequence[str],
     *,
     went: bool,
+    also: t.Sequence[str],
 ) -> dict[str, t.Any]:
     refused = refused or opening.get("wrong_person")
     doubtful = (refused or {}).get("code") in WRONG_PERSON
@@ -192,7 +197,9 @@ def _result(
         "directory_roles": opening["directory_roles"],
         "error": refused or (last if read_again else opening)["error"],
         "steps": entries,
-        "residual": opening.get("residual", {}),
+        # What was read after the writes counts.
+        "residual": {**opening.get("residual", {}), **last.get("residual", {})},
+        **({"also": entries_of_also(also, told, opening, refused, went=went)} if also else {}),
         "person": opening.get("person"),
         "since": None,
     }

@@ -13,6 +13,8 @@ import collections
 import typing as t
 
 from ..module_utils._doors import NOT_APPLICABLE, OPEN, UNKNOWN, doors_of
+from ._also import not_closed, second_line, still_residual
+from ._also import rows as rows_of_also
 from ._earlier import compared_with, newly_open
 from ._results import CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
 from ._sentences import Record, errors_of, folded, person_in_words, reason_of, reasons_of
@@ -33,7 +35,12 @@ _VERDICTS = {
 
 
 def failures(
-    leavers: t.Sequence[Record], *, fail_on_open: bool, fail_on_not_due: bool = False, allow_empty: bool = True
+    leavers: t.Sequence[Record],
+    *,
+    fail_on_open: bool,
+    fail_on_not_due: bool = False,
+    fail_on_residual: bool = False,
+    allow_empty: bool = True,
 ) -> list[str]:
     """Why the run fails: a sentence per leaver, of a thousand at most, none when it does not."""
     if not leavers and not allow_empty:
@@ -44,8 +51,13 @@ def failures(
         *((OPEN_DOORS, UNCONFIRMED) if fail_on_open else ()),
         *((NOT_DUE,) if fail_on_not_due else ()),
     }
-    failed = [one for one in leavers if one["status"] in fatal]
-    return [*map(_sentence, failed[:_MOST]), *_and_more(failed)]
+    failed = [
+        one
+        for one in leavers
+        if one["status"] in fatal or (fail_on_residual and (still_residual(one) or not_closed(one)))
+    ]
+    told = [_sentence(one, residual=fail_on_residual) for one in failed[:_MOST]]
+    return [*told, *_and_more(failed)]
 
 
 def _nobody() -> str:
@@ -55,7 +67,7 @@ def _nobody() -> str:
     )
 
 
-def _sentence(one: Record) -> str:
+def _sentence(one: Record, *, residual: bool) -> str:
     parts = []
     if one["status"] == NOT_DUE:
         parts.append(f"leaves on {one['left_at']}: nothing will be done before; schedule it")
@@ -63,7 +75,10 @@ def _sentence(one: Record) -> str:
         parts.append(f"open: {', '.join(one['open'])}")
     if one["unconfirmed"]:
         parts.append(f"unconfirmed: {', '.join(one['unconfirmed'])}")
-    return f"{one['user_principal_name'] or one['user']}: {'; '.join([*parts, *_reasons(one)])}"
+    left = still_residual(one) if residual else []
+    parts += [f"still residual: {', '.join(left)}"] if left else []
+    more = not_closed(one) if residual else []
+    return f"{one['user_principal_name'] or one['user']}: {'; '.join([*parts, *_reasons(one), *more])}"
 
 
 def _reasons(one: Record) -> list[str]:
@@ -84,11 +99,12 @@ def table(leavers: t.Sequence[Record], earlier: t.Any = None) -> list[str]:
     shown = sorted(leavers, key=lambda one: (not newly_open(one), order.index(one["status"])))
     many = len(leavers) > _MANY
     if many:
-        shown = [one for one in shown if not one["contained"] or _residual_rows(one)]
+        shown = [one for one in shown if not one["contained"] or _residual_rows(one) or not_closed(one)]
     contained = sum(1 for one in leavers if one["contained"])
     lines = [f"{contained} of {len(leavers)} {'leaver is' if len(leavers) == 1 else 'leavers are'} contained"]
     if not leavers:
         lines = ["Nobody is due to leave"]
+    lines += second_line(leavers)
     lines += _newly_open_rows(shown, earlier)
     for one in shown[:_MOST]:
         lines += _rows(one, brief=many and one["contained"])
@@ -161,8 +177,9 @@ def _rows(one: Record, *, brief: bool = False) -> list[str]:
     if one["status"] == NOT_DUE and one["open"]:
         lines.append(f"  until then the date hides open doors: {', '.join(one['open'])}")
     lines += [f"  {note}" for note in _notes(one)] if not (brief or newly_open(one)) else []
+    lines += [] if brief else rows_of_also(one)
     lines += _residual_rows(one)
-    lines += [f"  ! {reason}" for reason in _reasons(one)]
+    lines += [f"  ! {reason}" for reason in [*_reasons(one), *not_closed(one)]]
     return lines
 
 

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import pathlib
 import typing as t
 from collections.abc import Iterator
 
@@ -17,8 +19,10 @@ from simulator import roles
 from simulator.directory import User
 from simulator.faults import Fault
 
-from .world import World, world
+from .world import Killed, World, world
 
+# An offboarding of two leavers, as counted before anything could be closed besides the doors.
+USUAL_REQUESTS, USUAL_SECONDS = 30, 1.6
 JANE, JOHN, MARIA = "jane.doe@contoso.com", "john.roe@contoso.com", "maria.rossi@contoso.com"
 STEPS = ("devices", "consents", "authentication_methods", "memberships")
 UNDONE = ("devices", "consents", "memberships")
@@ -348,3 +352,132 @@ def test_no_schedule_of_faults_makes_a_false_claim_or_loses_what_was_there(
         made = w.close(step, EVERYBODY, {key: list(own.values()) for key, own in wanted.items()})
         assert {one["status"] for one in made} <= {"verified", "unchanged"}, made
         assert [held(user) for user in people] == before
+
+
+# --- the role ---
+
+
+def test_the_role_closes_after_the_four_steps_and_says_what_is_still_residual(w: World) -> None:
+    people = furnish(w, *EVERYBODY)
+    w.app = "closer"
+
+    outcome = w.offboard(EVERYBODY, also=STEPS)
+
+    for user, one in zip(people, outcome.results, strict=True):
+        assert (one["status"], one["contained"]) == ("contained", True)
+        assert {topic: entry["status"] for topic, entry in one["also"].items()} == dict.fromkeys(STEPS, "verified")
+        assert one["also"]["consents"]["before"]
+        left = {topic: entry["state"] for topic, entry in one["residual"].items()}
+        assert {topic for topic, state in left.items() if state != "none"} == set(), left
+        assert all(closed(w, step, [user]) for step in STEPS)
+    order = [e.path for e in w.tenant.journal.writes() if e.user == people[0].id and e.cmdlet is None]
+    first = [
+        next(n for n, path in enumerate(order) if mark in path)
+        for mark in ("/devices/", "Grants", "authent", "/groups/")
+    ]
+    assert first == sorted(first)
+    assert min(first) > max(
+        n for n, path in enumerate(order) if path.rpartition("/")[0].endswith("users") or "revoke" in path
+    )
+    written = writes(w)
+    again = w.offboard(EVERYBODY, also=STEPS)
+    assert {entry["status"] for one in again.results for entry in one["also"].values()} == {"unchanged"}
+    assert writes(w) == written
+
+
+def test_who_is_contained_already_goes_through_what_is_closed_besides(w: World) -> None:
+    (jane,) = furnish(w, JANE)
+    w.offboard([JANE])
+    w.app = "closer"
+
+    (one,) = w.offboard([JANE], also=["consents"]).results
+
+    assert (one["contained"], one["also"]["consents"]["status"]) == (True, "verified")
+    assert closed(w, "consents", [jane])
+
+
+def test_a_missing_permission_leaves_its_topic_not_closed_and_stops_nothing(w: World) -> None:
+    furnish(w, JANE)
+    w.app = "closer"
+    app = w.tenant.app("closer")
+    app.graph = app.graph - {"AppRoleAssignment.ReadWrite.All", "GroupMember.ReadWrite.All"}
+
+    (one,) = w.offboard([JANE], also=STEPS).results
+
+    assert (one["status"], one["contained"]) == ("contained", True)
+    assert {topic: entry["status"] for topic, entry in one["also"].items()} == {
+        "devices": "verified",
+        "consents": "failed",
+        "authentication_methods": "verified",
+        "memberships": "failed",
+    }
+    assert "AppRoleAssignment.ReadWrite.All" in str(one["also"]["consents"]["error"])
+    assert (one["residual"]["consents"]["state"], one["residual"]["memberships"]["state"]) == ("found", "found")
+
+
+def test_an_offboarding_without_it_takes_the_requests_and_seconds_that_it_always_took(w: World) -> None:
+    people = furnish(w, *EVERYBODY)
+    began = w.clock.elapsed
+
+    w.offboard(EVERYBODY)
+
+    assert w.network.requests == USUAL_REQUESTS
+    assert w.clock.elapsed - began == pytest.approx(USUAL_SECONDS)
+    assert not any(closed(w, step, people) for step in STEPS)
+
+
+def test_a_run_that_is_killed_between_topics_leaves_what_it_has_closed(w: World) -> None:
+    furnish(w, JANE)
+    w.app = "closer"
+
+    def kill(task: str) -> None:
+        if task == "memberships":
+            raise Killed
+
+    w.before_task = kill
+    with pytest.raises(Killed):
+        w.offboard([JANE], also=STEPS)
+
+    (one,) = json.loads(str(w.file))["hosts"]["localhost"]["leavers"]
+    assert one["also"]["consents"]["status"] == "verified"
+    assert one["also"]["consents"]["objects"]
+    assert one["also"]["memberships"]["status"] == "pending"
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_restore_brings_back_what_was_closed_and_says_what_it_cannot(
+    w: World, tmp_path: pathlib.Path, killed: bool
+) -> None:
+    people = furnish(w, *EVERYBODY)
+    w.app = "closer"
+    before = [held(user) for user in people]
+    if killed:
+
+        def kill(task: str) -> None:
+            if task == "memberships":
+                raise Killed
+
+        w.before_task = kill
+        with pytest.raises(Killed):
+            w.offboard(EVERYBODY, also=STEPS)
+        (tmp_path / "0.json").write_text(str(w.file))
+        w.before_task = lambda _task: None
+        w.clock.advance(60)
+    w.offboard(EVERYBODY, also=STEPS)
+    (tmp_path / "1.json").write_text(str(w.file))
+    assert all(closed(w, step, people) for step in STEPS)
+
+    restored = w.restore(EVERYBODY, tmp_path)
+
+    for user, was, one in zip(people, before, restored, strict=True):
+        assert one["status"] == "restored", one
+        assert {step: one["steps"][step]["status"] for step in UNDONE} == dict.fromkeys(UNDONE, "verified")
+        now = held(user)
+        assert {step: now[step] for step in UNDONE} == {step: was[step] for step in UNDONE}
+        assert now["authentication_methods"] == []
+        assert "Sign-in methods that were deleted: 4." in " ".join(one["notes"])
+    w.tenant.directory.null_parameters = "accepted"  # of SMTP AUTH, which is another test's concern
+    w.restore(EVERYBODY, tmp_path)
+    sent = writes(w)
+    assert {one["status"] for one in w.restore(EVERYBODY, tmp_path)} == {"unchanged"}
+    assert writes(w) == sent

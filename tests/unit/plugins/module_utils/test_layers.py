@@ -14,7 +14,7 @@ import pytest
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 LAYERS = (
     ("_foreign", "_errors", "_times", "_files", "_inputs", "_leavers_file", "_markup", "_sentences", "_carried"),
-    ("_clouds", "_asked", "_doors", "_given", "_destinations"),
+    ("_clouds", "_asked", "_doors", "_given", "_destinations", "_also"),
     ("_written",),
     ("_credentials", "_retry", "_guards", "_results", "_evidence"),
     ("_http", "_earlier", "_restore_files", "_restore_history"),
