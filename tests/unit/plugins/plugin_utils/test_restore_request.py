@@ -105,7 +105,7 @@ def test_evidence_of_a_run_that_was_cut_off_is_evidence(written):
 def test_what_was_closed_besides_is_kept(written):
     (run,) = opened(read([UPN], written(closed_besides()), "localhost")["evidence"])
 
-    (leaver,) = run["hosts"]["localhost"]["leavers"]
+    leaver, _bob = run["hosts"]["localhost"]["leavers"]
     assert leaver["also"]["forwarding"]["objects"][0]["before"] == {"enabled": True}
 
 
