@@ -262,7 +262,8 @@ class SwitchForwarding(ObjectsStep):
         there = (now.facts or {}).get("forwards_to")
         if now.kind == _RULE:
             return None if there == before.get("forwards_to") else "The rule does something else by now."
-        return None if there in (None, before.get("forwards_to")) else f"The mailbox forwards to {there} by now."
+        same = there in (None, before.get("forwards_to"), before.get("address"))
+        return None if same else f"The mailbox forwards to {there} by now."
 
     def unfit(self, leaver: Leaver, thing: Thing) -> str | None:
         if thing.kind == _RULE:

@@ -43,6 +43,8 @@ options:
     description:
       - With V(account_only) and O(state=disabled), each phone is told to delete the data of the mailbox when it is next in touch, and
         nothing else on the phone. Then it is blocked. This is the order of Microsoft's page on former employees.
+      - A phone hears of it only if it connects once more. With ActiveSync or Outlook for mobile turned off, or once it is blocked, it may
+        never do so.
       - B(This cannot be undone.) A phone for which a wipe was requested before is not told again.
       - A phone whose mail app speaks a version of ActiveSync before 16.1 does not know how, and is reported as V(failed).
     type: str

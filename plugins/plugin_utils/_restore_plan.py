@@ -52,7 +52,7 @@ def plan(
     undeleted: t.Collection[str] = (),
     began: float = 0,
     now: float = 0,
-    steps: t.Sequence[str] = ("protocols", "signin"),
+    steps: t.Sequence[str] = ("protocols", *UNDONE, "signin"),
     protocols: t.Sequence[str] = (),
     allow_admins: bool = False,
     undelete: bool = False,
@@ -69,10 +69,9 @@ def plan(
     :param began: when this run first looked, and `now`, both in seconds by the same clock.
     :param protocols: with evidence, nothing but these; without it, what is to be turned on.
     :returns: `error`, why nothing can be done at all; `leavers`, for each what is to be done; `groups`, leavers
-        whose mailboxes get the same protocols; `also`, what is made again besides, by topic and
-        object id; `undelete`, whose accounts are to be restored first; `waiting`, object
-        ids of those who were restored and are not all there yet, or who may never be; `again`, whether another look
-        may show more; `left_out`.
+        whose mailboxes get the same protocols; `also`, what is made again besides, by topic and object id; `phones`, whether
+        any of it is a phone; `undelete`, whose accounts are to be restored first; `waiting`, object ids of those who were
+        restored and are not all there yet, or who may never be; `again`, whether another look may show more; `left_out`.
     """
     orders: list[dict[str, t.Any]] = []
     error = None
@@ -100,6 +99,7 @@ def plan(
         "leavers": orders,
         "groups": _groups(orders),
         "also": _besides(orders),
+        "phones": any(thing["kind"] == "phone" for one in orders for thing in one["also"].get("devices", ())),
         "undelete": [
             # Who has read their roles before has told so, and the module reads none of deleted users.
             {"user": one["id"], "directory_roles": one["roles"]} if one["roles"] is not None else one["id"]

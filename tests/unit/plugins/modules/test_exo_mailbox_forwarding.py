@@ -116,6 +116,20 @@ def test_a_recipient_that_leads_outside_or_nobody_knows_where_is_cleared(lab, an
     assert ("could not be told" in (one["note"] or "")) is (leads == "unknown")
 
 
+def test_a_name_of_several_recipients_is_one_of_nobody(lab):
+    row = mailbox_of(JANE, ForwardingAddress="Omar")
+    several = exchange_error(400, f"{MOST}ManagementObjectAmbiguousException", "'Omar' matches multiple entries.")
+
+    told = close(
+        lab,
+        mail(row=row, lookups=[named("Omar").but(several)]),
+        [forward(JANE, ForwardingAddress=None)],
+        mail(again=True),
+    )
+
+    assert objects(told)[RECIPIENT_KEY]["before"]["leads"] == "unknown"
+
+
 def test_what_stays_inside_is_left_alone(lab):
     row = mailbox_of(JANE, ForwardingAddress="Omar", ForwardingSmtpAddress=f"smtp:{IN}")
     rules = [
@@ -520,6 +534,30 @@ def test_it_is_turned_on_again_as_it_was(lab):
 
     assert [one["status"] for one in told.user["objects"]] == ["verified", "verified"]
     lab.wire.expect_each(find(JANE), *mail(JANE, rule, row=row, lookups=lookups))
+    assert run(lab, state="present", objects={UPN: before}).statuses == ["unchanged"]
+
+
+def test_what_active_directory_masters_is_left_out_when_it_is_turned_on_again(lab):
+    synced = person("jane.doe", onPremisesSyncEnabled=True)
+    row = mailbox_of(synced, ForwardingSmtpAddress=f"smtp:{OUT}", DeliverToMailboxAndForward=True)
+    entry = {"key": SMTP_KEY, "kind": "mailbox_forwarding", "before": {"address": OUT, "keeps_copy": True}}
+    off = mailbox_of(synced, DeliverToMailboxAndForward=True)
+    lab.wire.expect_each(
+        find(synced),
+        *mail(synced, row=off),
+        forward(synced, ForwardingSmtpAddress=OUT),
+        *mail(synced, row=row, again=True),
+    )
+
+    assert run(lab, state="present", objects={UPN: [entry]}).statuses == ["verified"]
+
+
+def test_a_rule_that_does_not_say_whether_it_is_enabled_is_not_enabled_again(lab):
+    """What may be on is left as it is; when it is closed, it counts as on as well."""
+    rule = exchange_rule(ForwardTo=[smtp(OUT)])
+    before = told_before(lab, None, rule)
+    lab.wire.expect_each(find(JANE), *mail(JANE, {**rule, "Enabled": None}))
+
     assert run(lab, state="present", objects={UPN: before}).statuses == ["unchanged"]
 
 
