@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked, names_nobody, parse_users
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import Token, entra_error
+from ansible_collections.m365.offboarding.plugins.module_utils._destinations import Organisation
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import Mailbox
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
     CredentialError,
@@ -264,6 +265,9 @@ HARMLESS = {
 }
 
 
+SCENE = Scene(NOW, Organisation(frozenset({"contoso.com"})))
+
+
 @LIMITS
 @given(place=st.sampled_from(sorted(TELLING)), data=st.data(), value=anything)
 def test_whatever_shape_an_object_takes_it_is_not_taken_for_none(place, data, value):
@@ -272,7 +276,7 @@ def test_whatever_shape_an_object_takes_it_is_not_taken_for_none(place, data, va
     name = data.draw(st.sampled_from([*sorted(item), "isinherited"]))
     leaver = Leaver(Asked("jane.doe@contoso.com"))
 
-    told = _tell(leaver, [(TOPICS[topic][number], [{**item, name: value}])], Scene(NOW, frozenset({"contoso.com"})))
+    told = _tell(leaver, [(TOPICS[topic][number], [{**item, name: value}])], SCENE)
 
     assert json.dumps(told)
     assert (told["error"] or {}).get("code") in (None, "limited_information")
