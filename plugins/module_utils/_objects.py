@@ -363,5 +363,5 @@ def _first_of(errors: t.Sequence[t.Mapping[str, str | None]]) -> dict[str, str |
     more = len(errors) - 1
     error = dict(errors[0])
     if more:
-        error["message"] = f"{error['message']} And {more} more of this user, see objects."
+        error["message"] = f"{error['message']} And {more} more of this user."
     return error

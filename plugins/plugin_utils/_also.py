@@ -108,6 +108,7 @@ def rows(one: Record) -> list[str]:
     return [f"  {name}: {_row(entry)}" for name, entry in (one.get("also") or {}).items()]
 
 
+# As a record's status, for people.
 _WORDS = {
     "unchanged": "nothing to close",
     "planned": "would be closed",

@@ -375,6 +375,7 @@ def _details(report: Report, one: Leaver) -> Markup:
         e("p", doors_in_words(one), class_="words"),
         _timeline(one),
         e("div", *(_step(name, one) for name in STEPS if name in one.steps), class_="steps"),
+        _also(one),
         _residual(one),
         _identity(report, one),
         class_="more",
@@ -481,6 +482,11 @@ def _timeline(one: Leaver) -> Markup | None:
 
 
 # --- residual access, identity, tenants ---
+
+
+def _also(one: Leaver) -> Markup | None:
+    lines = [e("li", line) for line in one.also]
+    return e("section", e("h4", "Closed besides the doors"), e("ul", lines)) if lines else None
 
 
 def _residual(one: Leaver) -> Markup | None:

@@ -16,6 +16,7 @@ import typing as t
 
 from ..module_utils._doors import PROTOCOLS, STEPS
 from ..module_utils._times import parse_moment
+from ._also import not_closed, rows
 from ._results import CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
 
 Record = t.Mapping[str, t.Any]
@@ -94,6 +95,11 @@ class Leaver:
     def residual(self) -> list[str]:
         """Topics in which something was found."""
         return [topic for topic, one in self.topics.items() if one.get("state") == "found"]
+
+    @property
+    def also(self) -> list[str]:
+        """What was closed besides the doors, a line each, and why it was not."""
+        return [*(line.strip() for line in rows(self.told)), *not_closed(self.told)]
 
     def having(self, *states: str) -> list[str]:
         return [door for door, state in self.doors.items() if state in states]
