@@ -1,192 +1,214 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What was closed besides the doors is made again from the evidence, and what cannot be is said."""
+"""What was closed besides the doors is made again from the evidence, object by object, and nothing else is."""
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_files import read
+from ansible_collections.m365.offboarding.plugins.module_utils._doors import UNDONE
+from ansible_collections.m365.offboarding.plugins.module_utils._errors import OUTCOME_UNKNOWN
 from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_outcome import outcome
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import problem, step_record
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring import (
+    asked,
     asked_of,
     decide,
     entry,
     evidence,
+    nobody,
     opening,
     shut_now,
     shut_out,
 )
 
-JANE = person("jane.doe")
-STEPS = ("protocols", "memberships", "forwarding", "devices", "consents", "signin")
-UNKNOWN = {
-    "code": "network",
-    "message": "x",
-    "hint": "Whether it was done is not known: run again, the next run reads first.",
-    "request_id": None,
-}
+JANE, OMAR = person("jane.doe"), person("omar")
+UPN = "jane.doe@contoso.com"
+SHUT = entry("unchanged", {"account_enabled": False}, {"account_enabled": False})
 
 
-def one(key="g1", status="verified", kind="group", **facts):
+def thing(key="1", kind="inbox_rule", status="verified", **before):
     return {
         "key": key,
         "kind": kind,
-        "name": key,
+        "name": f"Thing {key}",
         "status": status,
-        "before": {"name": key},
-        "after": None,
+        "before": before or {"enabled": True},
+        "after": {"enabled": False},
+        "note": None,
         "error": None,
-        **facts,
     }
 
 
-def also(status="verified", **topics):
-    return {topic: {"status": status, "objects": objects} for topic, objects in topics.items()}
+def names(objects):
+    return [one["key"] for one in objects]
 
 
-def plan(*runs, steps=STEPS, now=None, complete=True):
-    contents = [{**evidence(shut_out(also=told)), "complete": complete} for told in runs]
-    for number, content in enumerate(contents):
-        content["run"] = {"started_at": f"2026-11-20T16:0{number}:00Z"}
-    return decide(opening(now or shut_now()), asked_of(contents), steps=steps)
+def left(**topics):
+    return {name: {"status": "verified", "objects": list(objects)} for name, objects in topics.items()}
 
 
-def test_what_was_closed_is_made_again_by_object_id():
-    told = plan(also(memberships=[one("g1"), one("g2", "accepted")], consents=[one("c", kind="consent")]))
+def plan(*also, name="jane.doe", now=None, **options):
+    """Return the plan for the evidence of some runs, the first of which shut the doors."""
+    runs = []
+    for number, one in enumerate(also):
+        content = evidence(shut_out(name, also=one))
+        content["run"] = {"started_at": f"2026-11-2{number}T16:00:00Z"}
+        content["started_at"] = content["run"]["started_at"]
+        runs.append(content)
+    return decide(opening(now or shut_now(name)), asked_of(runs, f"{name}@contoso.com"), "localhost", **options)
 
-    assert {
-        topic: {user: [obj["key"] for obj in objects] for user, objects in of.items()}
-        for topic, of in told["also"].items()
-    } == {
-        "memberships": {JANE["id"]: ["g1", "g2"]},
-        "consents": {JANE["id"]: ["c"]},
-    }
+
+def only(told):
+    assert told["error"] is None
+    (one,) = told["leavers"]
+    return one
+
+
+@pytest.mark.parametrize("topic", UNDONE)
+def test_what_a_run_closed_is_handed_to_its_module(topic):
+    told = plan(left(**{topic: [thing("1"), thing("2", "another")]}))
+
+    assert {name: names(objects) for name, objects in only(told)["also"].items()} == {topic: ["1", "2"]}
+    handed = told["also"][topic][JANE["id"]]
+    assert [(one["key"], one["kind"], one["name"], one["before"]) for one in handed] == [
+        ("1", "inbox_rule", "Thing 1", {"enabled": True}),
+        ("2", "another", "Thing 2", {"enabled": True}),
+    ]
 
 
 @pytest.mark.parametrize(
-    ("facts", "again"),
+    ("facts", "counts"),
     [
-        ({"status": "failed", "after": {"name": "g1"}}, False),
-        ({"status": "failed", "after": {"name": "g1"}, "error": UNKNOWN}, True),
-        ({"status": "failed", "after": None}, True),
-        ({"status": "not_applicable"}, False),
+        ({"status": "verified"}, True),
+        ({"status": "accepted", "after": None}, True),
+        ({"status": "failed"}, True),
+        ({"status": "failed", "after": {"enabled": True}, "error": {"hint": OUTCOME_UNKNOWN}}, True),
+        ({"status": "failed", "after": {"enabled": True}, "error": {"code": "internal"}}, True),
+        ({"status": "failed", "after": {"enabled": True}, "error": {"code": "denied"}}, False),
         ({"status": "planned"}, False),
+        ({"status": "not_applicable"}, False),
+        # What was not there cannot be made again.
         ({"status": "verified", "before": None}, False),
     ],
 )
-def test_only_what_was_written_or_may_have_been_is_made_again(facts, again):
-    assert bool(plan(also(memberships=[one(**facts)]))["also"]) is again
+def test_only_what_was_closed_or_may_have_been(facts, counts):
+    told = plan(left(forwarding=[{**thing(), **facts}]))
+
+    assert bool(only(told)["also"]) is counts
 
 
-def test_of_several_runs_the_first_that_wrote_an_object_knows_how_it_was():
-    first = also(memberships=[one("g1", before={"name": "Then"}), one("g2", "failed", after={"name": "g2"})])
-    second = also(memberships=[one("g2")])
+def test_of_several_runs_each_object_is_as_the_first_one_that_closed_it_found_it():
+    first = left(forwarding=[thing("1", name="old"), thing("2")])
+    second = left(forwarding=[thing("1", name="new")], consents=[thing("3", "consent")])
 
-    told = plan(first, second)["also"]["memberships"][JANE["id"]]
+    told = only(plan(first, second))["also"]
 
-    assert [(obj["key"], obj["before"]["name"]) for obj in told] == [("g1", "Then"), ("g2", "g2")]
-
-
-def test_a_leaver_whose_doors_were_shut_before_gets_the_rest_back():
-    unchanged = {step: entry("unchanged", {}, {}) for step in ("password", "sessions", "signin", "protocols")}
-    content = evidence(shut_out(also=also(memberships=[one()]), steps=unchanged))
-
-    told = decide(opening(shut_now()), asked_of([content]), steps=STEPS)
-
-    assert told["leavers"][0]["error"] is None
-    assert list(told["also"]) == ["memberships"]
+    assert names(told["forwarding"]) == ["1", "2"]
+    assert told["forwarding"][0]["before"] == {"name": "old"}
+    assert names(told["consents"]) == ["3"]
 
 
-def test_steps_that_are_left_out_are_not_undone():
-    assert plan(also(memberships=[one()]), steps=("signin",))["also"] == {}
+def test_a_run_that_closed_nothing_but_this_can_be_undone():
+    """Whoever was shut out long ago, and had the rest closed today."""
+    steps = {"signin": SHUT, "protocols": None}
+    record = shut_out(also=left(memberships=[thing("g", "membership")]))
+    record["steps"] = {**record["steps"], **{name: one or SHUT for name, one in steps.items()}}
+    for name in ("password", "sessions"):
+        record["steps"][name] = {**record["steps"][name], "status": "unchanged"}
+
+    told = decide(opening(shut_now()), asked(evidence(record)), "localhost")
+
+    assert list(only(told)["also"]) == ["memberships"]
+    assert not only(told)["signin"]
 
 
-def test_what_cannot_be_undone_is_said():
-    closed = also(authentication_methods=[one(kind="fido2")], devices=[one("p", kind="phone_wipe")])
+def test_only_the_steps_that_are_asked_for():
+    also = left(forwarding=[thing()], devices=[thing("d", "device")], consents=[thing("c", "consent")])
 
-    told = plan(closed)
+    told = plan(also, steps=["signin", "devices"])
 
-    notes = " ".join(told["leavers"][0]["notes"])
-    assert told["also"] == {}
-    assert "Sign-in methods that were deleted: 1. They cannot be made again" in notes
-    assert "The account on a phone was wiped, which cannot be undone" in notes
+    assert list(only(told)["also"]) == ["devices"]
+    assert only(told)["signin"]
 
 
-@pytest.mark.parametrize(("kinds", "phones"), [(["device", "phone_wipe"], False), (["device", "phone"], True)])
-def test_exchange_is_asked_about_phones_only_where_some_were_blocked(kinds, phones):
-    """A tenant without Exchange Online gets its devices back."""
-    told = plan(also(devices=[one(kind, kind=kind) for kind in kinds]))
-
-    assert told["phones"] is phones
-    assert list(told["also"]) == ["devices"]
+@pytest.mark.parametrize(("kinds", "phones"), [(["device"], False), (["device", "phone"], True)])
+def test_exchange_is_asked_for_phones_only_where_there_are_some(kinds, phones):
+    assert plan(left(devices=[thing(kind, kind) for kind in kinds]))["phones"] is phones
 
 
-def test_a_run_that_was_cut_off_while_it_closed_something_is_said():
-    closed = {**also(consents=[one("c", kind="consent")]), **also("pending", memberships=[])}
+def test_a_wipe_is_not_undone_and_that_is_said():
+    told = plan(left(devices=[thing("w", "phone_wipe"), thing("p", "phone")]))
 
-    notes = " ".join(plan(closed, complete=False)["leavers"][0]["notes"])
-
-    assert "The run was cut off before this was on record: memberships." in notes
-
-
-def test_whoever_is_refused_gets_nothing_back():
-    assert plan(also(memberships=[one()]), now=shut_now(protected=True))["also"] == {}
+    assert names(only(told)["also"]["devices"]) == ["p"]
+    assert any("was wiped, which cannot be undone" in note for note in only(told)["notes"])
 
 
-def test_the_outcome_tells_each_topic_and_a_failure_keeps_sign_in_from_nothing():
-    told = plan(also(memberships=[one()], consents=[one("c", kind="consent")]))
-    error = {"code": "x", "message": "Could not make again consent c of jane.", "hint": None, "request_id": None}
-    records = {
-        "memberships": {"id": JANE["id"], "status": "verified", "written_at": "2026-11-20T17:00:00Z"},
-        "consents": {"id": JANE["id"], "status": "failed", "error": error},
-    }
-    runs = [
-        {"step": topic, "users": [JANE["id"]], "result": {"users": [{"error": None, **record}]}}
-        for topic, record in records.items()
-    ]
+def test_sign_in_methods_cannot_be_made_again_and_that_is_said():
+    told = plan(left(authentication_methods=[thing("m", "fido2")]))
 
-    ended = outcome(told, runs)
-
-    steps = ended["leavers"][0]["steps"]
-    assert (steps["memberships"]["status"], steps["consents"]["status"]) == ("verified", "failed")
-    assert ended["open"] == [JANE["id"]]
-    assert any("memberships member again at 2026-11-20T17:00:00Z" in line for line in ended["table"])
-    assert "Could not make again consent c of jane." in ended["failures"][0]
+    assert only(told)["also"] == {}
+    assert any("cannot be made again" in note for note in only(told)["notes"])
 
 
-@pytest.mark.parametrize(
-    ("broken", "says"),
-    [
-        ([], "is not a mapping"),
-        ({"hats": {}}, "also names something that is not known here"),
-        ({"consents": {"status": "verified"}}, "lacks 'objects'"),
-        ({"consents": {"status": "verified", "objects": [5]}}, "is no mapping"),
-        ({"consents": {"status": "verified", "objects": [{**one(), "key": None}]}}, "key is not a text"),
-        (
-            {"consents": {"status": "verified", "objects": [{**one(), "before": "x"}]}},
-            "before is not a mapping or null",
-        ),
-    ],
-)
-def test_evidence_that_was_changed_by_hand_is_refused(tmp_path, broken, says):
-    path = tmp_path / "evidence.json"
-    path.write_text(json.dumps(evidence(shut_out(also=broken))))
+def test_nothing_is_made_again_for_who_is_refused_or_deleted():
+    also = left(forwarding=[thing()])
+    protected = plan(also, now=shut_now(protected=True))
+    gone = decide(
+        opening(nobody(JANE["id"], "deleted")),
+        asked(evidence(shut_out(also=also))),
+        "localhost",
+        undelete=True,
+        deleted={"users": [{"user": UPN, "id": JANE["id"], "error": None}]},
+    )
 
-    with pytest.raises(ValueError, match="cannot be used") as caught:
-        read(str(path))
-
-    assert says in str(caught.value)
+    assert only(protected)["error"]["code"] == "protected"
+    assert (protected["also"], gone["also"]) == ({}, {})
+    assert only(gone)["undelete"]
 
 
-def test_evidence_of_before_is_read_as_ever(tmp_path):
-    path = tmp_path / "evidence.json"
-    path.write_text(json.dumps(evidence(shut_out())))
+# --- what came of it ---
 
-    (run,), _left_out = read(str(path))
 
-    assert run["hosts"]["localhost"]["leavers"][0]["also"] == {}
+def run(topic, status, **facts):
+    record = {**step_record("jane.doe", status, **facts), "objects": [thing(status=status)]}
+    return {"step": topic, "users": [JANE["id"]], "result": {"users": [record]}}
+
+
+def result(told):
+    (one,) = told["leavers"]
+    return one
+
+
+def test_it_is_told_and_comes_before_sign_in():
+    planned = plan(left(forwarding=[thing()], memberships=[thing("g", "membership")]))
+
+    told = outcome(planned, [run("forwarding", "verified"), run("memberships", "verified")])
+
+    assert list(result(told)["steps"]) == ["protocols", "memberships", "forwarding", "signin"]
+    assert any("forwarding" in line and "on again" in line for line in told["table"])
+    assert any("memberships" in line and "member again" in line for line in told["table"])
+
+
+def test_what_cannot_be_made_again_fails_the_run_and_opens_the_doors_all_the_same():
+    planned = plan(left(consents=[thing("c", "consent")]))
+
+    told = outcome(planned, [run("consents", "failed", error=problem("Authorization_RequestDenied", "No."))])
+
+    assert (result(told)["status"], told["open"]) == ("failed", [JANE["id"]])
+    assert "No." in told["failures"][0]
+
+
+def test_a_module_that_fails_as_a_whole_fails_everyone_in_it():
+    planned = plan(left(devices=[thing("d", "device")]))
+    runs = [{"step": "devices", "users": [JANE["id"]], "result": {"msg": "It broke.", "users": []}}]
+
+    assert result(outcome(planned, runs))["steps"]["devices"]["status"] == "failed"
+
+
+def test_what_has_not_run_yet_is_planned():
+    planned = plan(left(devices=[thing("d", "device")]))
+
+    assert result(outcome(planned))["steps"]["devices"]["status"] == "planned"
