@@ -277,9 +277,6 @@ HARMLESS = {
 SCENE = Scene(NOW, Organisation(frozenset({"contoso.com"})))
 
 
-SCENE = Scene(NOW, Organisation(frozenset({"contoso.com"})))
-
-
 @LIMITS
 @given(place=st.sampled_from(sorted(TELLING)), data=st.data(), value=anything)
 def test_whatever_shape_an_object_takes_it_is_not_taken_for_none(place, data, value):
