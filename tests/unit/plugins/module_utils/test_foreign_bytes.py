@@ -30,9 +30,19 @@ from ansible_collections.m365.offboarding.plugins.module_utils._exchange import 
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph, User, _List, listed, single
 from ansible_collections.m365.offboarding.plugins.module_utils._http import Response
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver
-from ansible_collections.m365.offboarding.plugins.module_utils._residual import TOPICS, Scene, _tell
+from ansible_collections.m365.offboarding.plugins.module_utils._residual import (
+    _TO_CLOSE,
+    FORWARDING_PROPERTIES,
+    TOPICS,
+    Forwarding,
+    Scene,
+    _findings,
+    _tell,
+)
 from ansible_collections.m365.offboarding.plugins.module_utils._retry import http_date, told_wait
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Answer, Call, retryable
+from ansible_collections.m365.offboarding.plugins.modules.exo_mailbox_forwarding import SwitchForwarding
+from ansible_collections.m365.offboarding.plugins.modules.m365_user_devices import SwitchDevices
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab import residual
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import NOW
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES, mailbox, person
@@ -262,9 +272,8 @@ HARMLESS = {
     "accountEnabled": lambda value: value is False,
     "isinherited": is_on,
     "deny": is_on,
+    "deviceaccessstate": lambda value: isinstance(value, str) and value.strip().lower() == "blocked",
 }
-
-
 SCENE = Scene(NOW, Organisation(frozenset({"contoso.com"})))
 
 
@@ -281,6 +290,37 @@ def test_whatever_shape_an_object_takes_it_is_not_taken_for_none(place, data, va
     assert json.dumps(told)
     assert (told["error"] or {}).get("code") in (None, "limited_information")
     assert told["state"] in ("found", "not_looked_at") or HARMLESS[name](value)
+
+
+# As above, for who closes what is found.
+RULE = row(**residual.exchange_rule(RedirectTo=["x@y.de"]))
+MAILBOX = row(**residual.mailbox_of(JANE, ForwardingSmtpAddress="x@y.de", ForwardingAddress="x"))
+WIPE = {"guid": "b0000000-0000-4000-8000-00000000000b", "accountonlydevicewiperequesttime": None}
+STEPS = {
+    "inbox_rule": (SwitchForwarding(None, Forwarding()), RULE),
+    "mailbox_forwarding": (SwitchForwarding(None, Forwarding()), MAILBOX),
+    "phone": (SwitchDevices(None), {**row(**residual.phone()), "kept_out": False}),
+    "phone_wipe": (SwitchDevices(None, wipe=True), WIPE),
+}
+QUESTIONS = {one.kind: one for topic in ("forwarding", "phone_wipes") for one in _TO_CLOSE[topic]}
+QUESTIONS["phone"] = TOPICS["phones"][0]
+
+
+@LIMITS
+@given(kind=st.sampled_from(sorted(STEPS)), data=st.data(), value=anything)
+def test_whatever_shape_an_object_takes_closing_it_is_no_fault_of_ours(kind, data, value):
+    step, item = STEPS[kind]
+    changed = {**item, data.draw(st.sampled_from(sorted(item))): value}
+    raws = [changed]
+    if kind == "mailbox_forwarding":
+        raws = [{"property": name, "row": changed} for name in FORWARDING_PROPERTIES]
+    leaver = Leaver(Asked("jane.doe@contoso.com"), user=User.from_json(JANE))
+
+    found = step._found(None, leaver, _findings(leaver, [(SCENE, QUESTIONS[kind], raws)]))
+
+    assert {error.code for error in found.unread.values()} <= {"limited_information"}
+    for thing in found.things:
+        assert json.dumps([thing.key, thing.name, thing.facts, step.closed(thing)])
 
 
 @LIMITS
