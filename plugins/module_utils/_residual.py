@@ -390,7 +390,7 @@ def _exchange_rule(row: Item, scene: Scene) -> t.Iterator[Item]:
     own = str(row.get("name") or "").strip().lower().startswith(_SYSTEM_RULES)
     surely += [] if _flag(row.get("supportedbytask")) or own else [UNKNOWN]
     if surely:
-        yield {"where": next(place for place in (OUTSIDE, UNKNOWN, INSIDE) if place in surely)}
+        yield {"where": min(surely, key=(OUTSIDE, UNKNOWN, INSIDE).index)}
 
 
 def _held_role(role: Item, _scene: Scene) -> t.Iterator[Item]:

@@ -185,7 +185,8 @@ from ansible_collections.m365.offboarding.plugins.module_utils._residual import 
 from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call, Service
 
-_RULE, _MAILBOX = "inbox_rule", "mailbox_forwarding"
+_RULE = "inbox_rule"
+_MAILBOX = "mailbox_forwarding"
 _COPY = "DeliverToMailboxAndForward"
 _SAFE = "Where it sends mail could not be told, which is no proof that it stays inside, so it counts as outside."
 # Key of an object -> property of Get-Mailbox and parameter of Set-Mailbox.
