@@ -13,7 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..module_utils._doors import STEPS
+from ..module_utils._doors import ALSO, STEPS
 from ..plugin_utils._given import complaints
 from ..plugin_utils._inputs import SOURCES, Refused, handed_on, specification
 from ..plugin_utils._leavers_file import LARGEST
@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
                 "purpose": {"type": "str", "choices": ["offboard", "audit"], "default": "offboard"},
                 "playbook": {"type": "str", "default": ""},
                 "batch": {"type": "int", "default": 0},
-                "step": {"type": "str", "choices": list(STEPS)},
+                "step": {"type": "str", "choices": [*STEPS, *ALSO]},
             }
         )
         try:

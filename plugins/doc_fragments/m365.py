@@ -194,3 +194,15 @@ options:
     type: bool
     default: false
 """
+
+    # For modules that change several objects of a user, and can make them again.
+    OBJECTS = r"""
+options:
+  objects:
+    description:
+      - What to make again, by user. The keys are the users of O(users), written in the same way. The values are the C(objects) of
+        these users in the result of an earlier run, or in its evidence. Of each object C(key), C(kind), C(name) and C(before) are used.
+      - Required to make objects again, and refused otherwise.
+      - An object that is there already is not written. One that is there in another form is left as it is and reported.
+    type: dict
+"""

@@ -20,6 +20,11 @@ from ._errors import OptionError
 # Microsoft's order: https://learn.microsoft.com/microsoft-365/admin/add-users/remove-former-employee-step-1
 STEPS = ("password", "sessions", "signin", "protocols")
 
+# What can be closed besides, after the doors, and in this order: https://learn.microsoft.com/entra/identity/users/users-revoke-access
+ALSO = ("forwarding", "devices", "consents", "authentication_methods", "memberships")
+# Of these, what can be made again from evidence, in the order in which it is.
+UNDONE = ("memberships", "forwarding", "devices", "consents")
+
 OPEN, SHUT, UNKNOWN, NOT_APPLICABLE = "open", "shut", "unknown", "not_applicable"
 
 # Code of the error of a user for whom Exchange knows no mailbox, and who should have one: nothing is wrong but the time.
@@ -49,10 +54,12 @@ DOCUMENTED_PROTOCOLS = ("activesync", "owa", "mapi", "ews", "pop", "imap")
 class Mailbox:
     """A mailbox's protocols, those that this tenant knows.
 
-    C(switches) maps a protocol to on (C(True)), off (C(False)) or, C(None), not set.
+    C(switches) maps a protocol to on (C(True)), off (C(False)) or, C(None), not set. C(blocked_phones) are the ids, in
+    lower case, of devices that it keeps out by C(ActiveSyncBlockedDeviceIDs), C(None) where it does not say.
     """
 
     switches: t.Mapping[str, bool | None]
+    blocked_phones: frozenset[str] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

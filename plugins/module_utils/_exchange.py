@@ -34,6 +34,9 @@ from ._service import Answer, Call, Outcome, Service, error_of, mapping
 _INVERTED = "smtp_auth"
 
 _NOT_FOUND = ("ManagementObjectNotFoundException", "ADNoSuchObjectException")
+_AMBIGUOUS = "ManagementObjectAmbiguousException"
+# How Exchange refuses to change what Active Directory masters.
+_MASTERED_ELSEWHERE = "synchronized from your on-premises organization"
 # How a text without a class says the same, and what object it means.
 _NOT_FOUND_TEXT = re.compile("couldn't (find object|be found)", re.IGNORECASE)
 _OBJECT = re.compile(r"\bobject:?\s*['\"\u2018\u2019\u201c\u201d]([^'\"\u2018\u2019\u201c\u201d]+)", re.IGNORECASE)
@@ -144,6 +147,8 @@ class Exchange(Service):
             hint=None if first.kind else _HINTS.get(answer.status),
             request_id=answer.request_id,
         )
+        if _MASTERED_ELSEWHERE in first.text:
+            error.hint = "The mailbox's owner is mastered in Active Directory: change it there."
         error.told_texts = tuple(one.text for one in told if _is_not_found(one))
         # Another exception beside it: then it is not only a mailbox that is missing.
         if any(one.kind and not _is_not_found(one) for one in told):
@@ -164,14 +169,49 @@ class Exchange(Service):
             parameters[PROTOCOLS[protocol]] = (not on) if protocol == _INVERTED and on is not None else on
         return _cmdlet("Set-CASMailbox", parameters, writes=True)
 
+    def forward(self, object_id: str, **parameters: t.Any) -> Call:
+        """Set the parameters of Set-Mailbox that forward mail; C(None) clears an address.
+
+        That the endpoint takes a null there is what CIPP has long sent (Set-CIPPForwarding.ps1,
+        https://github.com/KelvinTegelaar/CIPP-API).
+        https://learn.microsoft.com/powershell/module/exchangepowershell/set-mailbox
+        """
+        return _cmdlet("Set-Mailbox", {"Identity": object_id, **parameters}, writes=True)
+
+    def block_phone(self, object_id: str, device_id: str, blocked: bool) -> Call:
+        """Keep a device out of this mailbox, whatever the organisation allows, or let the organisation decide again.
+
+        Other devices on the list stay: how CIPP adds to it (Set-CIPPMobileDevice.ps1).
+        https://learn.microsoft.com/powershell/module/exchangepowershell/set-casmailbox
+        """
+        change = {"@odata.type": "#Exchange.GenericHashTable", ("add" if blocked else "remove"): device_id}
+        parameters = {"Identity": object_id, "ActiveSyncBlockedDeviceIDs": change}
+        return _cmdlet("Set-CASMailbox", parameters, writes=True)
+
+    def wipe_account(self, phone: str) -> Call:
+        """Have a phone, by the GUID of its partnership, delete the mailbox's data when it is next in touch; nothing else.
+
+        https://learn.microsoft.com/powershell/module/exchangepowershell/clear-mobiledevice
+        """
+        return _cmdlet("Clear-MobileDevice", {"Identity": phone, "AccountOnly": True, "Confirm": False}, writes=True)
+
+    def switch_rule(self, object_id: str, rule: str, enabled: bool) -> Call:
+        """Enable or disable an inbox rule of this mailbox by its C(RuleIdentity), which no other rule of it has.
+
+        Nobody is there to confirm. https://learn.microsoft.com/powershell/module/exchangepowershell/disable-inboxrule
+        """
+        parameters = {"Identity": rule, "Mailbox": object_id, "Confirm": False, "Force": True}
+        name = "Enable-InboxRule" if enabled else "Disable-InboxRule"
+        return _cmdlet(name, parameters, writes=True, by="Mailbox")
+
     def read_rows(
-        self, cmdlet: str, object_ids: t.Sequence[str], *, by: str = "Identity"
+        self, cmdlet: str, object_ids: t.Sequence[str], *, by: str = "Identity", **parameters: t.Any
     ) -> list[list[Row] | OffboardingError | None]:
         """What a cmdlet says of these users' mailboxes: C(None) for who has none.
 
         :param by: the parameter that names the mailbox.
         """
-        calls = [_cmdlet(cmdlet, {by: object_id}, writes=False, by=by) for object_id in object_ids]
+        calls = [_cmdlet(cmdlet, {by: object_id, **parameters}, writes=False, by=by) for object_id in object_ids]
         outcomes = zip(object_ids, self._read_all(calls), strict=True)
         return [_rows(object_id, outcome) for object_id, outcome in outcomes]
 
@@ -184,6 +224,16 @@ class Exchange(Service):
         outcomes = zip(object_ids, self._read_all(calls), strict=True)
         found = [_own_row(object_id, outcome) for object_id, outcome in outcomes]
         return [[row] if isinstance(row, dict) else row for row in found]
+
+    def find_recipients(self, names: t.Sequence[str]) -> list[Row | OffboardingError | None]:
+        """The one recipient of the directory that each of these names means: C(None) for a name of none, or of several.
+
+        :param names: as Exchange itself has written them; none of them is empty.
+        """
+        if not all(name.strip() for name in names):
+            raise ValueError("without a name, Get-Recipient lists the whole tenant")
+        found = self._read_all([_call("Get-Recipient", {"Identity": name}, writes=False) for name in names])
+        return [_recipient(outcome) for outcome in found]
 
     @functools.cached_property
     def accepted_domains(self) -> frozenset[str] | OffboardingError:
@@ -321,6 +371,13 @@ def _own_row(object_id: str, found: list[Row] | OffboardingError) -> Row | Offbo
     return rows[0]
 
 
+def _recipient(found: list[Row] | OffboardingError) -> Row | OffboardingError | None:
+    if isinstance(found, OffboardingError):
+        means_none = isinstance(found, ExchangeError) and (bool(found.told_texts) or found.code == _AMBIGUOUS)
+        return None if means_none else found
+    return found[0] if len(found) == 1 else None
+
+
 def _mailbox(object_id: str, found: list[Row] | OffboardingError) -> Mailbox | OffboardingError | None:
     row = _own_row(object_id, found)
     if not isinstance(row, dict):
@@ -331,7 +388,11 @@ def _mailbox(object_id: str, found: list[Row] | OffboardingError) -> Mailbox | O
             value = row[switch.lower()]
             value = value if isinstance(value, bool) else None
             switches[protocol] = (not value) if protocol == _INVERTED and value is not None else value
-    return Mailbox(switches)
+    blocked = row.get("activesyncblockeddeviceids")
+    listed = isinstance(blocked, list) and all(isinstance(one, str) for one in blocked)
+    return Mailbox(
+        switches, frozenset(one.lower() for one in blocked) if listed and isinstance(blocked, list) else None
+    )
 
 
 class ExchangeError(ServiceError):

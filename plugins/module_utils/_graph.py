@@ -54,6 +54,12 @@ _READING_ORGANIZATION = frozenset(
         "User.Read",
     }
 )
+_DEVICE_PROPERTIES = (
+    "id,displayName,operatingSystem,accountEnabled,approximateLastSignInDateTime,trustType,onPremisesSyncEnabled"
+)
+# A directory role has only the first two of these.
+_GROUP_PROPERTIES = "id,displayName,groupTypes,membershipRule,mailEnabled,onPremisesSyncEnabled,isAssignableToRole"
+
 # https://learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference
 _GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 # Of a search: a million users are 1,002 pages of 999, and some pages are not full.
@@ -366,10 +372,25 @@ class Graph(Service):
     def service_principal(self, object_id: str) -> Call:
         return Call("GET", f"/servicePrincipals/{_segment(object_id)}?$select=id,displayName")
 
+    def app_roles(self, object_id: str) -> Call:
+        """https://learn.microsoft.com/graph/api/user-list-approleassignments: those of the user's groups are in it too."""
+        return Call("GET", f"/users/{_segment(object_id)}/appRoleAssignments")
+
     def registered_devices(self, object_id: str) -> Call:
         """https://learn.microsoft.com/graph/api/user-list-registereddevices"""
-        select = "$select=id,displayName,operatingSystem,accountEnabled,approximateLastSignInDateTime"
-        return Call("GET", f"/users/{_segment(object_id)}/registeredDevices?{select}")
+        return Call("GET", f"/users/{_segment(object_id)}/registeredDevices?$select={_DEVICE_PROPERTIES}")
+
+    def owned_devices(self, object_id: str) -> Call:
+        """https://learn.microsoft.com/graph/api/user-list-owneddevices"""
+        return Call("GET", f"/users/{_segment(object_id)}/ownedDevices?$select={_DEVICE_PROPERTIES}")
+
+    def memberships(self, object_id: str) -> Call:
+        """Groups, directory roles and administrative units that hold the user directly.
+
+        Without a cast, which would need the index that lags: what was just removed must not be seen there.
+        https://learn.microsoft.com/graph/api/user-list-memberof
+        """
+        return Call("GET", f"/users/{_segment(object_id)}/memberOf?$select={_GROUP_PROPERTIES}")
 
     def sign_in_methods(self, object_id: str) -> Call:
         """https://learn.microsoft.com/graph/api/authentication-list-methods; it takes no query options."""
@@ -422,6 +443,56 @@ class Graph(Service):
     def enable_account(self, object_id: str, enabled: bool) -> Call:
         """https://learn.microsoft.com/graph/api/user-update, C(accountEnabled) alone: it has its own permission."""
         return Call("PATCH", f"/users/{_segment(object_id)}", {"accountEnabled": enabled}, writes=True)
+
+    def enable_device(self, object_id: str, enabled: bool) -> Call:
+        """https://learn.microsoft.com/graph/api/device-update"""
+        return Call("PATCH", f"/devices/{_segment(object_id)}", {"accountEnabled": enabled}, writes=True)
+
+    def delete_consent(self, grant_id: str) -> Call:
+        """https://learn.microsoft.com/graph/api/oauth2permissiongrant-delete"""
+        return Call("DELETE", f"/oauth2PermissionGrants/{_segment(grant_id)}", writes=True)
+
+    def create_consent(self, object_id: str, client_id: str, resource_id: str, scope: str) -> Call:
+        """Of this one user, never of everybody: https://learn.microsoft.com/graph/api/oauth2permissiongrant-post"""
+        body = {
+            "clientId": client_id,
+            "consentType": "Principal",
+            "principalId": object_id,
+            "resourceId": resource_id,
+            "scope": scope,
+        }
+        return Call("POST", "/oauth2PermissionGrants", body, writes=True)
+
+    def delete_app_role(self, object_id: str, assignment_id: str) -> Call:
+        """https://learn.microsoft.com/graph/api/user-delete-approleassignments"""
+        path = f"/users/{_segment(object_id)}/appRoleAssignments/{_segment(assignment_id)}"
+        return Call("DELETE", path, writes=True)
+
+    def create_app_role(self, object_id: str, resource_id: str, app_role_id: str) -> Call:
+        """https://learn.microsoft.com/graph/api/user-post-approleassignments"""
+        body = {"principalId": object_id, "resourceId": resource_id, "appRoleId": app_role_id}
+        return Call("POST", f"/users/{_segment(object_id)}/appRoleAssignments", body, writes=True)
+
+    def delete_method(self, object_id: str, collection: str, method_id: str) -> Call:
+        """https://learn.microsoft.com/graph/api/resources/authenticationmethods-overview
+
+        :param collection: the segment of its kind, such as `fido2Methods`.
+        """
+        path = f"/users/{_segment(object_id)}/authentication/{collection}/{_segment(method_id)}"
+        return Call("DELETE", path, writes=True)
+
+    def remove_member(self, collection: str, holder_id: str, object_id: str) -> Call:
+        """https://learn.microsoft.com/graph/api/group-delete-members: without `/$ref` this would delete the user.
+
+        :param collection: `groups` or `directoryRoles`.
+        """
+        path = f"/{collection}/{_segment(holder_id)}/members/{_segment(object_id)}/$ref"
+        return Call("DELETE", path, writes=True)
+
+    def add_member(self, collection: str, holder_id: str, object_id: str) -> Call:
+        """https://learn.microsoft.com/graph/api/group-post-members"""
+        body = {"@odata.id": f"{self.base_url}/v1.0/directoryObjects/{_segment(object_id)}"}
+        return Call("POST", f"/{collection}/{_segment(holder_id)}/members/$ref", body, writes=True)
 
 
 _HINTS = {

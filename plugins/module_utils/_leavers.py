@@ -38,6 +38,48 @@ _HIDDEN_MEMBERS_PERMISSION = "Member.Read.Hidden"
 
 
 @dataclasses.dataclass(frozen=True)
+class Thing:
+    """One object of a leaver that is changed by a write of its own: a device, a consent, a membership.
+
+    :param key: tells it from the leaver's other objects, today and when it is made again.
+    :param kind: what it is, as a record shows it.
+    :param facts: what is read of it, as a record shows it; `None` where there is no such object.
+    :param done: whether it is as it should be already.
+    :param fixed: why it cannot be changed here, as a sentence; `None` where it can.
+    :param raw: what the write needs beside the key: the object as the service gave it, or as evidence describes it.
+    :param source: the list it was found in, as `Found.unread` names it; empty where it was not found.
+    """
+
+    key: str
+    kind: str
+    name: str | None = None
+    facts: t.Mapping[str, t.Any] | None = None
+    done: bool = False
+    fixed: str | None = None
+    raw: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict, repr=False)
+    source: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What was found of a leaver's objects.
+
+    :param unread: the lists that could not be read, with the reason: what was not found in these may be there.
+    :param note: what a person must know, whatever the outcome.
+    :param applicable: false where the leaver cannot have such objects, for lack of a mailbox.
+    """
+
+    things: tuple[Thing, ...] = ()
+    unread: t.Mapping[str, OffboardingError] = dataclasses.field(default_factory=dict)
+    note: str | None = None
+    applicable: bool = True
+
+    def doubt(self, thing: Thing) -> OffboardingError | None:
+        """Why nobody knows whether an object that was not found is there; `None` where it surely is not."""
+        return self.unread.get(thing.source) if thing.source else next(iter(self.unread.values()), None)
+
+
+@dataclasses.dataclass(frozen=True)
 class Leaver:
     """A leaver as far as known.
 
@@ -62,6 +104,8 @@ class Leaver:
     mailbox_type_error: OffboardingError | None = None
     roles: tuple[str, ...] | None = None
     roles_error: OffboardingError | None = None
+    # Of a step that changes several objects: `None` until somebody looked.
+    found: Found | None = None
 
     @property
     def contradiction(self) -> OffboardingError | None:

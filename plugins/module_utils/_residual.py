@@ -18,6 +18,8 @@ import dataclasses
 import datetime
 import typing as t
 
+from ._asked import same_name
+from ._destinations import INSIDE, OUTSIDE, UNKNOWN, Organisation, Target, address_of, parse_target
 from ._errors import OffboardingError, ServiceError, internal_error, shorten
 from ._leavers import Leaver, Tenant
 from ._service import Call, Service, mapping
@@ -35,33 +37,59 @@ _NAMELESS = "without a name"
 
 
 @dataclasses.dataclass(frozen=True)
+class Forwarding:
+    """Which forwarding is to be closed beside what leaves the organisation, or may leave it.
+
+    :param internal: all that stays inside.
+    :param addresses: what goes to these addresses, in lower case.
+    """
+
+    internal: bool = False
+    addresses: frozenset[str] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True)
 class Scene:
     """What a judgement needs beside the object.
 
     :param now: Microsoft's time.
-    :param domains: the organisation's own mail domains, C(None) when they could not be read.
+    :param organisation: where mail goes; only where forwarding is judged.
+    :param forwarding: what else than outside is to be closed.
     """
 
     now: datetime.datetime
-    domains: frozenset[str] | None = None
+    organisation: Organisation = dataclasses.field(default_factory=Organisation)
+    forwarding: Forwarding = dataclasses.field(default_factory=Forwarding)
 
-    def is_inside(self, address: str) -> bool:
-        """Whether an address surely belongs to the organisation."""
-        domain = address.rpartition("@")[2].lower() if "@" in address else ""
-        parents = ("*." + domain.split(".", depth)[-1] for depth in range(1, domain.count(".") + 1))
-        return bool(domain and self.domains) and not (self.domains or frozenset()).isdisjoint((domain, *parents))
+    def whereabouts(self, target: Target, place: str | OffboardingError) -> str:
+        """What a sentence about a target adds: nothing, where it surely leads outside."""
+        if place == UNKNOWN and target.recipient:
+            return " (whether outside is not known: there is no such recipient)"
+        if not isinstance(place, OffboardingError):
+            return ""
+        if place is self.organisation.domains:
+            return " (whether outside is not known: the accepted domains could not be read)"
+        return " (whether outside is not known: the recipient could not be looked up)"
 
-    def whereabouts(self) -> str:
-        return "" if self.domains else " (whether outside is not known: the accepted domains could not be read)"
+    def closes(self, target: Target) -> str | OffboardingError | None:
+        """Where a target leads that is to be closed; C(None) for one that may stay."""
+        place = self.organisation.place(target)
+        if self.forwarding.internal:
+            return UNKNOWN if isinstance(place, OffboardingError) else place
+        address = self.organisation.address_of(target)
+        named = isinstance(address, str) and address.lower() in self.forwarding.addresses
+        return INSIDE if named and place == INSIDE else None if place == INSIDE else place
 
 
 @dataclasses.dataclass(frozen=True)
 class Question:
     """One thing to ask about everybody.
 
+    :param kind: what its objects are called in records of the steps that close them. Two questions may be about one kind.
     :param what: completes "Could not look at ... of jane@contoso.com".
     :param permission: the least that is needed.
     :param sufficient: permissions of a token any of which would do; empty where only the answer can tell.
+    :param forbidden: what to do about a 403, where the permission alone does not say it.
     """
 
     what: str
@@ -70,10 +98,14 @@ class Question:
     judge: t.Callable[[Item, Scene], t.Iterator[Item]]
     sufficient: frozenset[str] = frozenset()
     of_mailbox: bool = False
+    kind: str = ""
+    forbidden: str | None = None
 
     def explain(self, error: OffboardingError, name: str) -> OffboardingError:
         explained = error.within(f"Could not look at {self.what} of {name}")
-        if isinstance(error, ServiceError) and error.status == 403 and self.permission != _EXCHANGE:
+        if isinstance(error, ServiceError) and error.status == 403 and self.forbidden:
+            explained.hint = self.forbidden
+        elif isinstance(error, ServiceError) and error.status == 403 and self.permission != _EXCHANGE:
             explained.hint = f"It needs the permission {self.permission}, with an administrator's consent."
         return explained
 
@@ -100,6 +132,42 @@ def _rows(cmdlet: str, by: str = "Identity") -> t.Callable[[Tenant, t.Sequence[L
     return read
 
 
+def _phones(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
+    """Phones, each with whether the mailbox keeps it out.
+
+    A phone that was blocked shows that only when it has been in touch again; the mailbox's list shows it at once.
+    """
+    answers = _rows("Get-MobileDevice", "Mailbox")(tenant, leavers)
+    unread = [
+        leaver
+        for leaver, answer in zip(leavers, answers, strict=True)
+        if answer and isinstance(answer, list) and not leaver.mailbox_read
+    ]
+    read = {leaver.known.id: leaver for leaver in tenant.read_mailboxes(unread)} if unread else {}
+    for leaver, answer in zip(leavers, answers, strict=True):
+        mailbox = read.get(leaver.known.id, leaver).mailbox
+        blocked = mailbox.blocked_phones if mailbox else None
+        for phone in answer if isinstance(answer, list) and blocked is not None else ():
+            phone["kept_out"] = bool(phone_id(phone)) and phone_id(phone).lower() in (blocked or ())
+    return answers
+
+
+def phone_id(row: Item) -> str:
+    """What tells a phone from the others of its mailbox; empty where it does not say."""
+    value = row.get("deviceid")
+    return value.strip() if isinstance(value, str) else ""
+
+
+def phone_name(row: Item) -> str | None:
+    """As a person knows it; Get-MobileDevice and Get-MobileDeviceStatistics have names of their own."""
+    names = ("friendlyname", "devicefriendlyname", "devicemodel", "devicetype", "deviceid")
+    return next(filter(None, (_text(row.get(name)) for name in names)), None)
+
+
+def _is_blocked(row: Item) -> bool:
+    return _text(row.get("deviceaccessstate")).lower() == "blocked"
+
+
 def _recipients(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
     return tenant.exchange.read_recipients([leaver.known.id for leaver in leavers])
 
@@ -110,6 +178,34 @@ def _held_roles(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
     read = {leaver.known.id: leaver for leaver in [*leavers, *tenant.read_roles(unread)]}
     held = [read[leaver.known.id] for leaver in leavers]
     return [leaver.roles_error or [{"name": role} for role in leaver.roles or ()] for leaver in held]
+
+
+def _devices(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
+    """The devices that each user has registered or owns, each once: most are both."""
+    graph = tenant.graph
+    calls = [graph.registered_devices(one.known.id) for one in leavers] + [
+        graph.owned_devices(one.known.id) for one in leavers
+    ]
+    lists = graph.read_lists(calls)
+    answers: Answers = []
+    for registered, owned in zip(lists[: len(leavers)], lists[len(leavers) :], strict=True):
+        if isinstance(registered, OffboardingError) or isinstance(owned, OffboardingError):
+            answers.append(registered if isinstance(registered, OffboardingError) else owned)
+        else:
+            known = {one.get("id") for one in registered}
+            answers.append(registered + [one for one in owned if one.get("id") not in known or not one.get("id")])
+    return answers
+
+
+def _own_app_roles(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
+    """App role assignments, without those of the user's groups, which are in the same list."""
+    answers = _listed("app_roles")(tenant, leavers)
+    return [
+        [one for one in answer if not one.get("principalId") or same_name(one["principalId"], leaver.known.id)]
+        if isinstance(answer, list)
+        else answer
+        for leaver, answer in zip(leavers, answers, strict=True)
+    ]
 
 
 def _named_consents(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
@@ -156,26 +252,42 @@ def _moment(value: t.Any) -> datetime.datetime | None:
         return None
 
 
+FORWARDING_PROPERTIES = _SMTP, _RECIPIENT = "ForwardingSmtpAddress", "ForwardingAddress"
+
+
+def forwarding_target(row: Item, name: str) -> Target | None:
+    """Where a mailbox forwards to by one of its two properties, C(None) for nowhere.
+
+    An SMTP address is outside by intent; the other one is a recipient of the directory, perhaps a contact outside.
+    https://learn.microsoft.com/exchange/recipients-in-exchange-online/manage-user-mailboxes/configure-email-forwarding
+    """
+    value = row.get(name.lower())
+    text = _text(value)
+    if not text:
+        return None
+    if name == _RECIPIENT:
+        return Target(text, recipient=value.strip() if isinstance(value, str) else text)
+    return dataclasses.replace(
+        parse_target(value), shown=text.partition(":")[2] if text.lower().startswith("smtp:") else text
+    )
+
+
 def _mailbox_forwards(row: Item, scene: Scene) -> t.Iterator[Item]:
-    """https://learn.microsoft.com/exchange/recipients-in-exchange-online/manage-user-mailboxes/configure-email-forwarding"""
-    kept = " and keeps a copy" if _flag(row.get("delivertomailboxandforward")) else ""
-    address = _text(row.get("forwardingsmtpaddress"))
-    address = address.partition(":")[2] if address.lower().startswith("smtp:") else address
-    if address and not scene.is_inside(address):
-        text = f"The mailbox forwards to {address}{kept}{scene.whereabouts()}."
-        yield {"text": text, "kind": "mailbox", "name": None, "to": [address]}
-    # An object of the directory, perhaps a contact outside: what it leads to is not looked up.
-    recipient = _text(row.get("forwardingaddress"))
-    if recipient:
-        yield {
-            "text": f"The mailbox forwards to the recipient {recipient}{kept}.",
-            "kind": "mailbox",
-            "name": None,
-            "to": [recipient],
-        }
-    for name in ("ForwardingSmtpAddress", "ForwardingAddress"):
+    kept = " and keeps a copy" if keeps_copy(row) else ""
+    for name in (_SMTP, _RECIPIENT):
+        target = forwarding_target(row, name)
+        place = scene.closes(target) if target else None
+        if target and place:
+            what = "the recipient " if name == _RECIPIENT else ""
+            text = f"The mailbox forwards to {what}{target.shown}{kept}{scene.whereabouts(target, place)}."
+            yield {"text": text, "kind": "mailbox", "name": None, "to": [target.shown]}
+    for name in (_SMTP, _RECIPIENT):
         if name.lower() not in row:
             raise ValueError(name)
+
+
+def keeps_copy(row: Item) -> bool:
+    return _flag(row.get("delivertomailboxandforward"))
 
 
 _RULE_ACTIONS = ("forwardTo", "forwardAsAttachmentTo", "redirectTo")
@@ -187,19 +299,98 @@ def _rule_forwards(rule: Item, scene: Scene) -> t.Iterator[Item]:
     actions = rule.get("actions")
     if not isinstance(actions, dict) and (actions is not None or "actions" not in rule):
         raise ValueError("what an inbox rule does")
-    targets = []
+    out: list[tuple[Target, str | OffboardingError]] = []
     for name in _RULE_ACTIONS:
         recipients = mapping(actions).get(name)
         if not isinstance(recipients, list) and recipients is not None:
             raise ValueError(f"whom an inbox rule means by {name}")
-        for recipient in recipients or ():
-            address = _text(mapping(mapping(recipient).get("emailAddress")).get("address"), "an unknown address")
-            # An address without a domain is Exchange's own, and may lead to a contact outside.
-            targets += [] if scene.is_inside(address) else [address]
-    if targets:
+        for target in map(_graph_target, recipients or ()):
+            place = scene.closes(target)
+            out += [(target, place)] if place else []
+    if out:
         name = _text(rule.get("displayName"))
-        text = f"Inbox rule {name or _NAMELESS} forwards to {', '.join(targets)}{scene.whereabouts()}."
+        targets = [target.shown for target, _place in out]
+        whereabouts = next(filter(None, (scene.whereabouts(target, place) for target, place in out)), "")
+        text = f"Inbox rule {name or _NAMELESS} forwards to {', '.join(targets)}{whereabouts}."
         yield {"text": text, "kind": "inbox_rule", "name": name or None, "to": targets}
+
+
+def _graph_target(recipient: t.Any) -> Target:
+    """Graph gives the SMTP address of most recipients, and Exchange's own of some."""
+    address = mapping(mapping(recipient).get("emailAddress")).get("address")
+    return dataclasses.replace(parse_target(address), shown=_text(address, "an unknown address"))
+
+
+# --- the same two questions, asked by whoever closes what they find ---
+
+
+def _forwardings(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
+    """The two properties that forward, one object each: either may be closed while the other one stays."""
+    return [
+        [{"property": name, "row": row} for row in answer for name in (_SMTP, _RECIPIENT)]
+        if isinstance(answer, list)
+        else answer
+        for answer in _recipients(tenant, leavers)
+    ]
+
+
+def _forwarding(item: Item, scene: Scene) -> t.Iterator[Item]:
+    name, row = item["property"], item["row"]
+    if name.lower() not in row:
+        raise ValueError(name)
+    target = forwarding_target(row, name)
+    place = scene.closes(target) if target else None
+    if isinstance(place, OffboardingError):
+        raise place
+    if target and place:
+        yield {"where": place, "address": scene.organisation.address_of(target)}
+
+
+def _exchange_rules(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
+    """Hidden rules too: that is where mail that leaks hides, and only Get-InboxRule shows them."""
+    ids = [leaver.known.id for leaver in leavers]
+    return tenant.exchange.read_rows("Get-InboxRule", ids, by="Mailbox", IncludeHidden=True)
+
+
+# Get-InboxRule leaves out what a rule does not do.
+RULE_TARGETS = ("forwardto", "forwardasattachmentto", "redirectto")
+# Exchange's own rules, which it does not let a cmdlet describe.
+_SYSTEM_RULES = ("junk e-mail rule", "microsoft.exchange.oof.", "delegate rule -")
+
+
+def rule_identity(row: Item) -> str:
+    """What tells a rule from the others of its mailbox, today and later: a number of 64 bits, as text.
+
+    :raises ValueError: the row has none.
+    """
+    value = row.get("ruleidentity")
+    text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+    text = text if text.isascii() and text.isdigit() else str(row.get("identity") or "").rpartition("\\")[2]
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("which inbox rule is which")
+    return text
+
+
+def rule_targets(row: Item) -> list[Target]:
+    values = [row.get(name) for name in RULE_TARGETS]
+    listed = [one for value in values if value for one in (value if isinstance(value, list) else [value])]
+    return [dataclasses.replace(one, shown=_text(one.shown)) for one in map(parse_target, listed)]
+
+
+def _exchange_rule(row: Item, scene: Scene) -> t.Iterator[Item]:
+    rule_identity(row)
+    if row.get("enabled") is False:
+        return
+    places = [place for place in map(scene.closes, rule_targets(row)) if place]
+    surely = [place for place in places if isinstance(place, str)]
+    errors = [place for place in places if isinstance(place, OffboardingError)]
+    if errors and OUTSIDE not in surely:
+        raise errors[0]
+    # What a cmdlet cannot describe may forward all the same.
+    own = str(row.get("name") or "").strip().lower().startswith(_SYSTEM_RULES)
+    surely += [] if _flag(row.get("supportedbytask")) or own else [UNKNOWN]
+    if surely:
+        yield {"where": min(surely, key=(OUTSIDE, UNKNOWN, INSIDE).index)}
 
 
 def _held_role(role: Item, _scene: Scene) -> t.Iterator[Item]:
@@ -249,6 +440,44 @@ def _consent(grant: Item, _scene: Scene) -> t.Iterator[Item]:
         "client_id": client,
         "scopes": scopes,
     }
+
+
+def _app_role(assignment: Item, _scene: Scene) -> t.Iterator[Item]:
+    """https://learn.microsoft.com/graph/api/resources/approleassignment"""
+    name = _text(assignment.get("resourceDisplayName"))
+    resource = _text(assignment.get("resourceId"), "an unknown application")
+    yield {
+        "text": f"Is assigned to the application {name or resource}.",
+        "name": name or None,
+        "resource_id": resource,
+        "app_role_id": _text(assignment.get("appRoleId")) or None,
+    }
+
+
+# What a membership is of, by type.
+GROUP, DIRECTORY_ROLE = "#microsoft.graph.group", "#microsoft.graph.directoryrole"
+
+
+def _membership(holder: Item, _scene: Scene) -> t.Iterator[Item]:
+    """A group that somebody put the user into. A rule decides anew about the members of a dynamic one.
+
+    https://learn.microsoft.com/graph/api/resources/group. Directory roles are a topic of their own.
+    """
+    what = str(holder.get("@odata.type")).lower()
+    if not what.startswith("#microsoft.graph."):
+        raise ValueError("what holds the user")
+    if what != GROUP:
+        return
+    kinds = holder.get("groupTypes")
+    if not isinstance(kinds, list):
+        raise ValueError("of which kind a group is")
+    if "DynamicMembership" not in kinds:
+        name = _text(holder.get("displayName"))
+        yield {
+            "text": f"Is a member of the group {name or _text(holder.get('id'), _NAMELESS)}.",
+            "name": name or None,
+            "id": _text(holder.get("id")) or None,
+        }
 
 
 def _enabled_device(device: Item, _scene: Scene) -> t.Iterator[Item]:
@@ -308,8 +537,9 @@ def _delegate(kind: str, who: str, rights: list[str], may: str) -> Item:
 
 def _phone(row: Item, _scene: Scene) -> t.Iterator[Item]:
     """https://learn.microsoft.com/powershell/module/exchangepowershell/get-mobiledevice"""
-    known = [_text(row.get(name)) for name in ("friendlyname", "devicemodel", "devicetype", "deviceid")]
-    name = next(filter(None, known), None)
+    if _is_blocked(row) or row.get("kept_out"):
+        return
+    name = phone_name(row)
     system, state = _text(row.get("deviceos")), _text(row.get("deviceaccessstate"))
     facts = ", ".join(filter(None, (system, _text(row.get("clienttype")), state)))
     yield {
@@ -320,6 +550,19 @@ def _phone(row: Item, _scene: Scene) -> t.Iterator[Item]:
         "client": _text(row.get("clienttype")) or None,
         "access_state": state or None,
     }
+    if "kept_out" not in row:
+        raise ValueError("whether the mailbox keeps a phone out")
+
+
+def _unwiped(row: Item, _scene: Scene) -> t.Iterator[Item]:
+    """https://learn.microsoft.com/powershell/module/exchangepowershell/get-mobiledevicestatistics"""
+    if not is_wiped(row):
+        yield {}
+
+
+def is_wiped(row: Item) -> bool:
+    """Whether an account-only wipe, or one of the whole phone, was asked for already."""
+    return any(_text(row.get(name)) for name in ("accountonlydevicewiperequesttime", "devicewiperequesttime"))
 
 
 # https://learn.microsoft.com/graph/api/resources/passwordauthenticationmethod: its id is the same everywhere.
@@ -335,8 +578,13 @@ _METHODS = {
 }
 
 
+def method_kind(method: Item) -> str:
+    """Such as `fido2`, empty where the method does not say; a kind may be one that nobody knows yet."""
+    return _text(method.get("@odata.type")).rpartition(".")[2].removesuffix("AuthenticationMethod")
+
+
 def _method(method: Item, _scene: Scene) -> t.Iterator[Item]:
-    kind = _text(method.get("@odata.type")).rpartition(".")[2].removesuffix("AuthenticationMethod")
+    kind = method_kind(method)
     if kind == "password" or method.get("id") == _PASSWORD_METHOD:
         return
     name = _text(method.get("displayName"))
@@ -355,10 +603,17 @@ _MAY_READ_DIRECTORY = {"Directory.Read.All", "Directory.ReadWrite.All"}
 
 TOPICS: dict[str, tuple[Question, ...]] = {
     "forwarding": (
-        Question("forwarding", _EXCHANGE, _recipients, _mailbox_forwards, of_mailbox=True),
+        Question("forwarding", _EXCHANGE, _recipients, _mailbox_forwards, of_mailbox=True, kind="mailbox"),
         # Exchange may have granted it for some mailboxes, which no token shows
         # (https://learn.microsoft.com/exchange/permissions-exo/application-rbac): only the answer can tell.
-        Question("inbox rules", "MailboxSettings.Read", _listed("inbox_rules"), _rule_forwards, of_mailbox=True),
+        Question(
+            "inbox rules",
+            "MailboxSettings.Read",
+            _listed("inbox_rules"),
+            _rule_forwards,
+            of_mailbox=True,
+            kind="inbox_rule",
+        ),
     ),
     "directory_roles": (Question("directory roles", "User.Read.All", _held_roles, _held_role),),
     "applications": (
@@ -379,16 +634,25 @@ TOPICS: dict[str, tuple[Question, ...]] = {
             frozenset(
                 {"DelegatedPermissionGrant.Read.All", "DelegatedPermissionGrant.ReadWrite.All", *_MAY_READ_DIRECTORY}
             ),
+            kind="consent",
+        ),
+        Question(
+            "app role assignments",
+            "Directory.Read.All",
+            _own_app_roles,
+            _app_role,
+            frozenset({"AppRoleAssignment.ReadWrite.All", *_MAY_READ_DIRECTORY}),
+            kind="app_role",
         ),
     ),
     # With User.Read.All alone, devices come without the property that decides: only the answer can tell.
-    "devices": (Question("registered devices", "Device.Read.All", _listed("registered_devices"), _enabled_device),),
+    "devices": (Question("registered devices", "Device.Read.All", _devices, _enabled_device, kind="device"),),
     "delegates": (
         Question("mailbox permissions", _EXCHANGE, _rows("Get-MailboxPermission"), _may_open, of_mailbox=True),
         Question("send-as permissions", _EXCHANGE, _rows("Get-RecipientPermission"), _may_send_as, of_mailbox=True),
         Question("send-on-behalf permissions", _EXCHANGE, _recipients, _may_send_for, of_mailbox=True),
     ),
-    "phones": (Question("phones", _EXCHANGE, _rows("Get-MobileDevice", "Mailbox"), _phone, of_mailbox=True),),
+    "phones": (Question("phones", _EXCHANGE, _phones, _phone, of_mailbox=True, kind="phone"),),
     "sign_in_methods": (
         Question(
             "sign-in methods",
@@ -396,6 +660,42 @@ TOPICS: dict[str, tuple[Question, ...]] = {
             _listed("sign_in_methods"),
             _method,
             frozenset({"UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"}),
+            kind="method",
+        ),
+    ),
+    # With User.Read.All alone, groups come without the properties that decide: only the answer can tell.
+    "memberships": (
+        Question("group memberships", "GroupMember.Read.All", _listed("memberships"), _membership, kind="membership"),
+    ),
+}
+
+
+# What `findings` asks instead, where the audit's questions do not lead to what is written. No role that only reads may
+# run Get-InboxRule, so the audit asks Graph; but Graph does not show hidden rules.
+_TO_CLOSE: dict[str, tuple[Question, ...]] = {
+    "forwarding": (
+        Question(
+            "mailbox forwarding", _EXCHANGE, _forwardings, _forwarding, of_mailbox=True, kind="mailbox_forwarding"
+        ),
+        Question(
+            "inbox rules",
+            _EXCHANGE,
+            _exchange_rules,
+            _exchange_rule,
+            of_mailbox=True,
+            kind="inbox_rule",
+            forbidden="Get-InboxRule needs the Exchange role Mail Recipients or User Options, or the Entra role Exchange "
+            "Administrator: roles that only view may not run it.",
+        ),
+    ),
+    "phone_wipes": (
+        Question(
+            "wipes of phones",
+            _EXCHANGE,
+            _rows("Get-MobileDeviceStatistics", "Mailbox"),
+            _unwiped,
+            of_mailbox=True,
+            kind="phone_wipe",
         ),
     ),
 }
@@ -422,11 +722,72 @@ def survey(tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str
         asking = _Asking(tenant, leavers[start : start + _AT_ONCE])
         for topic in chosen_topics(topics):
             answers = [(question, asking.answers(question)) for question in TOPICS[topic]]
-            scene = asking.scene(topic)
+            scene = asking.scene(topic, [answer for _question, answer in answers])
             for index, leaver in enumerate(asking.leavers):
                 own = [(question, answer[index]) for question, answer in answers]
                 told[start + index][topic] = _tell(leaver, own, scene)
     return told
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """An object that a question was answered with, and what is residual in it: nothing, where `items` is empty."""
+
+    question: Question
+    raw: Item
+    items: tuple[Item, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What the questions of some topics were answered with, about one leaver.
+
+    :param errors: by kind of object, why not all of them are known.
+    :param mailbox: false where Exchange Online knows no mailbox of this leaver.
+    """
+
+    found: tuple[Finding, ...]
+    errors: t.Mapping[str, OffboardingError]
+    mailbox: bool = True
+
+
+def findings(
+    tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str], forwarding: Forwarding | None = None
+) -> list[Findings]:
+    """What `survey` judges, with the objects themselves, for whoever closes what it reports. Nothing is raised.
+
+    :param forwarding: which forwarding is to be closed as well.
+    """
+    told: list[Findings] = []
+    for start in range(0, len(leavers), _AT_ONCE):
+        asking = _Asking(tenant, leavers[start : start + _AT_ONCE])
+        answers: list[tuple[Scene, Question, Answers]] = []
+        for topic in (name for name in dict.fromkeys([*_TO_CLOSE, *TOPICS]) if name in topics):
+            own = [(question, asking.answers(question)) for question in _TO_CLOSE.get(topic) or TOPICS[topic]]
+            scene = asking.scene(topic, [answer for _question, answer in own], forwarding or Forwarding())
+            answers += [(scene, question, answer) for question, answer in own]
+        for index, leaver in enumerate(asking.leavers):
+            told.append(_findings(leaver, [(scene, question, own[index]) for scene, question, own in answers]))
+    return told
+
+
+def _findings(
+    leaver: Leaver, answers: t.Sequence[tuple[Scene, Question, list[Item] | OffboardingError | None]]
+) -> Findings:
+    found: list[Finding] = []
+    errors: dict[str, OffboardingError] = {}
+    for scene, question, answer in answers:
+        if isinstance(answer, OffboardingError):
+            errors.setdefault(question.kind, question.explain(answer, leaver.name))
+        for raw in answer if isinstance(answer, list) else ():
+            items: list[Item] = []
+            error = _safely(lambda: _judge(question, raw, scene, items))  # noqa: B023 (called at once)
+            if error:
+                errors.setdefault(question.kind, question.explain(error, leaver.name))
+            if items or not error:
+                found.append(Finding(question, raw, tuple(items)))
+    mailbox = not any(answer is None for _scene, _question, answer in answers)
+    return Findings(tuple(found), errors, mailbox)
 
 
 class _Asking:
@@ -447,14 +808,32 @@ class _Asking:
             self._answers[question.read] = self._ask(question)
         return self._answers[question.read]
 
-    def scene(self, topic: str) -> Scene:
+    def scene(self, topic: str, answers: t.Sequence[Answers], forwarding: Forwarding = Forwarding()) -> Scene:
+        """What the judgement of a topic needs, once for all leavers.
+
+        :param answers: what the questions of the topic were answered with.
+        """
         now = self._tenant.graph.now or datetime.datetime.now(datetime.timezone.utc)
         if topic != "forwarding" or len(self._without_mailbox) == len(self.leavers):
             return Scene(now)
-        if self._missing(TOPICS[topic][0]):
-            return Scene(now)
-        domains = _safely(lambda: self._tenant.exchange.accepted_domains)
-        return Scene(now, None if isinstance(domains, OffboardingError) else domains)
+        names = list({target.recipient.lower(): target.recipient for target in _named_targets(answers)}.values())
+        error = self._missing(TOPICS[topic][0])
+        if error is None:
+            found = _safely(lambda: self._organisation(names))
+            if not isinstance(found, OffboardingError):
+                return Scene(now, found, forwarding)
+            error = found
+        return Scene(now, Organisation(error, dict.fromkeys(map(str.lower, names), error)), forwarding)
+
+    def _organisation(self, names: t.Sequence[str]) -> Organisation:
+        """Its domains, and where mail to these recipients of its directory goes."""
+        exchange = self._tenant.exchange
+        domains = exchange.accepted_domains
+        recipients = {
+            name.lower(): address_of(row) if isinstance(row, dict) else row
+            for name, row in zip(names, exchange.find_recipients(names), strict=True)
+        }
+        return Organisation(domains, recipients)
 
     def _ask(self, question: Question) -> Answers:
         answers: Answers = [None] * len(self.leavers)
@@ -496,6 +875,18 @@ class _Asking:
             code="missing_permission",
             hint="Grant it with an administrator's consent, or leave this topic out.",
         )
+
+
+def _named_targets(answers: t.Sequence[Answers]) -> t.Iterator[Target]:
+    """Where objects of the topic forwarding lead by the name of a recipient."""
+    for answer in answers:
+        for item in (one for own in answer if isinstance(own, list) for one in own):
+            targets: list[Target | None] = [forwarding_target(mapping(item.get("row", item)), _RECIPIENT)]
+            for name in _RULE_ACTIONS:
+                listed = mapping(item.get("actions")).get(name)
+                targets += map(_graph_target, listed if isinstance(listed, list) else ())
+            targets += rule_targets(item)
+            yield from (target for target in targets if target and target.recipient)
 
 
 Result = t.TypeVar("Result")

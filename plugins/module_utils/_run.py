@@ -158,7 +158,7 @@ class Run:
     def step(self, step: Step, *, force: bool = False) -> list[dict[str, t.Any]]:
         """Take the users through a step; one record per leaver."""
         asked = self.asked()
-        tenant = self.tenant(with_exchange=step.reads_mailbox)
+        tenant = self.tenant(with_exchange=step.uses_exchange)
         records = run_step(
             tenant,
             step,

@@ -22,7 +22,7 @@ from ._guards import administrator_error, protected_error
 from ._leavers import ANOTHER_USER, Leaver, Tenant
 from ._records import record
 from ._retry import Patience
-from ._service import Answer, Call, Service
+from ._service import Answer, Call, Outcome, Service
 from ._times import format_moment
 
 # Microsoft's moments are cut to the second, so this wait is a second at most; more would be a fault at Microsoft.
@@ -49,8 +49,25 @@ class Step(abc.ABC):
     reads_roles = True
     protocols = Protocols()
 
+    @property
+    def acts_on_user(self) -> bool:
+        """Whether the write changes the user itself, so that the user's roles and source count."""
+        return not self.reads_mailbox
+
+    @property
+    def uses_exchange(self) -> bool:
+        return self.reads_mailbox
+
     def service(self, tenant: Tenant) -> Service:
         return tenant.exchange if self.reads_mailbox else tenant.graph
+
+    def service_of(self, tenant: Tenant, leaver: Leaver) -> Service:
+        """Where the write of this leaver goes."""
+        return self.service(tenant)
+
+    def needs(self, leaver: Leaver) -> tuple[str, frozenset[str]]:
+        """The least application permission for the write of this leaver, and all that would do."""
+        return self.permission, self.sufficient
 
     def resolve(self, tenant: Tenant, asked: t.Sequence[Asked], *, writes: bool) -> list[Leaver]:
         """Who is meant.
@@ -66,6 +83,30 @@ class Step(abc.ABC):
     def known_mailbox(self, asked: Asked) -> Mailbox | None:
         """The mailbox as the caller has just read it, C(None) where it must be read."""
         return None
+
+    def prepare(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Leaver]:
+        """The same leavers with what the step decides by. Nothing is read of those who may not be touched."""
+        return _with_mailboxes(tenant, self, leavers) if self.reads_mailbox else list(leavers)
+
+    def look(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Leaver]:
+        """The same leavers read again after the write; `error` where that failed."""
+        return tenant.read_mailboxes(leavers) if self.reads_mailbox else tenant.refresh(leavers)
+
+    def parts(self, leaver: Leaver) -> list[Leaver]:
+        """The leaver once for each write: a step that changes several objects takes them apart."""
+        return [leaver]
+
+    def together(self, leaver: Leaver, records: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
+        """One record of what came of the parts."""
+        return records[0]
+
+    def complete(self, told: dict[str, t.Any]) -> dict[str, t.Any]:
+        """A record with the keys that every record of this step has."""
+        return told
+
+    def target(self, leaver: Leaver) -> str:
+        """What the deed is done to, as in "Could not block sign-in of jane@contoso.com"."""
+        return leaver.name
 
     def not_applicable(self, leaver: Leaver) -> bool:
         """Whether there is no such door here; R(note_for) says why."""
@@ -93,6 +134,10 @@ class Step(abc.ABC):
 
         True at most once per leaver; from then on the step wants that part no more.
         """
+        return False
+
+    def may_be_done(self, error: OffboardingError) -> bool:
+        """Whether a refusal may mean that it is so already; then a reading decides."""
         return False
 
     def left_undone(self, leaver: Leaver) -> OffboardingError | None:
@@ -165,9 +210,7 @@ def run_step(
         be written, unless the caller has handed them on.
     :returns: one record per leaver, in the order asked for.
     """
-    leavers = list(step.resolve(tenant, asked, writes=not check_mode))
-    if step.reads_mailbox:
-        leavers = _with_mailboxes(tenant, step, leavers)
+    leavers = step.prepare(tenant, list(step.resolve(tenant, asked, writes=not check_mode)))
     records = {index: one for index, leaver in enumerate(leavers) if (one := _settled(step, leaver, force=force))}
     todo = [index for index in range(len(leavers)) if index not in records]
     if todo and step.reads_roles and not allow_admins:
@@ -185,16 +228,22 @@ def run_step(
             if error:
                 records[index] = record(leavers[index], "refused", error=error.within(leavers[index].name))
         todo = [index for index in todo if index not in records]
+    parts = {index: step.parts(leavers[index]) for index in todo}
+    told: dict[int, list[dict[str, t.Any]]] = {index: [] for index in todo}
     if check_mode:
-        records.update({index: _planned(step, leavers[index]) for index in todo})
-    elif todo:
+        told = {index: [_planned(step, part) for part in own] for index, own in parts.items()}
+    elif any(parts.values()):
         writer = _Writer(tenant, step, retry_timeout=retry_timeout, verify_timeout=verify_timeout)
-        for index, written in zip(todo, writer.write([leavers[index] for index in todo]), strict=True):
-            records[index] = _tell(step, written)
-    return [records[index] for index in range(len(leavers))]
+        everything = [(index, part) for index, own in parts.items() for part in own]
+        written = writer.write([part for _index, part in everything])
+        for (index, _part), write in zip(everything, written, strict=True):
+            told[index].append(_tell(step, write))
+    records.update({index: step.together(leavers[index], told[index]) for index in todo})
+    return [step.complete(records[index]) for index in range(len(leavers))]
 
 
-def _untouchable(step: Step, leaver: Leaver) -> bool:
+def untouchable(step: Step, leaver: Leaver) -> bool:
+    """Whether nothing will be written, whatever more is read."""
     return (
         leaver.user is None
         or leaver.protected
@@ -210,7 +259,7 @@ def _wrong_person(step: Step, leaver: Leaver) -> OffboardingError | None:
 
 
 def _with_mailboxes(tenant: Tenant, step: Step, leavers: t.Sequence[Leaver]) -> list[Leaver]:
-    wanted = [leaver for leaver in leavers if not (leaver.mailbox_read or _untouchable(step, leaver))]
+    wanted = [leaver for leaver in leavers if not (leaver.mailbox_read or untouchable(step, leaver))]
     read = {id(leaver): fresh for leaver, fresh in zip(wanted, tenant.read_mailboxes(wanted), strict=True)}
     return tenant.await_mailboxes([read.get(id(leaver), leaver) for leaver in leavers])
 
@@ -239,7 +288,8 @@ def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | N
     before = step.describe(leaver)
     if step.is_done(leaver) and not force:
         after_the_fact = step.effective_by(leaver, None, seen=True)
-        return record(leaver, "unchanged", before=before, after=before, effective_by=after_the_fact, note=note)
+        unchanged = record(leaver, "unchanged", before=before, after=before, effective_by=after_the_fact, note=note)
+        return step.together(leaver, [unchanged])
     return None
 
 
@@ -257,7 +307,7 @@ def _awaited_error(leaver: Leaver, step: Step) -> OffboardingError:
         code=MAILBOX_AWAITED,
         hint="Run again when the mailbox is there, or take the licence away.",
     )
-    return error.within(f"Could not {step.deed} {leaver.name}")
+    return error.within(f"Could not {step.deed} {step.target(leaver)}")
 
 
 def _tell(step: Step, written: _Written) -> dict[str, t.Any]:
@@ -308,6 +358,7 @@ class _Writer:
         try:
             self._wait_for_the_clock(leavers)
             self._send(writes)
+            self._reconsider([write for write in writes if write.error and self._step.may_be_done(write.error)])
             self._read_back([write for write in writes if not (write.error or write.shown or write.void)])
             for write in writes:
                 if write.mistaken and not (write.error or write.shown):
@@ -331,8 +382,7 @@ class _Writer:
         patience = Patience(self._retry_timeout, self._clock)
         pending = list(writes)
         while pending:
-            calls = [self._step.call(self._tenant, write.before) for write in pending]
-            for write, outcome in zip(pending, self._service.send(calls), strict=True):
+            for write, outcome in self._sent(pending):
                 write.error = outcome if isinstance(outcome, OffboardingError) else None
                 write.at = outcome.at if isinstance(outcome, Answer) else self._service.now
                 write.request_id = outcome.request_id
@@ -354,6 +404,22 @@ class _Writer:
             if wait is None:
                 return
             self._clock.sleep(wait)
+
+    def _sent(self, writes: t.Sequence[_Written]) -> t.Iterator[tuple[_Written, Outcome]]:
+        """Each write sent once, to its own service, with its outcome."""
+        of_service: dict[Service, list[_Written]] = {}
+        for write in writes:
+            of_service.setdefault(self._step.service_of(self._tenant, write.before), []).append(write)
+        for service, own in of_service.items():
+            calls = [self._step.call(self._tenant, write.before) for write in own]
+            yield from zip(own, service.send(calls), strict=True)
+
+    def _reconsider(self, refused: t.Sequence[_Written]) -> None:
+        """Somebody else was first, or an earlier try was carried out after all: what is read decides."""
+        self._look(refused)
+        for write in refused:
+            if write.shown:
+                write.error = None
 
     def _give_way(self, refused: t.Sequence[_Written]) -> None:
         lesser = []
@@ -387,8 +453,7 @@ class _Writer:
         if not writes:
             return
         leavers = [write.now for write in writes]
-        read = self._tenant.read_mailboxes if self._step.reads_mailbox else self._tenant.refresh
-        for write, now in zip(writes, read(leavers), strict=True):
+        for write, now in zip(writes, self._step.look(self._tenant, leavers), strict=True):
             write.mistaken = now.error if now.error and now.error.code == ANOTHER_USER else None
             if now.error or (self._step.reads_mailbox and now.mailbox is None):
                 continue  # an unreadable or unfound user is one that does not show the write yet
@@ -403,28 +468,38 @@ class _Writer:
             # A deleted user's roles cannot be read.
             if isinstance(write.error, ServiceError) and write.error.status == 403 and not write.now.known.deleted
         ]
-        if forbidden and not self._step.reads_mailbox:
-            for write, now in zip(forbidden, self._tenant.read_roles([write.now for write in forbidden]), strict=True):
-                write.now = now
+        if forbidden and self._step.acts_on_user:
+            # Once for each user, however many of their objects were refused.
+            users = {write.now.known.id: write.now for write in forbidden}
+            read = {leaver.known.id: leaver for leaver in self._tenant.read_roles(list(users.values()))}
+            for write in forbidden:
+                told = read[write.now.known.id]
+                write.now = dataclasses.replace(write.now, roles=told.roles, roles_error=told.roles_error)
         for write in writes:
             if write.error:
                 write.error = self._reason(write, write.error)
 
     def _reason(self, write: _Written, error: OffboardingError) -> OffboardingError:
-        explained = error.within(f"Could not {self._step.deed} {write.before.name}")
+        explained = error.within(f"Could not {self._step.deed} {self._step.target(write.before)}")
         if error.outcome_unknown:
             explained.hint = OUTCOME_UNKNOWN
         elif isinstance(error, ServiceError) and error.status == 403:
-            explained.hint = self._forbidden(write.now) or explained.hint
-        elif isinstance(error, ServiceError) and error.status == 400 and write.now.known.synced:
+            explained.hint = self._forbidden(write.before, write.now) or explained.hint
+        elif (
+            isinstance(error, ServiceError)
+            and error.status == 400
+            and write.now.known.synced
+            and self._step.acts_on_user
+        ):
             explained.hint = "The account is mastered in Active Directory: change it there."
         return explained
 
-    def _forbidden(self, leaver: Leaver) -> str | None:
-        granted = self._service.permissions
-        if granted is not None and not granted & self._step.sufficient:
-            return f"The application lacks the permission {self._step.permission}: grant it with admin consent."
-        if self._step.reads_mailbox:
+    def _forbidden(self, written: Leaver, leaver: Leaver) -> str | None:
+        granted = self._step.service_of(self._tenant, written).permissions
+        permission, sufficient = self._step.needs(written)
+        if granted is not None and not granted & sufficient:
+            return f"The application lacks the permission {permission}: grant it with admin consent."
+        if not self._step.acts_on_user:
             return None
         if leaver.roles:
             return (
@@ -438,7 +513,7 @@ class _Writer:
             )
         unread = " (the user's own directory roles could not be read)" if leaver.roles_error else ""
         return (
-            f"The application has the permission {self._step.permission}{unread}; Microsoft may also ask for a "
+            f"The application has the permission {permission}{unread}; Microsoft may also ask for a "
             "directory role on its service principal: User Administrator for ordinary users, "
             "Privileged Authentication Administrator for administrators."
         )

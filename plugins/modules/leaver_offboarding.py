@@ -46,9 +46,11 @@ options:
     type: int
     default: 0
   step:
-    description: The step that the batch has just gone through, for V(record). Without it, its closing read is done as well.
+    description:
+      - The step, or what is closed besides the doors, that the batch has just gone through, for V(record). Without it, its closing read
+        is done as well.
     type: str
-    choices: [password, sessions, signin, protocols]
+    choices: [password, sessions, signin, protocols, forwarding, devices, consents, authentication_methods, memberships]
 extends_documentation_fragment:
   - m365.offboarding.attributes.action
 """

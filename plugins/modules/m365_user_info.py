@@ -137,21 +137,26 @@ options:
       - V(forwarding) is mail that leaves the organisation. The mailbox's C(ForwardingSmtpAddress) and C(ForwardingAddress) are read by
         C(Get-Mailbox), with C(Exchange.ManageAsApp); enabled inbox rules with C(forwardTo), C(forwardAsAttachmentTo) or
         C(redirectTo) with C(MailboxSettings.Read). An address counts unless its domain is one of C(Get-AcceptedDomain); if those cannot
-        be read, every address counts. A C(ForwardingAddress) always counts. Hidden rules are not seen there.
+        be read, every address counts. A recipient of the directory is looked up with C(Get-Recipient), one request for each. Of a
+        contact its C(ExternalEmailAddress) counts, a group counts as inside, and a name that means nobody counts as outside. Hidden
+        rules are not seen there. M(m365.offboarding.exo_mailbox_forwarding) turns it off.
       - V(directory_roles) are the roles of O(directory_roles), with C(User.Read.All).
       - V(applications) are owned applications with a secret (C(passwordCredentials)) or certificate (C(keyCredentials)) that has not
         ended by Microsoft's clock, with C(Application.Read.All).
-      - V(consents) are the user's own C(oauth2PermissionGrants), with C(Directory.Read.All).
-      - V(devices) are C(registeredDevices) that are enabled, with C(Device.Read.All).
+      - V(consents) are the user's own C(oauth2PermissionGrants) and C(appRoleAssignments), with C(Directory.Read.All). Assignments that
+        the user has through a group do not count.
+      - V(devices) are C(registeredDevices) and C(ownedDevices) that are enabled, with C(Device.Read.All).
       - V(delegates) are others who may open the mailbox (C(Get-MailboxPermission)), or send as the user
         (C(Get-RecipientPermission)) or on the user's behalf (C(GrantSendOnBehalfTo)), with C(Exchange.ManageAsApp).
-      - V(phones) are partnerships of phones with the mailbox (C(Get-MobileDevice)), with C(Exchange.ManageAsApp).
+      - V(phones) are partnerships of phones with the mailbox (C(Get-MobileDevice)), with C(Exchange.ManageAsApp), unless the phone is
+        blocked, be it by the organization or by C(ActiveSyncBlockedDeviceIDs) of the mailbox (C(Get-CASMailbox)).
       - V(sign_in_methods) are C(authentication/methods) other than the password, with C(UserAuthenticationMethod.Read.All).
+      - V(memberships) are the groups that hold the user directly (C(memberOf)) and are not dynamic, with C(GroupMember.Read.All).
       - V(all) is all of them.
       - A topic never fails the module. What may not be read, or does not tell what decides, is told as not looked at.
     type: list
     elements: str
-    choices: [all, forwarding, directory_roles, applications, consents, devices, delegates, phones, sign_in_methods]
+    choices: [all, forwarding, directory_roles, applications, consents, devices, delegates, phones, sign_in_methods, memberships]
     default: []
   written:
     description:

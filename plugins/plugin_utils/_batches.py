@@ -62,6 +62,7 @@ def join(
     purpose: str = "offboard",
     contain_within: str | None = None,
     exceptions: t.Sequence[Record] = (),
+    also: t.Sequence[str] = (),
 ) -> dict[str, t.Any]:
     """What is known of everybody after the opening read, or of one batch after a step or its closing read.
 
@@ -75,6 +76,7 @@ def join(
     :param total: leavers of all batches.
     :param contain_within: the period within which leavers must be locked out, as `parse_period` reads it.
     :param exceptions: what `parse_exceptions` gives. They are judged by the day on which the run began.
+    :param also: what is closed besides the doors, see `results`.
     :returns: `records`, the results by batch, see `unpack`, the first part about whoever goes through no step; `entry`, see
         `tenant_entry`; `done`, the leavers of finished batches; `not_shut`, those of them with a door that is not proven
         shut; `msg`, how far the run has come, in one line.
@@ -99,6 +101,7 @@ def join(
         users=users,
         purpose=purpose,
         check_mode=bool(opening.get("check_mode")),
+        also=also,
     )
     today = str(started_at or format_moment(datetime.datetime.now(datetime.timezone.utc)))[:10]
     told = accept(told, exceptions, today)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ..module_utils._asked import name_key
-from ..module_utils._doors import STEPS
+from ..module_utils._doors import ALSO, STEPS
 from ._batches import join, texts, unpack
 from ._carried import carried, opened
 from ._evidence import evidence, missing_entry, plain_json, tenant_entry
@@ -24,6 +24,7 @@ from ._sentences import Record, as_error, reason_of
 from ._table import failing, failures, left_out, table
 
 _PREFIX = "__offboard_employee_"
+_ORDER = (*STEPS, *ALSO)
 # Results of more leavers are kept out of the log: AWX throws away what is larger than 700,000 bytes, at up to 2 KB a leaver.
 _MOST_SHOWN = 300
 
@@ -74,6 +75,7 @@ class Tenant:
                 max_users=asked["max_users"],
                 earlier=self.earlier,
                 looked_at=looked_at(stats, host),
+                also=bool(asked["also"]),
             )
         size = asked["batch_size"]
         planned = {
@@ -107,12 +109,12 @@ class Tenant:
         """What is known with what is registered now.
 
         :param number: 0 after the opening read, later the batch.
-        :param step: the step that the batch has just gone through, null after its closing read.
+        :param step: the step, or what is closed besides, that the batch has just gone through; null after its closing read.
         """
         asked, batches = self.asked, self.batches
         before = self.state if number else None
         here = batches[number - 1 : number] if number else batches
-        done = STEPS[: STEPS.index(step) + 1] if step else STEPS
+        done = _ORDER[: _ORDER.index(step) + 1] if step else _ORDER
         refused = opened(self._registered("plan").get("refused") or [])
         joined = join(
             self.opening,
@@ -131,6 +133,7 @@ class Tenant:
             purpose=asked["purpose"],
             contain_within=asked["contain_within"],
             exceptions=opened(asked["exceptions"]),
+            also=asked["also"] if asked["purpose"] == "offboard" else (),
         )
         return {"run_id": asked["run_id"], **joined}
 
@@ -139,7 +142,7 @@ class Tenant:
         runs: list[dict[str, t.Any]] = [
             {"step": step, "users": users, "result": self._registered(step)}
             for step in done
-            if step in self.asked["steps"]
+            if step in (*self.asked["steps"], *self.asked["also"])
         ]
         return [run for run in runs if run["result"] and _is_about(run["result"], users)]
 
@@ -158,7 +161,10 @@ class Tenant:
             **({"dry_run": True} if is_dry_run else {}),
         }
         spared = left_out(leavers) if is_dry_run and not asked["fail_on_left_out"] else []
-        fatal = {"left_out": spared, **{name: asked[name] for name in ("fail_on", "fail_on_not_due")}}
+        fatal = {
+            "left_out": spared,
+            **{name: asked[name] for name in ("fail_on", "fail_on_not_due", "fail_on_residual")},
+        }
         lines: list[str] = []
         # Where nobody could be looked at, who is due to leave is not known.
         if leavers or not error:

@@ -29,12 +29,14 @@ def plan(
     max_users: int | None,
     earlier: t.Any = None,
     looked_at: t.Collection[str] | None = None,
+    also: bool = False,
 ) -> dict[str, t.Any]:
     """Who goes through the steps, and who is refused with which error.
 
     :param opening: the records of the opening read, with directory roles unless administrators are allowed.
     :param max_users: more leavers than this to be written are all refused, in check mode too; `None` for no limit.
     :param earlier: the evidence of an earlier run, which tells what account a name meant then; `None` if there is none.
+    :param also: whether more than the doors is to be closed, so that whoever is contained already goes through the steps too.
     :param looked_at: the object ids that the dry run of this workflow looked at; `None` where there was none.
     :returns: C(write), a list as the modules' O(users); C(refused), errors by object id.
     :raises ValueError: `earlier` is not evidence.
@@ -49,7 +51,7 @@ def plan(
         if wrong:
             refused[one["id"]] = wrong
             continue
-        if not one["id"] or one["due"] is False or not _not_shut(one):
+        if not one["id"] or one["due"] is False or not (also or _not_shut(one)):
             continue
         error = (
             _protected(one)

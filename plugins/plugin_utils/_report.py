@@ -24,6 +24,7 @@ from ..module_utils._doors import NOT_APPLICABLE, OPEN, STEPS, UNKNOWN, doors_of
 from ..module_utils._errors import WRONG_PERSON
 from ..module_utils._residual import FOUND, NOT_LOOKED_AT, TOPICS
 from ..module_utils._times import parse_moment
+from ._also import not_closed, rows
 from ._containment import contained_in_words
 from ._earlier import newly_open
 from ._exceptions import accepted_in_words, unmatched
@@ -127,6 +128,7 @@ _COLUMNS = (
     "error",
     "request_ids",
     *(f"residual_{topic}" for topic in TOPICS),
+    "also",
     "newly_open",
     *(f"person_{fact}" for fact in _OF_PERSON),
     *_OF_CONTAINMENT,
@@ -166,6 +168,7 @@ def _columns(one: Record, evidence: Record) -> dict[str, t.Any]:
         "notes": " ".join(_notes(one)),
         **_told(errors_of(one), written, reasons_of(one)),
         **{f"residual_{topic}": _residual_cell(entry) for topic, entry in one["residual"].items()},
+        "also": " ".join([*(f"{line.strip()}." for line in rows(one)), *not_closed(one)]),
         "newly_open": ", ".join(newly_open(one)),
         **_person_cells(one.get("person") or {}),
         **{fact: (one.get("containment") or {}).get(fact) for fact in _OF_CONTAINMENT},

@@ -16,6 +16,7 @@ import typing as t
 
 from ..module_utils._doors import PROTOCOLS, STEPS
 from ..module_utils._times import parse_moment
+from ._also import not_closed, rows
 from ._evidence import summary
 from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
 from ._sentences import deed, span
@@ -63,6 +64,7 @@ _TOPICS = {
     "delegates": "Mailbox delegates",
     "phones": "Phones with ActiveSync",
     "sign_in_methods": "Sign-in methods",
+    "memberships": "Group memberships",
 }
 DOOR_STATES = {
     SHUT: "shut",
@@ -145,6 +147,11 @@ class Leaver:
             for topic in order
             if states[topic] == state or (state == "not_looked_at" and states[topic] not in ("found", "none"))
         ]
+
+    @property
+    def also(self) -> list[str]:
+        """What was closed besides the doors, a line each, and why it was not."""
+        return [*(line.strip() for line in rows(self.told)), *not_closed(self.told)]
 
     def having(self, *states: str) -> list[str]:
         return [door for door, state in self.doors.items() if state in states]

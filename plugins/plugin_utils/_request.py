@@ -13,9 +13,10 @@ import datetime
 import os
 import typing as t
 
-from ..module_utils._doors import Protocols
+from ..module_utils._doors import ALSO, Protocols
 from ..module_utils._errors import OptionError
 from ..module_utils._times import format_moment
+from ._also import topics_after
 from ._carried import carried
 from ._chain import links
 from ._containment import parse_period
@@ -50,6 +51,7 @@ def request(
     :param complaints: sentences about variables that must not be given.
     :param load: reads a file, decrypted; raises OSError.
     :returns: every variable of the role, and `named`, the leavers of the list and of the file; `is_searched`;
+        `residual_after`, the topics of residual access to read at the end;
         `report_paths`; `started_at`; `earlier`, the evidence to compare with, see `carried`, and `chain`, its checksum, see
         `links`; `offboarded`, see there; `exceptions`, see `parse_exceptions` and `carried`; `mailbox_types`, whether types of
         mailboxes must be read;
@@ -62,6 +64,11 @@ def request(
         complaints.append(
             "offboard_employee_batch_size must be 1 or more, offboard_employee_max_users 0 or more, and "
             "offboard_employee_steps must name a step."
+        )
+    if asked["fail_on_residual"] and not (asked["also"] or asked["residual"]):
+        complaints.append(
+            "offboard_employee_fail_on_residual needs offboard_employee_also or offboard_employee_residual: otherwise no "
+            "residual access is looked at."
         )
     _checked(complaints, lambda: Protocols.parse(asked["protocols"]))
     from_file, msg = _checked(complaints, lambda: _file_of_leavers(asked, load)) or ([], "")
@@ -83,6 +90,8 @@ def request(
         **asked,
         "named": [*leavers, *from_file],
         "is_searched": is_searched,
+        "also": [name for name in ALSO if name in asked["also"]],
+        "residual_after": topics_after(asked["also"], asked["residual"]),
         "report_paths": paths,
         "started_at": format_moment(datetime.datetime.now(datetime.timezone.utc)),
         "earlier": carried([earlier] if earlier else [], _size(earlier)),

@@ -15,7 +15,7 @@ import re
 import stat
 import typing as t
 
-from ..module_utils._doors import STEPS
+from ..module_utils._doors import ALSO, STEPS
 from ..module_utils._errors import shorten
 from ..module_utils._foreign import clean
 from ._evidence import FORMAT, VERSION
@@ -29,6 +29,7 @@ _TEXT, _MAYBE_TEXT, _MAPPING, _MAYBE_MAPPING, _LIST = (str,), (str, type(None)),
 _KINDS = {str: "a text", dict: "a mapping", list: "a list", bool: "true or false", type(None): "null"}
 _OF_A_LEAVER = ("user", "id", "user_principal_name", "display_name", "directory_roles")
 _OF_A_STEP = ("status", "before", "after", "written_at", "error")
+_OF_AN_OBJECT = ("key", "kind", "name", "status", "before", "after", "error")
 
 
 class Unusable(ValueError):
@@ -177,6 +178,7 @@ def _useless(content: Record) -> str | None:
 
 def _check_leaver(leaver: t.Any, where: str) -> None:
     _check(leaver, where, {"user": _TEXT, "id": _MAYBE_TEXT, "user_principal_name": _MAYBE_TEXT, "steps": _MAPPING})
+    _check_also(leaver, where)
     for step, entry in leaver["steps"].items():
         if step not in STEPS:
             raise ValueError(f"{where}.steps names a step that is not known here")
@@ -191,6 +193,28 @@ def _check_leaver(leaver: t.Any, where: str) -> None:
             for number, value in enumerate((entry[facts] or {}).values()):
                 if not isinstance(value, kinds):
                     raise ValueError(f"{place}.{facts}[{number}] is not {' or '.join(_KINDS[kind] for kind in kinds)}")
+
+
+def _check_also(leaver: Record, where: str) -> None:
+    """What was closed besides the doors; evidence of a run that closed nothing does not have it."""
+    if "also" not in leaver:
+        return
+    _check(leaver, where, {"also": _MAPPING})
+    for topic, entry in leaver["also"].items():
+        if topic not in ALSO:
+            raise ValueError(f"{where}.also names something that is not known here")
+        place = f"{where}.also.{topic}"
+        _check(entry, place, {"status": _TEXT, "objects": _LIST})
+        for number, one in enumerate(entry["objects"]):
+            _check(
+                one,
+                f"{place}.objects[{number}]",
+                {
+                    **dict.fromkeys(("key", "kind", "status"), _TEXT),
+                    **dict.fromkeys(("before", "after", "error"), _MAYBE_MAPPING),
+                    "name": _MAYBE_TEXT,
+                },
+            )
 
 
 def _check(holder: t.Any, where: str, keys: t.Mapping[str, tuple[type, ...]]) -> None:
@@ -225,4 +249,11 @@ def _text(value: t.Any) -> str:
 
 def _slim(leaver: Record) -> dict[str, t.Any]:
     steps = {step: {key: entry.get(key) for key in _OF_A_STEP} for step, entry in leaver["steps"].items()}
-    return {**{key: leaver.get(key) for key in _OF_A_LEAVER}, "steps": steps}
+    also = {
+        topic: {
+            "status": entry["status"],
+            "objects": [{key: one[key] for key in _OF_AN_OBJECT} for one in entry["objects"]],
+        }
+        for topic, entry in (leaver.get("also") or {}).items()
+    }
+    return {**{key: leaver.get(key) for key in _OF_A_LEAVER}, "steps": steps, "also": also}

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..module_utils._doors import PROTOCOLS, STEPS
+from ..module_utils._doors import ALSO, PROTOCOLS, STEPS
 from ..module_utils._errors import OUTCOME_UNKNOWN
 from ._sentences import Record, as_error
 
@@ -50,6 +50,11 @@ class Reading(t.NamedTuple):
     def touched(self, step: str) -> bool:
         return self.changed(step) or self.cut_off(step)
 
+    @property
+    def closed(self) -> bool:
+        """Whether something besides the doors was closed, or may have been."""
+        return any(map(_touched, _objects(self)))
+
     def facts(self, step: str, when: str) -> Record:
         return t.cast("Record", (self.record["steps"].get(step) or {}).get(when) or {})
 
@@ -72,14 +77,46 @@ def offboarding(name: str, readings: t.Sequence[Reading], job: str = "") -> Reco
             message = f"The evidence of the job {job} has no record of {name}."
             return as_error("not_in_evidence", message, "Give the number of the job that shut this leaver out.")
     # An offboarding that changed nothing cannot be undone, and is no choice.
-    choices = [one for one in episodes if any(reading.touched(step) for reading in one for step in STEPS)]
+    choices = [one for one in episodes if any(map(_did_something, one))]
     if len(choices) > 1:
-        runs = "; ".join(next(one for one in episode if any(map(one.touched, STEPS))).told for episode in choices)
+        runs = "; ".join(next(filter(_did_something, episode)).told for episode in choices)
         message = (
             f"{name} was shut out {len(choices)} times, and was let in again in between: {runs}; nothing was sent."
         )
         return as_error("several_offboardings", message, "Give only the files of the offboarding that is to be undone.")
     return choices[0] if choices else episodes[-1]
+
+
+def _did_something(reading: Reading) -> bool:
+    return reading.closed or any(map(reading.touched, STEPS))
+
+
+def _objects(reading: Reading, topic: str | None = None) -> t.Iterator[Record]:
+    for name, entry in (reading.record.get("also") or {}).items():
+        if topic in (None, name):
+            yield from entry["objects"]
+
+
+def _touched(one: Record) -> bool:
+    """Whether an object was written, or may have been."""
+    if one["status"] != "failed":
+        return one["status"] in ("verified", "accepted")
+    error = one["error"] or {}
+    return one["before"] != one["after"] or error.get("hint") == OUTCOME_UNKNOWN or error.get("code") == "internal"
+
+
+def closed_besides(readings: t.Sequence[Reading]) -> dict[str, list[Record]]:
+    """By topic, the objects that the runs have closed, or may have, each as the first of these runs found it."""
+    closed: dict[str, list[Record]] = {}
+    for topic in ALSO:
+        found: dict[str, Record] = {}
+        for reading in readings:
+            for one in _objects(reading, topic):
+                if one["before"] and _touched(one):
+                    found.setdefault(one["key"], one)
+        if found:
+            closed[topic] = list(found.values())
+    return closed
 
 
 def _once(readings: t.Sequence[Reading]) -> list[Reading]:
@@ -169,6 +206,15 @@ def before_and_after(readings: t.Sequence[Reading]) -> dict[str, t.Any]:
         # Any role that any run saw; null where none could look.
         "directory_roles": sorted({str(role) for held in roles for role in held}) if roles else None,
         "steps": steps,
+        "also": closed_besides(readings),
+        # What a run was closing when it was cut off: what it had closed by then is in no file.
+        "unfinished": sorted(
+            topic
+            for one in readings
+            if not one.run["complete"]
+            for topic, entry in (one.record.get("also") or {}).items()
+            if entry["status"] == "pending"
+        ),
         "runs": [one.told for one in readings],
         "written_at": max(one.run["written_at"] for one in readings),
     }

@@ -12,13 +12,13 @@ from __future__ import annotations
 import typing as t
 
 from ..module_utils._asked import name_key
-from ..module_utils._doors import NOT_APPLICABLE
+from ..module_utils._doors import NOT_APPLICABLE, UNDONE
 from ._restore_files import in_short
 from ._restore_plan import FAILED, GONE, PARTIAL, PLANNED, REFUSED, RESTORED, UNCHANGED, UNCONFIRMED
 from ._sentences import Record, as_error, errors_of, folded, reason_of
 
 # No door opens before the rest is in place.
-ORDER = ("account", "password", "protocols", "signin")
+ORDER = ("account", "password", "protocols", *UNDONE, "signin")
 _VERDICTS = {
     FAILED: "FAILED",
     REFUSED: "REFUSED",
@@ -32,6 +32,10 @@ _DEEDS = {
     "account": "restored",
     "password": "set",
     "protocols": "on again",
+    "memberships": "member again",
+    "forwarding": "on again",
+    "devices": "enabled again",
+    "consents": "made again",
     "signin": "allowed",
 }
 _STATES = {
@@ -110,6 +114,7 @@ def _entries(order: Record, told: Record, *, provided: bool) -> dict[str, dict[s
         "account": order["undelete"] or "account" in told,
         "password": order["password"] and provided,
         "protocols": bool(order["protocols"]),
+        **{topic: topic in order["also"] for topic in UNDONE},
         "signin": order["signin"],
     }
     entries: dict[str, dict[str, t.Any]] = {}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ..module_utils._asked import OBJECT_ID, name_key, not_a_name, same_name
-from ..module_utils._doors import NOT_APPLICABLE, PROTOCOLS
+from ..module_utils._doors import NOT_APPLICABLE, PROTOCOLS, UNDONE
 from ..module_utils._guards import administrator_error, protected_error
 from ..module_utils._times import parse_moment
 from ._carried import Carried, opened
@@ -52,7 +52,7 @@ def plan(
     undeleted: t.Collection[str] = (),
     began: float = 0,
     now: float = 0,
-    steps: t.Sequence[str] = ("protocols", "signin"),
+    steps: t.Sequence[str] = ("protocols", *UNDONE, "signin"),
     protocols: t.Sequence[str] = (),
     allow_admins: bool = False,
     undelete: bool = False,
@@ -69,9 +69,9 @@ def plan(
     :param began: when this run first looked, and `now`, both in seconds by the same clock.
     :param protocols: with evidence, nothing but these; without it, what is to be turned on.
     :returns: `error`, why nothing can be done at all; `leavers`, for each what is to be done; `groups`, leavers
-        whose mailboxes get the same protocols; `undelete`, whose accounts are to be restored first; `waiting`, object
-        ids of those who were restored and are not all there yet, or who may never be; `again`, whether another look
-        may show more; `left_out`.
+        whose mailboxes get the same protocols; `also`, what is made again besides, by topic and object id; `phones`, whether
+        any of it is a phone; `undelete`, whose accounts are to be restored first; `waiting`, object ids of those who were
+        restored and are not all there yet, or who may never be; `again`, whether another look may show more; `left_out`.
     """
     orders: list[dict[str, t.Any]] = []
     error = None
@@ -98,6 +98,8 @@ def plan(
         "error": error,
         "leavers": orders,
         "groups": _groups(orders),
+        "also": _besides(orders),
+        "phones": any(thing["kind"] == "phone" for one in orders for thing in one["also"].get("devices", ())),
         "undelete": [
             # Who has read their roles before has told so, and the module reads none of deleted users.
             {"user": one["id"], "directory_roles": one["roles"]} if one["roles"] is not None else one["id"]
@@ -176,6 +178,8 @@ def _order(user: str, **facts: t.Any) -> dict[str, t.Any]:
         "signin": False,
         "protocols": [],
         "inherit_smtp_auth": False,
+        # What is made again besides the doors: by topic, objects as in the evidence.
+        "also": {},
         # Whether the evidence tells of a mailbox and there is none (any more).
         "no_mailbox": False,
         # Whether a password, if there is one, is to be set, and what is to be said where none is.
@@ -247,7 +251,7 @@ def _order_by_evidence(
         return _refused(name, runs, **_who(history[-1].record))
     then = before_and_after(runs)
     changed = [step for step, entry in then["steps"].items() if entry["changed"] or entry["cut_off"]]
-    if not changed:
+    if not (changed or then["also"]):
         message = f"In the run of this evidence nothing was changed for {name}, so there is nothing to undo."
         hint = "Give the evidence of the run that shut the doors; in that of a later run everything is 'unchanged' already."
         return _refused(name, as_error("nothing_changed", message, hint), **_who(then))
@@ -403,6 +407,7 @@ def _by_evidence(then: Record, changed: t.Sequence[str], now: Record | None, lim
     told |= _signin_again(then, changed, now, limits, told)
     told |= _protocols_again(then, changed, now, limits, told)
     told |= _password_again(then, changed, now, opens=told["signin"] and _is_blocked(now))
+    told["also"] = _also_again(then, limits, told["notes"])
     told["read_shut"] = _read_shut(now, told["protocols"])
     told["read_open"] = _read_open(then, told, now, limits, told["notes"])
     return told
@@ -513,6 +518,36 @@ def _password_again(then: Record, changed: t.Sequence[str], now: Record | None, 
         "(restore_employee_password), or let the user reset it where the tenant allows that."
     )
     return {"password": True, "password_note": note if "password" in changed else None}
+
+
+def _also_again(then: Record, limits: _Limits, notes: list[str]) -> dict[str, t.Any]:
+    """What was closed besides the doors, and is to be made again."""
+    methods = then["also"].get("authentication_methods")
+    if methods:
+        notes.append(
+            f"Sign-in methods that were deleted: {len(methods)}. They cannot be made again: the user has to register them anew."
+        )
+    if any(one["kind"] == "phone_wipe" for one in then["also"].get("devices", ())):
+        notes.append(
+            "The account on a phone was wiped, which cannot be undone: it has to be set up on the phone again."
+        )
+    if then["unfinished"]:
+        notes.append(
+            f"The run was cut off before this was on record: {', '.join(then['unfinished'])}. Whether something of it was "
+            "closed is not known."
+        )
+    undone = {topic: list(then["also"].get(topic, ())) for topic in UNDONE if topic in limits.steps}
+    undone = {topic: [one for one in objects if one["kind"] != "phone_wipe"] for topic, objects in undone.items()}
+    return {topic: objects for topic, objects in undone.items() if objects}
+
+
+def _besides(orders: t.Sequence[Record]) -> dict[str, dict[str, t.Any]]:
+    """What the modules are told to make again: by topic, the objects of each leaver by object id."""
+    told: dict[str, dict[str, t.Any]] = {}
+    for one in orders:
+        for topic, objects in one["also"].items() if not (one["undelete"] or one["error"]) else ():
+            told.setdefault(topic, {})[one["id"]] = objects
+    return told
 
 
 def _groups(orders: t.Sequence[Record]) -> list[dict[str, t.Any]]:

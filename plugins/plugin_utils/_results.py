@@ -25,6 +25,7 @@ from ..module_utils._doors import (
 )
 from ..module_utils._errors import WRONG_PERSON
 from ..module_utils._written import CHANGED, DONE, SHOWN, STALE, compare, digest, moment
+from ._also import entries as entries_of_also
 from ._sentences import Record, as_error, deed, reason_of
 
 # What a leaver's result says on top, the worst first.
@@ -55,6 +56,7 @@ def results(
     users: t.Sequence[Record] = (),
     purpose: str = "offboard",
     check_mode: bool = False,
+    also: t.Sequence[str] = (),
 ) -> list[dict[str, t.Any]]:
     """One result per leaver, joined from the opening read, the steps' records and the closing read.
 
@@ -66,6 +68,7 @@ def results(
     :param closing: the records of the closing read. The doors of a leaver who was written to and is not in it, or
         could not be read, are unknown.
     :param unread: the error of a closing read that failed as a whole.
+    :param also: what is closed besides the doors, of `ALSO`; its records are in `runs`, under its name as `step`.
     :param users: who goes through the steps, as the modules' `users`, in addition to those of `runs`. A step that is
         not in `runs` is `pending` for them.
     :param purpose: `offboard` or `audit`, which with `check_mode` decides how `done` says what a step did.
@@ -92,6 +95,7 @@ def results(
                 steps,
                 unseen,
                 went=not went.isdisjoint(keys),
+                also=also,
             )
         )
     for one in joined:
@@ -163,6 +167,7 @@ def _result(
     unseen: t.Sequence[str],
     *,
     went: bool,
+    also: t.Sequence[str],
 ) -> dict[str, t.Any]:
     refused = refused or opening.get("wrong_person")
     doubtful = (refused or {}).get("code") in WRONG_PERSON
@@ -210,7 +215,9 @@ def _result(
         "mailbox_type": opening.get("mailbox_type"),
         "error": refused or (last if read_again else opening)["error"],
         "steps": entries,
-        "residual": opening.get("residual", {}),
+        # What was read after the writes counts.
+        "residual": {**opening.get("residual", {}), **last.get("residual", {})},
+        **({"also": entries_of_also(also, told, opening, refused, went=went)} if also else {}),
         "person": opening.get("person"),
         "since": None,
         "containment": None,

@@ -14,6 +14,8 @@ import re
 import typing as t
 
 from ..module_utils._doors import NOT_APPLICABLE, OPEN, PROTOCOLS, STEPS, UNKNOWN, doors_of
+from ._also import not_closed, second_line, still_residual
+from ._also import rows as rows_of_also
 from ._containment import contained_in_words
 from ._earlier import compared_with, newly_open
 from ._exceptions import accepted_in_words, unmatched
@@ -44,6 +46,7 @@ def failures(
     *,
     fail_on: t.Collection[str] = FAIL_ON,
     fail_on_not_due: bool = False,
+    fail_on_residual: bool = False,
     allow_empty: bool = True,
     left_out: t.Sequence[Record] = (),
 ) -> list[str]:
@@ -54,9 +57,16 @@ def failures(
     """
     if not leavers and not allow_empty:
         return [_nobody()]
-    failed = failing(leavers, fail_on=fail_on, fail_on_not_due=fail_on_not_due, left_out=left_out)
+    failed = failing(
+        leavers,
+        fail_on=fail_on,
+        fail_on_not_due=fail_on_not_due,
+        fail_on_residual=fail_on_residual,
+        left_out=left_out,
+    )
     shared = _Shared(failed)
-    return [*(_sentence(one, shared) for one in failed[:_MOST]), *_and_more(failed), *shared.lines()]
+    told = [_sentence(one, shared, residual=fail_on_residual) for one in failed[:_MOST]]
+    return [*told, *_and_more(failed), *shared.lines()]
 
 
 def failing(
@@ -64,12 +74,18 @@ def failing(
     *,
     fail_on: t.Collection[str] = FAIL_ON,
     fail_on_not_due: bool = False,
+    fail_on_residual: bool = False,
     left_out: t.Sequence[Record] = (),
 ) -> list[Record]:
     """The leavers who make the run fail; see `failures`."""
     failed = set(map(id, fatal(leavers, fail_on, not_due=fail_on_not_due)))
     spared = set(map(id, left_out))
-    return [one for one in leavers if (id(one) in failed or _is_late(one)) and id(one) not in spared]
+    return [
+        one
+        for one in leavers
+        if (id(one) in failed or _is_late(one) or (fail_on_residual and (still_residual(one) or not_closed(one))))
+        and id(one) not in spared
+    ]
 
 
 def _is_late(one: Record) -> bool:
@@ -83,7 +99,7 @@ def _nobody() -> str:
     )
 
 
-def _sentence(one: Record, shared: _Shared) -> str:
+def _sentence(one: Record, shared: _Shared, *, residual: bool) -> str:
     parts = []
     if one["status"] == NOT_DUE:
         parts.append(f"leaves on {one['left_at']}: nothing will be done before; schedule it")
@@ -95,7 +111,10 @@ def _sentence(one: Record, shared: _Shared) -> str:
         words = contained_in_words(one).rstrip(".")
         words = words[0].lower() + words[1:]
         parts.append(f"late: {words}")
-    return f"{_name(one)}{shared.marks(one)}: {'; '.join([*parts, *shared.own(one)]) or one['status']}"
+    left = still_residual(one) if residual else []
+    parts += [f"still residual: {', '.join(left)}"] if left else []
+    more = not_closed(one) if residual else []
+    return f"{_name(one)}{shared.marks(one)}: {'; '.join([*parts, *shared.own(one), *more]) or one['status']}"
 
 
 def _name(one: Record) -> str:
@@ -178,7 +197,7 @@ def table(
     shown = sorted(leavers, key=lambda one: (not newly_open(one), order.index(one["status"])))
     many = len(leavers) > _MANY
     if many:
-        shown = [one for one in shown if not one["contained"] or _residual_rows(one)]
+        shown = [one for one in shown if not one["contained"] or _residual_rows(one) or not_closed(one)]
     contained = sum(1 for one in leavers if one["contained"])
     accepted = sum(1 for one in leavers if one["status"] == ACCEPTED)
     lines = [
@@ -187,6 +206,7 @@ def table(
     ]
     if not leavers:
         lines = ["Nobody is due to leave"]
+    lines += second_line(leavers)
     if left_out:
         lines.append(f"left out, {len(left_out)} of {len(leavers)}: {', '.join(map(_name, left_out[:_MOST]))}")
     lines += _newly_open_rows(shown, earlier)
@@ -197,6 +217,7 @@ def table(
         is_told = id(one) not in told_later
         lines += (_brief if brief else _rows)(one, shared if is_told else later)
         lines += [f"  ! {reason}" for reason in shared.own(one)] if is_told else []
+        lines += [f"  ! {reason}" for reason in not_closed(one)]
     lines += [*_and_more(shown), *shared.lines()]
     lines += _common_notes([one for one in leavers if not newly_open(one)]) if brief else []
     lines += _residual_gaps(leavers)
@@ -302,6 +323,7 @@ def _rows(one: Record, shared: _Shared) -> list[str]:
     if one["status"] == NOT_DUE and one["open"]:
         lines.append(f"  until then the date hides open doors: {_doors(one, one['open'])}")
     lines += [f"  {note}" for note in _notes(one)] if not newly_open(one) else []
+    lines += rows_of_also(one)
     lines += _residual_rows(one)
     return lines
 

@@ -39,9 +39,9 @@ import simulator.mailbox
 import simulator.odata
 import simulator.tokens
 from ansible_collections.m365.offboarding.plugins.module_utils import _leavers, _service
-from ansible_collections.m365.offboarding.plugins.module_utils._asked import parse_users
+from ansible_collections.m365.offboarding.plugins.module_utils._asked import name_key, parse_users
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import TokenSource, choose_credential
-from ansible_collections.m365.offboarding.plugins.module_utils._doors import STEPS, Protocols
+from ansible_collections.m365.offboarding.plugins.module_utils._doors import STEPS, UNDONE, Protocols
 from ansible_collections.m365.offboarding.plugins.module_utils._exchange import Exchange
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph
 from ansible_collections.m365.offboarding.plugins.module_utils._http import PatientTokenHttp, Transport
@@ -50,10 +50,15 @@ from ansible_collections.m365.offboarding.plugins.module_utils._observe import o
 from ansible_collections.m365.offboarding.plugins.module_utils._retry import Clock
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import run_step
 from ansible_collections.m365.offboarding.plugins.modules.exo_mailbox_protocols import SwitchProtocols
+from ansible_collections.m365.offboarding.plugins.modules.m365_user_authentication_methods import DeleteMethods
+from ansible_collections.m365.offboarding.plugins.modules.m365_user_consents import SwitchConsents
+from ansible_collections.m365.offboarding.plugins.modules.m365_user_devices import SwitchDevices
+from ansible_collections.m365.offboarding.plugins.modules.m365_user_memberships import SwitchMemberships
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_password import ResetPassword
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_sessions import SignOut
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_signin import BlockOrAllowSignIn
 from ansible_collections.m365.offboarding.plugins.plugin_utils import (
+    _also,
     _batches,
     _evidence,
     _plan,
@@ -192,9 +197,9 @@ class World:
         self.retry_timeout = retry_timeout
         self.verify_timeout = verify_timeout
         self.timeout = timeout
-        # In whose name runs ask: an application of the tenant.
-        self.app = "offboarding"
         self.protected: tuple[str, ...] = ()
+        # The application whose credential a run has.
+        self.app = "offboarding"
         self.secrets: set[str] = set()
         # Called with the name of a task before it begins: opening, one of the steps, closing.
         self.before_task: t.Callable[[str], None] = lambda task: None
@@ -205,11 +210,12 @@ class World:
         # When each module run began, in simulated time.
         self._starts = [0.0]
 
-    def readings(self, verify_timeout: float | None = None) -> Readings:
+    def readings(self, app: str | None = None, verify_timeout: float | None = None) -> Readings:
         """What a module starts with: a session, no token, the environment's credential."""
+        app = app or self.app
         transport = Transport(timeout=self.timeout, clock=self.clock)
         transport.session.mount("https://", self.network)
-        environment = self.tenant.environment_of(self.app)
+        environment = self.tenant.environment_of(app)
         tokens = TokenSource(
             choose_credential({}, environment),
             tenant_id=environment["AZURE_TENANT_ID"],
@@ -241,19 +247,47 @@ class World:
         return self._step(made, users, verify_timeout, check_mode=check_mode)
 
     def _step(
-        self, made: t.Any, users: Sequence[t.Any], verify_timeout: float, *, check_mode: bool = False
+        self,
+        made: t.Any,
+        users: Sequence[t.Any],
+        verify_timeout: float,
+        *,
+        check_mode: bool = False,
+        app: str | None = None,
+        allow_admins: bool = False,
     ) -> list[dict[str, t.Any]]:
         return run_step(
-            self.readings(verify_timeout=verify_timeout),
+            self.readings(app, verify_timeout=verify_timeout),
             made,
             parse_users(list(users)),
             check_mode=check_mode,
-            allow_admins=False,
+            allow_admins=allow_admins,
             retry_timeout=self.retry_timeout,
             verify_timeout=verify_timeout,
         )
 
-    def offboard(self, users: Sequence[t.Any], *, check_mode: bool = False) -> Outcome:
+    def close(
+        self,
+        step: str,
+        users: Sequence[t.Any],
+        wanted: t.Any = None,
+        *,
+        check_mode: bool = False,
+        app: str = "closer",
+        allow_admins: bool = False,
+    ) -> list[dict[str, t.Any]]:
+        """What a module for what outlives the block does; with `wanted`, what it makes again."""
+        made: dict[str, t.Callable[[], t.Any]] = {
+            "devices": lambda: SwitchDevices(wanted),
+            "consents": lambda: SwitchConsents(wanted),
+            "authentication_methods": DeleteMethods,
+            "memberships": lambda: SwitchMemberships(wanted, allow_admins=allow_admins),
+        }
+        return self._step(
+            made[step](), users, self.verify_timeout, check_mode=check_mode, app=app, allow_admins=allow_admins
+        )
+
+    def offboard(self, users: Sequence[t.Any], *, check_mode: bool = False, also: Sequence[str] = ()) -> Outcome:
         """What the role does, task by task: look, plan, the four steps in their order, look again, join.
 
         As in the role, what is known is put on record after the opening read and after each step: R(file) is what a
@@ -266,25 +300,35 @@ class World:
         self._started_at = timestamp(self.tenant.directory.now())
         self.before_task("opening")
         opening = self._opening(users)
-        plan = _plan.plan(opening["users"], allow_admins=False, max_users=None)
+        plan = _plan.plan(opening["users"], allow_admins=False, max_users=None, also=bool(also))
         batches = [plan["write"]] if plan["write"] else []
-        kept = self._record(opening, None, plan, batches=batches)
+        kept = self._record(opening, None, plan, batches=batches, also=also)
         runs: list[dict[str, t.Any]] = []
         for step in STEPS if batches else ():
             self.before_task(step)
             records = self._module(lambda step=step: self.step(step, plan["write"], check_mode=check_mode))
             runs.append({"step": step, "users": plan["write"], "result": records})
-            kept = self._record(opening, kept, plan, batches=batches, number=1, runs=runs)
+            kept = self._record(opening, kept, plan, batches=batches, number=1, runs=runs, also=also)
+        for topic in also if batches else ():
+            self.before_task(topic)
+            records = self._module(
+                lambda topic=topic: self.close(topic, plan["write"], check_mode=check_mode, app=self.app)
+            )
+            runs.append({"step": topic, "users": plan["write"], "result": records})
+            kept = self._record(opening, kept, plan, batches=batches, number=1, runs=runs, also=also)
         if batches:
             closing = None
             if not check_mode:
                 self.before_task("closing")
-                written = _results.written(runs)
+                written = _results.written([run for run in runs if run["step"] in STEPS])
+                residual = _also.topics_after(also, [])
                 closing = self._module(
-                    lambda: self.look(plan["write"], written=written, verify_timeout=self.verify_timeout)
+                    lambda: self.look(
+                        plan["write"], written=written, verify_timeout=self.verify_timeout, residual=residual
+                    )
                 )
             kept = self._record(
-                opening, kept, plan, batches=batches, number=1, runs=runs, closing=closing, finished=True
+                opening, kept, plan, batches=batches, number=1, runs=runs, closing=closing, finished=True, also=also
             )
         self.file = self._evidence(kept, complete=True)
         return Outcome(_batches.unpack(kept["records"]), runs, opening, self.tenant.journal[before:])
@@ -340,6 +384,7 @@ class World:
                 evidence=request["evidence"],
                 host="localhost",
                 left_out=request["left_out"],
+                steps=("protocols", *UNDONE, "signin"),
                 began=began,
                 now=self.tenant.directory.now().timestamp(),
             )
@@ -351,6 +396,12 @@ class World:
             protocols = Protocols.parse(group["protocols"])
             switch = SwitchProtocols("enabled", protocols, inherit_smtp_auth=group["inherit_smtp_auth"])
             runs.append(self._restoring("protocols", switch, group["users"]))
+        for topic, objects in plan["also"].items():
+            wanted = {name_key(user): of_user for user, of_user in objects.items()}
+            result = self._module(
+                lambda topic=topic, wanted=wanted: self.close(topic, list(wanted), wanted, app=self.app)
+            )
+            runs.append({"step": topic, "users": list(objects), "result": result})
         ready = _restore_outcome.outcome(plan, runs)["open"]
         if ready:
             runs.append(self._restoring("signin", BlockOrAllowSignIn("allowed"), ready))

@@ -38,6 +38,17 @@ RESIDUAL = frozenset(
         "UserAuthenticationMethod.Read.All",
     }
 )
+# What closing all topics takes besides.
+CLOSE = RESIDUAL | {
+    MEMBERS,
+    "AppRoleAssignment.ReadWrite.All",
+    "DelegatedPermissionGrant.ReadWrite.All",
+    "Device.ReadWrite.All",
+    "GroupMember.ReadWrite.All",
+    "MailboxSettings.ReadWrite",
+    "UserAuthenticationMethod.ReadWrite.All",
+}
+MANAGE_ROLES = "RoleManagement.ReadWrite.Directory"
 
 
 @dataclass(slots=True)
@@ -97,6 +108,13 @@ def registered(issuer: str) -> dict[str, App]:
         App("auditor-residual", RESIDUAL | {MEMBERS, LEAVE}, manage, frozenset({roles.GLOBAL_READER})),
         App("auditor-groups", frozenset({READ, MEMBERS, LEAVE}), manage, frozenset({roles.GLOBAL_READER})),
         App("restorer", _WRITE | {RESTORE, MEMBERS}, manage, usual),
+        App("closer", _WRITE | CLOSE, manage, usual),
+        App(
+            "closer-of-administrators",
+            _WRITE | CLOSE | {MANAGE_ROLES},
+            manage,
+            usual | {roles.PRIVILEGED_AUTHENTICATION},
+        ),
         App("no-permissions"),
         App("without-read", _WRITE - {READ}, manage, usual),
         App("basic-read", frozenset({"User.ReadBasic.All"}), manage, frozenset({roles.GLOBAL_READER})),

@@ -229,6 +229,9 @@ class CasMailbox:
         owner = self.one(identity, "Identity")
         mailbox = owner.mailbox
         assert mailbox is not None  # noqa: S101 (only owners are found)
+        changes = {
+            name: _added(mailbox[name], value) if isinstance(value, dict) else value for name, value in changes.items()
+        }
         for name in changes:
             # Newer switches do not exist everywhere; ECPEnabled is said to be for on-premises servers only.
             if name not in mailbox or (name == "ECPEnabled" and not self.directory.ecp_settable):
@@ -319,6 +322,16 @@ def _fitting(name: str, value: Any) -> Any:
         if not isinstance(value, bool):
             raise bad_value(name, "System.Boolean")
         return value
+    if kind == "list" and isinstance(value, dict):
+        # How CIPP sends @{Add=...; Remove=...}.
+        given = {key.lower(): item for key, item in value.items()}
+        if (
+            given.pop("@odata.type", None) != "#Exchange.GenericHashTable"
+            or not given
+            or set(given) - {"add", "remove"}
+        ):
+            raise bad_value(name, "Microsoft.Exchange.Data.MultiValuedProperty`1[System.String]")
+        return {key: _fitting(name, item) for key, item in given.items()}
     if kind == "list":
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
@@ -327,3 +340,11 @@ def _fitting(name: str, value: Any) -> Any:
     if not isinstance(value, str) or (kind == "policy" and value not in ("EnforceAllowList", "EnforceBlockList")):
         raise bad_value(name, "System.String")
     return value
+
+
+def _added(now: Any, change: dict[str, list[str]]) -> list[str]:
+    """A list with some values added and others removed."""
+    gone = {item.lower() for item in change.get("remove", [])}
+    kept = [item for item in now or () if item.lower() not in gone]
+    there = {item.lower() for item in kept}
+    return kept + [item for item in change.get("add", []) if item.lower() not in there]

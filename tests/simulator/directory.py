@@ -8,6 +8,7 @@ Tests may read and change everything here while the tenant runs: `directory.user
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import time
 import uuid
@@ -35,6 +36,7 @@ class User:
     """A user: its Graph properties by name, its mailbox, and what Graph does not tell."""
 
     __slots__ = (
+        "_access",
         "_directory",
         "back",
         "groups",
@@ -69,6 +71,7 @@ class User:
         # Whether its sessions (a guest's are at home) have outlived every revocation so far.
         self.sessions_alive = True
         self.history: list[tuple[float, dict[str, Any]]] = []
+        self._access: list[tuple[float, dict[str, Any]]] = []
 
     def __getitem__(self, name: str) -> Any:
         return self.properties[name]
@@ -111,6 +114,24 @@ class User:
         """The mailbox, where Exchange knows it (again)."""
         return self.mailbox if self.mailbox_back <= time.monotonic() else None
 
+    def remember_access(self) -> None:
+        """To be called before objects, groups or roles change: replicas go on showing them as they are now."""
+        self._access.append((time.monotonic(), copy.deepcopy(self._holdings())))
+
+    def as_seen(self, lag: float) -> User:
+        """The user with the objects, groups and roles that a replica shows which is `lag` seconds behind."""
+        now = self._holdings()
+        then = as_of(self._access, now, lag)
+        if then is now:
+            return self
+        seen = copy.copy(self)
+        for name, value in then.items():
+            setattr(seen, name, value)
+        return seen
+
+    def _holdings(self) -> dict[str, Any]:
+        return {"residual": self.residual, "groups": self.groups, "roles": self.roles}
+
     def as_of(self, lag: float) -> dict[str, Any]:
         return as_of(self.history, self.properties, lag)
 
@@ -133,6 +154,12 @@ class Group:
     mail: str | None = None
     visibility: str = "Private"
     group_types: list[str] = field(default_factory=list)
+    synced: bool = False
+    membership_rule: str | None = None
+
+    @property
+    def dynamic(self) -> bool:
+        return "DynamicMembership" in self.group_types
 
     @property
     def hidden(self) -> bool:
@@ -219,6 +246,8 @@ class Settings:
     recipient_names: str = "id"
     # Null as the value of a cmdlet's parameter: "refused" or "accepted". Nobody has published an answer.
     null_parameters: str = "refused"
+    # Whether phones have been in touch since they were blocked: only then Get-MobileDevice shows their new access state.
+    phones_connected: bool = False
     # Seconds after a restoration in which Graph still answers 404 (Graph docs, errors: replication), and Exchange too.
     restore_lag: float = 0.5
     restored_mailbox_delay: float = 1.0
@@ -240,6 +269,8 @@ class Directory(Settings):
         self.domain = domain
         self.initial_domain = f"{domain.partition('.')[0]}.onmicrosoft.com"
         self.accepted_domains: dict[str, str] = {}
+        # Mail contacts: display name -> address outside.
+        self.contacts: dict[str, str] = {}
         self.reset()
 
     def reset(self) -> None:
@@ -255,6 +286,7 @@ class Directory(Settings):
             self.initial_domain: "Authoritative",
             f"{self.domain.partition('.')[0]}.net": "InternalRelay",
         }
+        self.contacts = {"Carl Contact": "carl.contact@example.net"}
         self.devices: dict[str, dict[str, Any]] = {}
         self.service_principals: dict[str, dict[str, Any]] = {}
         self._service_principal_keys: dict[str, str] = {}
@@ -330,6 +362,29 @@ class Directory(Settings):
 
     def everyone(self) -> list[User]:
         return list(self.users.values())
+
+    def recipients(self) -> list[dict[str, Any]]:
+        """All that Exchange can send mail to, as Get-Recipient tells of it."""
+        found = []
+        for user in self.everyone():
+            address = str(user.get("mail") or "")
+            if address and (not user.mailbox or user.reachable_mailbox):
+                kind = "UserMailbox" if user.mailbox else "GuestMailUser" if user.guest else "MailUser"
+                elsewhere = "" if user.mailbox else f"SMTP:{address}"
+                found.append(_recipient(user.id, user.id, str(user.get("displayName")), kind, address, elsewhere))
+        for group in self.groups.values():
+            if group.mail:
+                kind = "MailUniversalDistributionGroup"
+                found.append(_recipient(group.id, group.display_name, group.display_name, kind, group.mail, ""))
+        for name, address in self.contacts.items():
+            found.append(_recipient(self._id(f"contact {name}"), name, name, "MailContact", address, f"SMTP:{address}"))
+        return found
+
+    def recipients_named(self, identity: str) -> list[dict[str, Any]]:
+        """By object id, name, display name, address or legacy distinguished name."""
+        names = ("ExternalDirectoryObjectId", "Name", "DisplayName", "PrimarySmtpAddress", "LegacyExchangeDN")
+        wanted = identity.lower()
+        return [one for one in self.recipients() if wanted in (one[name].lower() for name in names)]
 
     def delete(self, user: User) -> None:
         """Into the bin, for 30 days (Graph docs, user-delete and directory-deleteditems-list)."""
@@ -454,6 +509,8 @@ class Directory(Settings):
             "mail": group.mail,
             "mailEnabled": group.mail is not None,
             "mailNickname": group.key,
+            "membershipRule": group.membership_rule,
+            "onPremisesSyncEnabled": group.synced or None,
             "securityEnabled": "Unified" not in group.group_types,
             "visibility": group.visibility,
         }
@@ -519,3 +576,17 @@ def _entries(user: User) -> Iterator[str]:
             yield f"{name.lower()}:{value.lower()}"
     for address in user.properties.get("proxyAddresses") or ():
         yield f"proxyaddresses:{address.lower()}"
+
+
+def _recipient(identity: str, name: str, display_name: str, kind: str, address: str, elsewhere: str) -> dict[str, Any]:
+    return {
+        "ExternalDirectoryObjectId": identity,
+        "Identity": name,
+        "Name": name,
+        "DisplayName": display_name,
+        "RecipientType": "MailUser" if kind == "GuestMailUser" else kind,
+        "RecipientTypeDetails": kind,
+        "PrimarySmtpAddress": address,
+        "ExternalEmailAddress": elsewhere or None,
+        "LegacyExchangeDN": f"/o=ExchangeLabs/ou=Exchange/cn=Recipients/cn={identity.replace('-', '')}",
+    }

@@ -9,28 +9,28 @@ Undocumented for third parties. Sources: public reports of live answers, CIPP, E
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from . import roles
 from .apps import MANAGE_AS_APP
-from .cas_mailbox import CasMailbox
+from .cas_mailbox import CasMailbox, Result
 from .exchange_batch import ExchangeBatch
+from .exchange_changes import Changes
 from .exchange_errors import NO_WARNINGS, BareRefusal, ExchangeError, bad_request
-from .exchange_recipients import Recipients
+from .exchange_recipients import Reader, Recipients
+from .exchange_rules import InboxRules
 from .tokens import RESOURCES, TokenProblem
 from .wire import Answer, Call, UnreadableBody
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .directory import Directory
     from .tokens import Tokens
 
 _LIMIT = 30000
-_READ = "Get-CASMailbox"
-_WRITE = "Set-CASMailbox"
+Writer = Callable[[Call, dict[str, Any]], Result]
 
 
 class Exchange:
@@ -41,6 +41,8 @@ class Exchange:
         self.tokens = tokens
         self.cas = CasMailbox(directory)
         self.recipients = Recipients(directory, self.cas)
+        self.rules = InboxRules(directory, self.cas)
+        self.changes = Changes(directory, self.cas)
         self.batch = ExchangeBatch(directory, serve, self.is_here)
         self.remaining = _LIMIT
 
@@ -60,12 +62,12 @@ class Exchange:
             return
         call.cmdlet = name
         call.writes = not name.lower().startswith(("get-", "test-"))
-        wanted = "mailbox" if name.lower() == "get-mobiledevice" else "identity"
-        identity = next((value for key, value in parameters.items() if key.lower() == wanted), None)
+        given = {key.lower(): value for key, value in parameters.items()}
+        identity = given.get("mailbox") or given.get("identity")
         if isinstance(identity, str) and identity:
             call.identity = identity
             found = self.cas.matches(identity)
-            owner = found[0] if len(found) == 1 else None
+            owner = found[0] if len(found) == 1 else self.changes.owner_of_phone(identity)
             if owner is None and not found:
                 named = self.directory.users.get(identity.lower()) or self.directory.by_upn(identity)
                 owner = named
@@ -181,10 +183,11 @@ class Exchange:
         if name.lower() not in {allowed.lower() for allowed in self._allowed(call)}:
             # One and the same answer for what there is not, and what this caller may not run.
             raise BareRefusal(403, nul=True)
-        if name.lower() == _WRITE.lower():
-            result = self.cas.set(call, parameters)
+        write = self._writer(name.lower())
+        if write is not None:
+            result = write(call, parameters)
         else:
-            read = self.cas.get if name.lower() == _READ.lower() else self.recipients.reader(name)
+            read = self._reader(name.lower())
             size = min(_page_size(call), self.directory.exchange_page_size)
             result = read(parameters, _select(call.query), size, _skip(call.query))
             if self.directory.exchange_empty_first_page and "skiptoken" not in call.query:
@@ -197,6 +200,21 @@ class Exchange:
         body["value"] = result.value
         headers = {"X-Warnings": json.dumps(result.warnings)} if result.warnings else {}
         return Answer(200, body, headers)
+
+    def _writer(self, name: str) -> Writer | None:
+        return {
+            "set-casmailbox": self.cas.set,
+            "set-mailbox": self.changes.set_mailbox,
+            "enable-inboxrule": self.rules.enable,
+            "disable-inboxrule": self.rules.disable,
+            "clear-mobiledevice": self.changes.clear_phone,
+            "remove-mobiledevice": self.changes.remove_phone,
+        }.get(name)
+
+    def _reader(self, name: str) -> Reader:
+        if name == "get-casmailbox":
+            return self.cas.get
+        return self.rules.get if name == "get-inboxrule" else self.recipients.reader(name)
 
 
 def _command(body: Any) -> tuple[str, dict[str, Any]]:

@@ -151,6 +151,26 @@ def null_value(name: str, wanted: str) -> ExchangeError:
     return ExchangeError(400, "BadRequest", "", kind, message)
 
 
+def on_premises(identity: str, cmdlet: str, names: list[str]) -> ExchangeError:
+    """A property that Active Directory masters; text seen in many reports, its class is a guess."""
+    kind = "Microsoft.Exchange.Configuration.Tasks.TaskInvalidOperationException"
+    message = (
+        f"The operation on mailbox \"{identity}\" failed because it's out of the current user's write scope. The action "
+        f"'{cmdlet}', '{','.join(names)}', can't be performed on the object '{identity}' because the object is being "
+        "synchronized from your on-premises organization. This action should be performed on the object in your "
+        "on-premises organization."
+    )
+    return ExchangeError(400, "BadRequest", "Ex8EDDB9", kind, message)
+
+
+def too_old_for_account_wipe(device: str) -> ExchangeError:
+    """That there is such an error is documented, its words are not."""
+    kind = "Microsoft.Exchange.Configuration.Tasks.TaskInvalidOperationException"
+    return ExchangeError(
+        400, "BadRequest", "", kind, f"The device '{device}' doesn't support an account only remote wipe."
+    )
+
+
 def missing_identity() -> ExchangeError:
     kind = "System.Management.Automation.ParameterBindingException"
     message = "Cannot bind argument to parameter 'Identity' because it is null or an empty string."

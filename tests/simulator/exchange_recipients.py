@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .cas_mailbox import CasMailbox, Result, annotated, checked, owned, page
-from .exchange_errors import SERVER, bad_value, missing_identity, not_found, unknown_parameter
+from .exchange_errors import SERVER, ambiguous, bad_value, missing_identity, not_found, unknown_parameter
 from .residual import phones, sid
 
 if TYPE_CHECKING:
@@ -76,7 +76,17 @@ _PHONE = {
     **dict.fromkeys(("identity", "mailbox", "filter", "organizationalunit", "sortby"), "text"),
     **dict.fromkeys(("activesync", "owafordevices", "restapi", "universaloutlook"), "switch"),
 }
+_STATISTICS = {
+    **dict.fromkeys(("identity", "mailbox"), "text"),
+    **dict.fromkeys(("activesync", "owafordevices", "restapi", "universaloutlook", "usecustomrouting"), "switch"),
+}
 _DOMAIN = {**_COUNT, "identity": "text"}
+_RECIPIENT = {
+    **_COUNT,
+    **dict.fromkeys(("identity", "anr", "filter", "organizationalunit", "sortby"), "text"),
+    "recipienttype": "kinds",
+    "recipienttypedetails": "kinds",
+}
 
 
 class Recipients:
@@ -93,7 +103,9 @@ class Recipients:
             "get-mailboxpermission": self.full_access,
             "get-recipientpermission": self.send_as,
             "get-mobiledevice": self.phones,
+            "get-mobiledevicestatistics": self.phone_statistics,
             "get-accepteddomain": self.domains,
+            "get-recipient": self.recipients,
         }[name.lower()]
 
     # Get-Mailbox ---------------------------------------------------------------------------------------------------
@@ -116,7 +128,7 @@ class Recipients:
 
     def _mailbox(self, user: User) -> dict[str, Any]:
         assert user.mailbox is not None  # noqa: S101 (only owners get here)
-        forwarding = user.residual.forwarding
+        forwarding = user.as_seen(self._lag).residual.forwarding
         address = forwarding.get("ForwardingAddress")
         return {
             "UserPrincipalName": user.upn,
@@ -146,12 +158,33 @@ class Recipients:
             "Identity": user.id,
         }
 
+    @property
+    def _lag(self) -> float:
+        own = self.directory.exchange_replica_lag
+        return self.directory.replica_lag if own is None else own
+
+    # Get-Recipient -------------------------------------------------------------------------------------------------
+
+    def recipients(self, parameters: dict[str, Any], select: frozenset[str] | None, size: int, skip: int) -> Result:
+        given = checked(parameters, _RECIPIENT)
+        rows = self.directory.recipients()
+        if given.get("identity"):
+            rows = self.directory.recipients_named(given["identity"])
+            if not rows:
+                raise not_found(given["identity"], self.directory.mailbox_not_found_status, "ex6f9304")
+            if len(rows) > 1:
+                raise ambiguous(given["identity"])
+        # The distinguished name of old is no property of this cmdlet's rows.
+        rows = [{name: value for name, value in row.items() if name != "LegacyExchangeDN"} for row in rows]
+        return page(rows, given, size, skip, lambda row: annotated(row, select))
+
     def _name(self, text: str) -> str:
         """What Exchange calls another recipient."""
         try:
             user = self.directory.user(text)
         except LookupError:
-            return text
+            found = self.directory.recipients_named(text)
+            return str(found[0]["Name"]) if len(found) == 1 else text
         return user.id if self.directory.recipient_names == "id" else str(user.get("displayName"))
 
     # Get-MailboxPermission -----------------------------------------------------------------------------------------
@@ -260,7 +293,7 @@ class Recipients:
         if given.get("mailbox") is not None and given.get("identity") is not None:
             raise unknown_parameter("Identity")
         owners = self._meant(given, "mailbox", self.cas.owners)
-        rows = [row for user in owners for row in phones(user, user.id)]
+        rows = [row for user in owners for row in self._phones(user)]
         if given.get("identity"):
             wanted = given["identity"].lower()
             rows = [row for row in rows if wanted in (row["Guid"], row["DeviceId"].lower(), row["Identity"].lower())]
@@ -269,6 +302,56 @@ class Recipients:
         for switch, kinds in (("activesync", ("EAS",)), ("owafordevices", ("MOWA",)), ("restapi", ("Outlook", "REST"))):
             if given.get(switch):
                 rows = [row for row in rows if row["ClientType"] in kinds]
+        return page(rows, given, size, skip, lambda row: annotated(row, select))
+
+    def _phones(self, user: User) -> list[dict[str, Any]]:
+        """A phone's access state follows the mailbox's own list when the phone is in touch again, not before."""
+        rows = phones(user.as_seen(self._lag), user.id)
+        blocked = {item.lower() for item in user.mailbox["ActiveSyncBlockedDeviceIDs"]} if user.mailbox else set()
+        for row in rows if self.directory.phones_connected else ():
+            if row["DeviceId"].lower() in blocked:
+                row |= {"DeviceAccessState": "Blocked", "DeviceAccessStateReason": "Individual"}
+        return rows
+
+    def phone_statistics(
+        self, parameters: dict[str, Any], select: frozenset[str] | None, size: int, skip: int
+    ) -> Result:
+        """One mailbox or one device must be named (page of the cmdlet)."""
+        given = checked(parameters, _STATISTICS)
+        if not given.get("mailbox"):
+            raise missing_identity()
+        owner = self.cas.one(given["mailbox"], "Mailbox")
+        rows = []
+        for row, facts in zip(self._phones(owner), owner.as_seen(self._lag).residual.phones, strict=True):
+            requested = facts.get("AccountOnlyDeviceWipeRequestTime")
+            rows.append(
+                {
+                    **{
+                        name: row[name]
+                        for name in (
+                            "Identity",
+                            "Guid",
+                            "DeviceId",
+                            "DeviceType",
+                            "DeviceModel",
+                            "DeviceOS",
+                            "ClientType",
+                        )
+                    },
+                    "DeviceFriendlyName": row["FriendlyName"],
+                    "DeviceAccessState": row["DeviceAccessState"],
+                    "DeviceAccessStateReason": row["DeviceAccessStateReason"],
+                    "Status": "AccountOnlyDeviceWipePending" if requested else "DeviceOk",
+                    "IsRemoteWipeSupported": True,
+                    "AccountOnlyDeviceWipeRequestTime": requested,
+                    "AccountOnlyDeviceWipeSentTime": None,
+                    "AccountOnlyDeviceWipeAckTime": None,
+                    "DeviceWipeRequestTime": facts.get("DeviceWipeRequestTime"),
+                    "DeviceWipeSentTime": None,
+                    "DeviceWipeAckTime": None,
+                    "LastSuccessSync": "2024-02-01T08:00:00.0000000Z",
+                }
+            )
         return page(rows, given, size, skip, lambda row: annotated(row, select))
 
     # Get-AcceptedDomain --------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .graph_batch import Batch
+from .graph_closing import Closing
 from .graph_errors import GraphError, bad, no_segment, not_allowed
 from .graph_objects import Objects
 from .graph_request import Request, single_user
@@ -59,6 +60,7 @@ class Graph:
         self.writes = Writes(directory, self.users)
         self.objects = Objects(directory, self.users)
         self.residual = ResidualAccess(directory, self.users)
+        self.closing = Closing(directory, self.users)
         self.batch = Batch(directory, serve)
 
     # What the server asks of a service ---------------------------------------------------------------------------
@@ -76,7 +78,11 @@ class Graph:
             path = ()
         last = path[-1].lower.rpartition(".")[2] if path else ""
         call.writes = call.method in _METHODS[1:] and last != "$batch" and last not in _READING
-        if not path or path[0].lower not in ("users", "directory"):
+        if not path:
+            return
+        if path[0].lower not in ("users", "directory"):
+            owner = self.closing.owner(path) if call.writes else None
+            call.user = owner.id if owner else None
             return
         user = None
         if path[0].lower == "users":
@@ -145,6 +151,8 @@ class Graph:
         if name == "me":
             raise bad("/me request is only valid with delegated authentication flow.", "BadRequest")
         known: dict[str, Callable[[Request], Answer]] = {
+            "devices": self.closing.devices,
+            "oauth2permissiongrants": self.closing.grants,
             "directoryroles": self.objects.roles,
             "groups": self.objects.groups,
             "organization": self.objects.organization,
@@ -155,6 +163,8 @@ class Graph:
         }
         if name not in known:
             raise no_segment(first.name)
+        if name in ("directoryroles", "groups") and request.call.method != "GET":
+            return self.closing.members(request)
         return known[name](request)
 
     def _users(self, request: Request) -> Answer:
@@ -195,6 +205,10 @@ class Graph:
         }
         if name in topics:
             return self._reading(request, lambda: topics[name](request, key, rest))
+        if name == "approleassignments":
+            return self.closing.app_roles(request, key, rest)
+        if name == "authentication" and method == "DELETE":
+            return self.closing.delete_method(request, key, rest)
         if name == "authentication":
             return self.residual.methods(request, key, rest)
         if method == "GET" and len(rest) == 1:

@@ -178,6 +178,8 @@ GROUP = (
     "mail",
     "mailEnabled",
     "mailNickname",
+    "membershipRule",
+    "onPremisesSyncEnabled",
     "securityEnabled",
     "visibility",
 )

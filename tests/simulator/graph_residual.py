@@ -37,6 +37,10 @@ class ResidualAccess:
         self.directory = directory
         self.users = users
 
+    def _seen(self, request: Request, key: str) -> User:
+        """The user with the objects that a replica shows."""
+        return self.users.found(request, key).as_seen(self.directory.replica_lag)
+
     def owned_objects(self, request: Request, key: str, rest: tuple[Segment, ...]) -> Answer:
         request.require("user.owned")
         return self.users.relation(request, rest, lambda: self._owned(self.users.found(request, key)))
@@ -58,7 +62,7 @@ class ResidualAccess:
         request.require("user.devices")
 
         def find() -> list[Related]:
-            return [("device", values) for values in residual.devices(self.users.found(request, key))]
+            return [("device", values) for values in residual.devices(self._seen(request, key))]
 
         return self.users.relation(request, rest, find)
 
@@ -69,7 +73,7 @@ class ResidualAccess:
         if len(rest) > 1:
             raise no_segment(rest[1].name)
         request.refuse("$search", "$orderby", "$expand", "$filter", "$select", "$count")
-        user = self.users.found(request, key)
+        user = self._seen(request, key)
         return request.page("oauth2PermissionGrants", residual.grants(self.directory, user), 100)
 
     # Outlook -------------------------------------------------------------------------------------------------------
@@ -91,7 +95,7 @@ class ResidualAccess:
         if not user.reachable_mailbox:
             code = self.directory.rules_no_mailbox
             raise GraphError(404, code, NO_MAILBOX[code])
-        value = residual.rules(user)
+        value = residual.rules(user.as_seen(self.directory.replica_lag))
         if request.options.select:
             known = {"id", *(name for rule in value for name in rule)}
             unknown = [name for name in request.options.select if name not in known]
@@ -118,7 +122,7 @@ class ResidualAccess:
         if request.options.given:
             # The page of the list: no optional query parameters.
             raise bad(f"The query option '{next(iter(request.options.given))}' is not supported.", "BadRequest")
-        user = self.users.found(request, key)
+        user = self._seen(request, key)
         value = residual.methods(user)
         if len(names) == 2:
             return request.page(f"users('{user.id}')/authentication/methods", value, 100)

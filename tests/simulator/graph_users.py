@@ -194,7 +194,11 @@ class Users:
 
     def memberships(self, request: Request, key: str, rest: tuple[Segment, ...], *, transitive: bool) -> Answer:
         request.require("user.memberships")
-        return self.relation(request, rest, lambda: self._holdings(self.found(request, key), transitive=transitive))
+
+        def find() -> list[Related]:
+            return self._holdings(self.found(request, key).as_seen(self.lag(request)), transitive=transitive)
+
+        return self.relation(request, rest, find)
 
     def relation(
         self, request: Request, rest: tuple[Segment, ...], find: Callable[[], list[Related]], *, strict: bool = False

@@ -36,9 +36,11 @@ class Residual:
     owned_service_principals: list[str] = field(default_factory=list)
     # `client` and `resource` are keys of service principals, or ids.
     grants: list[Facts] = field(default_factory=list)
+    # Assignments to applications: `resource` is a key of a service principal or an id; of a group, `principalId` too.
+    app_roles: list[Facts] = field(default_factory=list)
     devices: list[Facts] = field(default_factory=list)
     rules: list[Facts] = field(default_factory=list)
-    # Besides the password, which everybody has.
+    # Besides the password, which everybody has. One may be the `default`, which Graph does not tell.
     methods: list[Facts] = field(default_factory=list)
     phones: list[Facts] = field(default_factory=list)
     # ForwardingSmtpAddress, ForwardingAddress, DeliverToMailboxAndForward of Get-Mailbox.
@@ -66,6 +68,11 @@ class Residual:
 
 def _id(user: User, kind: str, number: int) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{kind} {number} of {user.id}"))
+
+
+def new_id(user: User, kind: str, number: int) -> str:
+    """The id of an object that is made while the tenant runs."""
+    return _id(user, f"new {kind}", number).replace("-", "" if kind == "grants" else "-")
 
 
 def sid(text: str) -> str:
@@ -147,6 +154,30 @@ def grants(directory: Directory, user: User) -> list[Facts]:
     return shown
 
 
+def app_roles(directory: Directory, user: User) -> list[Facts]:
+    """Graph docs, appRoleAssignment: those of the user's groups are told as well, with the group as principal."""
+    shown = []
+    for number, facts in enumerate(user.residual.app_roles):
+        resource = directory.service_principal_id(facts.get("resource", "survey-tool"))
+        known = directory.service_principal(resource)
+        given = {name: value for name, value in facts.items() if name != "resource"}
+        shown.append(
+            {
+                "id": _id(user, "assignment", number).replace("-", ""),
+                "deletedDateTime": None,
+                "appRoleId": "00000000-0000-0000-0000-000000000000",
+                "createdDateTime": _SINCE,
+                "principalDisplayName": user.get("displayName"),
+                "principalId": user.id,
+                "principalType": "User" if "principalId" not in facts else "Group",
+                "resourceDisplayName": known["displayName"] if known else None,
+                "resourceId": resource,
+                **given,
+            }
+        )
+    return shown
+
+
 def device(identifier: str, device_id: str, **facts: Any) -> Facts:
     """Graph docs, device."""
     return {
@@ -184,7 +215,7 @@ def recipient(address: str, name: str | None = None) -> Facts:
 
 
 def rules(user: User) -> list[Facts]:
-    """Graph docs, messageRule: conditions and actions that were not set are not there."""
+    """Graph docs, messageRule: conditions and actions that were not set are not there. Hidden rules are not listed."""
     return [
         {
             "id": f"AQAA{user.id[:6]}{number:04d}=",
@@ -195,9 +226,10 @@ def rules(user: User) -> list[Facts]:
             "isReadOnly": False,
             "conditions": {},
             "actions": {"stopProcessingRules": True},
-            **facts,
+            **{name: value for name, value in facts.items() if name not in ("hidden", "supported")},
         }
         for number, facts in enumerate(user.residual.rules)
+        if not facts.get("hidden")
     ]
 
 
@@ -259,7 +291,7 @@ def methods(user: User) -> list[Facts]:
         kind = str(facts.get("kind", "fido2"))
         name = kind if kind.endswith("Method") else f"{kind}AuthenticationMethod"
         values = {"id": _id(user, "method", number), **_METHODS.get(name, {})}
-        values |= {key: value for key, value in facts.items() if key != "kind"}
+        values |= {key: value for key, value in facts.items() if key not in ("kind", "default")}
         shown.append({"@odata.type": f"#microsoft.graph.{name}", **values})
     return shown
 
@@ -271,6 +303,7 @@ def phones(user: User, name: str) -> list[Facts]:
     """Rows of Get-MobileDevice; `name` is the mailbox's (CIPP takes the first part of Identity for the mailbox)."""
     shown = []
     for number, facts in enumerate(user.residual.phones):
+        facts = {key: value for key, value in facts.items() if "Wipe" not in key}
         device = str(facts.get("DeviceId", f"ApplC39{number:05d}{user.id[:8].upper()}"))
         identity = f"{name}\\ExchangeActiveSyncDevices\\{facts.get('ClientType', 'EAS')}§{device}"
         shown.append(

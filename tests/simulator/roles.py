@@ -64,15 +64,29 @@ _SENSITIVE: dict[str, set[str]] = {
 }
 
 _RECIPIENTS = frozenset(
-    {"Get-CASMailbox", "Get-Mailbox", "Get-MailboxPermission", "Get-MobileDevice", "Get-RecipientPermission"}
+    {
+        "Get-CASMailbox",
+        "Get-Mailbox",
+        "Get-MailboxPermission",
+        "Get-MobileDevice",
+        "Get-MobileDeviceStatistics",
+        "Get-Recipient",
+        "Get-RecipientPermission",
+    }
 )
+# "Inbox rules" belong to Recipient Management and Help Desk (Exchange docs, recipients-permissions), which have the roles
+# Mail Recipients and User Options; nobody who only views may run Get-InboxRule (note on its page).
+_RULES = frozenset({"Get-InboxRule", "Disable-InboxRule", "Enable-InboxRule"})
 # Exchange's management roles and the cmdlets of ours in each: Microsoft365DSC, settings.json of the resources that use a
-# cmdlet. For Get-MobileDevice nobody says; reading what a mailbox has is taken for "recipients".
+# cmdlet. For Get-MobileDevice nobody says; reading what a mailbox has is taken for "recipients". "Mobile devices" belong
+# to Organization and Recipient Management (Exchange docs, feature-permissions).
 MANAGEMENT: dict[str, frozenset[str]] = {
-    "Mail Recipients": _RECIPIENTS | {"Set-CASMailbox", "Get-AcceptedDomain"},
+    "Mail Recipients": _RECIPIENTS
+    | _RULES
+    | {"Set-CASMailbox", "Get-AcceptedDomain", "Set-Mailbox", "Clear-MobileDevice", "Remove-MobileDevice"},
     "View-Only Recipients": _RECIPIENTS,
     "View-Only Configuration": frozenset({"Get-AcceptedDomain"}),
-    "User Options": frozenset({"Get-CASMailbox", "Get-Mailbox", "Get-RecipientPermission"}),
+    "User Options": frozenset({"Get-CASMailbox", "Get-Mailbox", "Get-RecipientPermission"}) | _RULES,
     "Organization Client Access": frozenset({"Get-CASMailbox", "Set-CASMailbox"}),
     # Of a reader of security settings we only know that it gets in.
     "Security Reader": frozenset({"Get-CASMailbox"}),

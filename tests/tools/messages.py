@@ -78,11 +78,15 @@ _SAYING = (
     "_verify_sum",
     "unmatched",
     "complaint",
+    "conflict",
     "note",
     "note_for",
+    "whereabouts",
     "parse_users",
+    "phone_unfit",
     "request",
     "summary",
+    "unfit",
     "verify",
 )
 # Mappings and constants that hold hints by themselves.
@@ -94,6 +98,8 @@ HANDED_ON = {
     # a name that is put before an error
     *("leavers[index].name", "leaver.name", "deed", "name"),
     "_certificate_complaint(path, content, secret, exc)",
+    # the objects of a step
+    "wanted",
     # several of a loader's own in a row
     *("in_short(left_out)", "in_short(complaints)"),
 }
@@ -150,6 +156,10 @@ class _Source:
             name = "OffboardingError"  # an error that knows its own message
         if name in ("append", "insert") and says:
             yield from self._said(call.args[-1], local)
+        for keyword in call.keywords:
+            # Why an object cannot be changed, as a note tells it; what to do about a 403.
+            if keyword.arg in ("fixed", "forbidden"):
+                yield from self._said(keyword.value, local)
         if name not in _MAKERS:
             return
         where, hint_where = _MAKERS[name]
@@ -291,7 +301,9 @@ def _deeds() -> list[str]:
     found = []
     for path in sorted((ROOT / "plugins" / "modules").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Assign) and any(ast.unparse(one) in ("deed", "self.deed") for one in node.targets):
+            if isinstance(node, ast.Assign) and any(
+                ast.unparse(one) in ("deed", "deed_again", "self.deed") for one in node.targets
+            ):
                 values = [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value]
                 found += [str(value.value) for value in values if isinstance(value, ast.Constant)]
     return found

@@ -39,6 +39,7 @@ TOPICS = {
     "delegates": "Exchange.ManageAsApp",
     "phones": "Exchange.ManageAsApp",
     "sign_in_methods": "UserAuthenticationMethod.Read.All",
+    "memberships": "GroupMember.Read.All",
 }
 
 _START = datetime.datetime(2026, 11, 20, 16, 4, tzinfo=datetime.timezone.utc)
@@ -421,6 +422,7 @@ _FOUND: dict[str, list[Result]] = {
     "delegates": [{"text": "miles.obrien@contoso.com has full access", "delegate": "miles.obrien@contoso.com"}],
     "phones": [{"text": "iPhone of Jane, last seen 2026-11-20T12:31:00Z", "last_seen": "2026-11-20T12:31:00Z"}],
     "sign_in_methods": [{"text": "Microsoft Authenticator on iPhone", "method": "microsoftAuthenticator"}],
+    "memberships": [{"text": "Is a member of the group Finance.", "name": "Finance"}],
 }
 
 

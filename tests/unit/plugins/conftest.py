@@ -21,7 +21,17 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import Wir
 _OURS = ("AZURE_", "M365_", "IDENTITY_", "MSI_", "MSAL_", "REQUESTS_", "CURL_", "NETRC")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
 # Modules that refuse administrators.
-WRITING = ("m365_user_password", "m365_user_sessions", "m365_user_signin", "exo_mailbox_protocols")
+WRITING = (
+    "m365_user_password",
+    "m365_user_sessions",
+    "m365_user_signin",
+    "exo_mailbox_protocols",
+    "exo_mailbox_forwarding",
+    "m365_user_authentication_methods",
+    "m365_user_consents",
+    "m365_user_devices",
+    "m365_user_memberships",
+)
 SECRET = {"tenant_id": TENANT_ID, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
 
 

@@ -40,9 +40,30 @@ def consents(user: Person, *found: Facts) -> Turn:
     return _list(user, "oauth2PermissionGrants", *found)
 
 
-def devices(user: Person, *found: Facts) -> Turn:
-    select = "id,displayName,operatingSystem,accountEnabled,approximateLastSignInDateTime"
-    return _list(user, "registeredDevices", *found, select=select)
+def app_roles(user: Person, *found: Facts) -> Turn:
+    return _list(user, "appRoleAssignments", *found)
+
+
+_DEVICE = "id,displayName,operatingSystem,accountEnabled,approximateLastSignInDateTime,trustType,onPremisesSyncEnabled"
+
+
+def registered(user: Person, *found: Facts) -> Turn:
+    return _list(user, "registeredDevices", *found, select=_DEVICE)
+
+
+def owned(user: Person, *found: Facts) -> Turn:
+    return _list(user, "ownedDevices", *found, select=_DEVICE)
+
+
+def devices(user: Person, *found: Facts, reply: Reply | None = None) -> tuple[Turn, Turn]:
+    """Both lists of devices, which come in one request."""
+    turns = registered(user, *found), owned(user, *found)
+    return turns if reply is None else (turns[0].but(reply), turns[1].but(reply))
+
+
+def memberships(user: Person, *found: Facts) -> Turn:
+    select = "id,displayName,groupTypes,membershipRule,mailEnabled,onPremisesSyncEnabled,isAssignableToRole"
+    return _list(user, "memberOf", *found, select=select)
 
 
 def methods(user: Person, *found: Facts) -> Turn:
@@ -76,6 +97,21 @@ def application(name: str = "Payroll sync", *, secrets: tuple = (), certificates
         "displayName": name,
         "passwordCredentials": [{"endDateTime": end, "hint": "Q~x", "secretText": None} for end in secrets],
         "keyCredentials": [{"endDateTime": end, "key": None, "type": "AsymmetricX509Cert"} for end in certificates],
+        **facts,
+    }
+
+
+def app_role(to: str = "Payroll", **facts: Any) -> Facts:
+    return {"id": f"role-{to}", "appRoleId": "r1", "resourceId": "s1", "resourceDisplayName": to, **facts}
+
+
+def group(name: str = "Finance", *kinds: str, **facts: Any) -> Facts:
+    return {
+        "@odata.type": "#microsoft.graph.group",
+        "id": f"group-{name}",
+        "displayName": name,
+        "groupTypes": list(kinds),
+        "mailEnabled": False,
         **facts,
     }
 
@@ -114,6 +150,22 @@ def recipient(user: Person, row: Facts | None) -> Turn:
     """Read a mailbox with Get-Mailbox; without a row nobody has one."""
     turn = rows("Get-Mailbox", user, *([row] if row else []))
     return turn if row else turn.but(no_mailbox(user))
+
+
+def named(name: str, *found: Facts) -> Turn:
+    """Look up a recipient of the directory; without a row, nobody is called that."""
+    turn = _cmdlet("Get-Recipient", {"Identity": name}, list(found))
+    return turn if found else turn.but(no_mailbox({"id": name}))
+
+
+def mailbox_called(address: str, **facts: Any) -> Facts:
+    """Return a row of Get-Recipient."""
+    row = {"RecipientTypeDetails": "UserMailbox", "PrimarySmtpAddress": address, "ExternalEmailAddress": None}
+    return {**row, **facts}
+
+
+def contact(address: str) -> Facts:
+    return mailbox_called(address, RecipientTypeDetails="MailContact", ExternalEmailAddress=f"SMTP:{address}")
 
 
 def domains(*names: str, **facts: Any) -> Turn:
@@ -159,3 +211,33 @@ def phone(name: str = "iPhone", **facts: Any) -> Facts:
         "DeviceAccessState": "Allowed",
         **facts,
     }
+
+
+# --- what closes it ---
+
+
+def exchange_rules(user: Person, *found: Facts) -> Turn:
+    return _cmdlet("Get-InboxRule", {"Mailbox": user["id"], "IncludeHidden": True}, list(found))
+
+
+def exchange_rule(name: str = "Copy home", number: int = 1, **facts: Any) -> Facts:
+    """Return a row of Get-InboxRule, which leaves out what a rule does not do."""
+    identity = 16752869479666417664 + number
+    return {
+        "Identity": f"jane\\{identity}",
+        "RuleIdentity@data.type": "System.UInt64",
+        "RuleIdentity": identity,
+        "Name": name,
+        "Enabled": True,
+        "SupportedByTask": True,
+        **facts,
+    }
+
+
+def switch_rule(user: Person, rule: Facts, enabled: bool) -> Turn:
+    parameters = {"Identity": str(rule["RuleIdentity"]), "Mailbox": user["id"], "Confirm": False, "Force": True}
+    return _cmdlet("Enable-InboxRule" if enabled else "Disable-InboxRule", parameters, [])
+
+
+def forward(user: Person, **parameters: Any) -> Turn:
+    return _cmdlet("Set-Mailbox", {"Identity": user["id"], **parameters}, [])

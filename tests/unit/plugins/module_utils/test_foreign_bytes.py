@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked, names_nobody, parse_users
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import Token, entra_error
+from ansible_collections.m365.offboarding.plugins.module_utils._destinations import Organisation
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import Mailbox
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
     CredentialError,
@@ -29,9 +30,19 @@ from ansible_collections.m365.offboarding.plugins.module_utils._exchange import 
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph, User, _List, listed, single
 from ansible_collections.m365.offboarding.plugins.module_utils._http import Response
 from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver
-from ansible_collections.m365.offboarding.plugins.module_utils._residual import TOPICS, Scene, _tell
+from ansible_collections.m365.offboarding.plugins.module_utils._residual import (
+    _TO_CLOSE,
+    FORWARDING_PROPERTIES,
+    TOPICS,
+    Forwarding,
+    Scene,
+    _findings,
+    _tell,
+)
 from ansible_collections.m365.offboarding.plugins.module_utils._retry import http_date, told_wait
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Answer, Call, retryable
+from ansible_collections.m365.offboarding.plugins.modules.exo_mailbox_forwarding import SwitchForwarding
+from ansible_collections.m365.offboarding.plugins.modules.m365_user_devices import SwitchDevices
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab import residual
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import NOW
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES, mailbox, person
@@ -231,12 +242,14 @@ TELLING = {
     ("directory_roles", 0): {"name": "Reader"},
     ("applications", 0): residual.application(secrets=("2099-01-01T00:00:00Z",)),
     ("consents", 0): residual.consent(),
+    ("consents", 1): residual.app_role(),
     ("devices", 0): residual.device(),
     ("delegates", 0): row(**residual.access("x")),
     ("delegates", 1): row(**residual.trustee("x")),
     ("delegates", 2): row(**residual.mailbox_of(JANE, GrantSendOnBehalfTo=["x"])),
     ("phones", 0): row(**residual.phone()),
     ("sign_in_methods", 0): residual.method("fido2"),
+    ("memberships", 0): residual.group(),
 }
 
 
@@ -259,7 +272,9 @@ HARMLESS = {
     "accountEnabled": lambda value: value is False,
     "isinherited": is_on,
     "deny": is_on,
+    "deviceaccessstate": lambda value: isinstance(value, str) and value.strip().lower() == "blocked",
 }
+SCENE = Scene(NOW, Organisation(frozenset({"contoso.com"})))
 
 
 @LIMITS
@@ -270,11 +285,42 @@ def test_whatever_shape_an_object_takes_it_is_not_taken_for_none(place, data, va
     name = data.draw(st.sampled_from([*sorted(item), "isinherited"]))
     leaver = Leaver(Asked("jane.doe@contoso.com"))
 
-    told = _tell(leaver, [(TOPICS[topic][number], [{**item, name: value}])], Scene(NOW, frozenset({"contoso.com"})))
+    told = _tell(leaver, [(TOPICS[topic][number], [{**item, name: value}])], SCENE)
 
     assert json.dumps(told)
     assert (told["error"] or {}).get("code") in (None, "limited_information")
     assert told["state"] in ("found", "not_looked_at") or HARMLESS[name](value)
+
+
+# As above, for who closes what is found.
+RULE = row(**residual.exchange_rule(RedirectTo=["x@y.de"]))
+MAILBOX = row(**residual.mailbox_of(JANE, ForwardingSmtpAddress="x@y.de", ForwardingAddress="x"))
+WIPE = {"guid": "b0000000-0000-4000-8000-00000000000b", "accountonlydevicewiperequesttime": None}
+STEPS = {
+    "inbox_rule": (SwitchForwarding(None, Forwarding()), RULE),
+    "mailbox_forwarding": (SwitchForwarding(None, Forwarding()), MAILBOX),
+    "phone": (SwitchDevices(None), {**row(**residual.phone()), "kept_out": False}),
+    "phone_wipe": (SwitchDevices(None, wipe=True), WIPE),
+}
+QUESTIONS = {one.kind: one for topic in ("forwarding", "phone_wipes") for one in _TO_CLOSE[topic]}
+QUESTIONS["phone"] = TOPICS["phones"][0]
+
+
+@LIMITS
+@given(kind=st.sampled_from(sorted(STEPS)), data=st.data(), value=anything)
+def test_whatever_shape_an_object_takes_closing_it_is_no_fault_of_ours(kind, data, value):
+    step, item = STEPS[kind]
+    changed = {**item, data.draw(st.sampled_from(sorted(item))): value}
+    raws = [changed]
+    if kind == "mailbox_forwarding":
+        raws = [{"property": name, "row": changed} for name in FORWARDING_PROPERTIES]
+    leaver = Leaver(Asked("jane.doe@contoso.com"), user=User.from_json(JANE))
+
+    found = step._found(None, leaver, _findings(leaver, [(SCENE, QUESTIONS[kind], raws)]))
+
+    assert {error.code for error in found.unread.values()} <= {"limited_information"}
+    for thing in found.things:
+        assert json.dumps([thing.key, thing.name, thing.facts, step.closed(thing)])
 
 
 @LIMITS

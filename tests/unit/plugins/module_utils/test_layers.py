@@ -14,7 +14,7 @@ import pytest
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 LAYERS = (
     ("_foreign", "_errors", "_times", "_files", "_inputs", "_leavers_file", "_sentences", "_carried"),
-    ("_clouds", "_asked", "_doors", "_given"),
+    ("_clouds", "_asked", "_doors", "_given", "_destinations", "_also"),
     ("_written",),
     ("_credentials", "_retry", "_guards", "_results", "_evidence"),
     ("_http", "_chain", "_containment", "_earlier", "_restore_files", "_restore_history", "_exceptions", "_fail_on"),
@@ -23,8 +23,8 @@ LAYERS = (
     ("_exchange", "_restore_outcome", "_identity"),
     ("_passwords", "_leavers"),
     ("_door_states", "_records", "_residual", "_similar"),
-    ("_steps", "_observe"),
-    ("_run",),
+    ("_steps", "_observe", "_phones"),
+    ("_objects", "_run"),
     ("_module", "_in_process"),
     ("_report_html",),
     ("_report",),

@@ -15,6 +15,8 @@ import requests
 from ansible.module_utils.common.parameters import PASS_VARS
 
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.closing import OWN as CLOSING
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.closing import READING, READS, an_object, expect
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import (
     APPLICATION,
     AUTHORITY,
@@ -48,6 +50,8 @@ OWN = {
     "m365_user_sessions": {},
     "m365_user_signin": {"state": "blocked"},
     "exo_mailbox_protocols": {"state": "disabled"},
+    "exo_mailbox_forwarding": {"state": "absent"},
+    **CLOSING,
     "m365_deleted_user": {"state": "restored"},
     "m365_user_info": {"steps": ["signin"]},
 }
@@ -638,6 +642,11 @@ def test_check_mode_reads_only_and_needs_no_permission_to_write(lab, module, lea
     lab.wire.expect(find(leaver))
     if module == "exo_mailbox_protocols":
         lab.wire.expect(get_mailbox(leaver, mailbox(leaver, on=not shut)))
+    elif module in READS:
+        lab.entra.permissions["https://graph.microsoft.com"] = READING
+        expect(lab, *READS[module](leaver, *([] if shut else [an_object(module, leaver)])))
+        if module == "m365_user_memberships" and not shut:
+            lab.wire.expect(administrators())
     elif module != "m365_user_sessions" and not shut:
         lab.wire.expect(administrators())
 

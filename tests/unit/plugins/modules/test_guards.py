@@ -13,6 +13,8 @@ from ansible_collections.m365.offboarding.plugins.module_utils._errors import Op
 from ansible_collections.m365.offboarding.plugins.module_utils._guards import protected_entries
 from ansible_collections.m365.offboarding.tests.unit.plugins.conftest import WRITING
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.closing import OWN as CLOSING
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.closing import READING, READS, an_object, expect
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import crowd, mailbox, person
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
     administrators,
@@ -35,6 +37,8 @@ OWN = {
     "m365_user_sessions": {},
     "m365_user_signin": {"state": "blocked"},
     "exo_mailbox_protocols": {"state": "disabled"},
+    "exo_mailbox_forwarding": {"state": "absent"},
+    **CLOSING,
     "m365_deleted_user": {"state": "restored"},
     "m365_user_info": {"steps": ["signin"]},
 }
@@ -195,15 +199,19 @@ def test_a_semicolon_separates_and_both_are_protected(lab, monkeypatch, separato
 # --- administrators ---
 
 
-def opening(module):
-    """Expect what a module reads by name before it writes."""
-    return [find(JANE), *([get_mailbox(JANE, mailbox(JANE))] if module == "exo_mailbox_protocols" else [])]
+def expect_opening(lab, module, *then):
+    """Expect what a module reads by name before it writes, then more."""
+    box = [get_mailbox(JANE, mailbox(JANE))] if module == "exo_mailbox_protocols" else []
+    objects = READS[module](JANE, an_object(module, JANE)) if module in READS else []
+    if objects:
+        lab.entra.permissions["https://graph.microsoft.com"] = READING
+    expect(lab, find(JANE), *box, *objects, *then)
 
 
 @every_writing_module
 @pytest.mark.parametrize("check", [True, False])
 def test_an_administrator_is_refused_by_role_and_told_what_to_set(lab, module, check):
-    lab.wire.expect_each(*opening(module), roles(JANE, "Helpdesk Administrator", "Reports Reader"))
+    expect_opening(lab, module, roles(JANE, "Helpdesk Administrator", "Reports Reader"))
 
     told = lab.run(module, check=check, users=UPN, allow_admins=False, **OWN[module])
 
@@ -218,7 +226,7 @@ def test_an_administrator_is_refused_by_role_and_told_what_to_set(lab, module, c
 
 @every_writing_module
 def test_administrators_are_refused_by_default(lab, module):
-    lab.wire.expect_each(*opening(module), roles(JANE, "x", ids_only=True))
+    expect_opening(lab, module, roles(JANE, "x", ids_only=True))
 
     told = lab.run(module, users=UPN, allow_admins=None, **OWN[module])
 
@@ -244,7 +252,7 @@ def test_an_administrator_is_not_opened_either(lab, module, options):
 @every_writing_module
 @pytest.mark.parametrize("check", [True, False])
 def test_who_cannot_be_told_from_an_administrator_is_refused(lab, module, check):
-    lab.wire.expect_each(*opening(module), roles(JANE).but(forbidden()))
+    expect_opening(lab, module, roles(JANE).but(forbidden()))
 
     told = lab.run(module, check=check, users=UPN, allow_admins=False, **OWN[module])
 

@@ -158,3 +158,17 @@ def test_who_is_not_written_does_not_count_towards_the_limit():
 
 def test_nobody_is_planned_of_nobody():
     assert plan([]) == {"write": [], "refused": {}}
+
+
+def test_who_is_contained_goes_through_the_steps_only_where_more_than_the_doors_is_closed():
+    shut = read_record("jane.doe", "shut")
+
+    assert plan([shut])["write"] == []
+    assert [one["user"] for one in plan([shut], also=True)["write"]] == [shut["id"]]
+
+
+@pytest.mark.parametrize("facts", [{"protected": True}, {"directory_roles": ["x"]}, {"due": None}])
+def test_what_keeps_somebody_from_the_steps_keeps_them_from_more_than_that(facts):
+    told = plan([read_record("jane.doe", "shut", **facts)], also=True)
+
+    assert (told["write"], list(told["refused"])) == ([], [JANE["id"]])

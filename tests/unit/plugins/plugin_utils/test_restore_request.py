@@ -102,11 +102,27 @@ def test_evidence_of_a_run_that_was_cut_off_is_evidence(written):
     assert read([UPN], written(having(False, "complete")), "localhost")["error"] is None
 
 
+def test_what_was_closed_besides_is_kept(written):
+    (run,) = opened(read([UPN], written(closed_besides()), "localhost")["evidence"])
+
+    leaver, _bob = run["hosts"]["localhost"]["leavers"]
+    assert leaver["also"]["forwarding"]["objects"][0]["before"] == {"enabled": True}
+
+
 def test_a_byte_order_mark_of_an_editor_does_not_matter(written):
     assert read([UPN], written(b"\xef\xbb\xbf" + json.dumps(GOOD).encode()), "localhost")["error"] is None
 
 
 LEAVER = ("hosts", "localhost", "leavers", 0)
+
+
+def closed_besides(facts=None, **entry):
+    """Return evidence of a leaver whose only inbox rule was disabled, but for these facts."""
+    rule = {"key": "1", "kind": "inbox_rule", "name": None, "status": "verified"}
+    rule |= {"before": {"enabled": True}, "after": {"enabled": False}, "error": None, **(facts or {})}
+    return having({"forwarding": {"status": "verified", "objects": [rule], **entry}}, *LEAVER, "also")
+
+
 STEP = (*LEAVER, "steps", "signin")
 
 
@@ -156,6 +172,23 @@ STEP = (*LEAVER, "steps", "signin")
             id="true for a moment",
         ),
         pytest.param(having("broken", *STEP, "error"), "error is not a mapping or null", id="an error as text"),
+        pytest.param(having([], *LEAVER, "also"), "leavers[0].also is not a mapping", id="closed besides as a list"),
+        pytest.param(
+            having({"licence": {}}, *LEAVER, "also"), "also names something that is not known", id="a licence"
+        ),
+        pytest.param(closed_besides(objects={}), "also.forwarding.objects is not a list", id="objects as a mapping"),
+        pytest.param(closed_besides(objects=["1"]), "objects[0] is no mapping", id="an object as text"),
+        *(
+            pytest.param(closed_besides({name: value}), f"objects[0].{name} is not", id=f"an object's {name}")
+            for name, value in (
+                ("key", 1),
+                ("kind", None),
+                ("status", []),
+                ("before", "on"),
+                ("after", 0),
+                ("name", {}),
+            )
+        ),
     ],
 )
 def test_what_is_no_evidence_is_not_believed_and_the_place_is_named(written, content, text):

@@ -1,0 +1,214 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: m365_user_consents
+short_description: Take back what Microsoft 365 users have consented to, and their assignments to applications
+version_added: 1.0.0
+description:
+  - Deletes the OAuth consents (delegated permission grants) that a user gave to applications and the app role assignments of the user,
+    or makes again those that an earlier run has deleted. An application with a consent may act in the user's name without another
+    sign-in.
+  - Only what concerns this one user is touched. A consent that an administrator gave for everybody stays, and so does an assignment
+    that the user has through a group.
+  - Each of them is written on its own and read back before it is called done.
+author:
+  - The m365.offboarding contributors (@m365-offboarding)
+extends_documentation_fragment:
+  - m365.offboarding.attributes
+  - m365.offboarding.m365
+  - m365.offboarding.m365.allow_admins
+  - m365.offboarding.m365.objects
+options:
+  state:
+    description:
+      - With V(absent), every consent and app role assignment of the user is deleted.
+      - With V(present), those in O(objects) are made again, and no others, each with the scope that it had. A C(left_at) is not looked at.
+    type: str
+    choices: [absent, present]
+    required: true
+notes:
+  - Reading needs the application permission C(Directory.Read.All). Writing needs C(DelegatedPermissionGrant.ReadWrite.All) for
+    consents and C(AppRoleAssignment.ReadWrite.All) for app role assignments. Without one of them, the others are still done.
+  - Access tokens that an application already holds are valid until they expire, about an hour.
+  - C(AppRoleAssignment.ReadWrite.All) lets an application give itself any permission. Grant it for as long as it is needed.
+  - Applications that the user owns are not touched. M(m365.offboarding.m365_user_info) reports them.
+seealso:
+  - module: m365.offboarding.m365_user_info
+  - name: Delete oAuth2PermissionGrant
+    description: The Graph request behind this module, for consents.
+    link: https://learn.microsoft.com/graph/api/oauth2permissiongrant-delete
+  - name: Delete appRoleAssignment
+    description: The Graph request behind this module, for assignments.
+    link: https://learn.microsoft.com/graph/api/user-delete-approleassignments
+"""
+
+EXAMPLES = r"""
+- name: Delete a leaver's consents and app role assignments
+  m365.offboarding.m365_user_consents:
+    users: jane.doe@contoso.com
+    state: absent
+  register: closed
+
+- name: Make them again as they were
+  m365.offboarding.m365_user_consents:
+    users: jane.doe@contoso.com
+    state: present
+    objects:
+      jane.doe@contoso.com: "{{ closed.users[0].objects }}"
+"""
+
+RETURN = r"""
+automation:
+  description:
+    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) (the application) and C(object_id) (its service
+      principal, or the user in whose name it acts). Null when nothing was sent.
+  type: dict
+  returned: always
+  sample:
+    tenant_id: 8f3e6b1c-54ad-4f0e-9d0c-0d7f2f2d1c11
+    client_id: 1b2c3d4e-5f60-4172-8394-a5b6c7d8e9f0
+    object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
+check_mode:
+  description: Whether this was check mode.
+  type: bool
+  returned: always
+  sample: false
+msg:
+  description: What came of it, in one line.
+  type: str
+  returned: always
+  sample: "2 users: 1 verified, 1 unchanged."
+users:
+  description:
+    - One record per user, in the order asked for. The keys are those of M(m365.offboarding.m365_user_signin), and C(objects).
+    - C(before) and C(after) hold the objects by key, with null for one that is not there. C(after) leaves out objects that could not
+      be read after the write.
+    - C(objects) has what came of each object that was written, planned, or left as it is, with C(key), C(kind), C(name), C(status),
+      C(before), C(after), C(written_at), C(request_id), C(note) and C(error). An object with the status V(not_applicable) cannot be
+      changed here; C(note) says why. It does not fail the module.
+    - The user has the status of the object that went worst. V(failed) does not mean that the others were not done.
+  type: list
+  elements: dict
+  returned: always
+  sample:
+    - user: jane.doe@contoso.com
+      id: 5c1f3f8a-3d5e-4b63-9d0a-3f5f6f0f8f11
+      user_principal_name: jane.doe@contoso.com
+      display_name: Jane Doe
+      status: verified
+      changed: true
+      before: {consent a1 b1: {id: zdWx, client_id: a1, client_name: Survey Tool, resource_id: b1, scope: openid profile}}
+      after: {consent a1 b1: null}
+      written_at: "2026-11-20T16:04:10Z"
+      effective_by: null
+      request_id: 5f0b6a5e-4c0e-4a3e-8a57-0e8a54c1c7b2
+      note: null
+      error: null
+      objects:
+        - key: consent a1 b1
+          kind: consent
+          name: Survey Tool
+          status: verified
+          before: {id: zdWx, client_id: a1, client_name: Survey Tool, resource_id: b1, scope: openid profile}
+          after: null
+          written_at: "2026-11-20T16:04:10Z"
+          request_id: 5f0b6a5e-4c0e-4a3e-8a57-0e8a54c1c7b2
+          note: null
+          error: null
+"""
+
+import typing as t
+
+from ansible_collections.m365.offboarding.plugins.module_utils._asked import same_name
+from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant, Thing
+from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._objects import (
+    OBJECTS,
+    ObjectsStep,
+    identity,
+    parse_objects,
+)
+from ansible_collections.m365.offboarding.plugins.module_utils._residual import Finding
+from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
+from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
+
+_OF_EVERYBODY = "An administrator gave this consent for everybody."
+_OTHER_SCOPE = "The user has given this application another consent since then."
+
+
+class SwitchConsents(ObjectsStep):
+    name = "consents"
+    deed = "delete"
+    deed_again = "make again"
+    topics = ("consents",)
+    permission = "DelegatedPermissionGrant.ReadWrite.All"
+    sufficient = frozenset({permission, "Directory.ReadWrite.All"})
+    permissions: t.ClassVar = {
+        "app_role": ("AppRoleAssignment.ReadWrite.All", frozenset({"AppRoleAssignment.ReadWrite.All"}))
+    }
+
+    def thing(self, tenant: Tenant, leaver: Leaver, finding: Finding) -> Thing:
+        kind, one = finding.question.kind, finding.raw
+        resource = str(one.get("resourceId"))
+        if kind == "app_role":
+            role, name = str(one.get("appRoleId")), one.get("resourceDisplayName")
+            facts = {"id": identity(one), "resource_id": resource, "resource_name": name, "app_role_id": role}
+            return Thing(f"{kind} {resource} {role}", kind, name, facts)
+        client, name = str(one.get("clientId")), one.get("clientName")
+        facts = {
+            "id": identity(one),
+            "client_id": client,
+            "client_name": name,
+            "resource_id": resource,
+            "scope": one.get("scope"),
+        }
+        own = one.get("consentType") == "Principal" and same_name(one.get("principalId"), leaver.known.id)
+        return Thing(f"{kind} {client} {resource}", kind, name, facts, fixed=None if own else _OF_EVERYBODY)
+
+    def closed(self, thing: Thing) -> None:
+        return None
+
+    def close(self, tenant: Tenant, leaver: Leaver, thing: Thing) -> Call:
+        identity = str((thing.facts or {})["id"])
+        if thing.kind == "consent":
+            return tenant.graph.delete_consent(identity)
+        return tenant.graph.delete_app_role(leaver.known.id, identity)
+
+    def reopen(self, tenant: Tenant, leaver: Leaver, thing: Thing) -> Call:
+        was = thing.raw
+        if thing.kind == "consent":
+            scope = str(was.get("scope") or "")
+            return tenant.graph.create_consent(leaver.known.id, str(was["client_id"]), str(was["resource_id"]), scope)
+        return tenant.graph.create_app_role(leaver.known.id, str(was["resource_id"]), str(was["app_role_id"]))
+
+    def conflict(self, now: Thing, before: t.Mapping[str, t.Any]) -> str | None:
+        scopes = [set(str(facts.get("scope") or "").split()) for facts in (now.facts or {}, before)]
+        return None if scopes[0] == scopes[1] else _OTHER_SCOPE
+
+
+def switch(run: Run) -> list[dict[str, t.Any]]:
+    return run.step(SwitchConsents(parse_objects(run.params, restores=run.params["state"] == "present")))
+
+
+JOB = Job(
+    argument_spec(
+        state={"type": "str", "choices": ["absent", "present"], "required": True},
+        objects=OBJECTS,
+        allow_admins=ALLOW_ADMINS,
+    ),
+    switch,
+)
+
+
+def main() -> None:
+    run_module(JOB)
+
+
+if __name__ == "__main__":
+    main()

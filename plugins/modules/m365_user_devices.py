@@ -1,0 +1,298 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The m365.offboarding contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: m365_user_devices
+short_description: Disable or enable the devices of Microsoft 365 users, and block their phones
+version_added: 1.0.0
+description:
+  - Disables the devices that a user has registered or owns in Microsoft Entra ID and that are still enabled, or enables again those that
+    an earlier run has disabled. A disabled device cannot sign in, and the primary refresh token that it holds is revoked.
+  - Phones that have an ActiveSync or Outlook partnership with the user's Exchange Online mailbox are blocked, each by the list of the
+    mailbox itself (C(ActiveSyncBlockedDeviceIDs)), or taken off that list again.
+  - Each device is written on its own and read back before it is called done. A device that is disabled already is not written.
+author:
+  - The m365.offboarding contributors (@m365-offboarding)
+extends_documentation_fragment:
+  - m365.offboarding.attributes
+  - m365.offboarding.m365
+  - m365.offboarding.m365.allow_admins
+  - m365.offboarding.m365.objects
+options:
+  state:
+    description:
+      - With V(disabled), every enabled device of the user is disabled.
+      - With V(enabled), the devices in O(objects) are enabled again, and no others. A C(left_at) is not looked at.
+      - Corresponds to C(accountEnabled) of the Graph device.
+    type: str
+    choices: [disabled, enabled]
+    required: true
+  phones:
+    description:
+      - Whether to include phones that have a partnership with the mailbox. A phone that is blocked already is not written, whether the
+        mailbox or the organization blocks it.
+      - Without Exchange Online in the tenant, set it to V(false).
+    type: bool
+    default: true
+  wipe_phones:
+    description:
+      - With V(account_only) and O(state=disabled), each phone is told to delete the data of the mailbox when it is next in touch, and
+        nothing else on the phone. Then it is blocked. This is the order of Microsoft's page on former employees.
+      - A phone hears of it only if it connects once more. With ActiveSync or Outlook for mobile turned off, or once it is blocked, it may
+        never do so.
+      - B(This cannot be undone.) A phone for which a wipe was requested before is not told again.
+      - A phone whose mail app speaks a version of ActiveSync before 16.1 does not know how, and is reported as V(failed).
+    type: str
+    choices: [account_only]
+notes:
+  - Reading needs the application permission C(Device.Read.All), writing C(Device.ReadWrite.All).
+  - Microsoft lets an application change C(accountEnabled) of Windows devices only. Other devices are left as they are and reported. With a
+    token of a signed-in administrator (C(Directory.AccessAsUser.All)) they are written too
+    (U(https://learn.microsoft.com/graph/api/device-update)).
+  - A device that is synced from Active Directory is left as it is and reported, since it has to be disabled there.
+  - A device is disabled for everybody who uses it, so a shared device of a leaver is one to look at in check mode first.
+  - Phones need the application permission C(Exchange.ManageAsApp) on Office 365 Exchange Online and the Exchange role
+    C(Mail Recipients), or the Entra role C(Exchange Administrator). Without it, the devices are still disabled.
+  - C(DeviceAccessState) of a phone follows when the phone is next in touch. Whether it is blocked is read from the list of the mailbox.
+  - Without O(wipe_phones), nothing is deleted from a device, and Microsoft Intune goes on managing it.
+seealso:
+  - module: m365.offboarding.m365_user_signin
+  - name: Update device
+    description: The Graph request behind this module.
+    link: https://learn.microsoft.com/graph/api/device-update
+"""
+
+EXAMPLES = r"""
+- name: See which devices of a leaver would be disabled
+  m365.offboarding.m365_user_devices:
+    users: jane.doe@contoso.com
+    state: disabled
+  check_mode: true
+  diff: true
+
+- name: Disable a leaver's devices
+  m365.offboarding.m365_user_devices:
+    users: jane.doe@contoso.com
+    state: disabled
+  register: closed
+
+- name: Enable the same devices again
+  m365.offboarding.m365_user_devices:
+    users: jane.doe@contoso.com
+    state: enabled
+    objects:
+      jane.doe@contoso.com: "{{ closed.users[0].objects }}"
+"""
+
+RETURN = r"""
+automation:
+  description:
+    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) (the application) and C(object_id) (its service
+      principal, or the user in whose name it acts). Null when nothing was sent.
+  type: dict
+  returned: always
+  sample:
+    tenant_id: 8f3e6b1c-54ad-4f0e-9d0c-0d7f2f2d1c11
+    client_id: 1b2c3d4e-5f60-4172-8394-a5b6c7d8e9f0
+    object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
+check_mode:
+  description: Whether this was check mode.
+  type: bool
+  returned: always
+  sample: false
+msg:
+  description: What came of it, in one line.
+  type: str
+  returned: always
+  sample: "2 users: 1 verified, 1 unchanged."
+users:
+  description:
+    - One record per user, in the order asked for. The keys are those of M(m365.offboarding.m365_user_signin), and C(objects).
+    - C(before) and C(after) hold the objects by key, with null for one that is not there. C(after) leaves out objects that could not
+      be read after the write.
+    - C(objects) has what came of each object that was written, planned, or left as it is, with C(key), C(kind), C(name), C(status),
+      C(before), C(after), C(written_at), C(request_id), C(note) and C(error). C(kind) is V(device), V(phone) or V(phone_wipe). An
+      object with the status V(not_applicable) cannot be
+      changed here; C(note) says why. It does not fail the module.
+    - The user has the status of the object that went worst. V(failed) does not mean that the others were not done.
+  type: list
+  elements: dict
+  returned: always
+  sample:
+    - user: jane.doe@contoso.com
+      id: 5c1f3f8a-3d5e-4b63-9d0a-3f5f6f0f8f11
+      user_principal_name: jane.doe@contoso.com
+      display_name: Jane Doe
+      status: verified
+      changed: true
+      before: {d1d1d1d1-0000-4000-8000-000000000001: {name: LAPTOP-JANE, operating_system: Windows, account_enabled: true, synced: false}}
+      after: {d1d1d1d1-0000-4000-8000-000000000001: {name: LAPTOP-JANE, operating_system: Windows, account_enabled: false, synced: false}}
+      written_at: "2026-11-20T16:04:10Z"
+      effective_by: null
+      request_id: 5f0b6a5e-4c0e-4a3e-8a57-0e8a54c1c7b2
+      note: null
+      error: null
+      objects:
+        - key: d1d1d1d1-0000-4000-8000-000000000001
+          kind: device
+          name: LAPTOP-JANE
+          status: verified
+          before: {name: LAPTOP-JANE, operating_system: Windows, account_enabled: true, synced: false}
+          after: {name: LAPTOP-JANE, operating_system: Windows, account_enabled: false, synced: false}
+          written_at: "2026-11-20T16:04:10Z"
+          request_id: 5f0b6a5e-4c0e-4a3e-8a57-0e8a54c1c7b2
+          note: null
+          error: null
+"""
+
+import typing as t
+
+from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
+from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant, Thing
+from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
+from ansible_collections.m365.offboarding.plugins.module_utils._objects import (
+    OBJECTS,
+    ObjectsStep,
+    Wanted,
+    identity,
+    parse_objects,
+)
+from ansible_collections.m365.offboarding.plugins.module_utils._phones import (
+    PHONE,
+    PHONE_KINDS,
+    PHONE_PERMISSION,
+    WIPE,
+    WIPE_NOTE,
+    close_phone,
+    is_kept_out,
+    phone_closed,
+    phone_thing,
+    phone_unfit,
+    reopen_phone,
+)
+from ansible_collections.m365.offboarding.plugins.module_utils._residual import Finding
+from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
+from ansible_collections.m365.offboarding.plugins.module_utils._service import Call, Service
+
+_SYNCED = "The device is synced from Active Directory: disable the computer there."
+_NOT_WINDOWS = (
+    "Microsoft lets an application disable Windows devices only: disable it in the Microsoft Entra admin center."
+)
+# A delegated permission: then somebody is signed in, and the limit of applications does not hold.
+_DELEGATED = "Directory.AccessAsUser.All"
+
+
+class SwitchDevices(ObjectsStep):
+    name = "devices"
+    deed = "disable"
+    deed_again = "enable"
+    permission = "Device.ReadWrite.All"
+    sufficient = frozenset({permission, "Directory.ReadWrite.All", _DELEGATED})
+    permissions: t.ClassVar = {kind: (PHONE_PERMISSION, frozenset({PHONE_PERMISSION})) for kind in PHONE_KINDS}
+
+    def __init__(self, wanted: Wanted | None, *, phones: bool = True, wipe: bool = False) -> None:
+        super().__init__(wanted)
+        # Microsoft's page wipes first and blocks then: a phone that is kept out may not hear of the wipe.
+        self.topics = ("devices", *(("phone_wipes",) if wipe else ()), *(("phones",) if phones else ()))
+
+    @property
+    def uses_exchange(self) -> bool:
+        return "phones" in self.topics
+
+    def service_of(self, tenant: Tenant, leaver: Leaver) -> Service:
+        return tenant.exchange if self.part(leaver).kind in PHONE_KINDS else tenant.graph
+
+    def not_applicable(self, leaver: Leaver) -> bool:
+        return False
+
+    def is_open(self, finding: Finding) -> bool:
+        # What is to be let in again counts as let in as soon as the mailbox does not keep it out.
+        if not self.shuts and finding.question.kind == PHONE:
+            return not is_kept_out(finding)
+        return super().is_open(finding)
+
+    def target(self, leaver: Leaver) -> str:
+        if _is_wipe(leaver):
+            return f"the account on phone {self.part(leaver).name} of {leaver.name} (account-only wipe)"
+        return super().target(leaver)
+
+    def note(self, leaver: Leaver) -> str | None:
+        return WIPE_NOTE if self.shuts and _is_wipe(leaver) else None
+
+    def thing(self, tenant: Tenant, leaver: Leaver, finding: Finding) -> Thing:
+        if finding.question.kind in PHONE_KINDS:
+            return phone_thing(finding)
+        device = finding.raw
+        synced, system = device.get("onPremisesSyncEnabled") is True, str(device.get("operatingSystem") or "")
+        alone = _DELEGATED not in (tenant.graph.permissions or (_DELEGATED,))
+        return Thing(
+            identity(device),
+            "device",
+            device.get("displayName"),
+            {
+                "name": device.get("displayName"),
+                "operating_system": device.get("operatingSystem"),
+                "account_enabled": device.get("accountEnabled"),
+                "synced": synced,
+            },
+            fixed=_SYNCED if synced else _NOT_WINDOWS if alone and system.lower() != "windows" else None,
+        )
+
+    def closed(self, thing: Thing) -> t.Mapping[str, t.Any]:
+        if thing.kind in PHONE_KINDS:
+            return phone_closed(thing)
+        return {**(thing.facts or {}), "account_enabled": False}
+
+    def close(self, tenant: Tenant, leaver: Leaver, thing: Thing) -> Call:
+        if thing.kind in PHONE_KINDS:
+            return close_phone(tenant, leaver, thing)
+        return tenant.graph.enable_device(thing.key, False)
+
+    def reopen(self, tenant: Tenant, leaver: Leaver, thing: Thing) -> Call:
+        if thing.kind in PHONE_KINDS:
+            return reopen_phone(tenant, leaver, thing)
+        return tenant.graph.enable_device(thing.key, True)
+
+    def unfit(self, leaver: Leaver, thing: Thing) -> str | None:
+        if thing.kind in PHONE_KINDS:
+            return phone_unfit(thing)
+        # What is not the user's any more is somebody else's, or nobody's.
+        return None if thing.facts else "It is not a device of this user any more."
+
+
+def _is_wipe(leaver: Leaver) -> bool:
+    """Whether this is one object of a leaver, and that one a wipe."""
+    return [thing.kind for thing in (leaver.found.things if leaver.found else ())] == [WIPE]
+
+
+def switch(run: Run) -> list[dict[str, t.Any]]:
+    phones, wipe = run.params["phones"], bool(run.params["wipe_phones"])
+    if wipe and (run.params["state"] != "disabled" or not phones):
+        raise OptionError("wipe_phones goes with state=disabled and phones; nothing was sent.")
+    wanted = parse_objects(run.params, restores=run.params["state"] == "enabled")
+    return run.step(SwitchDevices(wanted, phones=phones, wipe=wipe))
+
+
+JOB = Job(
+    argument_spec(
+        state={"type": "str", "choices": ["disabled", "enabled"], "required": True},
+        phones={"type": "bool", "default": True},
+        wipe_phones={"type": "str", "choices": ["account_only"]},
+        objects=OBJECTS,
+        allow_admins=ALLOW_ADMINS,
+    ),
+    switch,
+)
+
+
+def main() -> None:
+    run_module(JOB)
+
+
+if __name__ == "__main__":
+    main()

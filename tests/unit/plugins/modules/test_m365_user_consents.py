@@ -1,0 +1,147 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""m365_user_consents: consents and app role assignments of one user, and of nobody else. See test_objects for the rest."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.closing import (
+    CLIENT,
+    READING,
+    RESOURCE,
+    assignment,
+    expect,
+)
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import app_roles, client, consents
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import find, forbidden
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import GRAPH, Reply, Turn
+
+MODULE = "m365_user_consents"
+JANE, UPN = person("jane.doe"), "jane.doe@contoso.com"
+KEY = f"consent {CLIENT} {RESOURCE}"
+GRANTS = "/v1.0/oauth2PermissionGrants"
+
+
+@pytest.fixture(autouse=True)
+def granted(lab):
+    may = "DelegatedPermissionGrant.ReadWrite.All", "AppRoleAssignment.ReadWrite.All"
+    lab.entra.permissions["https://graph.microsoft.com"] = (*READING, *may)
+
+
+def grant(**facts):
+    own = {"consentType": "Principal", "principalId": JANE["id"]}
+    return {
+        "id": "grant-1",
+        "clientId": CLIENT,
+        "resourceId": RESOURCE,
+        "scope": " Mail.Read offline_access",
+        **own,
+        **facts,
+    }
+
+
+def reads(*grants, roles=()):
+    """Return both lists; the names of clients are asked for between them."""
+    names = [client(CLIENT, "Survey Tool")] if grants else []
+    return [consents(JANE, *grants), *names, app_roles(JANE, *roles)]
+
+
+def test_a_consent_and_an_assignment_are_deleted_each_by_its_own_call(lab):
+    others = assignment(JANE, 2, principalId="a group", principalType="Group")
+    expect(lab, find(JANE), *reads(grant(), roles=[assignment(JANE, 1), others]))
+    delete = Turn("DELETE", GRAPH, f"/v1.0/users/{JANE['id']}/appRoleAssignments/assignment-1", reply=Reply(204))
+    expect(lab, (Turn("DELETE", GRAPH, f"{GRANTS}/grant-1", reply=Reply(204)), delete), *reads(roles=[others]))
+
+    told = lab.run(MODULE, users=UPN, state="absent")
+
+    assert told.statuses == ["verified"]
+    assert told.user["before"] == {
+        KEY: {
+            "id": "grant-1",
+            "client_id": CLIENT,
+            "client_name": "Survey Tool",
+            "resource_id": RESOURCE,
+            "scope": " Mail.Read offline_access",
+        },
+        f"app_role {RESOURCE} role-1": {
+            "id": "assignment-1",
+            "resource_id": RESOURCE,
+            "resource_name": "Payroll 1",
+            "app_role_id": "role-1",
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"consentType": "AllPrincipals", "principalId": None}, {"principalId": "somebody else"}, {"principalId": None}],
+)
+def test_a_consent_that_is_not_the_users_own_is_never_deleted(lab, facts):
+    expect(lab, find(JANE), *reads(grant(**facts)))
+
+    told = lab.run(MODULE, users=UPN, state="absent")
+
+    assert (told.statuses, told.changed) == (["unchanged"], False)
+    assert "An administrator gave this consent for everybody." in told.user["note"]
+
+
+def test_assignments_that_cannot_be_read_do_not_keep_consents(lab):
+    expect(lab, find(JANE), *reads(grant())[:2], app_roles(JANE).but(forbidden()))
+    expect(lab, Turn("DELETE", GRAPH, f"{GRANTS}/grant-1", reply=Reply(204)), consents(JANE))
+    expect(lab, app_roles(JANE).but(forbidden()))
+
+    told = lab.run(MODULE, users=UPN, state="absent")
+
+    assert (told.statuses, told.changed) == (["failed"], True)
+    assert [one["status"] for one in told.user["objects"]] == ["verified"]
+    assert told.user["error"]["message"].startswith(f"Could not look at app role assignments of {UPN}")
+
+
+CONSENT = {"key": KEY, "kind": "consent", "name": "Survey Tool"}
+
+
+def test_both_are_made_again_as_they_were_for_this_user_alone(lab):
+    was = {"client_id": CLIENT, "resource_id": RESOURCE, "scope": " Mail.Read offline_access"}
+    entries = [
+        {**CONSENT, "before": was},
+        {
+            "key": f"app_role {RESOURCE} role-1",
+            "kind": "app_role",
+            "before": {"resource_id": RESOURCE, "app_role_id": "role-1"},
+        },
+    ]
+    body = {
+        "clientId": CLIENT,
+        "consentType": "Principal",
+        "principalId": JANE["id"],
+        "resourceId": RESOURCE,
+        "scope": " Mail.Read offline_access",
+    }
+    role = {"principalId": JANE["id"], "resourceId": RESOURCE, "appRoleId": "role-1"}
+    expect(lab, find(JANE), *reads())
+    path = f"/v1.0/users/{JANE['id']}/appRoleAssignments"
+    posts = (
+        Turn("POST", GRAPH, GRANTS, body=body, reply=Reply(201, {})),
+        Turn("POST", GRAPH, path, body=role, reply=Reply(201, {})),
+    )
+    expect(lab, posts, *reads(grant(id="new"), roles=[assignment(JANE, 1, id="new")]))
+
+    told = lab.run(MODULE, users=UPN, state="present", objects={UPN: entries})
+
+    assert told.statuses == ["verified"]
+    assert told.user["before"] == dict.fromkeys(told.user["before"])
+    assert told.user["after"][KEY]["scope"] == " Mail.Read offline_access"
+
+
+@pytest.mark.parametrize(("scope", "status"), [("offline_access Mail.Read", "unchanged"), ("Mail.Send", "unchanged")])
+def test_a_consent_that_is_there_is_not_made_again_and_another_one_is_told(lab, scope, status):
+    was = {"client_id": CLIENT, "resource_id": RESOURCE, "scope": " Mail.Read offline_access"}
+    expect(lab, find(JANE), *reads(grant(scope=scope)))
+
+    told = lab.run(MODULE, users=UPN, state="present", objects={UPN: [{**CONSENT, "before": was}]})
+
+    assert (told.statuses, told.changed) == ([status], False)
+    assert (told.user["note"] is None) is (scope != "Mail.Send")

@@ -1,0 +1,183 @@
+# SPDX-FileCopyrightText: The m365.offboarding contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What was closed besides the doors is made again from the evidence, and what cannot be is said."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_files import read
+from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_outcome import outcome
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring import (
+    asked_of,
+    decide,
+    entry,
+    evidence,
+    opening,
+    shut_now,
+    shut_out,
+)
+
+JANE = person("jane.doe")
+STEPS = ("protocols", "memberships", "forwarding", "devices", "consents", "signin")
+UNKNOWN = {
+    "code": "network",
+    "message": "x",
+    "hint": "Whether it was done is not known: run again, the next run reads first.",
+    "request_id": None,
+}
+
+
+def one(key="g1", status="verified", kind="group", **facts):
+    return {
+        "key": key,
+        "kind": kind,
+        "name": key,
+        "status": status,
+        "before": {"name": key},
+        "after": None,
+        "error": None,
+        **facts,
+    }
+
+
+def also(status="verified", **topics):
+    return {topic: {"status": status, "objects": objects} for topic, objects in topics.items()}
+
+
+def plan(*runs, steps=STEPS, now=None, complete=True):
+    contents = [{**evidence(shut_out(also=told)), "complete": complete} for told in runs]
+    for number, content in enumerate(contents):
+        content["run"] = {"started_at": f"2026-11-20T16:0{number}:00Z"}
+    return decide(opening(now or shut_now()), asked_of(contents), steps=steps)
+
+
+def test_what_was_closed_is_made_again_by_object_id():
+    told = plan(also(memberships=[one("g1"), one("g2", "accepted")], consents=[one("c", kind="consent")]))
+
+    assert {
+        topic: {user: [obj["key"] for obj in objects] for user, objects in of.items()}
+        for topic, of in told["also"].items()
+    } == {
+        "memberships": {JANE["id"]: ["g1", "g2"]},
+        "consents": {JANE["id"]: ["c"]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("facts", "again"),
+    [
+        ({"status": "failed", "after": {"name": "g1"}}, False),
+        ({"status": "failed", "after": {"name": "g1"}, "error": UNKNOWN}, True),
+        ({"status": "failed", "after": None}, True),
+        ({"status": "not_applicable"}, False),
+        ({"status": "planned"}, False),
+        ({"status": "verified", "before": None}, False),
+    ],
+)
+def test_only_what_was_written_or_may_have_been_is_made_again(facts, again):
+    assert bool(plan(also(memberships=[one(**facts)]))["also"]) is again
+
+
+def test_of_several_runs_the_first_that_wrote_an_object_knows_how_it_was():
+    first = also(memberships=[one("g1", before={"name": "Then"}), one("g2", "failed", after={"name": "g2"})])
+    second = also(memberships=[one("g2")])
+
+    told = plan(first, second)["also"]["memberships"][JANE["id"]]
+
+    assert [(obj["key"], obj["before"]["name"]) for obj in told] == [("g1", "Then"), ("g2", "g2")]
+
+
+def test_a_leaver_whose_doors_were_shut_before_gets_the_rest_back():
+    unchanged = {step: entry("unchanged", {}, {}) for step in ("password", "sessions", "signin", "protocols")}
+    content = evidence(shut_out(also=also(memberships=[one()]), steps=unchanged))
+
+    told = decide(opening(shut_now()), asked_of([content]), steps=STEPS)
+
+    assert told["leavers"][0]["error"] is None
+    assert list(told["also"]) == ["memberships"]
+
+
+def test_steps_that_are_left_out_are_not_undone():
+    assert plan(also(memberships=[one()]), steps=("signin",))["also"] == {}
+
+
+def test_what_cannot_be_undone_is_said():
+    closed = also(authentication_methods=[one(kind="fido2")], devices=[one("p", kind="phone_wipe")])
+
+    told = plan(closed)
+
+    notes = " ".join(told["leavers"][0]["notes"])
+    assert told["also"] == {}
+    assert "Sign-in methods that were deleted: 1. They cannot be made again" in notes
+    assert "The account on a phone was wiped, which cannot be undone" in notes
+
+
+def test_a_run_that_was_cut_off_while_it_closed_something_is_said():
+    closed = {**also(consents=[one("c", kind="consent")]), **also("pending", memberships=[])}
+
+    notes = " ".join(plan(closed, complete=False)["leavers"][0]["notes"])
+
+    assert "The run was cut off before this was on record: memberships." in notes
+
+
+def test_whoever_is_refused_gets_nothing_back():
+    assert plan(also(memberships=[one()]), now=shut_now(protected=True))["also"] == {}
+
+
+def test_the_outcome_tells_each_topic_and_a_failure_keeps_sign_in_from_nothing():
+    told = plan(also(memberships=[one()], consents=[one("c", kind="consent")]))
+    error = {"code": "x", "message": "Could not make again consent c of jane.", "hint": None, "request_id": None}
+    records = {
+        "memberships": {"id": JANE["id"], "status": "verified", "written_at": "2026-11-20T17:00:00Z"},
+        "consents": {"id": JANE["id"], "status": "failed", "error": error},
+    }
+    runs = [
+        {"step": topic, "users": [JANE["id"]], "result": {"users": [{"error": None, **record}]}}
+        for topic, record in records.items()
+    ]
+
+    ended = outcome(told, runs)
+
+    steps = ended["leavers"][0]["steps"]
+    assert (steps["memberships"]["status"], steps["consents"]["status"]) == ("verified", "failed")
+    assert ended["open"] == [JANE["id"]]
+    assert any("memberships member again at 2026-11-20T17:00:00Z" in line for line in ended["table"])
+    assert "Could not make again consent c of jane." in ended["failures"][0]
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        ([], "is not a mapping"),
+        ({"hats": {}}, "also names something that is not known here"),
+        ({"consents": {"status": "verified"}}, "lacks 'objects'"),
+        ({"consents": {"status": "verified", "objects": [5]}}, "is no mapping"),
+        ({"consents": {"status": "verified", "objects": [{**one(), "key": None}]}}, "key is not a text"),
+        (
+            {"consents": {"status": "verified", "objects": [{**one(), "before": "x"}]}},
+            "before is not a mapping or null",
+        ),
+    ],
+)
+def test_evidence_that_was_changed_by_hand_is_refused(tmp_path, broken, says):
+    path = tmp_path / "evidence.json"
+    path.write_text(json.dumps(evidence(shut_out(also=broken))))
+
+    with pytest.raises(ValueError, match="cannot be used") as caught:
+        read(str(path))
+
+    assert says in str(caught.value)
+
+
+def test_evidence_of_before_is_read_as_ever(tmp_path):
+    path = tmp_path / "evidence.json"
+    path.write_text(json.dumps(evidence(shut_out())))
+
+    (run,), _left_out = read(str(path))
+
+    assert run["hosts"]["localhost"]["leavers"][0]["also"] == {}
