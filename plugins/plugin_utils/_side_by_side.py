@@ -58,32 +58,34 @@ def write_side_by_side(
     with _ledger(folder) as ledger:
         runs = ledger.setdefault(host, {})
         own = runs.setdefault(run_id, {"files": {}, "started_at": started_at})
-        own.update(paths=list(paths), state=state, complete=complete)
+        own.update(paths=list(paths), state=state, complete=complete, chain=tenant.asked["chain"])
         # A play may run the role several times: the first run of this host belongs to the first ones of the others.
         number = list(runs).index(run_id)
         beside = {name: list(of_host.values())[number] for name, of_host in ledger.items() if len(of_host) > number}
         missing = [name for name in play_hosts if name not in beside]
+        sums: dict[str, str] = {}
         for path in paths:
             sharing = {name: beside[name] for name in play_hosts if path in beside.get(name, {}).get("paths", ())}
             written = write_evidence(
                 {name: one["state"] for name, one in sharing.items()},
-                {name: _tenant(name, path, one["files"]) for name, one in sharing.items()},
+                {name: _tenant(name, path, one) for name, one in sharing.items()},
                 missing=missing if complete else (),
                 complete=all(one["complete"] for one in sharing.values()),
                 started_at=min(one["started_at"] for one in sharing.values()),
                 **told,
             )
+            sums |= written[host]["sha256"]
             for name, one in sharing.items():
                 one["files"] = written[name]["files"]
-        return {host: {"run_id": run_id, "files": dict(own["files"])}}
+        return {host: {"run_id": run_id, "files": dict(own["files"]), "sha256": sums}}
 
 
-def _tenant(host: str, path: str, files: Record) -> Tenant:
-    """What `write_evidence` needs of a host that shares this file."""
+def _tenant(host: str, path: str, one: Record) -> Tenant:
+    """What `write_evidence` needs of a host that shares this file, by its entry in the ledger."""
     return Tenant(
         {
-            "__offboard_employee_asked": {"run_id": "", "report_paths": [path]},
-            "__offboard_employee_journal": {"hosts": {host: {"run_id": "", "files": files}}},
+            "__offboard_employee_asked": {"run_id": "", "report_paths": [path], "chain": one["chain"]},
+            "__offboard_employee_journal": {"hosts": {host: {"run_id": "", "files": one["files"]}}},
         }
     )
 

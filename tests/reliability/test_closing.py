@@ -22,7 +22,7 @@ from simulator.faults import Fault
 from .world import Killed, World, world
 
 # An offboarding of two leavers, as counted before anything could be closed besides the doors.
-USUAL_REQUESTS, USUAL_SECONDS = 30, 1.6
+USUAL_REQUESTS, USUAL_SECONDS = 29, 1.58
 JANE, JOHN, MARIA = "jane.doe@contoso.com", "john.roe@contoso.com", "maria.rossi@contoso.com"
 STEPS = ("devices", "consents", "authentication_methods", "memberships")
 UNDONE = ("devices", "consents", "memberships")

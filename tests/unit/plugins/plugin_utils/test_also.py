@@ -170,8 +170,6 @@ def test_residual_access_fails_the_run_only_where_that_is_asked_for():
     (one,) = results([jane], steps=["password", "sessions", "signin", "protocols"], also=["consents"])
 
     assert one["contained"]
-    assert failures([one], fail_on_open=True) == []
-    assert failures([one], fail_on_open=True, fail_on_residual=True) == [
-        "jane.doe@contoso.com: still residual: applications"
-    ]
+    assert failures([one]) == []
+    assert failures([one], fail_on_residual=True) == ["jane.doe@contoso.com: still residual: applications"]
     assert table([one])[1] == "still residual: applications"
