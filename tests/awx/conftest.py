@@ -42,6 +42,7 @@ class Setup:
     returncode: int
     output: str
     requests: list[tuple[str, str]]
+    evidence_folder: str
 
     @property
     def changed(self) -> int:
@@ -114,6 +115,8 @@ def set_up(
             "sender": "awx@example.com",
             "recipients": ["security@example.com"],
         },
+        "awx_setup_slack_webhook": "https://hooks.slack.example.com/services/T0/B0/x",
+        "awx_setup_teams_webhook": "https://flows.example.com/workflows/1?sig=x",
     }
 
     def run(**changes: Any) -> Setup:
@@ -153,7 +156,7 @@ def set_up(
             timeout=240,
         )
         assert TOKEN not in ran.stdout
-        return Setup(ran.returncode, ran.stdout, awx.requests[begun:])
+        return Setup(ran.returncode, ran.stdout, awx.requests[begun:], str(evidence))
 
     return run
 

@@ -266,22 +266,44 @@ _EMAIL = {
     "recipients": list,
     "timeout": int,
 }
+_WEBHOOK = {
+    "url": str,
+    "http_method": str,
+    "disable_ssl_verification": bool,
+    "username": str,
+    "password": str,
+    "headers": dict,
+}
+_CONFIGURATIONS: dict[str, tuple[dict[str, type], set[str]]] = {
+    "email": (_EMAIL, {"timeout"}),
+    "webhook": (_WEBHOOK, {"http_method", "disable_ssl_verification", "username", "password"}),
+}
 
 
 def check_notification(kind: str, configuration: Mapping[str, Any], messages: Mapping[str, Any]) -> None:
-    _must(kind == "email", f"this AWX knows e-mail only, not {kind}")
-    missing = set(_EMAIL) - set(configuration) - {"timeout"}
+    _must(kind in _CONFIGURATIONS, f"this AWX knows e-mail and webhooks only, not {kind}")
+    fields, optional = _CONFIGURATIONS[kind]
+    missing = set(fields) - set(configuration) - optional
     _must(not missing, f"Missing required fields for Notification Configuration: {sorted(missing)}")
     for name, value in configuration.items():
-        _must(name in _EMAIL and isinstance(value, _EMAIL[name]), f"Configuration field '{name}' incorrect type")
+        _must(name in fields and isinstance(value, fields[name]), f"Configuration field '{name}' incorrect type")
     for _event, texts in all_messages(messages):
         _must(set(texts) <= {"message", "body"}, f"Message type invalid: {sorted(texts)}")
         _must("\n" not in texts.get("message", ""), "Messages cannot contain newlines")
         for text in texts.values():
             try:
-                ImmutableSandboxedEnvironment(undefined=StrictUndefined).from_string(text).render(STUB)
+                render_message(text)
             except TemplateError as exc:
                 raise RefusedError(f"Unable to render message '{text}': {exc}") from None
+
+
+def render_message(text: str, artifacts: Mapping[str, Any] | None = None) -> str:
+    """A notification's text, as AWX renders it for a job that left these artifacts.
+
+    :raises TemplateError: it uses what AWX does not offer.
+    """
+    offered = {**STUB, "job": {**_JOB, "artifacts": artifacts or {}}}
+    return ImmutableSandboxedEnvironment(undefined=StrictUndefined).from_string(text).render(offered)
 
 
 def all_messages(messages: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, str]]]:

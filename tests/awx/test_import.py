@@ -39,7 +39,7 @@ def test_everything_is_there(awx: FakeAwx, first_setup: Setup) -> None:
         "projects": 1,
         "inventories": 1,
         "hosts": 1,
-        "notification_templates": 1,
+        "notification_templates": 3,
         "job_templates": 5,
         "workflow_job_templates": 1,
         "workflow_job_template_nodes": 3,
@@ -159,20 +159,54 @@ def test_four_eyes(awx: FakeAwx, first_setup: Setup) -> None:
     }
 
 
-def test_open_doors_are_told_and_nobody_is_named(awx: FakeAwx, first_setup: Setup) -> None:
+NOTIFICATIONS = ["Open doors", "Open doors (Slack)", "Open doors (Teams)"]
+
+
+def test_failures_are_notified_and_successes_where_asked_for(awx: FakeAwx, first_setup: Setup) -> None:
     for name in TEMPLATES:
         template = awx.named("job_templates", name)
-        assert [one["name"] for one in awx.linked("job_templates", template, "notification_templates_error")] == [
-            "Open doors"
-        ]
+        failed, succeeded = (
+            [one["name"] for one in awx.linked("job_templates", template, f"notification_templates_{when}")]
+            for when in ("error", "success")
+        )
+        assert failed == NOTIFICATIONS
+        quiet = name in ("Audit leavers", "Offboard employee (dry run)")
+        assert succeeded == ([] if quiet else NOTIFICATIONS)
     workflow = awx.named("workflow_job_templates", WORKFLOW)
     assert awx.linked("workflow_job_templates", workflow, "notification_templates_approvals")
-    messages = dict(rules.all_messages(awx.named("notification_templates", "Open doors")["messages"]))
+
+
+@pytest.mark.parametrize("name", NOTIFICATIONS)
+def test_notifications_count_doors_and_name_nobody(awx: FakeAwx, first_setup: Setup, name: str) -> None:
+    messages = dict(rules.all_messages(awx.named("notification_templates", name)["messages"]))
     assert len(messages) == 7
+    artifacts = {
+        "m365_offboarding_42": {
+            "contoso": {"contained": ["c1"], "not_contained": ["id-2", "id-3"], "newly_open": ["id-2"]},
+            "fabrikam": {
+                "contained": [],
+                "not_contained": ["id-4"],
+                "newly_open": ["id-4"],
+                "names": {"id-4": "jane@x.y"},
+            },
+        },
+        "of_somebody_else": "text",
+    }
     for texts in messages.values():
-        # AWX's own text, which quotes the extra variables, is what stands where one of the two is missing.
-        assert set(texts) == {"message", "body"}
-        assert not {"job_metadata", "artifacts"} & set(" ".join(texts.values()).replace(".", " ").split())
+        for text in texts.values():
+            # AWX's own text, which quotes the extra variables, is what stands where a text is missing.
+            assert "job_metadata" not in text
+            shown = rules.render_message(text, artifacts=artifacts)
+            assert "id-" not in shown
+            assert "jane" not in shown
+        assert set(texts) == ({"body"} if "(" in name else {"message", "body"})
+
+    body = rules.render_message(messages["error"]["body"], artifacts=artifacts)
+    if "(" in name:
+        body = str(json.loads(body))
+        assert all(isinstance(json.loads(rules.render_message(texts["body"])), dict) for texts in messages.values())
+    assert "newly open: 2" in body.lower()
+    assert "not contained: 3" in body.lower()
 
 
 def test_only_the_environment_is_injected(awx: FakeAwx, first_setup: Setup, inputs: dict[str, Item]) -> None:
@@ -213,5 +247,6 @@ def test_the_project_is_a_tag_that_moves_with_the_version(awx: FakeAwx, first_se
     assert project["scm_branch"] == version
     assert json.loads(awx.named("job_templates", "Audit leavers")["extra_vars"]) == {
         "target_hosts": "all",
+        "evidence_folder": first_setup.evidence_folder,
         "leavers_blocked": True,
     }

@@ -18,6 +18,7 @@ from . import pages
 _REPOSITORY = "https://github.com/m365-offboarding/m365.offboarding"
 # Whom we send people to. A host that is new here is a decision, not an accident.
 _HOSTS = {
+    "api.slack.com",
     "admin.exchange.microsoft.com",
     "admin.microsoft.com",
     "ansible.readthedocs.io",
