@@ -299,14 +299,14 @@ def test_a_child_does_not_outlive_its_worker(sign, handler):
         with os.fdopen(reader) as told:
             child = int(told.readline())
         worker.send_signal(sign)
-        worker.wait(timeout=10)
+        worker.wait(timeout=60)
 
     assert gone(child)
 
 
 def gone(pid):
-    """Whether a process ends within a second."""
-    for _try in range(100):
+    """Whether a process ends within ten seconds."""
+    for _try in range(1000):
         with contextlib.suppress(FileNotFoundError):
             with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
                 if stat.read().rpartition(")")[2].split()[0] == "Z":
