@@ -334,6 +334,10 @@ def _forwardings(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
     ]
 
 
+def _fail(error: OffboardingError) -> t.NoReturn:
+    raise error
+
+
 def _forwarding(item: Item, scene: Scene) -> t.Iterator[Item]:
     name, row = item["property"], item["row"]
     if name.lower() not in row:
@@ -341,7 +345,7 @@ def _forwarding(item: Item, scene: Scene) -> t.Iterator[Item]:
     target = forwarding_target(row, name)
     place = scene.closes(target) if target else None
     if isinstance(place, OffboardingError):
-        raise place
+        _fail(place)
     if target and place:
         yield {"where": place, "address": scene.organisation.address_of(target)}
 

@@ -59,7 +59,11 @@ def test_offboard_employee_and_restore(
     assert touched(before, fresh) == {"jane"}
     assert open_doors(jane) == []
     told = as_awx_wants(done, fresh, inputs)
-    assert told == {"contoso": {"contained": [jane.id], "not_contained": [admin.id], "unknown": 0, "error": None}}
+    # The checksums of its two reports are kept with the job, out of the reach of whoever may write the folder.
+    assert len(told["contoso"].pop("sha256")) == 2
+    assert told == {
+        "contoso": {"contained": [jane.id], "not_contained": [admin.id], "accepted": [], "unknown": 0, "error": None}
+    }
     assert set(done.host_summaries) == {"contoso"}
     assert done.host_summaries["contoso"]["changed"] == 4
     assert done.host_summaries["contoso"]["failures"] == 1

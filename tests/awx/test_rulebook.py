@@ -79,6 +79,7 @@ def test_what_it_says_answers_the_survey() -> None:
         "leavers": EVENT["employee"],
         "left_at": EVENT["left_at"],
         "reason": "HR 4711",
+        "ticket": "",
     }
 
 

@@ -204,9 +204,11 @@ def _comparable(told: Mapping[str, Any], then: Mapping[str, Mapping[str, list[st
 
     :param then: by host and leaver, the doors that were still open.
     """
-    plain = json.loads(_MOMENT.sub("(moment)", json.dumps({**told, "run": None, "written_at": None})))
+    plain = json.loads(_MOMENT.sub("(moment)", json.dumps({**told, "run": None, "written_at": None, "chain": None})))
     for host, tenant in plain["hosts"].items():
+        del tenant["containment"]
         for one in tenant["leavers"]:
+            del one["containment"]
             for step, entry in one["steps"].items():
                 del entry["request_id"]
                 if host in then and step not in map(_step, then[host][one["id"]]):

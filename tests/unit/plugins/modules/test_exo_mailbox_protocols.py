@@ -735,9 +735,9 @@ def test_giving_back_goes_with_turning_on_only(lab):
 TOLD = dict.fromkeys(SWITCHES, True)
 
 
-def handed(told=TOLD, **more):
-    """An element of users by object id, with what was read of the mailbox."""
-    return {"user": JANE["id"], "protocols": told, **more}
+def handed(*told, **more):
+    """An element of users by object id, with what was read of the mailbox: unless given, that all is on."""
+    return {"user": JANE["id"], "protocols": told[0] if told else TOLD, **more}
 
 
 def test_a_mailbox_that_was_just_read_as_open_is_written_without_a_second_look_and_read_back(lab):
