@@ -107,12 +107,12 @@ def surely_shut(leaver: Leaver) -> datetime.datetime | None:
 def note_for(leaver: Leaver, step: str) -> str | None:
     """What a person must know about this leaver and step, whatever the outcome."""
     if step == "signin":
-        notes = [note for note in (_note_for(leaver, step), _midnight(leaver)) if note]
+        notes = [note for note in (_step_note(leaver, step), _midnight_note(leaver)) if note]
         return " ".join(notes) or None
-    return _note_for(leaver, step)
+    return _step_note(leaver, step)
 
 
-def _midnight(leaver: Leaver) -> str | None:
+def _midnight_note(leaver: Leaver) -> str | None:
     """What to know of a leave date that is a bare day in the directory: Entra stores it as midnight in UTC.
 
     https://learn.microsoft.com/entra/id-governance/how-to-lifecycle-workflow-sync-attributes
@@ -126,7 +126,7 @@ def _midnight(leaver: Leaver) -> str | None:
     )
 
 
-def _note_for(leaver: Leaver, step: str) -> str | None:
+def _step_note(leaver: Leaver, step: str) -> str | None:
     user = leaver.known
     if step == "protocols":
         if leaver.awaits_mailbox:
