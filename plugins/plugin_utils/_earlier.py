@@ -24,7 +24,7 @@ from ..module_utils._errors import OTHER_ACCOUNT, WRONG_PERSON
 from ._containment import locked_out
 from ._evidence_files import BOOLEAN, LIST, MAYBE_MAPPING, MAYBE_TEXT, TEXT, Evidence, Load, check, files, in_short
 from ._evidence_files import read as read_file
-from ._results import ACCEPTED, DELETED
+from ._results import ACCEPTED, DELETED, FAILED
 from ._sentences import Record, as_error, reason_of
 
 # States of a door that somebody knew, the worst first.
@@ -424,3 +424,12 @@ def newly_open(one: Record) -> t.Sequence[str]:
 def is_extra(one: Record) -> bool:
     """Whether a result is of somebody whom only the earlier evidence knows: nobody named them, no search found them."""
     return bool((one["since"] or {}).get("no_longer"))
+
+
+def judged_by_offboarding(leavers: t.Sequence[Record]) -> list[Record]:
+    """The results that may fail a run that shuts doors.
+
+    Of those whom only the earlier evidence knows, whose doors it leaves as they are, what is new counts, and who could not
+    be read. What was open before is for the audit to fail on.
+    """
+    return [one for one in leavers if not is_extra(one) or newly_open(one) or one["status"] == FAILED]

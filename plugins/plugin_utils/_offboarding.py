@@ -16,7 +16,7 @@ from ..module_utils._asked import name_key
 from ..module_utils._doors import ALSO, STEPS
 from ._batches import join, texts, unpack
 from ._carried import carried, opened
-from ._earlier import Earlier
+from ._earlier import Earlier, judged_by_offboarding
 from ._evidence import evidence, missing_entry, plain_json, tenant_entry
 from ._files import write
 from ._plan import looked_at, plan
@@ -172,12 +172,13 @@ class Tenant:
             "left_out": spared,
             **{name: asked[name] for name in ("fail_on", "fail_on_not_due", "fail_on_residual")},
         }
+        judged = leavers if asked["purpose"] == "audit" else judged_by_offboarding(leavers)
         may_be_empty = {name: asked[name] for name in ("allow_empty", "is_only_since")}
         lines: list[str] = []
         # Where nobody could be looked at, who is due to leave is not known.
         if leavers or not error:
             # Without a tenant, its error is all that the failure tells.
-            fails = () if error else failing(leavers, **fatal)
+            fails = () if error else failing(judged, **fatal)
             lines = table(leavers, state["entry"]["since"], fails, spared, state["entry"]["exceptions"])
         reports = (self._registered("evidence").get("lines") or {}).get(host) or ()
         return {
@@ -186,7 +187,7 @@ class Tenant:
             # What a person is to see stands together, the table last but for the failure.
             "table": [*filter(None, [asked["msg"]]), *reports, *lines],
             "stats": stats,
-            "failures": [reason_of(error)] if error else failures(leavers, **may_be_empty, **fatal),
+            "failures": [reason_of(error)] if error else failures(judged, **may_be_empty, **fatal),
         }
 
 
