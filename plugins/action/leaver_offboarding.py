@@ -16,7 +16,6 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ..module_utils._doors import ALSO, STEPS
 from ..plugin_utils._given import complaints
 from ..plugin_utils._inputs import SOURCES, Refused, handed_on, specification
-from ..plugin_utils._leavers_file import LARGEST
 from ..plugin_utils._offboarding import Tenant, unrecorded, write_evidence
 from ..plugin_utils._request import request
 from ..plugin_utils._side_by_side import goes_alone, write_side_by_side
@@ -62,13 +61,15 @@ class ActionModule(ActionBase):
             spec=spec,
             complaints=complaints(_ROLE, asked["playbook"] or None, known, self._loader),
             load=self._content,
+            purpose=asked["purpose"],
+            host=known["inventory_hostname"],
         )
-        return {**told, "purpose": asked["purpose"], "run_id": uuid.uuid4().hex}
+        return {**told, "run_id": uuid.uuid4().hex}
 
-    def _content(self, path: str) -> bytes:
-        """The file, decrypted, as bytes: Ansible's own reading of text takes UTF-8 alone."""
+    def _content(self, path: str, most: int) -> bytes:
+        """The file, decrypted, `most` bytes of it: Ansible's own reading of text takes UTF-8 alone."""
         with open(self._loader.get_real_file(path), "rb") as file:
-            return file.read(LARGEST + 1)
+            return file.read(most)
 
     # --- plan ---
 

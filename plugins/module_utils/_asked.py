@@ -46,6 +46,13 @@ class Asked:
     moments: tuple[datetime.datetime | None, ...] = ()
     # Why the name cannot be a user's.
     complaint: str | None = None
+    # The name that earlier evidence has of a user whom nobody named and no search found; `None` for everybody else.
+    known_as: str | None = None
+
+    @property
+    def told_as(self) -> str:
+        """The user as a sentence names it: of earlier evidence the name of that time, with the object id."""
+        return f"{self.known_as} ({self.name})" if self.known_as and self.known_as != self.name else self.name
 
     @property
     def object_id(self) -> str | None:
@@ -238,6 +245,51 @@ def name_key(name: str) -> str:
 def same_name(one: t.Any, other: t.Any) -> bool:
     """Whether two names or object ids are the same; one that is null or empty is the same as none."""
     return bool(one and other) and name_key(str(one)) == name_key(str(other))
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What evidence of earlier runs says of a user of this tenant.
+
+    `name` is the user principal name of that time, or the object id. `left_at` is the moment from which the user had to
+    be out. `shut_out` says whether a run has shut this user out, wholly or in part. `password` is the
+    `lastPasswordChangeDateTime` that a reset by this collection wrote, `None` where no evidence shows that it did.
+    """
+
+    id: str
+    name: str
+    left_at: datetime.datetime | None = None
+    shut_out: bool = False
+    password: datetime.datetime | None = None
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(self.id, self.left_at, known_as=self.name)
+
+
+def parse_known(raw: t.Mapping[str, t.Any], tenant_id: str | None) -> dict[str, Known]:
+    """The option `earlier` of M(m365.offboarding.m365_user_info): the users of this tenant, by object id in lower case.
+
+    :raises OptionError: it is not what the role gives.
+    """
+    known: dict[str, Known] = {}
+    try:
+        for tenant, users in raw.items():
+            for one in users:
+                identity = _parse_id(one["id"])
+                if identity is None:
+                    raise ValueError("a user without object id")
+                if same_name(tenant, tenant_id):
+                    known[name_key(identity)] = Known(
+                        identity,
+                        str(one["user"] or identity),
+                        parse_left_at(one["left_at"]),
+                        one["shut_out"] is True,
+                        parse_left_at(one["password"], "password"),
+                    )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise OptionError("earlier is not what the role offboard_employee gives.") from None
+    return known
 
 
 def names_nobody(raw: t.Any) -> bool:

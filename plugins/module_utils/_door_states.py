@@ -34,13 +34,16 @@ def door_states(leaver: Leaver, steps: t.Collection[str], protocols: Protocols) 
     our order. A password that was set at or after `left_at` is not the one that the leaver had when they left, so for a
     synced account that is blocked this is enough. Without `left_at` the trace of our order is all there is.
     https://learn.microsoft.com/entra/identity/users/users-revoke-access
+
+    The hour does not count where earlier evidence shows that the present password is the one that this collection set:
+    then a later sign-out is another tool's, and as good as ours.
     """
     user = leaver.known
     doors: dict[str, str] = {}
     if "password" in steps:
-        doors["password"] = _timed_door(user, _password_is_shut(user, leaver.left_at))
+        doors["password"] = _timed_door(user, _password_is_shut(leaver, user))
     if "sessions" in steps:
-        doors["sessions"] = _timed_door(user, _sessions_are_shut(user, leaver.left_at))
+        doors["sessions"] = _timed_door(user, _sessions_are_shut(leaver, user))
     if "signin" in steps:
         doors["signin"] = SHUT if user.account_enabled is False else UNKNOWN if user.account_enabled is None else OPEN
     if "protocols" in steps:
@@ -54,20 +57,23 @@ def _timed_door(user: User, shut: bool) -> str:
     return SHUT if shut and user.account_enabled is False else OPEN
 
 
-def _password_is_shut(user: User, left_at: datetime.datetime | None) -> bool:
-    reset, revoked = user.password_changed, user.sessions_valid_from
+def _password_is_shut(leaver: Leaver, user: User) -> bool:
+    reset, revoked, left_at = user.password_changed, user.sessions_valid_from, leaver.left_at
     if user.synced and reset is not None and left_at is not None and reset >= left_at:
         return True
     if reset is None or revoked is None:
         return False
-    return reset < revoked and revoked - reset <= _HOUR and (left_at is None or reset >= left_at)
+    ours = leaver.own_password == reset or revoked - reset <= _HOUR
+    return reset < revoked and ours and (left_at is None or reset >= left_at)
 
 
-def _sessions_are_shut(user: User, left_at: datetime.datetime | None) -> bool:
-    reset, revoked = user.password_changed, user.sessions_valid_from
+def _sessions_are_shut(leaver: Leaver, user: User) -> bool:
+    reset, revoked, left_at = user.password_changed, user.sessions_valid_from, leaver.left_at
     if reset is None or revoked is None:
         return False
-    return reset < revoked and (revoked >= left_at if left_at else revoked - reset <= _HOUR)
+    if left_at:
+        return reset < revoked and revoked >= left_at
+    return reset < revoked and (leaver.own_password == reset or revoked - reset <= _HOUR)
 
 
 def _protocol_doors(leaver: Leaver, protocols: Protocols) -> dict[str, str]:
@@ -100,6 +106,27 @@ def surely_shut(leaver: Leaver) -> datetime.datetime | None:
 
 def note_for(leaver: Leaver, step: str) -> str | None:
     """What a person must know about this leaver and step, whatever the outcome."""
+    if step == "signin":
+        notes = [note for note in (_step_note(leaver, step), _midnight_note(leaver)) if note]
+        return " ".join(notes) or None
+    return _step_note(leaver, step)
+
+
+def _midnight_note(leaver: Leaver) -> str | None:
+    """What to know of a leave date that is a bare day in the directory: Entra stores it as midnight in UTC.
+
+    https://learn.microsoft.com/entra/id-governance/how-to-lifecycle-workflow-sync-attributes
+    """
+    leaves = leaver.known.leaves
+    if not leaves or leaves != leaver.left_at or leaves.time() != datetime.time():
+        return None
+    return (
+        f"employeeLeaveDateTime is exactly midnight in UTC ({format_moment(leaves)}), "
+        "which is the evening before in the Americas: give left_at if another moment is meant."
+    )
+
+
+def _step_note(leaver: Leaver, step: str) -> str | None:
     user = leaver.known
     if step == "protocols":
         if leaver.awaits_mailbox:

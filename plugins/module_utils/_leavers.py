@@ -14,7 +14,7 @@ import datetime
 import typing as t
 import unicodedata
 
-from ._asked import OBJECT_ID, Asked, Search, name_key, not_a_name, same_name
+from ._asked import OBJECT_ID, Asked, Known, Search, name_key, not_a_name, same_name
 from ._doors import Mailbox
 from ._errors import NEWER_ACCOUNT, OTHER_ACCOUNT, WRONG_PERSON, NetworkError, OffboardingError, ServiceError, shorten
 from ._exchange import Exchange, Row
@@ -87,6 +87,9 @@ class Leaver:
     it could not be read; C(mailbox_read) is false until somebody looked. C(roles) are names or ids of directory
     roles, C(None) when not looked at or when C(roles_error) says why not. C(due) is C(None) for somebody whom a search
     found and whose leave date may not be read. `wrong_person` says why the account may be somebody else's.
+    `own_password` is the `lastPasswordChangeDateTime` that a reset by this collection wrote, `None` where no earlier
+    evidence shows that it did. `namesake` is the object id of another user who has the name that earlier evidence has
+    of this one.
     """
 
     asked: Asked
@@ -106,6 +109,8 @@ class Leaver:
     roles_error: OffboardingError | None = None
     # Of a step that changes several objects: `None` until somebody looked.
     found: Found | None = None
+    own_password: datetime.datetime | None = None
+    namesake: str | None = None
 
     @property
     def contradiction(self) -> OffboardingError | None:
@@ -155,8 +160,9 @@ class Tenant:
         self._verify_timeout = verify_timeout
         self._exchange = exchange
         self._protected = {name_key(entry): entry for entry in protected}
-        # Object ids, in lower case, of users whom an earlier run has shut out: no date that lies ahead lets them in again.
-        self.offboarded: frozenset[str] = frozenset()
+        # What earlier evidence says of users of this tenant, by object id in lower case. No date that lies ahead lets
+        # those in again whom an earlier run has shut out.
+        self.earlier: t.Mapping[str, Known] = {}
         # Entries that could not be resolved, with why: they still count as text.
         self.unknown_protected: dict[str, str] = {}
         self._administrators: Outcome | None = None
@@ -174,6 +180,7 @@ class Tenant:
         *,
         administrators: bool = False,
         person: bool = False,
+        with_earlier: bool = False,
     ) -> list[Leaver]:
         """Who the names mean, in the order asked for, then whom a search finds: one leaver per object id.
 
@@ -181,10 +188,14 @@ class Tenant:
 
         :param administrators: ask beside it for what R(last_administrators) wants to know.
         :param person: ask in the same requests for what tells a person from a namesake.
+        :param with_earlier: everybody in `earlier` as well, last, by object id.
         :raises OffboardingError: a search that could not be brought to its end.
         """
         if search:
             asked = [*asked, *self._find(search, {name_key(one.name) for one in asked})]
+        if with_earlier:
+            ids = {name_key(one.object_id or one.name) for one in asked}
+            asked = [*asked, *(known.asked for key, known in self.earlier.items() if key not in ids)]
         named, asked = asked, [one for one in asked if not one.complaint]
         if not asked:
             return [Leaver(one, error=not_a_name(one.complaint)) for one in named if one.complaint]
@@ -213,7 +224,7 @@ class Tenant:
             leaver = self._leaver(one, outcome, protected_ids)
             key = name_key(leaver.user.id if leaver.user else one.name)
             if key in leavers:
-                if one.found:
+                if one.found or one.known_as:
                     continue
                 if leaver.user:
                     told = [one.wrong_person for one in (leavers[key], leaver) if one.wrong_person]
@@ -224,7 +235,28 @@ class Tenant:
         unknown = {key: leaver.asked for key, leaver in leavers.items() if not (leaver.user or leaver.error)}
         for key, error in zip(unknown, self._explain_unknown(list(unknown.values())), strict=True):
             leavers[key] = dataclasses.replace(leavers[key], error=error)
-        return list(leavers.values())
+        return self._with_namesakes(list(leavers.values()))
+
+    def _with_namesakes(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
+        """The same leavers; those of earlier evidence alone whose name has changed or who are gone, with whoever has that name now.
+
+        A name that cannot be looked up has no namesake: the answer explains, and decides nothing.
+        """
+        moved = {
+            index: leaver.asked.known_as
+            for index, leaver in enumerate(leavers)
+            if leaver.asked.known_as
+            and not OBJECT_ID.match(leaver.asked.known_as)
+            and not same_name(leaver.name, leaver.asked.known_as)
+        }
+        told = list(leavers)
+        for (index, name), outcome in zip(
+            moved.items(), self.graph.send([self.graph.find_user(name) for name in moved.values()]), strict=True
+        ):
+            found = _named(outcome, name)
+            if isinstance(found, list) and len(found) == 1 and not same_name(found[0].id, leavers[index].asked.name):
+                told[index] = dataclasses.replace(told[index], namesake=found[0].id)
+        return told
 
     def _find_user(self, one: Asked, person: bool) -> Call:
         """The call for one leaver; the dates only where `wrong_person` compares them."""
@@ -239,6 +271,7 @@ class Tenant:
         person: bool = False,
         known: t.Callable[[Asked], Mailbox | None] | None = None,
         writes: bool = False,
+        with_earlier: bool = False,
     ) -> list[Leaver]:
         """As R(resolve), but where all are asked for by object id, their mailboxes are read meanwhile.
 
@@ -250,8 +283,8 @@ class Tenant:
         ids = {name_key(one.name): one.name for one in asked if OBJECT_ID.match(one.name)}
         told = {name_key(one.name): known(one) for one in asked if known and name_key(one.name) in ids}
         mailboxes: dict[str, t.Any] = {key: mailbox for key, mailbox in told.items() if mailbox}
-        if search or len(ids) < len(asked):
-            leavers = self.resolve(asked, search, person=person)
+        if search or len(ids) < len(asked) or with_earlier:
+            leavers = self.resolve(asked, search, person=person, with_earlier=with_earlier)
         else:
             unread = {key: name for key, name in ids.items() if key not in mailboxes}
             leavers, found = _at_once(
@@ -431,7 +464,11 @@ class Tenant:
         if not found:
             return Leaver(asked)
         user = found[0]
-        if asked.found:
+        known = self.earlier.get(name_key(user.id))
+        if asked.known_as:
+            # Nobody named them this time: what counted in the earlier run counts.
+            left_at = left = asked.left_at or user.leaves
+        elif asked.found:
             # Nobody named them, so their own date counts, also one that lies ahead.
             left_at = left = user.leaves or asked.left_at
             asked = dataclasses.replace(asked, name=user.user_principal_name)
@@ -443,11 +480,19 @@ class Tenant:
             # directory's date of an earlier leave make a newer account of somebody who was hired again and is named.
             left = asked.left_at
             left_at = asked.left_at or (user.leaves if user.leaves and user.leaves <= self._now else None)
-        if left_at and left_at > self._now and name_key(user.id) in self.offboarded:
+        if left_at and left_at > self._now and known and known.shut_out:
             left_at = None
         protected = name_key(user.id) in protected_ids or not user.addresses.isdisjoint(self._protected)
         due, wrong = self._is_due(asked, user, left_at), wrong_person(asked, user, left)
-        return Leaver(asked, user, left_at=left_at, due=due, protected=protected, wrong_person=wrong)
+        return Leaver(
+            asked,
+            user,
+            left_at=left_at,
+            due=due,
+            protected=protected,
+            wrong_person=wrong,
+            own_password=known.password if known else None,
+        )
 
     def _is_due(self, asked: Asked, user: User, left_at: datetime.datetime | None) -> bool | None:
         """Whether they are to be out by now. C(None) where they might leave later, as far as can be read."""
@@ -599,7 +644,7 @@ def _why_unknown(
     :param deleted: the deleted users of that name, or why they are not known.
     :param owners: the users who have it as an address, or why they are not known.
     """
-    name = asked.name
+    name = asked.told_as
     if deleted and isinstance(deleted, list):
         others = [_other_deleted(one, asked) for one in deleted]
         other = others[0] if all(others) else None
@@ -623,6 +668,12 @@ def _why_unknown(
             if unread.code == "Authorization_RequestDenied":
                 explained.hint = "Reading users needs the permission User.Read.All."
             return explained
+    if asked.known_as:
+        return OffboardingError(
+            f"{name} is gone: neither a user nor a deleted user has this object id.",
+            code="not_found",
+            hint="The next run with since looks once more, and says nothing more of them if that is still so.",
+        )
     if asked.found:
         return OffboardingError(
             f"{name} was found, but there is no such user.",

@@ -41,16 +41,26 @@ def observe(
     written: t.Mapping[str, t.Any] | None = None,
     verify_timeout: float = 0,
     suggest: bool = False,
+    with_earlier: bool = False,
 ) -> list[dict[str, t.Any]]:
     """Read every leaver's doors and facts. Reads only; protected accounts and those not yet due are read as well.
 
+    :param with_earlier: read everybody of the earlier evidence as well, see `Tenant.earlier`.
     :param mailbox_types: whether to read the type of the mailbox of those who may be blocked by nature: sign-in is
         blocked, a door is not shut, and no date says that they left.
     :param written: what steps have just written, as `_written.digest` gives it. Whoever is read as before that is
         read again, until `verify_timeout` seconds have passed since the first read.
     :param suggest: say of a name that nobody has which users have a similar one.
     """
-    leavers = _read(tenant, asked, search, mailboxes="protocols" in steps, roles=directory_roles, person=person)
+    leavers = _read(
+        tenant,
+        asked,
+        search,
+        mailboxes="protocols" in steps,
+        roles=directory_roles,
+        person=person,
+        with_earlier=with_earlier,
+    )
     if written:
         leavers = _read_until_shown(tenant, leavers, steps, protocols, written, verify_timeout, person=person)
     if mailbox_types:
@@ -72,10 +82,17 @@ def observe(
 
 
 def _read(
-    tenant: Tenant, asked: t.Sequence[Asked], search: Search | None, *, mailboxes: bool, roles: bool, person: bool
+    tenant: Tenant,
+    asked: t.Sequence[Asked],
+    search: Search | None,
+    *,
+    mailboxes: bool,
+    roles: bool,
+    person: bool,
+    with_earlier: bool,
 ) -> list[Leaver]:
     resolve = tenant.resolve_with_mailboxes if mailboxes else tenant.resolve
-    leavers = resolve(asked, search, person=person)
+    leavers = resolve(asked, search, person=person, with_earlier=with_earlier)
     known = [leaver for leaver in leavers if leaver.user]
     if mailboxes and roles:
         read = tenant.read_mailboxes_and_roles(known)
@@ -183,10 +200,12 @@ def _observation(
     shut_by = format_moment(surely_shut(leaver)) if timed else None
     return {
         **{name: value for name, value in one.items() if name not in _OF_A_WRITE},
+        "user": _told_name(leaver),
         "left_at": format_moment(leaver.left_at),
         "due": leaver.due,
         "protected": leaver.protected,
         "by_name": not (leaver.asked.object_id or leaver.asked.found),
+        "earlier": _of_earlier(leaver),
         "wrong_person": leaver.wrong_person.as_record() if leaver.wrong_person else None,
         "directory_roles": list(leaver.roles) if leaver.roles is not None else None,
         "directory_roles_error": leaver.roles_error.as_record() if leaver.roles_error else None,
@@ -199,3 +218,19 @@ def _observation(
         "notes": notes,
         "surely_shut_by": dict.fromkeys(timed, shut_by),
     }
+
+
+def _told_name(leaver: Leaver) -> str:
+    """The name that was asked for; of earlier evidence alone today's, or that of then for whoever cannot be read."""
+    asked = leaver.asked
+    if not asked.known_as:
+        return asked.name
+    return leaver.user.user_principal_name if leaver.user else asked.known_as
+
+
+def _of_earlier(leaver: Leaver) -> dict[str, t.Any] | None:
+    """Who it was in the earlier evidence that alone led here, `None` for whoever was named or found."""
+    asked = leaver.asked
+    if not asked.known_as:
+        return None
+    return {"id": asked.name, "user_principal_name": asked.known_as, "namesake": leaver.namesake}

@@ -69,12 +69,17 @@ options:
       - Corresponds to C(accountEnabled) of the Graph user.
     type: bool
     default: false
-  offboarded:
+  earlier:
     description:
-      - Object ids of users who were shut out before. A C(left_at) in the future does not count for them, wherever it comes from.
-    type: list
-    elements: str
-    default: []
+      - What evidence of earlier runs says, as the role P(m365.offboarding.offboard_employee#role) gives it. It maps the id of a tenant to a
+        list of users, each with C(id), C(user) (the name then), C(left_at), C(shut_out) and C(password). Only the tenant of the credential
+        counts.
+      - These users are read as well, by object id. Of those whom nobody named and no search found, C(earlier) is told.
+      - A C(left_at) in the future does not count for a user with C(shut_out), wherever it comes from.
+      - C(password) is the C(lastPasswordChangeDateTime) that a reset by this collection wrote. Where it is still the same, and sign-in is
+        blocked, a later sign-out by another tool leaves the password shut.
+    type: dict
+    default: {}
   left_at:
     description:
       - The moment from which the users must be kept out, for those who bring none of their own.
@@ -241,8 +246,9 @@ tenant_name:
   sample: Contoso
 users:
   description:
-    - One record per user, in the order asked for, then in the order found. C(id), C(user_principal_name), C(display_name), C(changed),
-      which is always false, and C(error) are those of M(m365.offboarding.m365_user_signin).
+    - One record per user, in the order asked for, then in the order found, then those of O(earlier) alone. C(id),
+      C(user_principal_name), C(display_name), C(changed), which is always false, and C(error) are those of
+      M(m365.offboarding.m365_user_signin).
   type: list
   elements: dict
   returned: always
@@ -284,6 +290,12 @@ users:
         - Whether the user was asked for by a name alone. False where an object id was given, and for users that a search found.
       type: bool
       sample: true
+    earlier:
+      description:
+        - Null, or for a user of O(earlier) whom nobody named and no search found, C(id) and C(user_principal_name) of then, and
+          C(namesake), the object id of another user who has that name now. It is null where there is none.
+      type: dict
+      sample: null
     wrong_person:
       description:
         - Null, or why the account may not be that of the person who was asked for. It was created (C(createdDateTime)) or its user
@@ -374,7 +386,7 @@ users:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked, Search, name_key, names_nobody
+from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked, Search, names_nobody, parse_known
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import STEPS, Protocols
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import organization_name
@@ -389,7 +401,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._written import i
 def whom(run: Run) -> tuple[list[Asked], Search]:
     """Who is named, and whom to look for."""
     search, users = Search.parse(run.params), run.params["users"]
-    if search and names_nobody(users):
+    if (search or run.params["earlier"]) and names_nobody(users):
         return [], search
     if users in (None, [], [""]):
         raise OptionError("Nobody is meant: users, filter, group, left_before and blocked are all empty or not given.")
@@ -402,7 +414,9 @@ def look(run: Run) -> list[dict[str, t.Any]]:
     if not is_digest(run.params["written"]):
         raise OptionError("written is not what the role offboard_employee gives.")
     tenant = run.tenant(with_exchange=True)
-    tenant.offboarded = frozenset(name_key(one) for one in run.params["offboarded"])
+    if run.params["earlier"]:
+        # Evidence of a tenant that cannot be told is nobody's here.
+        tenant.earlier = parse_known(run.params["earlier"], tenant.graph.token.tenant_id)
     records = observe(
         tenant,
         asked,
@@ -416,6 +430,7 @@ def look(run: Run) -> list[dict[str, t.Any]]:
         mailbox_types=run.params["mailbox_types"],
         written=run.params["written"],
         verify_timeout=run.params["verify_timeout"],
+        with_earlier=bool(tenant.earlier),
     )
     run.facts["read_at"] = format_moment(tenant.graph.now)
     run.facts["tenant_name"] = None
@@ -447,7 +462,7 @@ JOB = Job(
         tenant_name={"type": "bool", "default": False},
         suggest={"type": "bool", "default": False},
         mailbox_types={"type": "bool", "default": False},
-        offboarded={"type": "list", "elements": "str", "default": []},
+        earlier={"type": "dict", "default": {}},
         residual={"type": "list", "elements": "str", "choices": ["all", *TOPICS], "default": []},
         written={"type": "dict", "default": {}},
     ),

@@ -19,8 +19,8 @@ from ..module_utils._asked import name_key
 from ..module_utils._times import format_moment, parse_moment
 from ._carried import Carried, carried, opened
 from ._carried import texts as texts_of
-from ._containment import containment, locked_out, parse_period
-from ._earlier import changes, compared_with
+from ._containment import containment, parse_period
+from ._earlier import Earlier
 from ._evidence import tenant_entry, unread
 from ._exceptions import accept, told_exceptions
 from ._results import FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED, results
@@ -56,7 +56,7 @@ def join(
     closing: Record | None,
     finished: bool,
     refused: t.Mapping[str, Record],
-    earlier: t.Any,
+    earlier: Earlier | None,
     total: int,
     started_at: str | None,
     purpose: str = "offboard",
@@ -80,16 +80,17 @@ def join(
     :returns: `records`, the results by batch, see `unpack`, the first part about whoever goes through no step; `entry`, see
         `tenant_entry`; `done`, the leavers of finished batches; `not_shut`, those of them with a door that is not proven
         shut; `msg`, how far the run has come, in one line.
-    :raises ValueError: the earlier evidence is not evidence, or the period cannot be read.
+    :raises ValueError: the period cannot be read.
     """
     period = parse_period(contain_within)
     users = [one for batch in batches for one in batch]
-    known: list[tuple[int, Record]] = list(enumerate(opening.get("users") or ()))
+    known: list[tuple[int, Record]] = [
+        (place, one) for place, one in enumerate(opening.get("users") or ()) if not (earlier and earlier.is_over(one))
+    ]
     if number:
         chosen = {name_key(str(one["user"])) for one in users}
         known = [(place, one) for place, one in known if name_key(str(one["id"])) in chosen]
-    compared = compared_with(earlier)
-    moved = {one["id"]: error for _place, one in known if compared and (error := compared.moved(one))}
+    moved = {one["id"]: error for _place, one in known if earlier and (error := earlier.moved(one))}
     told = results(
         [one for _place, one in known],
         steps=steps,
@@ -104,19 +105,22 @@ def join(
         also=also,
     )
     today = str(started_at or format_moment(datetime.datetime.now(datetime.timezone.utc)))[:10]
-    told = accept(told, exceptions, today)
+    told = [
+        {**one, "since": earlier.change(one, found) if earlier else None}
+        for (_place, found), one in zip(known, accept(told, exceptions, today), strict=True)
+    ]
     told = [
         {
             **one,
             "containment": containment(
                 one,
-                [locked_out(then) for then in compared.records(one)] if compared else [],
+                earlier.locked_out(found) if earlier else [],
                 period=period,
                 read_at=opening.get("read_at"),
                 purpose=purpose,
             ),
         }
-        for one in changes(told, earlier)
+        for (_place, found), one in zip(known, told, strict=True)
     ]
     placed: list[Placed] = [[place, one] for (place, _one), one in zip(known, told, strict=True)]
     by_batch = [placed] if number else _by_batch(placed, batches)
@@ -132,7 +136,13 @@ def join(
         met = told_exceptions(exceptions, unpack(records), today)
     return {
         "records": records,
-        "entry": tenant_entry(opening, steps=steps, contain_within=contain_within, exceptions=met),
+        "entry": tenant_entry(
+            opening,
+            steps=steps,
+            contain_within=contain_within,
+            exceptions=met,
+            since=earlier.summary if earlier else None,
+        ),
         "done": done,
         "not_shut": not_shut,
         "msg": _progress(done, not_shut, max(total, done), started_at),

@@ -5,63 +5,265 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""What changed since an earlier evidence file."""
+"""What changed since earlier runs, by the evidence that they left.
+
+Every complete run of the same tenant counts, from the newest back to the first of the same purpose that itself compared
+with what was before: that one already has everybody of the runs before it. Of each leaver the newest record decides, and
+of a door that it does not tell of, the one before. A run of the other purpose counts too, since both tell of the same
+doors: an audit after last night's offboarding compares with it. A dry run, a run that was killed and one that looked at
+nobody do not count. They are named, unless a run counts that came after them and ended the way back.
+"""
 
 from __future__ import annotations
 
-import json
 import typing as t
 
-from ..module_utils._asked import name_key
+from ..module_utils._asked import name_key, same_name
 from ..module_utils._doors import OPEN, PROTOCOLS, SHUT, UNKNOWN
 from ..module_utils._errors import OTHER_ACCOUNT, WRONG_PERSON
-from ..module_utils._foreign import clean
-from ._evidence import FORMAT, VERSION
-from ._results import ACCEPTED
-from ._sentences import Record, as_error
+from ._containment import locked_out
+from ._evidence_files import BOOLEAN, LIST, MAYBE_MAPPING, MAYBE_TEXT, TEXT, Evidence, Load, check, files, in_short
+from ._evidence_files import read as read_file
+from ._results import ACCEPTED, DELETED, FAILED
+from ._sentences import Record, as_error, reason_of
+
+# States of a door that somebody knew, the worst first.
+_KNOWN = (OPEN, ACCEPTED, SHUT)
+_OF_A_LEAVER = {
+    "user": TEXT,
+    "id": MAYBE_TEXT,
+    "left_at": MAYBE_TEXT,
+    "status": TEXT,
+    "contained": BOOLEAN,
+    "open": LIST,
+    "unconfirmed": LIST,
+    "not_looked_at": LIST,
+    "error": MAYBE_MAPPING,
+    "since": MAYBE_MAPPING,
+}
+_KILLED = "its run was killed, or has not come to its end"
+_DRY_RUN = "it is of a dry run, which shuts nothing"
+_NOBODY = "its run looked at nobody"
+_NO_TENANT = "it does not say of which tenant it is"
 
 
-def from_json(text: str) -> t.Any:
-    """What an evidence file holds, its texts clean: they are shown again, and joined with what is read now.
+def read(since: t.Any, *, load: Load | None = None) -> list[dict[str, t.Any]]:
+    """The runs of which there is evidence, the newest first, with what `Earlier` needs of them. JSON can hold it.
 
-    :raises ValueError: it is no JSON; the text is not quoted.
+    A file that was named and is not evidence stops everything. In a folder it is a run that cannot be compared with.
+    A folder may be empty: before the first night nothing is in it.
+
+    :param since: paths, see `_evidence_files.files`; empty for none.
+    :param load: reads a file, where it may be encrypted.
+    :raises ValueError: a named file that cannot be read or is not evidence.
     """
+    if since in (None, "", [], [""]):
+        return []
+    runs = []
+    for path, named in files(since, "since", may_be_empty=True):
+        try:
+            runs.append(_run(read_file(path, load)))
+        except ValueError as exc:
+            if named:
+                raise
+            runs.append({"file": path, "written_at": "", "problem": str(exc), "hosts": {}})
+    # Moments of one spelling, in UTC, are in order as text. What does not say when it was written is always named.
+    return sorted(runs, key=lambda run: run["written_at"] or "9", reverse=True)
+
+
+def _run(file: Evidence) -> dict[str, t.Any]:
+    content, path = file.content, file.path
     try:
-        return clean(json.loads(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")))
-    except (ValueError, RecursionError):
-        raise ValueError("the earlier file is no evidence: it is no JSON") from None
+        check(content, "the file", {"written_at": TEXT, "complete": BOOLEAN})
+        hosts = {host: _tenant(host, entry, content["written_at"]) for host, entry in content["hosts"].items()}
+    except ValueError as exc:
+        raise ValueError(f"The evidence {path} cannot be used: {exc}.") from None
+    is_dry_run = content["purpose"] == "offboard" and content["check_mode"]
+    return {
+        "file": path,
+        "sha256": file.sha256,
+        "written_at": content["written_at"],
+        "purpose": content["purpose"],
+        "problem": _KILLED if not content["complete"] else _DRY_RUN if is_dry_run else None,
+        "hosts": hosts,
+    }
+
+
+def _tenant(host: str, entry: Record, written_at: str) -> dict[str, t.Any]:
+    error, compared = entry.get("error"), bool((entry.get("since") or {}).get("compared_with"))
+    # Of a run that had compared, everybody may be gone.
+    problem = _NOBODY if error or not (entry["leavers"] or compared) else None
+    if isinstance(error, dict) and isinstance(error.get("message"), str):
+        problem = f"{_NOBODY}: {error['message'].rstrip('.')}"
+    return {
+        "tenant_id": entry["tenant_id"],
+        "problem": problem,
+        "compared": compared,
+        "people": [
+            _person(one, f"hosts.{host}.leavers[{number}]", written_at) for number, one in enumerate(entry["leavers"])
+        ],
+    }
+
+
+def _person(one: Record, where: str, written_at: str) -> dict[str, t.Any]:
+    """What counts of a leaver's result.
+
+    :raises ValueError: a value of another kind than a run writes.
+    """
+    check(one, where, _OF_A_LEAVER)
+    for key in ("open", "unconfirmed", "not_looked_at"):
+        if not all(isinstance(name, str) for name in one[key]):
+            raise ValueError(f"{where}.{key} holds more than texts")
+    before = one["since"] or {}
+    check(
+        {"id": None, "password": None, "shut_out": False, "last_known": {}, **before},
+        f"{where}.since",
+        {"id": MAYBE_TEXT, "password": MAYBE_TEXT, "shut_out": BOOLEAN, "last_known": (dict,)},
+    )
+    doors = {name: state for name, state in before.get("last_known", {}).items() if state in _KNOWN}
+    told = told_doors(one)
+    doors.update((name, state) for name, state in told.items() if state != UNKNOWN or name not in doors)
+    error = one["error"] or {}
+    return {
+        "id": one["id"] or before.get("id"),
+        "name": one["user_principal_name"] or one["user"],
+        "names": sorted(_names(one)),
+        "left_at": one["left_at"],
+        "doors": doors,
+        "contained": one["contained"],
+        "shut_out": _was_shut_out(one) or before.get("shut_out", False),
+        "password": _own_password(one) or before.get("password"),
+        # "deleted", or "not_found" for whoever was gone for good.
+        "gone": error.get("code") or DELETED if one["status"] == DELETED else None,
+        "doubtful": error.get("code") in WRONG_PERSON,
+        "locked_out": [locked_out(one)],
+        "written_at": written_at,
+    }
+
+
+def _names(one: Record) -> set[str]:
+    return {name_key(name) for name in (one["user"], one["user_principal_name"]) if name}
+
+
+def _was_shut_out(one: Record) -> bool:
+    """Whether this run found the leaver shut out, or has shut a door: no list is to let them in again."""
+    return one["contained"] or any(entry.get("written_at") for entry in one["steps"].values())
+
+
+def _own_password(one: Record) -> str | None:
+    """The moment of the password that this run set and read back, `None` where it has not."""
+    entry = one["steps"].get("password") or {}
+    facts = entry.get("after") if entry.get("status") == "verified" else None
+    return (facts or {}).get("last_password_change_date_time")
 
 
 class Earlier:
-    """An evidence file of an earlier run, to compare with.
+    """What earlier runs say of the leavers of one tenant.
 
-    :raises ValueError: no evidence, of a version that is not ours, or damaged.
+    :param runs: as `read` gives them.
+    :param purpose: what this run is for, `audit` or `offboard`.
+    :param host: the name of this tenant in the inventory. Where a run knows it, nobody of its other hosts is carried over.
     """
 
-    def __init__(self, evidence: t.Any) -> None:
-        if not isinstance(evidence, t.Mapping) or evidence.get("format") != FORMAT:
-            raise ValueError(f"the earlier file is no evidence: its format is not {FORMAT}")
-        if evidence.get("version") != VERSION:
-            raise ValueError(
-                f"the earlier evidence has version {evidence.get('version')}; only version {VERSION} can be read"
-            )
-        self.written_at = str(_must_be(evidence.get("written_at"), str, "written_at"))
-        self._by_id: dict[str, list[Record]] = {}
-        self._by_name: dict[str, list[Record]] = {}
-        for one in _earlier_leavers(evidence):
-            if one["id"]:
-                self._by_id.setdefault(name_key(one["id"]), []).append(one)
-            for name in _names(one):
-                self._by_name.setdefault(name, []).append(one)
+    def __init__(self, runs: t.Sequence[Record], *, tenant_id: str | None, purpose: str, host: str) -> None:
+        self._people: dict[str, dict[str, t.Any]] = {}
+        self._nameless: dict[str, list[Record]] = {}
+        self._ids: dict[str, list[str]] = {}
+        self._shut_out: set[str] = set()
+        self._elsewhere: set[str] = set()
+        self._compared_with: list[Record] = []
+        self._not_comparable: list[Record] = []
+        # The runs that were looked at, the newest first.
+        self.seen: list[Record] = []
+        for run in runs:
+            self.seen.append(run)
+            entries = {name: one for name, one in run["hosts"].items() if same_name(one["tenant_id"], tenant_id)}
+            self._learn_names([person for entry in entries.values() for person in entry["people"]])
+            problem = run["problem"] or _other_tenant(run, entries)
+            usable = {name: one for name, one in entries.items() if not one["problem"]}
+            if problem or not usable:
+                problem = problem or "; ".join(dict.fromkeys(one["problem"] for one in entries.values()))
+                self._not_comparable.append({"file": run["file"], "reason": problem})
+                continue
+            self._compared_with.append({key: run[key] for key in ("file", "written_at", "purpose", "sha256")})
+            self._learn(usable, host)
+            if run["purpose"] == purpose and all(one["compared"] for one in usable.values()):
+                break
 
-    def records(self, one: Record) -> list[Record]:
-        """What it holds of a leaver, of all hosts.
+    def _learn_names(self, people: t.Iterable[Record]) -> None:
+        for person in people:
+            if not person["id"]:
+                continue
+            if person["shut_out"]:
+                self._shut_out.add(name_key(person["id"]))
+            for name in () if person["doubtful"] or person["gone"] else person["names"]:
+                self._ids.setdefault(name, []).append(person["id"])
 
-        An object id decides where both have one: who was deleted and made anew under the old name is somebody else.
+    def _learn(self, entries: t.Mapping[str, Record], host: str) -> None:
+        """What one run says; what a newer one has said already stays."""
+        here: dict[str, dict[str, t.Any]] = {}
+        for name, entry in entries.items():
+            for person in entry["people"]:
+                if not person["id"]:
+                    for key in person["names"]:
+                        self._nameless.setdefault(key, []).append(person)
+                    continue
+                key = name_key(person["id"])
+                here[key] = _worse(here[key], person) if key in here else dict(person)
+                if host in entries and name != host:
+                    self._elsewhere.add(key)
+        if host in entries:
+            self._elsewhere -= {name_key(one["id"]) for one in entries[host]["people"] if one["id"]}
+        for key, person in here.items():
+            newer = self._people.setdefault(key, person)
+            known = {name: state for name, state in newer["doors"].items() if state != UNKNOWN}
+            newer["doors"] = {**newer["doors"], **person["doors"], **known}
+            # Whether it is still the present password, only the tenant says.
+            newer["password"] = newer["password"] or person["password"]
+
+    @property
+    def summary(self) -> dict[str, t.Any]:
+        """With which files this run is compared, and with which it cannot be, for the evidence."""
+        return {"compared_with": self._compared_with, "not_comparable": self._not_comparable}
+
+    def people(self) -> list[dict[str, t.Any]]:
+        """Whom to look at as well, as `m365_user_info` takes it for one tenant in its option `earlier`."""
+        return [
+            {
+                "id": person["id"],
+                "user": person["name"],
+                "left_at": person["left_at"],
+                "shut_out": key in self._shut_out,
+                "password": person["password"],
+            }
+            for key, person in self._people.items()
+            if key not in self._elsewhere
+        ]
+
+    def find(self, one: Record) -> Record | None:
+        """What is known of a leaver, by object id; of whoever had none then or has none now, by name.
+
+        Who was deleted and made anew under the old name is somebody else.
+
+        :param one: a record of M(m365.offboarding.m365_user_info) or a result.
         """
-        known = self._by_id.get(name_key(one["id"]), []) if one["id"] else []
-        by_name = [then for name in _names(one) for then in self._by_name.get(name, ())]
-        return known or [then for then in by_name if not (one["id"] and then["id"])]
+        identity = one["id"] or (one.get("earlier") or {}).get("id")
+        if identity and name_key(identity) in self._people:
+            return self._people[name_key(identity)]
+        for name in _names(one):
+            if name in self._nameless:
+                return self._nameless[name][0]
+            if not identity and name in self._ids:
+                return self._people.get(name_key(self._ids[name][0]))
+        return None
+
+    def locked_out(self, one: Record) -> list[Record]:
+        """When a leaver was locked out, as the newest run knows it that has a record of them; see `_containment.locked_out`.
+
+        :param one: as in `find`.
+        """
+        then = self.find(one)
+        return list(then["locked_out"]) if then else []
 
     def moved(self, one: Record) -> Record | None:
         """The error of a leaver who was asked for by a name that meant another account then, `None` for all others.
@@ -69,7 +271,7 @@ class Earlier:
         :param one: a record of M(m365.offboarding.m365_user_info).
         """
         name = str(one["user"])
-        then = [told["id"] for told in self._by_name.get(name_key(name), ()) if told["id"] and not _is_doubtful(told)]
+        then = self._ids.get(name_key(name), [])
         if not (one.get("by_name") and one["id"] and then) or name_key(one["id"]) in map(name_key, then):
             return None
         return as_error(
@@ -79,86 +281,103 @@ class Earlier:
             "Find out which of the two is meant, then ask for it by its object id.",
         )
 
-    def doors(self, one: Record) -> dict[str, str]:
-        """The doors of a leaver that were looked at then; of several records the worst counts."""
-        doors: dict[str, str] = {}
-        for then in self.records(one):
-            for door, state in _told_doors(then).items():
-                doors[door] = min(state, doors.get(door, state), key=(OPEN, ACCEPTED, UNKNOWN, SHUT).index)
-        return doors
+    def is_over(self, opening: Record) -> bool:
+        """Whether nothing more is to be said of a leaver: gone for good, as the earlier run has said already."""
+        then = self.find(opening)
+        is_gone = opening.get("earlier") and not opening["id"] and (opening["error"] or {}).get("code") == "not_found"
+        return bool(is_gone and then and then["gone"] == "not_found")
 
-    def contained(self, one: Record) -> bool:
-        records = self.records(one)
-        return bool(records) and all(then["contained"] for then in records)
+    def change(self, one: Record, opening: Record) -> dict[str, t.Any]:
+        """What changed for a leaver, as `since` of their result.
 
+        :param one: the result.
+        :param opening: the record of the opening read.
+        """
+        then, now = self.find(opening), told_doors(one)
+        states: Record = then["doors"] if then else {}
 
-def _is_doubtful(one: Record) -> bool:
-    """Whether this record is about an account that was taken for somebody else's."""
-    return (one.get("error") or {}).get("code") in WRONG_PERSON
+        def was_shut(door: str) -> bool:
+            # Nobody could use a deleted account: all that is open has been opened since.
+            return bool(then) and (bool(t.cast("Record", then)["gone"]) or states.get(door) == SHUT)
 
-
-def offboarded(evidence: t.Any) -> list[str]:
-    """Object ids of those whom an earlier run has shut out, wholly or in part: no list is to let them in again.
-
-    :param evidence: the evidence, None if there is none.
-    :raises ValueError: as `Earlier`.
-    """
-    compared = compared_with(evidence)
-    if compared is None:
-        return []
-    return sorted(
-        str(one["id"])
-        for one in _earlier_leavers(evidence)
-        if one["id"] and (one["contained"] or any(entry.get("written_at") for entry in one["steps"].values()))
-    )
-
-
-def compared_with(evidence: t.Any) -> Earlier | None:
-    # What a template gives as null, ansible-core 2.16 hands on as an empty text.
-    return None if evidence in (None, "") else Earlier(evidence)
-
-
-def _earlier_leavers(evidence: Record) -> t.Iterator[Record]:
-    for host, tenant in _must_be(evidence.get("hosts"), t.Mapping, "hosts").items():
-        where = f"hosts.{host}"
-        for number, one in enumerate(_must_be(_key(tenant, "leavers", where), list, f"{where}.leavers")):
-            place = f"{where}.leavers[{number}]"
-            for key in ("open", "unconfirmed", "not_looked_at"):
-                for name in _must_be(_key(one, key, place), list, f"{place}.{key}"):
-                    _must_be(name, str, f"{place}.{key}[]")
-            for key in ("id", "user_principal_name"):
-                _must_be(_key(one, key, place) or "", str, f"{place}.{key}")
-            _must_be(_key(one, "user", place), str, f"{place}.user")
-            _key(one, "contained", place)
-            for step, entry in _must_be(_key(one, "steps", place), t.Mapping, f"{place}.steps").items():
-                for key in ("before", "after"):
-                    _must_be(_key(entry, key, f"{place}.steps.{step}") or {}, t.Mapping, f"{place}.steps.{step}.{key}")
-            yield one
+        found = opening["doors"].items()
+        known = opening.get("earlier") or {}
+        return {
+            "newly_open": [door for door, state in now.items() if state == OPEN and was_shut(door)],
+            "newly_shut": [
+                door for door, state in now.items() if state == SHUT and states.get(door) in (OPEN, ACCEPTED)
+            ],
+            # Told by the earlier evidence already, as something that somebody has to act on.
+            "still_open": [
+                door
+                for door, state in now.items()
+                if (state in (OPEN, UNKNOWN) and states.get(door) == OPEN) or (state == states.get(door) == UNKNOWN)
+            ],
+            "shut_again": [d for d, state in found if state == OPEN and was_shut(d) and now.get(d) == SHUT],
+            "new": then is None,
+            "no_longer": _no_longer(one, opening, states) if known else None,
+            "compared_with": then["written_at"] if then else None,
+            "was_contained": bool(then and then["contained"]),
+            "last_known": {
+                door: state
+                for door, state in states.items()
+                if state != UNKNOWN and now.get(door, UNKNOWN) == UNKNOWN and one["status"] != DELETED
+            },
+            "id": known.get("id"),
+            "shut_out": bool(then and then["shut_out"]),
+            "password": then["password"] if then else None,
+        }
 
 
-def _key(holder: t.Any, key: str, where: str) -> t.Any:
-    if key not in _must_be(holder, t.Mapping, where):
-        raise ValueError(f"the earlier evidence is damaged: {where} has no {key}")
-    return holder[key]
+def _other_tenant(run: Record, entries: Record) -> str | None:
+    """Why a run has nothing of this tenant, `None` where it has."""
+    if entries:
+        return None
+    others = [str(one["tenant_id"]) for one in run["hosts"].values() if one["tenant_id"]]
+    if others:
+        return f"it is of another tenant, {in_short(list(dict.fromkeys(others)))}"
+    return next((str(one["problem"]) for one in run["hosts"].values() if one["problem"]), _NO_TENANT)
 
 
-def _must_be(value: t.Any, kind: t.Any, where: str) -> t.Any:
-    if not isinstance(value, kind):
-        names = {str: "text", list: "list"}
-        raise ValueError(f"the earlier evidence is damaged: {where} is no {names.get(kind, 'mapping')}")
-    return value
+def _worse(one: Record, other: Record) -> dict[str, t.Any]:
+    """Of two records of one leaver in one file the worse counts."""
+    doors = dict(one["doors"])
+    for door, state in other["doors"].items():
+        doors[door] = min(state, doors.get(door, state), key=(OPEN, ACCEPTED, UNKNOWN, SHUT).index)
+    return {
+        **one,
+        "doors": doors,
+        "contained": one["contained"] and other["contained"],
+        "shut_out": one["shut_out"] or other["shut_out"],
+        "password": one["password"] or other["password"],
+        "gone": one["gone"] and other["gone"],
+        "locked_out": [*one["locked_out"], *other["locked_out"]],
+    }
 
 
-def _names(one: Record) -> set[str]:
-    return {name_key(name) for name in (one["user"], one["user_principal_name"]) if name}
+def _no_longer(one: Record, opening: Record, then: Record) -> str:
+    """Why somebody of the earlier evidence was neither named nor found this time."""
+    known = opening["earlier"]
+    parts = []
+    if not opening["id"]:
+        parts.append(reason_of(opening["error"]))
+    elif (opening["before"] or {}).get("signin", {}).get("account_enabled"):
+        parts.append("Sign-in is allowed again." if then.get("signin") == SHUT else "Sign-in is allowed.")
+    else:
+        parts.append("Nobody named this user, and no search found them.")
+    if opening["id"] and not same_name(one["user_principal_name"], known["user_principal_name"]):
+        parts.append(f"The name was {known['user_principal_name']}.")
+    if known["namesake"]:
+        parts.append(f"{known['user_principal_name']} is another account now, with the object id {known['namesake']}.")
+    return " ".join(parts)
 
 
-def _told_doors(one: Record) -> dict[str, str]:
+def told_doors(one: Record) -> dict[str, str]:
     """The doors that a result tells of, with their states; one that does not exist counts as shut.
 
     Of a deleted account no door was read.
     """
-    if one.get("status") == "deleted":
+    if one["status"] == DELETED:
         return {}
     doors = dict.fromkeys(one["open"], OPEN) | dict.fromkeys(one["unconfirmed"], UNKNOWN)
     doors |= {door: ACCEPTED for accepted in one.get("accepted") or () for door in accepted["doors"]}
@@ -177,34 +396,40 @@ def _told_protocols(entry: Record, not_shut: t.Container[str]) -> t.Iterable[str
     return () if any(name in not_shut for name in PROTOCOLS) else PROTOCOLS
 
 
-def changes(leavers: t.Sequence[Record], earlier: t.Any) -> list[dict[str, t.Any]]:
-    """The same results with C(since): what changed since an earlier evidence file.
+def needed(runs: t.Sequence[Record], *, purpose: str, host: str) -> list[Record]:
+    """The runs that `Earlier` looks at, whichever of their tenants it is."""
+    last = [len(Earlier(runs, tenant_id=one, purpose=purpose, host=host).seen) for one in _ids(runs)]
+    return list(runs[: max(last, default=len(runs))])
 
-    A door that one of the two did not look at, or could not tell of, has not changed.
 
-    :param earlier: the evidence, C(None) if there is none.
-    :raises ValueError: as R(Earlier).
+def _ids(runs: t.Sequence[Record]) -> list[str]:
+    return sorted({str(one["tenant_id"]) for run in runs for one in run["hosts"].values() if one["tenant_id"]})
+
+
+def tenants(runs: t.Sequence[Record], *, purpose: str, host: str) -> dict[str, list[dict[str, t.Any]]]:
+    """Whom to look at as well in which tenant: the option `earlier` of M(m365.offboarding.m365_user_info).
+
+    Which tenant it is, only the token says.
     """
-    compared = compared_with(earlier)
-    return [{**one, "since": _change(one, compared) if compared else None} for one in leavers]
-
-
-def _change(one: Record, earlier: Earlier) -> dict[str, t.Any]:
-    now, then = _told_doors(one), earlier.doors(one)
-    return {
-        "newly_open": [door for door, state in now.items() if state == OPEN and then.get(door) == SHUT],
-        "newly_shut": [door for door, state in now.items() if state == SHUT and then.get(door) in (OPEN, ACCEPTED)],
-        # Told by the earlier evidence already, as something that somebody has to act on.
-        "still_open": [
-            door
-            for door, state in now.items()
-            if (state in (OPEN, UNKNOWN) and then.get(door) == OPEN) or (state == then.get(door) == UNKNOWN)
-        ],
-        "new": not earlier.records(one),
-    }
+    told = {one: Earlier(runs, tenant_id=one, purpose=purpose, host=host).people() for one in _ids(runs)}
+    return {tenant: people for tenant, people in told.items() if people}
 
 
 def newly_open(one: Record) -> t.Sequence[str]:
     """The doors of a result that are open and were shut in the earlier evidence, if there is one."""
     doors: t.Sequence[str] = (one["since"] or {}).get("newly_open", ())
     return doors
+
+
+def is_extra(one: Record) -> bool:
+    """Whether a result is of somebody whom only the earlier evidence knows: nobody named them, no search found them."""
+    return bool((one["since"] or {}).get("no_longer"))
+
+
+def judged_by_offboarding(leavers: t.Sequence[Record]) -> list[Record]:
+    """The results that may fail a run that shuts doors.
+
+    Of those whom only the earlier evidence knows, whose doors it leaves as they are, what is new counts, and who could not
+    be read. What was open before is for the audit to fail on.
+    """
+    return [one for one in leavers if not is_extra(one) or newly_open(one) or one["status"] == FAILED]

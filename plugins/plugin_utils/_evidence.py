@@ -36,12 +36,14 @@ def tenant_entry(
     steps: t.Sequence[str],
     contain_within: str | None = None,
     exceptions: t.Sequence[Record] = (),
+    since: Record | None = None,
 ) -> dict[str, t.Any]:
     """What the evidence holds of one tenant, which is a host of the inventory, beside its leavers.
 
     :param opening: what was registered of the opening read; empty before it.
     :param contain_within: the period within which leavers must be locked out, as the operator wrote it.
     :param exceptions: those of the run, as `told_exceptions` gives them.
+    :param since: with which files the run is compared, see `Earlier.summary`; `None` for no comparison.
     """
     automation = opening.get("automation") or {}
     return {
@@ -52,6 +54,7 @@ def tenant_entry(
         "contain_within": contain_within or None,
         "error": unread(opening),
         "exceptions": list(exceptions),
+        "since": since,
     }
 
 

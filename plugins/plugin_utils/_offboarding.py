@@ -9,12 +9,14 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ..module_utils._asked import name_key
 from ..module_utils._doors import ALSO, STEPS
 from ._batches import join, texts, unpack
 from ._carried import carried, opened
+from ._earlier import Earlier, judged_by_offboarding
 from ._evidence import evidence, missing_entry, plain_json, tenant_entry
 from ._files import write
 from ._plan import looked_at, plan
@@ -57,9 +59,14 @@ class Tenant:
     def batches(self) -> t.Sequence[t.Sequence[Record]]:
         return self._registered("plan").get("batches") or ()
 
-    @property
-    def earlier(self) -> Record | None:
-        return next(iter(opened(self.asked["earlier"])), None)
+    @functools.cached_property
+    def earlier(self) -> Earlier | None:
+        """What earlier runs say of this tenant, `None` where there is no comparison."""
+        asked = self.asked
+        if asked["earlier"] is None:
+            return None
+        tenant_id = (self.opening.get("automation") or {}).get("tenant_id")
+        return Earlier(opened(asked["earlier"]), tenant_id=tenant_id, purpose=asked["purpose"], host=asked["host"])
 
     def plan(self, host: str, stats: t.Sequence[t.Any]) -> dict[str, t.Any]:
         """Who goes through the steps, in batches, who is refused, and `state`, what is known of everybody.
@@ -165,12 +172,14 @@ class Tenant:
             "left_out": spared,
             **{name: asked[name] for name in ("fail_on", "fail_on_not_due", "fail_on_residual")},
         }
+        judged = leavers if asked["purpose"] == "audit" else judged_by_offboarding(leavers)
+        may_be_empty = {name: asked[name] for name in ("allow_empty", "is_only_since")}
         lines: list[str] = []
         # Where nobody could be looked at, who is due to leave is not known.
         if leavers or not error:
             # Without a tenant, its error is all that the failure tells.
-            fails = () if error else failing(leavers, **fatal)
-            lines = table(leavers, self.earlier, fails, spared, state["entry"]["exceptions"])
+            fails = () if error else failing(judged, **fatal)
+            lines = table(leavers, state["entry"]["since"], fails, spared, state["entry"]["exceptions"])
         reports = (self._registered("evidence").get("lines") or {}).get(host) or ()
         return {
             "records": leavers,
@@ -178,7 +187,7 @@ class Tenant:
             # What a person is to see stands together, the table last but for the failure.
             "table": [*filter(None, [asked["msg"]]), *reports, *lines],
             "stats": stats,
-            "failures": [reason_of(error)] if error else failures(leavers, allow_empty=asked["allow_empty"], **fatal),
+            "failures": [reason_of(error)] if error else failures(judged, **may_be_empty, **fatal),
         }
 
 

@@ -15,7 +15,7 @@ from ..module_utils._asked import name_key
 from ..module_utils._doors import OPEN, UNKNOWN
 from ..module_utils._errors import OTHER_ACCOUNT
 from ..module_utils._guards import administrator_error, protected_error
-from ._earlier import compared_with
+from ._earlier import Earlier
 from ._sentences import Record, as_error
 
 # What the steps are given of each leaver, so that they need not read it again; the switches of a mailbox, too.
@@ -27,7 +27,7 @@ def plan(
     *,
     allow_admins: bool,
     max_users: int | None,
-    earlier: t.Any = None,
+    earlier: Earlier | None = None,
     looked_at: t.Collection[str] | None = None,
     also: bool = False,
 ) -> dict[str, t.Any]:
@@ -35,18 +35,19 @@ def plan(
 
     :param opening: the records of the opening read, with directory roles unless administrators are allowed.
     :param max_users: more leavers than this to be written are all refused, in check mode too; `None` for no limit.
-    :param earlier: the evidence of an earlier run, which tells what account a name meant then; `None` if there is none.
+    :param earlier: what earlier runs say, so that a name that meant another account then is refused.
     :param also: whether more than the doors is to be closed, so that whoever is contained already goes through the steps too.
     :param looked_at: the object ids that the dry run of this workflow looked at; `None` where there was none.
-    :returns: C(write), a list as the modules' O(users); C(refused), errors by object id.
-    :raises ValueError: `earlier` is not evidence.
+    :returns: C(write), a list as the modules' O(users); C(refused), errors by object id. Whoever only the earlier
+        evidence knows is in neither: nobody asked for them.
     """
-    compared = compared_with(earlier)
     write: list[dict[str, t.Any]] = []
     refused: dict[str, Record] = {}
     for one in opening:
+        if one.get("earlier"):
+            continue
         wrong = one["id"] and (
-            one.get("wrong_person") or (compared.moved(one) if compared else None) or _unseen(one, looked_at)
+            one.get("wrong_person") or (earlier.moved(one) if earlier else None) or _unseen(one, looked_at)
         )
         if wrong:
             refused[one["id"]] = wrong

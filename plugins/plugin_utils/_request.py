@@ -20,19 +20,21 @@ from ._also import topics_after
 from ._carried import carried
 from ._chain import links
 from ._containment import parse_period
-from ._earlier import Earlier, from_json, offboarded
+from ._earlier import needed, tenants
+from ._earlier import read as read_earlier
+from ._evidence_files import Load
 from ._exceptions import names_kinds
 from ._exceptions_file import exceptions
 from ._fail_on import parse_fail_on
 from ._files import try_out
 from ._given import typed
 from ._inputs import Refused
-from ._leavers_file import decode_csv, read_csv
+from ._leavers_file import LARGEST, decode_csv, read_csv
 from ._report import formats_of
 from ._sentences import Record
 
 # Taken as they are: a name or a path with a comma in it is not a list.
-_RAW = ("leavers", "report_path", "exceptions")
+_RAW = ("leavers", "report_path", "exceptions", "since")
 
 
 def request(
@@ -41,7 +43,9 @@ def request(
     *,
     spec: Record,
     complaints: t.Sequence[str],
-    load: t.Callable[[str], bytes],
+    load: Load,
+    purpose: str,
+    host: str,
 ) -> dict[str, t.Any]:
     """The role's variables, checked and typed, and what follows from them.
 
@@ -49,13 +53,15 @@ def request(
     :param sources: the playbook's own variables, see `typed`.
     :param spec: the role's argument specification.
     :param complaints: sentences about variables that must not be given.
-    :param load: reads a file, decrypted; raises OSError.
+    :param load: reads a file.
+    :param purpose: `audit` or `offboard`.
+    :param host: the name of this tenant in the inventory.
     :returns: every variable of the role, and `named`, the leavers of the list and of the file; `is_searched`;
-        `residual_after`, the topics of residual access to read at the end;
-        `report_paths`; `started_at`; `earlier`, the evidence to compare with, see `carried`, and `chain`, its checksum, see
-        `links`; `offboarded`, see there; `exceptions`, see `parse_exceptions` and `carried`; `mailbox_types`, whether types of
-        mailboxes must be read;
-        `msg`, what the file of leavers holds, empty without one.
+        `residual_after`, the topics of residual access to read at the end; `is_only_since`, whether nobody is asked for but
+        those of earlier evidence; `report_paths`; `started_at`; `earlier`, the runs to compare with, see `carried` and
+        `_earlier.read`, null without `since`; `known`, the option `earlier` of `m365_user_info`; `chain`, the checksums of
+        their files, see `links`; `exceptions`, see `parse_exceptions` and `carried`; `mailbox_types`, whether types of
+        mailboxes must be read; `msg`, what the file of leavers holds, empty without one; `purpose` and `host`.
     :raises Refused: with everything that is wrong.
     """
     complaints = list(complaints)
@@ -72,8 +78,7 @@ def request(
         )
     _checked(complaints, lambda: Protocols.parse(asked["protocols"]))
     from_file, msg = _checked(complaints, lambda: _file_of_leavers(asked, load)) or ([], "")
-    earlier = _checked(complaints, lambda: _earlier(str(asked["since"]), load))
-    chain = _checked(complaints, lambda: links([asked["since"]] if earlier else [])) or []
+    runs = _checked(complaints, lambda: read_earlier(asked["since"], load=load)) or []
     _checked(complaints, lambda: parse_period(asked["contain_within"]))
     excepted = _checked(complaints, lambda: _exceptions(asked, load)) or []
     asked["fail_on"] = _checked(complaints, lambda: list(parse_fail_on(asked["fail_on"])))
@@ -86,17 +91,23 @@ def request(
     if asked.get("allow_empty") is None:
         # A group may well be empty, a list that is given may not.
         asked["allow_empty"] = is_searched and not leavers and not asked["leavers_file"]
+    runs = needed(runs, purpose=purpose, host=host)
+    chain = links(run["file"] for run in runs if run["hosts"])
+    is_compared = asked["since"] not in (None, "", [], [""])
     return {
         **asked,
+        "purpose": purpose,
+        "host": host,
         "named": [*leavers, *from_file],
         "is_searched": is_searched,
         "also": [name for name in ALSO if name in asked["also"]],
         "residual_after": topics_after(asked["also"], asked["residual"]),
+        "is_only_since": is_compared and not (is_searched or leavers or asked["leavers_file"]),
         "report_paths": paths,
         "started_at": format_moment(datetime.datetime.now(datetime.timezone.utc)),
-        "earlier": carried([earlier] if earlier else [], _size(earlier)),
+        "earlier": carried(runs, _size(runs)) if is_compared else None,
+        "known": tenants(runs, purpose=purpose, host=host),
         "chain": chain,
-        "offboarded": offboarded(earlier),
         "exceptions": carried(excepted, len(excepted)),
         # Accounts that are blocked by nature are told apart from leavers where they are looked for, or excepted as a kind.
         "mailbox_types": bool(asked["blocked"]) or names_kinds(excepted),
@@ -127,7 +138,7 @@ def _plain(leaver: t.Any) -> t.Any:
     return {key: value.isoformat() if isinstance(value, datetime.date) else value for key, value in leaver.items()}
 
 
-def _file_of_leavers(asked: Record, load: t.Callable[[str], bytes]) -> tuple[list[dict[str, str]], str]:
+def _file_of_leavers(asked: Record, load: Load) -> tuple[list[dict[str, str]], str]:
     path = str(asked["leavers_file"])
     if not path:
         return [], ""
@@ -140,7 +151,7 @@ def _file_of_leavers(asked: Record, load: t.Callable[[str], bytes]) -> tuple[lis
     return leavers, f"{path}: {len(leavers)} rows, {dated} of them with a date (left_at)"
 
 
-def _content(variable: str, path: str, load: t.Callable[[str], bytes]) -> bytes:
+def _content(variable: str, path: str, load: Load) -> bytes:
     """A file that a variable names.
 
     :raises ValueError: it cannot be read.
@@ -152,26 +163,18 @@ def _content(variable: str, path: str, load: t.Callable[[str], bytes]) -> bytes:
         reason = "is not a file" if os.path.exists(full) else "does not exist"
         raise ValueError(f"{variable}: {full} {reason}.")
     try:
-        return load(full)
+        return load(full, LARGEST + 1)
     except OSError as exc:
         raise ValueError(f"{variable}: {full} cannot be read: {exc.strerror}.") from None
 
 
-def _exceptions(asked: Record, load: t.Callable[[str], bytes]) -> list[dict[str, t.Any]]:
+def _exceptions(asked: Record, load: Load) -> list[dict[str, t.Any]]:
     path = str(asked["exceptions_file"])
     return exceptions(asked["exceptions"], path, _content("exceptions_file", path, load) if path else b"")
 
 
-def _earlier(path: str, load: t.Callable[[str], bytes]) -> Record | None:
-    if not path:
-        return None
-    evidence: Record = from_json(_content("since", path, load).decode(errors="replace"))
-    Earlier(evidence)
-    return evidence
-
-
-def _size(evidence: Record | None) -> int:
-    return sum(len(host["leavers"]) for host in (evidence or {"hosts": {}})["hosts"].values())
+def _size(runs: t.Sequence[Record]) -> int:
+    return sum(len(tenant["people"]) for run in runs for tenant in run["hosts"].values())
 
 
 def _paths(given: t.Any) -> list[str]:

@@ -13,7 +13,7 @@ import typing as t
 
 from ..module_utils._asked import name_key
 from ..module_utils._doors import NOT_APPLICABLE, UNDONE
-from ._restore_files import in_short
+from ._evidence_files import in_short
 from ._restore_plan import FAILED, GONE, PARTIAL, PLANNED, REFUSED, RESTORED, UNCHANGED, UNCONFIRMED
 from ._sentences import Record, as_error, errors_of, folded, reason_of
 

@@ -16,7 +16,7 @@ from ..module_utils._doors import NOT_APPLICABLE, PROTOCOLS, UNDONE
 from ..module_utils._guards import administrator_error, protected_error
 from ..module_utils._times import parse_moment
 from ._carried import Carried, opened
-from ._restore_files import in_short
+from ._evidence_files import in_short
 from ._restore_history import Reading, before_and_after, offboarding, precedes
 from ._restore_request import entry_of_tenant, keys
 from ._sentences import Record, as_error

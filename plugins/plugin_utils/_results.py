@@ -109,7 +109,12 @@ def _key(name: t.Any) -> str:
 
 
 def _keys(one: Record) -> list[str]:
-    """The names by which a record is found, in any case: its object id, and the name that was asked for."""
+    """The names by which a record is found, in any case: its object id, and the name that was asked for.
+
+    Whoever only the earlier evidence knows was asked for by object id; somebody else may have the name now.
+    """
+    if one.get("earlier"):
+        return [_key(one["earlier"]["id"])]
     return [_key(name) for name in (one["id"], one["user"]) if name]
 
 
@@ -361,7 +366,9 @@ def _status(
     if _is_deleted(last):
         return DELETED
     if not opening["id"]:
-        return FAILED
+        # Whoever was known by object id, and is neither a user nor among the deleted, is gone.
+        gone = opening.get("earlier") and (opening["error"] or {}).get("code") == "not_found"
+        return DELETED if gone else FAILED
     if (opened or unconfirmed) and (FAILED in statuses or (last is not opening and last["status"] == FAILED)):
         return FAILED
     if REFUSED in statuses:

@@ -17,7 +17,7 @@ from ..module_utils._doors import NOT_APPLICABLE, OPEN, PROTOCOLS, STEPS, UNKNOW
 from ._also import not_closed, second_line, still_residual
 from ._also import rows as rows_of_also
 from ._containment import contained_in_words
-from ._earlier import compared_with, newly_open
+from ._earlier import is_extra, newly_open
 from ._exceptions import accepted_in_words, unmatched
 from ._fail_on import FAIL_ON, fatal
 from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
@@ -49,13 +49,17 @@ def failures(
     fail_on_residual: bool = False,
     allow_empty: bool = True,
     left_out: t.Sequence[Record] = (),
+    is_only_since: bool = False,
 ) -> list[str]:
     """Why the run fails, none when it does not: a sentence per leaver, of a thousand at most, and reasons they share.
 
     :param fail_on: what `parse_fail_on` gives.
     :param left_out: leavers whom a dry run leaves out without failing.
+    :param is_only_since: whether nobody was asked for but those of earlier evidence.
     """
-    if not leavers and not allow_empty:
+    # Whoever only the earlier evidence knows does not make up for a list that was lost.
+    asked_for = leavers if is_only_since else [one for one in leavers if not is_extra(one)]
+    if not asked_for and not allow_empty:
         return [_nobody()]
     failed = failing(
         leavers,
@@ -101,6 +105,8 @@ def _nobody() -> str:
 
 def _sentence(one: Record, shared: _Shared, *, residual: bool) -> str:
     parts = []
+    if newly_open(one):
+        parts.append(f"newly open: {', '.join(newly_open(one))}")
     if one["status"] == NOT_DUE:
         parts.append(f"leaves on {one['left_at']}: nothing will be done before; schedule it")
     elif one["open"]:
@@ -177,7 +183,7 @@ def left_out(leavers: t.Sequence[Record]) -> list[Record]:
 
 def table(
     leavers: t.Sequence[Record],
-    earlier: t.Any = None,
+    since: Record | None = None,
     failing: t.Sequence[Record] = (),
     left_out: t.Sequence[Record] = (),
     exceptions: t.Sequence[Record] = (),
@@ -187,11 +193,10 @@ def table(
     What is newly open comes first, then the worst. Of more than three leavers each has one line; of more than 20, only
     those are shown who are not contained or have residual access.
 
-    :param earlier: the evidence that C(since) was told against, C(None) if there is none.
+    :param since: with which files the run is compared, see `Earlier.summary`; `None` for no comparison.
     :param failing: leavers whose reasons `failures` tells right after the table.
     :param left_out: leavers whom the run that follows this dry run would leave out.
     :param exceptions: those of the run, as `told_exceptions` gives them.
-    :raises ValueError: as R(Earlier).
     """
     order = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, ACCEPTED, DELETED, PARTIAL, CONTAINED)
     shown = sorted(leavers, key=lambda one: (not newly_open(one), order.index(one["status"])))
@@ -209,7 +214,7 @@ def table(
     lines += second_line(leavers)
     if left_out:
         lines.append(f"left out, {len(left_out)} of {len(leavers)}: {', '.join(map(_name, left_out[:_MOST]))}")
-    lines += _newly_open_rows(shown, earlier)
+    lines += _since_rows(leavers, since)
     told_later = set(map(id, failing))
     brief, shared = len(leavers) > _FEW, _Shared([one for one in shown if id(one) not in told_later])
     later = _Shared([])
@@ -229,18 +234,32 @@ def _and_more(told: t.Sequence[t.Any]) -> list[str]:
     return [f"and {len(told) - _MOST} more, see the report"] if len(told) > _MOST else []
 
 
-def _newly_open_rows(leavers: t.Sequence[Record], earlier: t.Any) -> t.Iterator[str]:
-    compared = compared_with(earlier)
-    since = f" since {compared.written_at}" if compared else ""
+def _since_rows(leavers: t.Sequence[Record], since: Record | None) -> t.Iterator[str]:
+    """What changed: newly open doors, doors that had to be shut again, and who is not among the leavers any more."""
+    if not since:
+        return
     reopened = [one for one in leavers if newly_open(one)]
     for one in reopened:
-        yield f"newly open{since}: {_name(one)}: {_doors(one, newly_open(one))}"
+        yield f"newly open since {one['since']['compared_with']}: {_name(one)}: {_doors(one, newly_open(one))}"
         notes = dict.fromkeys(entry["note"] for entry in _reopened(one) if entry["note"])
-        then = ["Contained then."] if compared and compared.contained(one) else []
+        then = ["Contained then."] if one["since"]["was_contained"] else []
         if then or notes:
             yield f"  {' '.join([*then, *notes])}"
-    if compared and not reopened:
-        yield f"newly open{since}: nothing"
+    compared_with = since["compared_with"]
+    if compared_with and not reopened:
+        yield f"newly open since {compared_with[0]['written_at']}: nothing"
+    for one in leavers:
+        if one["since"]["shut_again"]:
+            yield f"shut again, open since {one['since']['compared_with']}: {_name(one)}: {', '.join(one['since']['shut_again'])}"
+    for one in leavers:
+        if is_extra(one):
+            yield f"no longer named or found: {_name(one)}: {one['since']['no_longer']}"
+    if not compared_with:
+        yield "newly open: not comparable, since no file of since holds a run to compare with"
+    for one in since["not_comparable"][:_MANY]:
+        yield f"not comparable: {one['file']}: {one['reason']}"
+    if len(since["not_comparable"]) > _MANY:
+        yield f"and {len(since['not_comparable']) - _MANY} more files that are not comparable"
 
 
 def _reopened(one: Record) -> list[Record]:

@@ -15,7 +15,19 @@ import pytest
 from simulator import Tenant
 from simulator.directory import User, timestamp
 
-from .support import AUDIT, SWITCHES, Player, ago, evidence, evident_leavers, moment, open_doors, snapshot, touched
+from .support import (
+    AUDIT,
+    OFFBOARD,
+    SWITCHES,
+    Player,
+    ago,
+    evidence,
+    evident_leavers,
+    moment,
+    open_doors,
+    snapshot,
+    touched,
+)
 
 WIDTH = 100
 # As long as Entra allows.
@@ -210,3 +222,36 @@ def test_audit_of_two_thousand(tenant: Tenant, play: Player, tmp_path: Path) -> 
     }
     # Batches of 20 for Graph and of 10 for Exchange, and a token for each of them.
     assert len(tenant.journal.singles()) <= 2_000 / 20 + 2_000 / 10 + 2 * 2
+
+
+def test_who_is_let_in_again_is_newly_open_in_the_audit_after_it(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+    """Nobody whom we blocked: an audit of the blocked is all the evidence there is, in a folder with spoilt files."""
+    otto, folder = tenant.directory.user("offboarded"), tmp_path / "evidence"
+    folder.mkdir()
+    search = {"leavers_blocked": True, "app": "auditor", "since": str(folder)}
+
+    first = play(AUDIT, **search, offboard_employee_report_path=str(folder / "monday.json"))
+    expired = play(
+        AUDIT, **{**search, "app": "expired-secret"}, offboard_employee_report_path=str(folder / "night.json")
+    )
+    otto["accountEnabled"] = True
+    report = [str(folder / "tuesday.json"), str(folder / "tuesday.html")]
+    second = play(AUDIT, **search, offboard_employee_report_path=report)
+    otto["accountEnabled"] = False
+    nightly = play(OFFBOARD, leavers=otto.upn, since=str(folder), offboard_employee_report_path=str(folder / "a.json"))
+
+    assert "newly open: not comparable" in " ".join(" ".join(first.table()).split())
+    assert expired.returncode == 2
+    assert second.returncode == 2
+    assert f"{otto.upn}: newly open: password, sessions, signin" in second.failure()
+    shown = "".join("".join(second.table()).split())
+    assert "night.json:itsrunlookedatnobody:" in shown
+    assert f"nolongernamedorfound:{otto.upn}:Sign-inisallowedagain." in shown
+    (one,) = [one for one in evident_leavers(folder / "tuesday.json")["localhost"] if one["id"] == otto.id]
+    assert one["since"]["newly_open"] == ["password", "sessions", "signin"]
+    assert otto.upn in (folder / "tuesday.html").read_text()
+    # Open doors of those who were not asked for, and were open before, are the audit's to fail on.
+    assert (nightly.returncode, nightly.leavers()[0]["contained"]) == (0, True)
+    # Whoever only the evidence knows was looked at, and nobody else was written to.
+    assert len(nightly.leavers()) > 1
+    assert {entry.user for entry in tenant.journal.writes()} <= {otto.id}

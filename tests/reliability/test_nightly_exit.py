@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import datetime
-import json
+import pathlib
+import tempfile
 import typing as t
 
 from ansible_collections.m365.offboarding.plugins.module_utils._asked import Search
-from ansible_collections.m365.offboarding.plugins.plugin_utils import _batches, _exceptions, _table
+from ansible_collections.m365.offboarding.plugins.plugin_utils import _batches, _earlier, _exceptions, _table
 from simulator.directory import timestamp
 from simulator.people import SHUT
 
@@ -56,6 +57,7 @@ class Nights:
         opening = made._module(
             lambda: made.look(self.listed, search=Search.parse({**NOBODY, "blocked": True}), mailbox_types=True)
         )
+        opening["automation"] = {"tenant_id": made.tenant.tenant_id}
         kept = _batches.join(
             opening,
             before=None,
@@ -76,10 +78,17 @@ class Nights:
         told = _table.failures(leavers, fail_on=self.fail_on)
         if told:
             self.red[number] = told
-        self.outputs.append(_table.table(leavers, self.earlier, kept["entry"]["exceptions"]))
-        self.earlier = json.loads(made._evidence(kept, complete=True))
+        self.outputs.append(_table.table(leavers, kept["entry"]["since"], exceptions=kept["entry"]["exceptions"]))
+        self.earlier = self.read(made._evidence(kept, "audit", complete=True))
         made.clock.advance(DAY.total_seconds())
         return leavers
+
+    def read(self, evidence: str) -> _earlier.Earlier:
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "night.json"
+            path.write_text(evidence)
+            runs = _earlier.read(str(path))
+        return _earlier.Earlier(runs, tenant_id=self.world.tenant.tenant_id, purpose="audit", host="localhost")
 
     def block(self, key: str, *, left_at: str | None = None) -> None:
         """What Active Directory's team does: disable the account and set another password."""

@@ -39,7 +39,7 @@ import simulator.mailbox
 import simulator.odata
 import simulator.tokens
 from ansible_collections.m365.offboarding.plugins.module_utils import _leavers, _service
-from ansible_collections.m365.offboarding.plugins.module_utils._asked import name_key, parse_users
+from ansible_collections.m365.offboarding.plugins.module_utils._asked import Search, name_key, parse_known, parse_users
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import TokenSource, choose_credential
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import STEPS, UNDONE, Protocols
 from ansible_collections.m365.offboarding.plugins.module_utils._exchange import Exchange
@@ -60,12 +60,14 @@ from ansible_collections.m365.offboarding.plugins.modules.m365_user_signin impor
 from ansible_collections.m365.offboarding.plugins.plugin_utils import (
     _also,
     _batches,
+    _earlier,
     _evidence,
     _plan,
     _restore_outcome,
     _restore_plan,
     _restore_request,
     _results,
+    _table,
 )
 from simulator.directory import User, timestamp
 from simulator.journal import Entry
@@ -205,8 +207,9 @@ class World:
         self.before_task: t.Callable[[str], None] = lambda task: None
         # What the last run has left in its JSON file, null before its opening read.
         self.file: str | None = None
-        # When the last run began.
+        # When the last run began, and in whose name it read.
         self._started_at = ""
+        self._automation: dict[str, str | None] = {}
         # When each module run began, in simulated time.
         self._starts = [0.0]
 
@@ -231,9 +234,18 @@ class World:
             graph, exchange, self.protected, self.verify_timeout if verify_timeout is None else verify_timeout
         )
 
-    def look(self, users: Sequence[t.Any], **options: t.Any) -> list[dict[str, t.Any]]:
+    def look(
+        self, users: Sequence[t.Any], *, earlier: t.Mapping[str, t.Any] | None = None, **options: t.Any
+    ) -> list[dict[str, t.Any]]:
         options = {"steps": STEPS, "protocols": Protocols(), "directory_roles": False, **options}
-        return observe(self.readings(), parse_users(list(users)), **options)
+        readings = self.readings()
+        try:
+            if earlier:
+                readings.earlier = parse_known(earlier, readings.graph.token.tenant_id)
+            asked = parse_users(list(users)) if users else []
+            return observe(readings, asked, with_earlier=bool(readings.earlier), **options)
+        finally:
+            self._automation = readings.graph.identity
 
     def step(self, step: str, users: Sequence[t.Any], *, check_mode: bool = False) -> list[dict[str, t.Any]]:
         made = {
@@ -287,7 +299,42 @@ class World:
             made[step](), users, self.verify_timeout, check_mode=check_mode, app=app, allow_admins=allow_admins
         )
 
-    def offboard(self, users: Sequence[t.Any], *, check_mode: bool = False, also: Sequence[str] = ()) -> Outcome:
+    def audit(self, users: Sequence[t.Any] = (), *, since: t.Any = "", **search: t.Any) -> Outcome:
+        """What `audit.yml` of the role does: look, compare, join. It leaves R(file), as a run of the role does.
+
+        :param since: as `offboard_employee_since`.
+        :param search: fields of `Search`; with none, only the named are looked at.
+        """
+        before = len(self.tenant.journal)
+        self.file = None
+        self._started_at = timestamp(self.tenant.directory.now())
+        runs = _earlier.read(since)
+        opening = self._opening(
+            users,
+            roles=False,
+            earlier=_earlier.tenants(runs, purpose="audit", host="localhost"),
+            search=Search(**search) if search else None,
+        )
+        kept = self._record(
+            opening, None, {"write": [], "refused": {}}, "audit", self._compared(since, opening, "audit")
+        )
+        self.file = self._evidence(kept, "audit", complete=True)
+        return Outcome(_batches.unpack(kept["records"]), [], opening, self.tenant.journal[before:], kept["entry"])
+
+    def _compared(self, since: t.Any, opening: t.Any, purpose: str) -> _earlier.Earlier | None:
+        if not since:
+            return None
+        tenant_id = opening["automation"]["tenant_id"]
+        return _earlier.Earlier(_earlier.read(since), tenant_id=tenant_id, purpose=purpose, host="localhost")
+
+    def offboard(
+        self,
+        users: Sequence[t.Any],
+        *,
+        check_mode: bool = False,
+        also: Sequence[str] = (),
+        since: t.Any = "",
+    ) -> Outcome:
         """What the role does, task by task: look, plan, the four steps in their order, look again, join.
 
         As in the role, what is known is put on record after the opening read and after each step: R(file) is what a
@@ -299,23 +346,28 @@ class World:
         self.file = None
         self._started_at = timestamp(self.tenant.directory.now())
         self.before_task("opening")
-        opening = self._opening(users)
-        plan = _plan.plan(opening["users"], allow_admins=False, max_users=None, also=bool(also))
+        earlier = _earlier.tenants(_earlier.read(since), purpose="offboard", host="localhost")
+        opening = self._opening(users, earlier=earlier)
+        compared = self._compared(since, opening, "offboard")
+        plan = _plan.plan(opening["users"], allow_admins=False, max_users=None, earlier=compared, also=bool(also))
         batches = [plan["write"]] if plan["write"] else []
-        kept = self._record(opening, None, plan, batches=batches, also=also)
+        put = functools.partial(
+            self._record, opening, plan=plan, purpose="offboard", earlier=compared, batches=batches, also=also
+        )
+        kept = put(None)
         runs: list[dict[str, t.Any]] = []
         for step in STEPS if batches else ():
             self.before_task(step)
             records = self._module(lambda step=step: self.step(step, plan["write"], check_mode=check_mode))
             runs.append({"step": step, "users": plan["write"], "result": records})
-            kept = self._record(opening, kept, plan, batches=batches, number=1, runs=runs, also=also)
+            kept = put(kept, number=1, runs=runs)
         for topic in also if batches else ():
             self.before_task(topic)
             records = self._module(
                 lambda topic=topic: self.close(topic, plan["write"], check_mode=check_mode, app=self.app)
             )
             runs.append({"step": topic, "users": plan["write"], "result": records})
-            kept = self._record(opening, kept, plan, batches=batches, number=1, runs=runs, also=also)
+            kept = put(kept, number=1, runs=runs)
         if batches:
             closing = None
             if not check_mode:
@@ -327,36 +379,37 @@ class World:
                         plan["write"], written=written, verify_timeout=self.verify_timeout, residual=residual
                     )
                 )
-            kept = self._record(
-                opening, kept, plan, batches=batches, number=1, runs=runs, closing=closing, finished=True, also=also
-            )
-        self.file = self._evidence(kept, complete=True)
-        return Outcome(_batches.unpack(kept["records"]), runs, opening, self.tenant.journal[before:])
+            kept = put(kept, number=1, runs=runs, closing=closing, finished=True)
+        self.file = self._evidence(kept, "offboard", complete=True, check_mode=check_mode)
+        return Outcome(_batches.unpack(kept["records"]), runs, opening, self.tenant.journal[before:], kept["entry"])
 
-    def _record(self, opening: t.Any, before: t.Any, plan: t.Any, **more: t.Any) -> dict[str, t.Any]:
+    def _record(
+        self, opening: t.Any, before: t.Any, plan: t.Any, purpose: str, earlier: t.Any, **more: t.Any
+    ) -> dict[str, t.Any]:
         plain: dict[str, t.Any] = {
             "steps": STEPS,
             "protocols": ("all",),
+            "batches": [],
             "number": 0,
             "runs": (),
             "closing": None,
             "finished": False,
             "refused": plan["refused"],
-            "earlier": None,
+            "earlier": earlier,
             "total": len(plan["write"]),
             "started_at": None,
         }
         kept = _batches.join(opening, before=before, **{**plain, **more})
-        self.file = self._evidence(kept, complete=False)
+        self.file = self._evidence(kept, purpose, complete=False)
         return kept
 
-    def _evidence(self, kept: t.Any, *, complete: bool) -> str:
+    def _evidence(self, kept: t.Any, purpose: str, *, complete: bool, check_mode: bool = False) -> str:
         whole = _evidence.evidence(
             {"localhost": kept["entry"]},
             {},
-            purpose="offboard",
+            purpose=purpose,
             complete=complete,
-            check_mode=False,
+            check_mode=check_mode,
             started_at=self._started_at,
             job={},
             ansible="2.21.0",
@@ -412,12 +465,11 @@ class World:
         result = self._module(lambda: self._step(made, users, self.verify_timeout))
         return {"step": step, "users": users, "result": result}
 
-    def _opening(self, users: Sequence[t.Any], **options: t.Any) -> dict[str, t.Any]:
-        """The first read, and which tenant it was of."""
-        tenant_id = self.tenant.environment_of("offboarding")["AZURE_TENANT_ID"]
-        opening = self._module(lambda: self.look(users, directory_roles=True, **options))
+    def _opening(self, users: Sequence[t.Any], *, roles: bool = True, **options: t.Any) -> dict[str, t.Any]:
+        """The first read, and which tenant it was of; none where not even a token was to be had."""
+        opening = self._module(lambda: self.look(users, directory_roles=roles, **options))
         arguments = {"verify_timeout": self.verify_timeout}
-        return {**opening, "automation": {"tenant_id": tenant_id}, "invocation": {"module_args": arguments}}
+        return {**opening, "automation": self._automation, "invocation": {"module_args": arguments}}
 
     def sent_too_early(self, tolerance: float = 0.5) -> list[Entry]:
         """Requests into a window that the same module run had been told is closed; another run cannot know of it."""
@@ -464,6 +516,19 @@ class Outcome:
     runs: list[dict[str, t.Any]]
     opening: dict[str, t.Any]
     journal: list[Entry]
+    # What the evidence says of the tenant beside its leavers.
+    entry: dict[str, t.Any]
+
+    @property
+    def table(self) -> list[str]:
+        """What the run shows to people."""
+        return _table.table(self.results, self.entry["since"])
+
+    @property
+    def failures(self) -> list[str]:
+        """Why the run fails, by the role's defaults; empty for one that ends with 0."""
+        error = self.entry["error"]
+        return [error["message"]] if error else _table.failures(self.results)
 
     @functools.cached_property
     def by_name(self) -> dict[str, dict[str, t.Any]]:

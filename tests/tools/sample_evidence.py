@@ -458,7 +458,15 @@ def since(one: Result) -> Result:
         "newly_open": opened[::2],
         "newly_shut": shut,
         "still_open": opened[1::2],
+        "shut_again": [],
         "new": one["status"] == "not_due",
+        "no_longer": None,
+        "id": None,
+        "compared_with": None if one["status"] == "not_due" else moment(-1440),
+        "was_contained": False,
+        "last_known": {},
+        "shut_out": False,
+        "password": None,
     }
 
 
@@ -479,6 +487,7 @@ def host(leavers: list[Result], name: str = "contoso", **facts: Any) -> Result:
         "error": None,
         "containment": None,
         "exceptions": [],
+        "since": None,
         "leavers": leavers,
         **facts,
     }

@@ -18,6 +18,8 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import 
 
 JANE, MILES = read_record("jane.doe"), read_record("miles.obrien")
 
+TENANT = {"tenant_id": "0e0b5e0e-0000-4000-8000-00000000000a"}
+
 
 class Run:
     """A run of the role: what its tasks have registered so far, by host."""
@@ -294,7 +296,7 @@ def test_between_batches_every_format_is_written_and_between_steps_json_alone(tm
         ({"protocols": ["fax"]}, "unknown protocols: fax"),
         ({"report_path": "a.pdf"}, "this cannot be written: a.pdf"),
         ({"report_path": "/dev/null/a.json"}, "The report /dev/null/a.json cannot be written"),
-        ({"since": "nowhere.json"}, "nowhere.json does not exist."),
+        ({"since": "nowhere.json"}, "The evidence nowhere.json cannot be read: No such file or directory."),
         ({"leavers_file": "."}, "is not a file."),
         ({"leavers_file": " "}, "leavers_file must be the path of a file."),
         ({"blocked": "perhaps"}, "offboard_employee_blocked"),
@@ -388,14 +390,14 @@ def test_what_files_and_the_tenant_say_is_never_a_template(tmp_path):
 def test_the_earlier_evidence_travels_with_the_run(tmp_path):
     run, path = Run(), tmp_path / "since.json"
     run.validate(leavers=JANE["user"], report_path=str(path))
-    run.begin(JANE)
+    run.begin(JANE, automation=TENANT)
     run.record()
     run.act("evidence")
 
     again = Run()
     again.validate(leavers=JANE["user"], since=str(path))
     path.unlink()
-    again.begin(JANE)
+    again.begin(JANE, automation=TENANT)
     again.record()
 
     since = again.leavers()[0]["since"]
@@ -553,7 +555,7 @@ def test_a_leaver_who_was_late_fails_an_audit_until_the_evidence_says_so(tmp_pat
         run = Run()
         run.validate(leavers=JANE["user"], contain_within="2h", report_path=str(tmp_path / path), **given)
         run.hosts["localhost"]["__offboard_employee_asked"]["purpose"] = purpose
-        run.begin(record, read_at="2026-11-21T00:00:00Z")
+        run.begin(record, read_at="2026-11-21T00:00:00Z", automation=TENANT)
         run.record()
         outcome = run.act("conclude")
         run.act("evidence")

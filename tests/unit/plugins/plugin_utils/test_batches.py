@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import re
 
-import pytest
-
 from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import join, texts, unpack
 from ansible_collections.m365.offboarding.plugins.plugin_utils._carried import MOST_PLAIN, carried, opened
 from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import tenant_entry
@@ -119,11 +117,6 @@ def test_a_step_without_records_fails_for_those_who_were_to_go_through_it():
     after = put(looked(JANE), kept, batches=[batch(JANE)], number=1, runs=runs, closing={"users": [JANE]}, total=1)
 
     assert list(told(after).values()) == ["failed"]
-
-
-def test_an_earlier_file_that_is_no_evidence_is_refused():
-    with pytest.raises(ValueError, match="no evidence"):
-        put(looked(JANE), earlier={"format": "else"})
 
 
 def test_what_is_carried_comes_out_as_it_was_as_a_list_and_as_text():

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import copy
+import json
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._earlier import changes
+from ansible_collections.m365.offboarding.plugins.plugin_utils._earlier import read
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.earlier import earlier, with_since
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
     ACCOUNT,
@@ -38,22 +40,12 @@ def file_of(*leavers, **hosts):
     return sample_evidence.file({host: sample_evidence.host(leavers) for host, leavers in tenants.items()})
 
 
-def since(now, *then):
-    (one,) = changes([now], file_of(*then))
-    return changed(one)
-
-
-def changed(one):
-    """Return what changed; what had not is test_fail_on's."""
-    return {name: value for name, value in one["since"].items() if name != "still_open"}
+def since(now, *then, **hosts):
+    (one,) = with_since([now], earlier(file_of(*then, **hosts)))
+    return {key: one["since"][key] for key in NOTHING}
 
 
 OPEN, SHUT = result(state="open"), result()
-
-
-@pytest.mark.parametrize("earlier", [None, ""])
-def test_without_an_earlier_file_there_is_nothing_to_tell(earlier):
-    assert changes([OPEN, SHUT], earlier) == [OPEN, SHUT]
 
 
 def test_a_door_that_was_shut_and_is_open_is_newly_open():
@@ -80,15 +72,6 @@ def test_nothing_changes_between_a_file_and_itself(kind):
     assert since(one, one) == NOTHING
 
 
-def test_the_results_are_otherwise_as_they_were():
-    before = copy.deepcopy(OPEN)
-
-    (told,) = changes([OPEN], file_of(SHUT))
-
-    assert before == OPEN
-    assert {**told, "since": None} == OPEN
-
-
 # --- who is who ---
 
 
@@ -100,9 +83,7 @@ def test_who_was_not_in_the_earlier_file_is_new():
 def test_a_leaver_is_known_by_object_id_whatever_the_name_and_the_host():
     then = {**SHUT, "user": "x@contoso.com", "user_principal_name": "x@contoso.com", "id": SHUT["id"].upper()}
 
-    (told,) = changes([OPEN], file_of(other=[result("ann")], third=[then]))
-
-    assert told["since"]["newly_open"] == [*ACCOUNT, *SWITCHES]
+    assert since(OPEN, other=[result("ann")], third=[then])["newly_open"] == [*ACCOUNT, *SWITCHES]
 
 
 def test_who_was_made_anew_under_the_old_name_is_new():
@@ -122,9 +103,7 @@ def test_who_is_unknown_now_was_there_and_no_door_has_changed():
 
 
 def test_of_two_records_of_one_leaver_the_worse_one_counts():
-    (told,) = changes([OPEN], file_of(SHUT, other=[OPEN]))
-
-    assert changed(told) == NOTHING
+    assert since(OPEN, SHUT, other=[OPEN]) == NOTHING
 
 
 # --- doors of which somebody did not know ---
@@ -236,37 +215,52 @@ def damaged(change):
 
 
 @pytest.mark.parametrize(
-    ("earlier", "reason"),
+    ("content", "reason"),
     [
-        ([], "its format is not m365.offboarding/evidence"),
+        ([], "the file is no mapping"),
         ({}, "its format is not m365.offboarding/evidence"),
-        ("text", "its format is not m365.offboarding/evidence"),
+        ("text", "the file is no mapping"),
         ({"format": "something"}, "its format is not m365.offboarding/evidence"),
-        ({"format": "m365.offboarding/evidence"}, "has version None; only version 1 can be read"),
-        (damaged(lambda all_, _: all_.update(version=2)), "has version 2; only version 1 can be read"),
-        (damaged(lambda all_, _: all_.update(written_at=None)), "written_at is no text"),
-        (damaged(lambda all_, _: all_.pop("hosts")), "hosts is no mapping"),
-        (damaged(lambda all_, _: all_["hosts"].update(localhost=[])), "hosts.localhost is no mapping"),
-        (damaged(lambda all_, _: all_["hosts"].update(localhost={})), "hosts.localhost has no leavers"),
-        (
-            damaged(lambda all_, _: all_["hosts"].update(localhost={"leavers": {}})),
-            "hosts.localhost.leavers is no list",
-        ),
-        (damaged(lambda _, leavers: leavers.append("jane")), r"hosts.localhost.leavers\[1\] is no mapping"),
-        (damaged(lambda _, leavers: leavers[0].pop("id")), r"leavers\[0\] has no id"),
-        (damaged(lambda _, leavers: leavers[0].update(id=7)), r"leavers\[0\].id is no text"),
-        (damaged(lambda _, leavers: leavers[0].update(user=None)), r"leavers\[0\].user is no text"),
-        (damaged(lambda _, leavers: leavers[0].update(open="signin")), r"leavers\[0\].open is no list"),
-        (damaged(lambda _, leavers: leavers[0].pop("contained")), r"leavers\[0\] has no contained"),
-        (damaged(lambda _, leavers: leavers[0].update(steps=[])), r"leavers\[0\].steps is no mapping"),
-        (damaged(lambda _, leavers: leavers[0]["steps"].update(signin={})), r"steps.signin has no before"),
+        ({"format": "m365.offboarding/evidence"}, "its version is not 1"),
+        (damaged(lambda all_, _: all_.update(version=2)), "its version is not 1"),
+        (damaged(lambda all_, _: all_.update(written_at=None)), "written_at is not a text"),
+        (damaged(lambda all_, _: all_.update(complete="yes")), "complete is not true or false"),
+        (damaged(lambda all_, _: all_.pop("hosts")), "lacks 'hosts'"),
+        (damaged(lambda all_, _: all_["hosts"].update(localhost=[])), "is no mapping"),
+        (damaged(lambda all_, _: all_["hosts"].update(localhost={})), "lacks 'tenant_id'"),
+        (damaged(lambda all_, _: all_["hosts"]["localhost"].update(leavers={})), "leavers is not a list"),
+        (damaged(lambda _, leavers: leavers.append("jane")), r"leavers\[1\] is no mapping"),
+        (damaged(lambda _, leavers: leavers[0].pop("id")), r"leavers\[0\] lacks 'id'"),
+        (damaged(lambda _, leavers: leavers[0].update(id=7)), r"leavers\[0\].id is not a text or null"),
+        (damaged(lambda _, leavers: leavers[0].update(user=None)), r"leavers\[0\].user is not a text"),
+        (damaged(lambda _, leavers: leavers[0].update(open="signin")), r"leavers\[0\].open is not a list"),
+        (damaged(lambda _, leavers: leavers[0].update(open=[{}])), r"leavers\[0\].open holds more than texts"),
+        (damaged(lambda _, leavers: leavers[0].pop("contained")), r"leavers\[0\] lacks 'contained'"),
+        (damaged(lambda _, leavers: leavers[0].update(contained="false")), "contained is not true or false"),
+        (damaged(lambda _, leavers: leavers[0].update(since={"last_known": []})), "since.last_known is not a mapping"),
+        (damaged(lambda _, leavers: leavers[0].update(steps=[])), r"leavers\[0\].steps is not a mapping"),
+        (damaged(lambda _, leavers: leavers[0]["steps"].update(signin={})), "steps.signin lacks 'status'"),
         (
             damaged(lambda _, leavers: leavers[0]["steps"]["signin"].update(after=[1])),
-            r"steps.signin.after is no mapping",
+            "steps.signin.after is not a mapping",
         ),
     ],
 )
-@pytest.mark.parametrize("leavers", [[], [OPEN]])
-def test_what_is_no_evidence_is_refused_in_a_sentence(earlier, reason, leavers):
-    with pytest.raises(ValueError, match=f"the earlier (file|evidence) .*{reason}"):
-        changes(leavers, earlier)
+def test_what_is_no_evidence_is_refused_in_a_sentence_and_named_in_a_folder(content, reason, tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(content))
+
+    with pytest.raises(ValueError, match=f"^The evidence .*a.json cannot be used: .*{reason}"):
+        read(str(tmp_path / "a.json"))
+    (run,) = read(str(tmp_path))
+    assert "a.json cannot be used" in run["problem"]
+
+
+@pytest.mark.parametrize("nothing", [None, "", [], [""]])
+def test_without_evidence_there_are_no_runs(nothing):
+    assert read(nothing) == []
+
+
+def test_a_folder_may_be_empty_and_must_be_there(tmp_path):
+    assert read(str(tmp_path)) == []
+    with pytest.raises(ValueError, match=r"nowhere.json cannot be read: No such file"):
+        read(str(tmp_path / "nowhere.json"))

@@ -39,13 +39,14 @@ def test_a_tenant_is_told_with_who_looked_and_what_was_found():
         "steps": ["password", "signin"],
         "error": None,
         "exceptions": [],
+        "since": None,
     }
 
 
 def test_before_anything_was_read_nobody_looked_and_nothing_failed():
     assert tenant_entry({}, steps=["signin"]) == {
         **NOBODY,
-        **dict.fromkeys(("tenant_name", "read_at", "contain_within", "error")),
+        **dict.fromkeys(("tenant_name", "read_at", "contain_within", "error", "since")),
         "steps": ["signin"],
         "exceptions": [],
     }

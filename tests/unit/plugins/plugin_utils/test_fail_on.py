@@ -9,10 +9,10 @@ import itertools
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._earlier import changes
 from ansible_collections.m365.offboarding.plugins.plugin_utils._exceptions import accept, parse_exceptions
 from ansible_collections.m365.offboarding.plugins.plugin_utils._fail_on import FAIL_ON, fatal, parse_fail_on
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.earlier import earlier, with_since
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
     STEPS,
     doors,
@@ -34,8 +34,9 @@ SUBSETS = [set(some) for size in (1, 2, 3) for some in itertools.combinations(FA
 def told(*records, then=None, refused=None, exceptions=(), today="2026-11-27"):
     """Return the results of an audit, compared with an earlier one."""
     made = accept(results(records, steps=STEPS, refused=refused), exceptions, today)
-    earlier = None if then is None else sample_evidence.file({"localhost": sample_evidence.host(then)})
-    return changes(made, earlier)
+    if then is None:
+        return made
+    return with_since(made, earlier(sample_evidence.file({"localhost": sample_evidence.host(then)})))
 
 
 def fails(leavers, fail_on):

@@ -19,6 +19,7 @@ from ansible_collections.m365.offboarding.plugins.plugin_utils._report import re
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.plugins.plugin_utils._sentences import person_in_words
 from ansible_collections.m365.offboarding.plugins.plugin_utils._table import failures, table
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.earlier import earlier
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import STEPS, problem, read_record
 from tools import sample_evidence
 
@@ -49,9 +50,10 @@ def result_of(record, **more):
     return one
 
 
-def earlier(**facts):
+def evidence_of(**facts):
     """Evidence in which the name of Jane meant another account."""
-    return sample_evidence.file({"localhost": sample_evidence.host([{**result_of(JANE), "id": THEN, **facts}])})
+    one = {**result_of(JANE), "id": THEN, **facts}
+    return earlier(sample_evidence.file({"localhost": sample_evidence.host([one])}))
 
 
 def stats(*ids, dry_run=True, host="localhost"):
@@ -70,7 +72,7 @@ def test_somebody_else_is_refused_whatever_their_doors_and_their_date(state, due
 
 
 def test_a_name_that_meant_another_account_then_is_refused():
-    told = plan([JANE], earlier=earlier())
+    told = plan([JANE], earlier=evidence_of())
 
     assert told["write"] == []
     assert told["refused"][JANE["id"]]["code"] == "other_account"
@@ -91,7 +93,7 @@ def test_a_name_that_meant_another_account_then_is_refused():
     ],
 )
 def test_earlier_evidence_that_does_not_speak_for_another_account_changes_nothing(now, then):
-    assert plan([read_record(**now)], earlier=earlier(**then))["refused"] == {}
+    assert plan([read_record(**now)], earlier=evidence_of(**then))["refused"] == {}
 
 
 def test_who_was_known_by_that_name_under_both_ids_is_the_same():
@@ -99,12 +101,7 @@ def test_who_was_known_by_that_name_under_both_ids_is_the_same():
         {"a": sample_evidence.host([{**result_of(JANE), "id": THEN}]), "b": sample_evidence.host([result_of(JANE)])}
     )
 
-    assert plan([JANE], earlier=then)["refused"] == {}
-
-
-def test_what_is_not_evidence_is_told():
-    with pytest.raises(ValueError, match="the earlier file"):
-        plan([JANE], earlier={"format": "other"})
+    assert plan([JANE], earlier=earlier(then))["refused"] == {}
 
 
 @pytest.mark.parametrize(

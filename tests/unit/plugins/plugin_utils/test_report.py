@@ -20,9 +20,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils import _containment, _earlier, _evidence, _results
+from ansible_collections.m365.offboarding.plugins.plugin_utils import _containment, _evidence, _results
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report import FORMATS, format_of, formats_of, render
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab import records
+from ansible_collections.m365.offboarding.tests.unit.plugins.lab.earlier import earlier, with_since
 from tools import sample_evidence
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -163,7 +164,9 @@ def test_what_the_role_joins_fits_the_schema(name, status, schema):
 
     evidence = told_of(joined)
     assert complaints(schema, evidence) == []
-    assert complaints(schema, told_of(_earlier.changes(joined, evidence))) == []
+    compared = earlier(evidence)
+    tenant["since"] = compared.summary
+    assert complaints(schema, told_of(with_since(joined, compared))) == []
 
 
 def test_json_ends_in_a_newline_and_is_the_same_in_every_encoding():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils import _restore_files
+from ansible_collections.m365.offboarding.plugins.plugin_utils import _evidence_files, _restore_files
 from ansible_collections.m365.offboarding.plugins.plugin_utils._carried import opened
 from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_request import request
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
@@ -223,7 +223,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path, monkeypatch):
     assert f"The folder {tmp_path} holds no .json file" in read([UPN], str(tmp_path), "localhost")["error"]
     assert "is not a file" in read([UPN], "/dev/zero", "localhost")["error"]
     assert "is not a path" in read([UPN], [5], "localhost")["error"]
-    monkeypatch.setattr(_restore_files, "_LARGEST_FILE", 1024**2)
+    monkeypatch.setattr(_evidence_files, "_LARGEST_FILE", 1024**2)
     (tmp_path / "large.json").write_bytes(b" " * (1024**2 + 1))
     assert "is larger than 1 MiB" in read([UPN], str(tmp_path / "large.json"), "localhost")["error"]
 
