@@ -19,9 +19,10 @@ from . import tree
 SOURCE = tree.ROOT / "playbooks" / "vars" / "awx_setup"
 PLAYBOOK = tree.ROOT / "playbooks" / "awx_setup.yml"
 TARGET = tree.ROOT / "extensions" / "awx" / "aap_configuration.yml"
+# Split, so that they are not taken for the licence of this file.
 _HEAD = """\
-# SPDX-FileCopyrightText: The m365.offboarding contributors
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-FileCopyright{text}: The m365.offboarding contributors
+# SPDX-License-{identifier}: GPL-3.0-or-later
 ---
 # For infra.aap_configuration: its role "dispatch" sets AWX or Automation Platform up from these variables. Copy the file, and change the
 # settings at its beginning. Written by "python -m tools.aap_configuration" from playbooks/vars/awx_setup: change those.
@@ -56,7 +57,7 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
-_Loader.add_constructor("!unsafe", lambda loader, node: Unsafe(loader.construct_scalar(node)))
+_Loader.add_constructor("!unsafe", lambda _loader, node: Unsafe(node.value))
 _Dumper.add_representer(
     Unsafe,
     lambda dumper, text: dumper.represent_scalar("!unsafe", text, style="|" if "\n" in text else '"'),
@@ -155,7 +156,8 @@ def configuration() -> Item:
 def text() -> str:
     """The file, whole."""
     known = {**settings(), **configuration()}
-    return _HEAD + yaml.dump(known, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
+    head = _HEAD.format(text="Text", identifier="Identifier")
+    return head + yaml.dump(known, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
 
 
 if __name__ == "__main__":
