@@ -314,10 +314,12 @@ class Search:
     @classmethod
     def parse(cls, options: t.Mapping[str, t.Any]) -> Search:
         """:raises OptionError: a moment that is none."""
+        before = (options["left_before"] or "").strip()
+        # Whether those who are found are due is for Microsoft's clock to say.
+        now = datetime.datetime.now(datetime.timezone.utc) if before == "now" else None
         try:
-            left_before, left_at = (
-                parse_left_at((options[name] or "").strip(), name) for name in ("left_before", "left_at")
-            )
+            left_before = now or parse_left_at(before, "left_before")
+            left_at = parse_left_at((options["left_at"] or "").strip(), "left_at")
         except ValueError as exc:
             raise OptionError(str(exc)) from None
         condition, group = ((options[name] or "").strip() for name in ("filter", "group"))

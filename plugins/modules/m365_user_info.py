@@ -60,7 +60,7 @@ options:
     type: str
   left_before:
     description:
-      - Users whose C(employeeLeaveDateTime) is this moment or an earlier one, written as O(left_at).
+      - Users whose C(employeeLeaveDateTime) is this moment or an earlier one, written as O(left_at), or V(now).
       - Needs the application permission C(User-LifeCycleInfo.Read.All).
     type: str
   blocked:
@@ -196,7 +196,7 @@ EXAMPLES = r"""
 
 - name: Look at everybody who left until now, and at what else is left of their access
   m365.offboarding.m365_user_info:
-    left_before: "{{ now(utc=true).isoformat() }}Z"
+    left_before: now
     residual: [forwarding, applications, devices]
   register: leavers
 

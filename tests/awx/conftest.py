@@ -82,7 +82,7 @@ def inputs(tenant: Tenant) -> dict[str, Item]:
         "cloud": "public",
         "protected_users": "\n".join(tenant.directory.user(key).upn for key in BREAK_GLASS),
     }
-    auditor = tenant.app("auditor")
+    auditor = tenant.app("auditor-with-leave-dates")
     return {
         "audit": {**shared, "client_id": auditor.client_id, "client_secret": auditor.client_secret},
         "lockout": {

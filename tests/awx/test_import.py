@@ -249,4 +249,5 @@ def test_the_project_is_a_tag_that_moves_with_the_version(awx: FakeAwx, first_se
         "target_hosts": "all",
         "evidence_folder": first_setup.evidence_folder,
         "leavers_blocked": True,
+        "left_before": "now",
     }

@@ -245,7 +245,7 @@ def test_tenants_are_hosts_of_their_own(launcher: Launcher, fresh: Tenant, input
     fabrikam = fresh.of("fabrikam.com") or fresh.neighbour("fabrikam.com")
 
     def own(tenant: Tenant, key: str, **changes: str) -> Item:
-        app = tenant.app("auditor")
+        app = tenant.app("auditor-with-leave-dates")
         secrets = {"m365_client_id": app.client_id, "m365_client_secret": app.client_secret, **changes}
         return {"m365_tenant_id": tenant.tenant_id, "leavers": tenant.directory.user(key).upn, **secrets}
 

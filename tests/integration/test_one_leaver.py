@@ -63,7 +63,7 @@ def test_offboarding_one_leaver(tenant: Tenant, play: Player) -> None:
     assert done.told() == {
         "_run": {
             "m365_offboarding": {
-                "localhost": {"contained": [jane.id], "not_contained": [], "unknown": 0, "error": None}
+                "localhost": {"contained": [jane.id], "not_contained": [], "accepted": [], "unknown": 0, "error": None}
             }
         }
     }
