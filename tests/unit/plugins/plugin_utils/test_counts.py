@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-import functools
-
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _results
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import STEPS, read_record, unknown_record
 
-counts = functools.partial(_results.counts, names=False)
+
+def counts(leavers, *, names=False):
+    return _results.counts(leavers, names=names)
+
+
 JANE, MILES = read_record("jane.doe", state="shut"), read_record("miles.obrien")
 LEAVERS = results([JANE, MILES, unknown_record()], steps=STEPS)
 
