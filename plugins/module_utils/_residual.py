@@ -339,10 +339,12 @@ def _forwarding(item: Item, scene: Scene) -> t.Iterator[Item]:
     if name.lower() not in row:
         raise ValueError(name)
     target = forwarding_target(row, name)
-    place = scene.closes(target) if target else None
+    if not target:
+        return
+    place = scene.closes(target)
     if isinstance(place, OffboardingError):
         raise place
-    if target and place:
+    if place:
         yield {"where": place, "address": scene.organisation.address_of(target)}
 
 

@@ -735,9 +735,9 @@ def test_giving_back_goes_with_turning_on_only(lab):
 TOLD = dict.fromkeys(SWITCHES, True)
 
 
-def handed(told=TOLD, **more):
+def handed(told=None, **more):
     """An element of users by object id, with what was read of the mailbox."""
-    return {"user": JANE["id"], "protocols": told, **more}
+    return {"user": JANE["id"], "protocols": TOLD if told is None else told, **more}
 
 
 def test_a_mailbox_that_was_just_read_as_open_is_written_without_a_second_look_and_read_back(lab):
