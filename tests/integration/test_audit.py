@@ -140,7 +140,10 @@ def test_audit_tells_exactly_the_open_doors(tenant: Tenant, play: Player, tmp_pa
 def _judge_failure(message: str, expected: dict[str, list[str]]) -> None:
     told = dict(line.split(": open: ") for line in message.splitlines())
     # All switches of a mailbox are told in two words; an old mailbox has fewer than a new one.
-    assert {name: re.sub(r"all \d+ protocols", ", ".join(_switches(expected[name])), doors).split(", ") for name, doors in told.items()} == expected
+    assert {
+        name: re.sub(r"all \d+ protocols", ", ".join(_switches(expected[name])), doors).split(", ")
+        for name, doors in told.items()
+    } == expected
 
 
 def _switches(doors: list[str]) -> list[str]:
