@@ -19,6 +19,7 @@ import io
 import json
 import logging
 import os
+import select
 import signal
 import sys
 import typing as t
@@ -168,8 +169,8 @@ def in_child(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
         _be_child(work, writer, parent)
     try:
         os.close(writer)
-        with open(reader, "rb") as pipe:
-            text = pipe.read()
+        with open(reader, "rb", buffering=0) as pipe:
+            text = _read(pipe)
     finally:
         os.kill(child, signal.SIGKILL)
         _pid, status = os.waitpid(child, 0)
@@ -182,6 +183,17 @@ def in_child(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
             hint=OUTCOME_UNKNOWN,
         ) from None
     return result
+
+
+def _read(pipe: io.FileIO) -> bytes:
+    """All of a pipe. A signal that comes just before a read blocks is not handled while it lasts, so none lasts."""
+    parts: list[bytes] = []
+    while True:
+        if select.select([pipe], [], [], 0.5)[0]:
+            part = pipe.read(1 << 16)
+            if not part:
+                return b"".join(parts)
+            parts.append(part)
 
 
 def _ended(status: int) -> str:
