@@ -239,6 +239,11 @@ read_at:
   type: str
   returned: success
   sample: "2026-11-20T16:04:07Z"
+verify_timeout:
+  description: How many seconds were allowed for a write to become visible, from O(verify_timeout) or the environment.
+  type: float
+  returned: success
+  sample: 30.0
 tenant_name:
   description: With O(tenant_name), the display name of the tenant. Null without it, and where the application may not read it.
   type: str
@@ -433,6 +438,7 @@ def look(run: Run) -> list[dict[str, t.Any]]:
         with_earlier=bool(tenant.earlier),
     )
     run.facts["read_at"] = format_moment(tenant.graph.now)
+    run.facts["verify_timeout"] = run.params["verify_timeout"]
     run.facts["tenant_name"] = None
     if run.params["tenant_name"] and tenant.graph.reads_organization:
         # Last, and once: nothing that is read of a leaver may wait for it.

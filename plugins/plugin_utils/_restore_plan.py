@@ -93,7 +93,7 @@ def plan(
     waiting = [
         one["id"] for one in orders if one["undelete"] or one["no_mailbox"] or (one["error"] or {}).get("code") in GONE
     ]
-    verify_timeout = (opening.get("invocation") or {}).get("module_args", {}).get("verify_timeout", _VERIFY_TIMEOUT)
+    patience = opening.get("verify_timeout")
     return {
         "error": error,
         "leavers": orders,
@@ -107,7 +107,13 @@ def plan(
             if one["undelete"]
         ],
         "waiting": waiting,
-        "again": _is_worthwhile(orders, waiting, limits, waited=now - began, verify_timeout=float(verify_timeout)),
+        "again": _is_worthwhile(
+            orders,
+            waiting,
+            limits,
+            waited=now - began,
+            verify_timeout=_VERIFY_TIMEOUT if patience is None else float(patience),
+        ),
         "left_out": told,
     }
 

@@ -468,8 +468,7 @@ class World:
     def _opening(self, users: Sequence[t.Any], *, roles: bool = True, **options: t.Any) -> dict[str, t.Any]:
         """The first read, and which tenant it was of; none where not even a token was to be had."""
         opening = self._module(lambda: self.look(users, directory_roles=roles, **options))
-        arguments = {"verify_timeout": self.verify_timeout}
-        return {**opening, "automation": self._automation, "invocation": {"module_args": arguments}}
+        return {**opening, "automation": self._automation, "verify_timeout": self.verify_timeout}
 
     def sent_too_early(self, tolerance: float = 0.5) -> list[Entry]:
         """Requests into a window that the same module run had been told is closed; another run cannot know of it."""

@@ -717,7 +717,7 @@ NEW = "2026-11-20T15:10:00Z"
 def lagging(*, now, began=0.0, at=10.0, verify_timeout=30, **facts):
     then = shut_out(**facts)
     then["steps"]["password"] = moved(MOMENT, NEW)
-    read = {**opening(now), "invocation": {"module_args": {"verify_timeout": verify_timeout}}}
+    read = {**opening(now), "verify_timeout": verify_timeout}
     written = parse_moment(a_run(FRIDAY)["written_at"]).timestamp()
     return plan(read, asked(a_run(FRIDAY, then)), "localhost", began=written + began, now=written + at)
 
