@@ -72,8 +72,6 @@ def figures(results: Results) -> str:
 _IMAGE = """\
 .. image:: images/benchmark.png
    :alt: Seconds by number of leavers, first run and audit, both axes logarithmic
-
-The same as :download:`SVG <images/benchmark.svg>`.
 """
 
 
@@ -241,7 +239,6 @@ def plot(results: Results, folder: Path) -> None:
         axis.grid(visible=True, linewidth=0.3)
     axes[0].set_ylabel("seconds, 50 ms added to every answer\n(dotted: extrapolated)")
     axes[0].legend(fontsize="small")
-    figure.savefig(folder / "benchmark.svg", metadata={"Date": None})
     raw = io.BytesIO()
     figure.savefig(raw, format="png", dpi=90)
     pyplot.close(figure)
