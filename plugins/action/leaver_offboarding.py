@@ -16,9 +16,9 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ..module_utils._doors import ALSO, STEPS
 from ..plugin_utils._given import complaints
 from ..plugin_utils._inputs import SOURCES, Refused, handed_on, specification
-from ..plugin_utils._offboarding import Tenant, unrecorded, write_evidence
+from ..plugin_utils._offboarding import HostRun, unrecorded, write_evidence
 from ..plugin_utils._request import request
-from ..plugin_utils._side_by_side import goes_alone, write_side_by_side
+from ..plugin_utils._shared_evidence import goes_alone, write_shared_evidence
 
 _ROLE = "offboard_employee"
 Variables = t.Mapping[str, t.Any]
@@ -42,20 +42,20 @@ class ActionModule(ActionBase):
             }
         )
         try:
-            told = _PHASES[asked["phase"]](self, asked, task_vars or {})
+            outcome = _PHASES[asked["phase"]](self, asked, task_vars or {})
         except Refused as exc:
             return {**result, "failed": True, "msg": str(exc)}
         except (OSError, ValueError) as exc:
             raise AnsibleActionFail(str(exc)) from None
         # The tenant's data is never a template. What is told between tasks is nothing to read at -v.
-        return {**result, **wrap_var(told), "changed": False, "_ansible_verbose_override": True}
+        return {**result, **wrap_var(outcome), "changed": False, "_ansible_verbose_override": True}
 
     # --- validate ---
 
     def _validate(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
         spec = self._loader.load_from_file(specification(_ROLE))["argument_specs"]["main"]["options"]
         sources = SOURCES if asked["playbook"] else {}
-        told = request(
+        outcome = request(
             {name.removeprefix(f"{_ROLE}_"): self._templar.template(known[name]) for name in spec if name in known},
             {name: self._templar.template(known[name]) for name in sources if name in known},
             spec=spec,
@@ -64,7 +64,7 @@ class ActionModule(ActionBase):
             purpose=asked["purpose"],
             host=known["inventory_hostname"],
         )
-        return {**told, "run_id": uuid.uuid4().hex}
+        return {**outcome, "run_id": uuid.uuid4().hex}
 
     def _content(self, path: str, most: int) -> bytes:
         """The file, decrypted, `most` bytes of it: Ansible's own reading of text takes UTF-8 alone."""
@@ -75,7 +75,7 @@ class ActionModule(ActionBase):
 
     def _plan(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
         stats = [self._templar.template(known[name]) for name in handed_on("offboarding", known)]
-        return Tenant(known).plan(known["inventory_hostname"], stats)
+        return HostRun(known).plan(known["inventory_hostname"], stats)
 
     # --- record ---
 
@@ -83,15 +83,15 @@ class ActionModule(ActionBase):
     def _goes_alone(self) -> bool:
         return goes_alone(str(self._task.get_play().strategy))
 
-    def _tenants(self, known: Variables) -> dict[str, Tenant]:
+    def _tenants(self, known: Variables) -> dict[str, HostRun]:
         """The hosts that this task writes for: those of this play that have come through the validation."""
         own = known["inventory_hostname"]
         hosts = [own] if self._goes_alone else known["ansible_play_hosts_all"]
-        tenants = {host: Tenant(known if host == own else known["hostvars"].raw_get(host)) for host in hosts}
+        tenants = {host: HostRun(known if host == own else known["hostvars"].raw_get(host)) for host in hosts}
         return {host: tenant for host, tenant in tenants.items() if tenant.is_here}
 
     def _join(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
-        tenant = Tenant(known)
+        tenant = HostRun(known)
         try:
             state = tenant.put(number=asked["batch"])
         except Exception as exc:  # one tenant must not stop the others
@@ -118,7 +118,7 @@ class ActionModule(ActionBase):
         # Between the steps JSON alone, which is cheap.
         return {"hosts": self._write(known, tenants, states, json_only=not number or bool(step))}
 
-    def _evidence(self, _asked: Variables, known: Variables) -> dict[str, t.Any]:
+    def _evidence(self, _user_input: Variables, known: Variables) -> dict[str, t.Any]:
         tenants = self._tenants(known)
         states = {host: tenant.state for host, tenant in tenants.items()}
         # A host that fell out of the play must not be missing in silence.
@@ -144,7 +144,7 @@ class ActionModule(ActionBase):
     def _write(
         self,
         known: Variables,
-        tenants: t.Mapping[str, Tenant],
+        tenants: t.Mapping[str, HostRun],
         states: t.Mapping[str, Variables],
         *,
         missing: t.Sequence[str] = (),
@@ -174,18 +174,20 @@ class ActionModule(ActionBase):
             return write_evidence(states, tenants, missing=missing, complete=complete, **how)
         ((host, tenant),) = tenants.items()
         hosts, folder = known["ansible_play_hosts_all"], constants.DEFAULT_LOCAL_TMP
-        return write_side_by_side(host, tenant, states[host], folder=folder, play_hosts=hosts, complete=complete, **how)
+        return write_shared_evidence(
+            host, tenant, states[host], folder=folder, play_hosts=hosts, complete=complete, **how
+        )
 
     # --- conclude ---
 
     def _digest(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
-        return {"written": Tenant(known).written(asked["batch"])}
+        return {"written": HostRun(known).written(asked["batch"])}
 
     def _conclude(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
-        host, tenant = known["inventory_hostname"], Tenant(known)
+        host, tenant = known["inventory_hostname"], HostRun(known)
         is_check = tenant.opening.get("check_mode", self._task.check_mode)
-        told = tenant.conclude(host, is_dry_run=tenant.asked["purpose"] == "offboard" and bool(is_check))
-        return {**told, "ansible_stats": _stats(known, {host: told["stats"]})}
+        outcome = tenant.conclude(host, is_dry_run=tenant.asked["purpose"] == "offboard" and bool(is_check))
+        return {**outcome, "ansible_stats": _stats(known, {host: outcome["stats"]})}
 
 
 def _stats(known: Variables, by_host: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

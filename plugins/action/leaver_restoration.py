@@ -40,13 +40,13 @@ class ActionModule(ActionBase):
             }
         )
         try:
-            told = _PHASES[asked["phase"]](self, asked, task_vars or {})
+            outcome = _PHASES[asked["phase"]](self, asked, task_vars or {})
         except Refused as exc:
             return {**result, "failed": True, "msg": str(exc)}
         except (OSError, ValueError) as exc:
             raise AnsibleActionFail(str(exc)) from None
         # The tenant's data is never a template. What is told between tasks is nothing to read at -v.
-        return {**result, **wrap_var(told), "changed": False, "_ansible_verbose_override": True}
+        return {**result, **wrap_var(outcome), "changed": False, "_ansible_verbose_override": True}
 
     def _validate(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
         spec = self._loader.load_from_file(specification(_ROLE))["argument_specs"]["main"]["options"]
@@ -60,25 +60,25 @@ class ActionModule(ActionBase):
         )
 
     def _plan(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
-        told = decide(
+        outcome = decide(
             known,
             host=known["inventory_hostname"],
             undeleted=asked["undeleted"],
             began=asked["began"],
             now=time.time(),
         )
-        time.sleep(told["wait"])
-        return told
+        time.sleep(outcome["wait"])
+        return outcome
 
-    def _results(self, _asked: Variables, known: Variables) -> dict[str, t.Any]:
+    def _results(self, _user_input: Variables, known: Variables) -> dict[str, t.Any]:
         return conclude(known)
 
-    def _conclude(self, _asked: Variables, known: Variables) -> dict[str, t.Any]:
-        told = conclude(known)
+    def _conclude(self, _user_input: Variables, known: Variables) -> dict[str, t.Any]:
+        outcome = conclude(known)
         job = known.get("awx_job_id", known.get("tower_job_id"))
         # By host, since the hosts of a play set the same key and are merged.
-        stats = {f"m365_restoration{'' if job is None else f'_{job}'}": {known["inventory_hostname"]: told["stats"]}}
-        return {**told, "ansible_stats": {"data": stats, "per_host": False, "aggregate": True}}
+        stats = {f"m365_restoration{'' if job is None else f'_{job}'}": {known["inventory_hostname"]: outcome["stats"]}}
+        return {**outcome, "ansible_stats": {"data": stats, "per_host": False, "aggregate": True}}
 
 
 _PHASES = {

@@ -38,14 +38,14 @@ class ActionModule(ActionBase):
         if refused:
             return {**result, "failed": True, "msg": " ".join(refused)}
         try:
-            told = verify(asked["folder"], asked["expected"])
+            outcome = verify(asked["folder"], asked["expected"])
         except (OSError, ValueError) as exc:
             raise AnsibleActionFail(str(exc)) from None
-        found = problems(told)
+        found = problems(outcome)
         # Names of files are anybody's.
         return {
             **result,
-            **wrap_var({**told, "msg": "\n".join(found) or in_one_line(told)}),
+            **wrap_var({**outcome, "msg": "\n".join(found) or in_one_line(outcome)}),
             "changed": False,
             "failed": bool(found),
         }

@@ -19,7 +19,7 @@ from ._errors import OptionError
 
 @dataclasses.dataclass(frozen=True)
 class Endpoints:
-    """Base addresses without a trailing slash. A service's token scope is its address followed by C(/.default)."""
+    """Base addresses without a trailing slash. A service's token scope is its address followed by `/.default`."""
 
     authority_url: str
     graph_url: str
@@ -72,7 +72,7 @@ def metadata(address: str) -> dict[str, str] | None:
 
 
 def endpoints(cloud: str, **overrides: str | None) -> Endpoints:
-    """The addresses of C(cloud), with those of C(overrides) that are given.
+    """The addresses of `cloud`, with those of `overrides` that are given.
 
     :raises OptionError: an override that is no https address.
     """

@@ -64,7 +64,7 @@ _HINTS = {
 
 @dataclasses.dataclass(frozen=True)
 class Credential:
-    """One way to sign in. C(kind) is a key of C(KINDS); C(values) holds its options, not shown by C(repr)."""
+    """One way to sign in. `kind` is a key of `KINDS`; `values` holds its options, not shown by `repr`."""
 
     kind: str
     values: t.Mapping[str, t.Any] = dataclasses.field(repr=False)
@@ -112,9 +112,9 @@ def _credential(kind: str, values: dict[str, t.Any]) -> Credential:
 class Token:
     """A bearer token, and what its claims say (read, not verified: the services verify).
 
-    C(permissions) are the application permissions (C(roles)) or delegated scopes (C(scp)) for one audience;
-    C(None) when the token cannot be read. `issued` is the moment of C(iat), by Entra ID's clock. `application_name` is
-    C(app_displayname), which tokens of version 1 hold
+    `permissions` are the application permissions (`roles`) or delegated scopes (`scp`) for one audience;
+    `None` when the token cannot be read. `issued` is the moment of `iat`, by Entra ID's clock. `application_name` is
+    `app_displayname`, which tokens of version 1 hold
     (https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference).
     """
 
@@ -152,7 +152,7 @@ def _issued(claim: t.Any) -> datetime.datetime | None:
 
 
 class TokenHttp(t.Protocol):
-    """What msal needs of an HTTP client (https://msal-python.readthedocs.io, C(http_client)).
+    """What msal needs of an HTTP client (https://msal-python.readthedocs.io, `http_client`).
 
     `refusal` is what the last error answer of a managed identity's endpoint said, `None` when the last was no error.
     """
@@ -160,10 +160,10 @@ class TokenHttp(t.Protocol):
     refusal: t.Mapping[str, t.Any] | None
 
     def get(self, url: str, **kwargs: t.Any) -> t.Any:
-        """An answer with C(status_code), C(text) and C(headers)."""
+        """An answer with `status_code`, `text` and `headers`."""
 
     def post(self, url: str, **kwargs: t.Any) -> t.Any:
-        """An answer as of R(get)."""
+        """An answer as of `get`."""
 
     def close(self) -> None:
         """Called when msal is done."""
@@ -213,9 +213,9 @@ class TokenSource:
         self._check()
 
     def token(self, audience: str, service: str) -> Token:
-        """The token for C(audience), an address such as C(https://graph.microsoft.com).
+        """The token for `audience`, an address such as `https://graph.microsoft.com`.
 
-        :param service: C(Microsoft Graph) or C(Exchange Online), for the sentence when it fails.
+        :param service: `Microsoft Graph` or `Exchange Online`, for the sentence when it fails.
         :raises OffboardingError: no token is to be had.
         """
         with self._lock_of(audience):
@@ -227,7 +227,7 @@ class TokenSource:
             return token
 
     def known(self, audience: str) -> Token | None:
-        """The token for C(audience) if there is one already; nothing is sent."""
+        """The token for `audience` if there is one already; nothing is sent."""
         return self._tokens.get(audience, (None, 0.0))[0]
 
     def renew(self, audience: str, service: str, refused: Token) -> Token | None:
@@ -393,8 +393,8 @@ def _identity_error(refusal: t.Mapping[str, t.Any] | None, service: str) -> Cred
         return CredentialError(f"The managed identity endpoint gave no token for {service}, and no error.")
     error = refusal.get("error")
     inner = error if isinstance(error, dict) else {}
-    told = (refusal.get("error_description"), refusal.get("message"), inner.get("message"), inner.get("code"), error)
-    text = next((one for one in told if isinstance(one, str) and one.strip()), "no reason given")
+    texts = (refusal.get("error_description"), refusal.get("message"), inner.get("message"), inner.get("code"), error)
+    text = next((one for one in texts if isinstance(one, str) and one.strip()), "no reason given")
     code = inner.get("code") if inner else error
     return CredentialError(
         f"The managed identity endpoint refused a token for {service}: {shorten(text)}",

@@ -7,7 +7,7 @@
 
 """Which doors of a leaver are open, and what else is to be seen of them.
 
-The one place where it is decided whether a door is open: R(door_states).
+The one place where it is decided whether a door is open: `door_states`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import typing as t
 
 from ._doors import NOT_APPLICABLE, OPEN, SHUT, UNKNOWN, Protocols
 from ._graph import User
-from ._leavers import Leaver
+from ._tenant import Leaver
 from ._times import format_moment
 
 _HOUR = datetime.timedelta(hours=1)
@@ -87,7 +87,7 @@ def _protocol_doors(leaver: Leaver, protocols: Protocols) -> dict[str, str]:
 
 
 def observed(leaver: Leaver, step: str, protocols: Protocols) -> dict[str, t.Any] | None:
-    """The facts a step looks at, as C(before) and C(after) of a record. C(None) where there is nothing to see."""
+    """The facts a step looks at, as `before` and `after` of a record. `None` where there is nothing to see."""
     user = leaver.known
     if step == "password":
         return {"last_password_change_date_time": format_moment(user.password_changed)}

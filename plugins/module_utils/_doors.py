@@ -54,8 +54,8 @@ DOCUMENTED_PROTOCOLS = ("activesync", "owa", "mapi", "ews", "pop", "imap")
 class Mailbox:
     """A mailbox's protocols, those that this tenant knows.
 
-    C(switches) maps a protocol to on (C(True)), off (C(False)) or, C(None), not set. C(blocked_phones) are the ids, in
-    lower case, of devices that it keeps out by C(ActiveSyncBlockedDeviceIDs), C(None) where it does not say.
+    `switches` maps a protocol to on (`True`), off (`False`) or, `None`, not set. `blocked_phones` are the ids, in
+    lower case, of devices that it keeps out by `ActiveSyncBlockedDeviceIDs`, `None` where it does not say.
     """
 
     switches: t.Mapping[str, bool | None]
@@ -64,7 +64,7 @@ class Mailbox:
 
 @dataclasses.dataclass(frozen=True)
 class Protocols:
-    """The mailbox protocols to look at. Under C(all), those that a tenant does not know are passed over."""
+    """The mailbox protocols to look at. Under `all`, those that a tenant does not know are passed over."""
 
     names: tuple[str, ...] = tuple(PROTOCOLS)
     all: bool = True
@@ -81,7 +81,7 @@ class Protocols:
         return cls(tuple(name for name in PROTOCOLS if name in names), all=False)
 
     def without_inherited(self) -> Protocols:
-        """What C(all) means when protocols are turned on: not smtp_auth, which a tenant's own setting governs."""
+        """What `all` means when protocols are turned on: not smtp_auth, which a tenant's own setting governs."""
         if not self.all:
             return self
         return dataclasses.replace(self, names=tuple(name for name in self.names if name != "smtp_auth"))
@@ -96,12 +96,12 @@ class Protocols:
 
 
 def protocol_of(switch: str | None) -> str | None:
-    """Our name of a property of Get-CASMailbox, in any case; C(None) for what is none of the twelve."""
+    """Our name of a property of Get-CASMailbox, in any case; `None` for what is none of the twelve."""
     names = {wire.lower(): name for name, wire in PROTOCOLS.items()}
     return names.get((switch or "").lower())
 
 
 def doors_of(step: str, doors: t.Mapping[str, str]) -> dict[str, str]:
-    """Those of C(doors) that belong to a step."""
+    """Those of `doors` that belong to a step."""
     own = {step} if step != "protocols" else set(PROTOCOLS)
     return {name: state for name, state in doors.items() if name in own}

@@ -25,7 +25,7 @@ class OffboardingError(Exception):
     """A failure that a person can act on.
 
     :param message: what failed, for whom and why; one sentence, no secret, no response body.
-    :param code: Microsoft's error code where there is one, otherwise one of ours (C(bad_option) and the like).
+    :param code: Microsoft's error code where there is one, otherwise one of ours (`bad_option` and the like).
     :param hint: what to do about it: the permission, role or option that is missing.
     :param request_id: Microsoft's id of the request, which its support asks for.
     :param outcome_unknown: the request may have been carried out although no answer says so.
@@ -57,10 +57,10 @@ class OffboardingError(Exception):
             parts.append(f"(request id {self.request_id})")
         return " ".join(parts)
 
-    def within(self, deed: str) -> OffboardingError:
-        """The same failure, told as the reason why C(deed) ("Could not block jane@contoso.com") did not happen."""
+    def with_context(self, action: str) -> OffboardingError:
+        """The same failure, told as the reason why `action` ("Could not block jane@contoso.com") did not happen."""
         return OffboardingError(
-            f"{deed}: {self.message}",
+            f"{action}: {self.message}",
             code=self.code,
             hint=self.hint,
             request_id=self.request_id,
@@ -68,7 +68,7 @@ class OffboardingError(Exception):
         )
 
     def as_record(self) -> dict[str, str | None]:
-        """The C(error) of a leaver's record."""
+        """The `error` of a leaver's record."""
         return {"code": self.code, "message": self.message, "hint": self.hint, "request_id": self.request_id}
 
 
@@ -104,7 +104,7 @@ class NetworkError(OffboardingError):
     :param final: true when trying again cannot help (an untrusted certificate).
     :param late: true when the answer was waited for and did not come in time.
 
-    C(spent) is how many seconds the attempt took; it counts as waiting.
+    `spent` is how many seconds the attempt took; it counts as waiting.
     """
 
     default_code = "network"
@@ -124,7 +124,7 @@ class ServiceError(OffboardingError):
 
     :param status: the HTTP status of the answer.
 
-    C(told) is how many seconds the answer asks to wait, C(None) when it does not.
+    `told` is how many seconds the answer asks to wait, `None` when it does not.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class ServiceError(OffboardingError):
         unknown = status == 408 or status >= 500
         super().__init__(message, code=code, hint=hint, request_id=request_id, outcome_unknown=unknown)
         self.status = status
-        self.told: float | None = None
+        self.retry_after: float | None = None
 
 
 def shorten(text: str) -> str:

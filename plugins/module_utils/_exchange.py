@@ -7,7 +7,7 @@
 
 """Exchange Online: reading and setting a mailbox's client protocols.
 
-The only REST way to Get-CASMailbox and Set-CASMailbox is C(adminapi/beta/{tenant}/InvokeCommand), the call that
+The only REST way to Get-CASMailbox and Set-CASMailbox is `adminapi/beta/{tenant}/InvokeCommand`, the call that
 Microsoft's own PowerShell module makes. Microsoft gives third parties no contract for it: it may change without
 notice. Everything that knows it is in this file.
 """
@@ -23,12 +23,12 @@ import typing as t
 import urllib.parse
 import uuid
 
-from ._asked import OBJECT_ID
 from ._credentials import Token
 from ._doors import PROTOCOLS, Mailbox
 from ._errors import CredentialError, NetworkError, OffboardingError, ServiceError, shorten
 from ._http import Response
 from ._service import Answer, Call, Outcome, Service, error_of, mapping
+from ._user_input import OBJECT_ID
 
 # The one switch that is true when the protocol is off. Null inherits the organisation's setting.
 _INVERTED = "smtp_auth"
@@ -117,25 +117,25 @@ class Exchange(Service):
 
         What names a missing object or parameter is the cmdlet's last word, whatever else its text says.
         """
-        told = _told(answer)
-        kinds = [one.kind for one in told if one.kind] or [_kind_in_header(answer)]
+        errors = _reported(answer)
+        kinds = [one.kind for one in errors if one.kind] or [_kind_in_header(answer)]
         if any(kind.startswith(_TRANSIENT) or "transient" in kind.lower() for kind in kinds):
             return True
-        if not 200 <= answer.status < 300 or any(_is_not_found(one) or _parameter(one.text) for one in told):
+        if not 200 <= answer.status < 300 or any(_is_not_found(one) or _parameter(one.text) for one in errors):
             return False
-        text = " ".join([str(error_of(answer.body).get("code")), *(one.text for one in told)]).lower()
+        text = " ".join([str(error_of(answer.body).get("code")), *(one.text for one in errors)]).lower()
         return any(mark in text for mark in _TRANSIENT_TEXT) or "toomanyrequests" in text
 
     def is_final(self, answer: Answer) -> bool:
         """An exception of the cmdlet itself; "not found" for one comes with 404, with 400 or with 500."""
         if answer.status in (408, 429, 502, 503, 504):
             return False
-        return any(one.kind or _is_not_found(one) for one in _told(answer))
+        return any(one.kind or _is_not_found(one) for one in _reported(answer))
 
     def explain(self, answer: Answer) -> ServiceError:
         """The class and text of the first error that has them. The stack trace is not shown."""
-        told = _told(answer)
-        first = next((one for one in told if one.kind), told[0] if told else _Told())
+        errors = _reported(answer)
+        first = next((one for one in errors if one.kind), errors[0] if errors else _ErrorText())
         kind = first.kind or _kind_in_header(answer)
         text = shorten(first.text.rsplit("|", 1)[-1].strip()) or "no reason given"
         if kind and not first.kind:
@@ -149,11 +149,11 @@ class Exchange(Service):
         )
         if _MASTERED_ELSEWHERE in first.text:
             error.hint = "The mailbox's owner is mastered in Active Directory: change it there."
-        error.told_texts = tuple(one.text for one in told if _is_not_found(one))
+        error.not_found_texts = tuple(one.text for one in errors if _is_not_found(one))
         # Another exception beside it: then it is not only a mailbox that is missing.
-        if any(one.kind and not _is_not_found(one) for one in told):
-            error.told_texts = ()
-        error.parameter = next(filter(None, (_parameter(one.text) for one in told)), None)
+        if any(one.kind and not _is_not_found(one) for one in errors):
+            error.not_found_texts = ()
+        error.parameter = next(filter(None, (_parameter(one.text) for one in errors)), None)
         if first.kind and answer.status not in (408, 502, 503, 504):
             error.outcome_unknown = False
         error.outcome_unknown = error.outcome_unknown or self.is_transient(answer)
@@ -163,14 +163,14 @@ class Exchange(Service):
         return _cmdlet("Get-CASMailbox", {"Identity": object_id}, writes=False)
 
     def set_mailbox(self, object_id: str, switches: t.Mapping[str, bool | None]) -> Call:
-        """C(None) gives a switch back to the organisation; nothing says that the endpoint takes a null."""
+        """`None` gives a switch back to the organisation; nothing says that the endpoint takes a null."""
         parameters: dict[str, t.Any] = {"Identity": object_id}
         for protocol, on in switches.items():
             parameters[PROTOCOLS[protocol]] = (not on) if protocol == _INVERTED and on is not None else on
         return _cmdlet("Set-CASMailbox", parameters, writes=True)
 
     def forward(self, object_id: str, **parameters: t.Any) -> Call:
-        """Set the parameters of Set-Mailbox that forward mail; C(None) clears an address.
+        """Set the parameters of Set-Mailbox that forward mail; `None` clears an address.
 
         That the endpoint takes a null there is what CIPP has long sent (Set-CIPPForwarding.ps1,
         https://github.com/KelvinTegelaar/CIPP-API).
@@ -196,7 +196,7 @@ class Exchange(Service):
         return _cmdlet("Clear-MobileDevice", {"Identity": phone, "AccountOnly": True, "Confirm": False}, writes=True)
 
     def switch_rule(self, object_id: str, rule: str, enabled: bool) -> Call:
-        """Enable or disable an inbox rule of this mailbox by its C(RuleIdentity), which no other rule of it has.
+        """Enable or disable an inbox rule of this mailbox by its `RuleIdentity`, which no other rule of it has.
 
         Nobody is there to confirm. https://learn.microsoft.com/powershell/module/exchangepowershell/disable-inboxrule
         """
@@ -207,7 +207,7 @@ class Exchange(Service):
     def read_rows(
         self, cmdlet: str, object_ids: t.Sequence[str], *, by: str = "Identity", **parameters: t.Any
     ) -> list[list[Row] | OffboardingError | None]:
-        """What a cmdlet says of these users' mailboxes: C(None) for who has none.
+        """What a cmdlet says of these users' mailboxes: `None` for who has none.
 
         :param by: the parameter that names the mailbox.
         """
@@ -216,7 +216,7 @@ class Exchange(Service):
         return [_rows(object_id, outcome) for object_id, outcome in outcomes]
 
     def read_recipients(self, object_ids: t.Sequence[str]) -> list[list[Row] | OffboardingError | None]:
-        """What Get-Mailbox says of each of these users, one row each: C(None) for who has no mailbox.
+        """What Get-Mailbox says of each of these users, one row each: `None` for who has no mailbox.
 
         https://learn.microsoft.com/powershell/module/exchangepowershell/get-mailbox
         """
@@ -226,7 +226,7 @@ class Exchange(Service):
         return [[row] if isinstance(row, dict) else row for row in found]
 
     def find_recipients(self, names: t.Sequence[str]) -> list[Row | OffboardingError | None]:
-        """The one recipient of the directory that each of these names means: C(None) for a name of none, or of several.
+        """The one recipient of the directory that each of these names means: `None` for a name of none, or of several.
 
         :param names: as Exchange itself has written them; none of them is empty.
         """
@@ -237,7 +237,7 @@ class Exchange(Service):
 
     @functools.cached_property
     def accepted_domains(self) -> frozenset[str] | OffboardingError:
-        """Asked for once: the domains whose mail is the organisation's own, C(*.) before one that brings its subdomains.
+        """Asked for once: the domains whose mail is the organisation's own, `*.` before one that brings its subdomains.
 
         https://learn.microsoft.com/powershell/module/exchangepowershell/get-accepteddomain
         """
@@ -254,7 +254,7 @@ class Exchange(Service):
         return frozenset(domains) or NetworkError("Exchange Online did not name a single domain.", reached=True)
 
     def read_mailboxes(self, object_ids: t.Sequence[str]) -> list[Mailbox | OffboardingError | None]:
-        """The mailboxes of these users: C(None) for who has none, an error for who could not be read."""
+        """The mailboxes of these users: `None` for who has none, an error for who could not be read."""
         calls = [self.get_mailbox(object_id) for object_id in object_ids]
         outcomes = zip(object_ids, self._read_all(calls), strict=True)
         return [_mailbox(object_id, outcome) for object_id, outcome in outcomes]
@@ -313,14 +313,14 @@ class _Reading:
         self._seen: set[str] = set()
 
     def take(self, outcome: Outcome, root: t.Callable[[], str]) -> None:
-        """Add a page, and say in C(next) which one follows.
+        """Add a page, and say in `next` which one follows.
 
         :param root: gives the address below which a following page must be: nobody else may see the token.
         """
         call, self.next = t.cast("Call", self.next), None
         if isinstance(outcome, OffboardingError):
             # A later page that is "not found" says nothing of the mailbox, whose first page came.
-            self.error = outcome.within("Exchange Online broke off a list") if self._seen else outcome
+            self.error = outcome.with_context("Exchange Online broke off a list") if self._seen else outcome
             return
         page = mapping(outcome.body)
         rows, link = page.get("value"), page.get("@odata.nextLink")
@@ -341,7 +341,7 @@ class _Reading:
 
 
 def _path_below(root: str, link: t.Any) -> str | None:
-    """What follows C(root) in an address, C(None) for one that leads elsewhere."""
+    """What follows `root` in an address, `None` for one that leads elsewhere."""
     if not isinstance(link, str) or link[: len(root) + 1].lower() != f"{root}/".lower():
         return None
     path = link[len(root) :]
@@ -350,7 +350,7 @@ def _path_below(root: str, link: t.Any) -> str | None:
 
 
 def _rows(object_id: str, found: list[Row] | OffboardingError) -> list[Row] | OffboardingError | None:
-    """The rows that a cmdlet gave, C(None) when it says that there is no such mailbox: the one that was asked for."""
+    """The rows that a cmdlet gave, `None` when it says that there is no such mailbox: the one that was asked for."""
     if isinstance(found, ExchangeError) and found.says_missing(object_id):
         return None
     return found
@@ -373,7 +373,7 @@ def _own_row(object_id: str, found: list[Row] | OffboardingError) -> Row | Offbo
 
 def _recipient(found: list[Row] | OffboardingError) -> Row | OffboardingError | None:
     if isinstance(found, OffboardingError):
-        means_none = isinstance(found, ExchangeError) and (bool(found.told_texts) or found.code == _AMBIGUOUS)
+        means_none = isinstance(found, ExchangeError) and (bool(found.not_found_texts) or found.code == _AMBIGUOUS)
         return None if means_none else found
     return found[0] if len(found) == 1 else None
 
@@ -398,17 +398,17 @@ def _mailbox(object_id: str, found: list[Row] | OffboardingError) -> Mailbox | O
 class ExchangeError(ServiceError):
     """An error of Exchange.
 
-    C(told_texts) are the whole texts of its errors where they say that something was not found and nothing else;
-    C(parameter) is the parameter of the cmdlet that this caller does not have.
+    `not_found_texts` are the whole texts of its errors where they say that something was not found and nothing else;
+    `parameter` is the parameter of the cmdlet that this caller does not have.
     """
 
-    told_texts: tuple[str, ...] = ()
+    not_found_texts: tuple[str, ...] = ()
     parameter: str | None = None
 
     def says_missing(self, object_id: str) -> bool:
         """Whether it says that the object asked for, and no other, was not found."""
         wanted = object_id.lower()
-        for text in self.told_texts:
+        for text in self.not_found_texts:
             # Other names may follow: a domain controller, or for whom it was looked up.
             named = _OBJECT.search(text) or _QUOTED.search(text)
             if wanted in (named.group(1) if named else text).lower():
@@ -417,40 +417,40 @@ class ExchangeError(ServiceError):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Told:
+class _ErrorText:
     """One error of an answer: the name of its class without what stands before it, and its text, both may be empty."""
 
     kind: str = ""
     text: str = ""
 
 
-def _told(answer: Answer) -> list[_Told]:
+def _reported(answer: Answer) -> list[_ErrorText]:
     """The errors of an answer, the one that matters most first. Texts are whole: classes and names stand anywhere in them.
 
-    Seen are C(error.details[].message) and each of C(@adminapi.errors), as C(id|class|text); Microsoft's client is also
-    prepared for JSON with C(ClassName) and C(Message) there.
+    Seen are `error.details[].message` and each of `@adminapi.errors`, as `id|class|text`; Microsoft's client is also
+    prepared for JSON with `ClassName` and `Message` there.
     """
     error = error_of(answer.body)
     details = error.get("details")
     details = details if isinstance(details, list) else [details]
-    told = [_parsed(mapping(one).get("message")) for one in details if mapping(one).get("message")]
+    errors = [_parsed(mapping(one).get("message")) for one in details if mapping(one).get("message")]
     internal = mapping(mapping(error.get("innererror")).get("internalexception"))
     if internal:
-        told.append(_Told(_class_name(internal.get("type")), str(internal.get("message") or "")))
+        errors.append(_ErrorText(_class_name(internal.get("type")), str(internal.get("message") or "")))
     if error.get("message"):
-        told.append(_parsed(error["message"]))
+        errors.append(_parsed(error["message"]))
     lower = {str(name).lower(): value for name, value in mapping(answer.body).items()}
     for name in ("error", "@odata.error"):
         if isinstance(lower.get(name), str):
-            told.append(_parsed(lower[name]))
+            errors.append(_parsed(lower[name]))
     others = lower.get("@adminapi.errors") or []
-    told += [_parsed(one) for one in (others if isinstance(others, list) else [others])]
-    told = [one for one in told if one.kind or one.text]
+    errors += [_parsed(one) for one in (others if isinstance(others, list) else [others])]
+    errors = [one for one in errors if one.kind or one.text]
     # Beside a text that has a class, "Error executing cmdlet" says nothing.
-    return [one for one in told if one.kind] or told
+    return [one for one in errors if one.kind] or errors
 
 
-def _parsed(message: t.Any) -> _Told:
+def _parsed(message: t.Any) -> _ErrorText:
     parsed = message
     if isinstance(message, str) and message.lstrip().startswith("{"):
         with contextlib.suppress(ValueError, RecursionError):
@@ -459,14 +459,14 @@ def _parsed(message: t.Any) -> _Told:
         lower = {str(name).lower(): value for name, value in parsed.items()}
         texts = [value for name, value in lower.items() if name == "message" or name.startswith("localizedstring")]
         text = next((one for one in [lower.get("message"), *texts] if isinstance(one, str) and one), json.dumps(parsed))
-        return _Told(_class_name(lower.get("classname")), text)
+        return _ErrorText(_class_name(lower.get("classname")), text)
     text = str(message)
     parts = text.split("|")
     if len(parts) >= 3:
-        return _Told(_class_name(parts[1]), "|".join(parts[2:]))
+        return _ErrorText(_class_name(parts[1]), "|".join(parts[2:]))
     if len(parts) == 2 and _class_name(parts[0]).endswith("Exception"):
-        return _Told(_class_name(parts[0]), parts[1])
-    return _Told("", text)
+        return _ErrorText(_class_name(parts[0]), parts[1])
+    return _ErrorText("", text)
 
 
 def _class_name(name: t.Any) -> str:
@@ -480,8 +480,8 @@ def _kind_in_header(answer: Answer) -> str:
     return _class_name(answer.headers.get("x-exceptiontype"))
 
 
-def _is_not_found(told: _Told) -> bool:
-    return told.kind in _NOT_FOUND or (not told.kind and bool(_NOT_FOUND_TEXT.search(told.text)))
+def _is_not_found(error: _ErrorText) -> bool:
+    return error.kind in _NOT_FOUND or (not error.kind and bool(_NOT_FOUND_TEXT.search(error.text)))
 
 
 def _parameter(text: str) -> str | None:

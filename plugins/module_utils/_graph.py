@@ -15,12 +15,12 @@ import functools
 import typing as t
 import urllib.parse
 
-from ._asked import OBJECT_ID, name_key
 from ._credentials import Token
 from ._errors import NetworkError, OffboardingError, ServiceError, shorten
 from ._foreign import one_line
 from ._service import Answer, Call, Outcome, Service, error_of, mapping
 from ._times import parse_moment
+from ._user_input import OBJECT_ID, name_key
 
 _USER_PROPERTIES = (
     "id",
@@ -84,7 +84,7 @@ class Manager:
 
 @dataclasses.dataclass(frozen=True)
 class User:
-    """What Graph says of a user. Moments are aware; C(None) is what Graph left out or gave as null."""
+    """What Graph says of a user. Moments are aware; `None` is what Graph left out or gave as null."""
 
     id: str
     user_principal_name: str
@@ -145,7 +145,7 @@ class User:
 
     @property
     def is_guest(self) -> bool:
-        """Whether password and sessions live in another tenant: C(#EXT#) marks that, C(userType) may be changed."""
+        """Whether password and sessions live in another tenant: `#EXT#` marks that, `userType` may be changed."""
         return "#ext#" in name_key(self.user_principal_name)
 
 
@@ -164,8 +164,8 @@ def _text(value: t.Any) -> str | None:
 
 def _manager(data: t.Any) -> Manager | None:
     """The manager, `None` where there is none, or where the application may read nothing but that there is one."""
-    told = [_text(mapping(data).get(name)) for name in ("id", "displayName", "userPrincipalName")]
-    return Manager(*told) if any(told[1:]) else None
+    texts = [_text(mapping(data).get(name)) for name in ("id", "displayName", "userPrincipalName")]
+    return Manager(*texts) if any(texts[1:]) else None
 
 
 def _sequence(value: t.Any) -> list[t.Any]:
@@ -199,7 +199,7 @@ class Graph(Service):
         return envelope
 
     def explain(self, answer: Answer) -> ServiceError:
-        """Graph's error envelope (https://learn.microsoft.com/graph/errors); its C(innerError) has two spellings."""
+        """Graph's error envelope (https://learn.microsoft.com/graph/errors); its `innerError` has two spellings."""
         error = error_of(answer.body)
         inner = mapping(error.get("innerError") or error.get("innererror"))
         code = shorten(str(error.get("code") or "")) or f"http_{answer.status}"
@@ -222,7 +222,7 @@ class Graph(Service):
 
     @functools.cached_property
     def reads_leave_dates(self) -> bool:
-        """Whether the token shows that C(employeeLeaveDateTime) may be read.
+        """Whether the token shows that `employeeLeaveDateTime` may be read.
 
         :raises OffboardingError: there is no token.
         """
@@ -230,7 +230,7 @@ class Graph(Service):
 
     @functools.cached_property
     def may_read_administrators(self) -> bool:
-        """Whether the token shows that R(global_administrators) may be read, or does not show what it allows."""
+        """Whether the token shows that `global_administrators` may be read, or does not show what it allows."""
         permissions = self.permissions
         return permissions is None or any(one.startswith(_READ_ADMINISTRATORS) for one in permissions)
 
@@ -271,7 +271,7 @@ class Graph(Service):
         `dates` asks for the moments that tell a newer account of a name, `person` for what tells a person from a
         namesake, the manager among it. Neither makes another request; see `leave_out`.
 
-        By filter, since a name as path segment may hold C($), C(#) or an apostrophe, and for that last one
+        By filter, since a name as path segment may hold `$`, `#` or an apostrophe, and for that last one
         Microsoft's pages do not say how it is to be written.
         """
         wanted = [self.user_select, *(_PERSON_PROPERTIES if person else _PERSON_PROPERTIES[:1] if dates else ())]
@@ -303,7 +303,7 @@ class Graph(Service):
         return set()
 
     def find_by_address(self, address: str) -> Call:
-        """Users who have C(address) as mail or alias: to say whom the operator may have meant, never to act on.
+        """Users who have `address` as mail or alias: to say whom the operator may have meant, never to act on.
 
         With the addresses, which show that the answer is about the one that was asked for.
         """
@@ -317,7 +317,7 @@ class Graph(Service):
         return Call("GET", f"/users?$filter={_query(condition)}&$select=id,userPrincipalName&$top=50")
 
     def find_deleted(self, name: str, properties: t.Sequence[str] = ("id", "userPrincipalName")) -> Call:
-        """A deleted user. Its principal name may have its object id as a prefix, hence C(endsWith)."""
+        """A deleted user. Its principal name may have its object id as a prefix, hence `endsWith`."""
         select = f"$select={','.join(properties)},deletedDateTime"
         if OBJECT_ID.match(name):
             return Call("GET", f"/directory/deletedItems/{_segment(name)}?{select}")
@@ -329,7 +329,7 @@ class Graph(Service):
         )
 
     def list_users(self, condition: str, *, advanced: bool) -> Call:
-        """The object ids of the users who meet a condition of C($filter), page by page.
+        """The object ids of the users who meet a condition of `$filter`, page by page.
 
         An advanced query understands every condition that a plain one does, but is answered from an index that lags
         (https://learn.microsoft.com/graph/aad-advanced-queries): good for who it may be, not for how they are.
@@ -358,8 +358,8 @@ class Graph(Service):
     def owned_applications(self, object_id: str) -> Call:
         """https://learn.microsoft.com/graph/api/user-list-ownedobjects
 
-        Advanced because of the cast, as in R(directory_roles). Without C($select): the answer holds what is needed, and
-        selecting C(keyCredentials) is limited to 150 requests a minute for the whole tenant
+        Advanced because of the cast, as in `directory_roles`. Without `$select`: the answer holds what is needed, and
+        selecting `keyCredentials` is limited to 150 requests a minute for the whole tenant
         (https://learn.microsoft.com/graph/api/application-list).
         """
         path = f"/users/{_segment(object_id)}/ownedObjects/microsoft.graph.application"
@@ -427,7 +427,7 @@ class Graph(Service):
         return Call("GET", "/organization?$select=id,displayName")
 
     def reset_password(self, object_id: str, password: str) -> Call:
-        """https://learn.microsoft.com/graph/api/user-update, C(passwordProfile) alone: it has its own permission."""
+        """https://learn.microsoft.com/graph/api/user-update, `passwordProfile` alone: it has its own permission."""
         profile = {"password": password, "forceChangePasswordNextSignIn": True}
         body = {"passwordProfile": profile}
         return Call("PATCH", f"/users/{_segment(object_id)}", body, writes=True, secret=password)
@@ -441,7 +441,7 @@ class Graph(Service):
         return Call("POST", f"/directory/deletedItems/{_segment(object_id)}/restore", {}, writes=True)
 
     def enable_account(self, object_id: str, enabled: bool) -> Call:
-        """https://learn.microsoft.com/graph/api/user-update, C(accountEnabled) alone: it has its own permission."""
+        """https://learn.microsoft.com/graph/api/user-update, `accountEnabled` alone: it has its own permission."""
         return Call("PATCH", f"/users/{_segment(object_id)}", {"accountEnabled": enabled}, writes=True)
 
     def enable_device(self, object_id: str, enabled: bool) -> Call:
@@ -542,7 +542,7 @@ class _List:
         self._seen = {call.path}
 
     def take(self, outcome: Outcome, root: str) -> None:
-        """Add a page, and say in C(next) which one follows.
+        """Add a page, and say in `next` which one follows.
 
         :param root: where a following page must be: nobody else may see the token.
         """

@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ._asked import is_name
 from ._errors import OffboardingError, OptionError
+from ._user_input import is_name
 
 PROTECTED_VARIABLE = "M365_PROTECTED_USERS"
 # The code of a leaver whose directory roles could not be read.

@@ -26,7 +26,7 @@ from ._clouds import metadata
 from ._credentials import entra_error
 from ._errors import CredentialError, MissingLibraryError, NetworkError, OffboardingError
 from ._foreign import clean, one_line
-from ._retry import Clock, Patience, http_date, told_wait
+from ._retry import Clock, RetryBudget, http_date, retry_after
 
 USER_AGENT = "ansible-m365.offboarding"
 
@@ -153,7 +153,7 @@ class Transport:
     ) -> Response:
         """Send one request and read its answer.
 
-        :param within: seconds to wait for the answer, where that is not C(timeout).
+        :param within: seconds to wait for the answer, where that is not `timeout`.
         :raises NetworkError: no answer.
         """
         host = urllib.parse.urlsplit(url).hostname or url
@@ -427,7 +427,7 @@ def _adapter(deadline: _Deadline, *, one_context: bool) -> t.Any:
 
 
 def _no_netrc(request: t.Any) -> t.Any:
-    """Given as C(auth), it keeps requests from replacing our Authorization header by one from ~/.netrc."""
+    """Given as `auth`, it keeps requests from replacing our Authorization header by one from ~/.netrc."""
     return request
 
 
@@ -483,18 +483,18 @@ class PatientTokenHttp:
     def _send(self, method: str, url: str, *, of_identity: bool = False, **kwargs: t.Any) -> _TokenReply:
         host = urllib.parse.urlsplit(url).hostname
         who = f"The managed identity endpoint ({host})" if of_identity else f"Entra ID ({host})"
-        patience = Patience(self._retry_timeout, self._transport.clock)
+        budget = RetryBudget(self._retry_timeout, self._transport.clock)
         while True:
-            told, spent = None, 0.0
+            delay, spent = None, 0.0
             try:
                 response = self._transport.send(method, url, **kwargs)
                 if not _passes(response.status, url if of_identity else ""):
                     return self._reply(response, who, of_identity=of_identity)
-                told = told_wait(response.headers, response.date)
+                delay = retry_after(response.headers, response.date)
                 error: OffboardingError = CredentialError(
                     f"{who} answered {response.status}"
-                    + (f" and asks to wait {told:g} s" if told else "")
-                    + f"; gave up after {patience.waited:.0f} s of waiting.",
+                    + (f" and asks to wait {delay:g} s" if delay else "")
+                    + f"; gave up after {budget.waited:.0f} s of waiting.",
                     code=f"http_{response.status}",
                     request_id=response.headers.get("x-ms-request-id"),
                 )
@@ -502,7 +502,7 @@ class PatientTokenHttp:
                 if exc.final:
                     raise
                 error, spent = exc, exc.spent
-            wait = patience.next_wait(told, spent)
+            wait = budget.next_wait(delay, spent)
             if wait is None:
                 raise error
             self._transport.clock.sleep(wait)

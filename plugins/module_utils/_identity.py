@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import datetime
 
-from ._asked import Asked
 from ._errors import NEWER_ACCOUNT, OTHER_ACCOUNT, OffboardingError
 from ._graph import User
 from ._times import format_moment
+from ._user_input import RequestedUser
 
 
-def wrong_person(asked: Asked, user: User, left_at: datetime.datetime | None) -> OffboardingError | None:
+def wrong_person(asked: RequestedUser, user: User, left_at: datetime.datetime | None) -> OffboardingError | None:
     """Why `user` may be somebody else than the person who was asked for; `None` where nothing speaks for that.
 
     An object id that the operator wrote decides alone. Without one, an account that was created or filled after the
@@ -40,8 +40,8 @@ def wrong_person(asked: Asked, user: User, left_at: datetime.datetime | None) ->
             hint="Find out which of the two is meant, then ask for it by its object id.",
         )
     after = [
-        f"{deed} {format_moment(moment)}"
-        for deed, moment in (("created", user.created), ("hired", user.hired))
+        f"{action} {format_moment(moment)}"
+        for action, moment in (("created", user.created), ("hired", user.hired))
         if left_at and moment and moment > left_at
     ]
     if not after:

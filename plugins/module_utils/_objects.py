@@ -18,13 +18,13 @@ import abc
 import dataclasses
 import typing as t
 
-from ._asked import Asked, name_key, parse_users
 from ._errors import OffboardingError, OptionError, ServiceError
-from ._leavers import Found, Leaver, Tenant, Thing
 from ._records import record
 from ._residual import Finding, Findings, findings
 from ._service import Call
 from ._steps import Step, untouchable
+from ._tenant import Found, Leaver, Tenant, Thing
+from ._user_input import RequestedUser, name_key, parse_users
 
 Facts = t.Mapping[str, t.Any]
 # The option of a module that makes objects again: by user, entries as in `objects` of an earlier record.
@@ -88,14 +88,14 @@ class ObjectsStep(Step):
     topics: tuple[str, ...] = ()
     # As `permission` and `sufficient`, of the kinds of object whose write needs another permission.
     permissions: t.ClassVar[t.Mapping[str, tuple[str, frozenset[str]]]] = {}
-    # As `deed`, of what makes an object again.
-    deed_again = ""
+    # As `action`, of what makes an object again.
+    action_again = ""
 
     def __init__(self, wanted: Wanted | None = None) -> None:
         self._wanted = wanted
         self.shuts = wanted is None
         if wanted is not None:
-            self.deed = self.deed_again
+            self.action = self.action_again
 
     # --- what subclasses say ---
 
@@ -124,13 +124,13 @@ class ObjectsStep(Step):
 
     def find(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Found]:
         """The objects of these leavers, closed ones too: one reading of each list for each leaver."""
-        told = self.findings(tenant, leavers)
-        return [self._found(tenant, leaver, one) for leaver, one in zip(leavers, told, strict=True)]
+        entries = self.findings(tenant, leavers)
+        return [self._found(tenant, leaver, one) for leaver, one in zip(leavers, entries, strict=True)]
 
-    def _found(self, tenant: Tenant, leaver: Leaver, told: Findings) -> Found:
+    def _found(self, tenant: Tenant, leaver: Leaver, entries: Findings) -> Found:
         things: dict[str, Thing] = {}
-        unread = dict(told.errors)
-        for finding in told.found:
+        unread = dict(entries.errors)
+        for finding in entries.found:
             try:
                 thing = self.thing(tenant, leaver, finding)
             except ValueError as exc:
@@ -138,8 +138,8 @@ class ObjectsStep(Step):
                 unread.setdefault(finding.question.kind, finding.question.explain(error, leaver.name))
                 continue
             things[thing.key] = dataclasses.replace(thing, done=not self.is_open(finding), source=finding.question.kind)
-        note = None if told.mailbox else "No Exchange Online mailbox."
-        return Found(tuple(things.values()), unread, note, told.mailbox)
+        note = None if entries.mailbox else "No Exchange Online mailbox."
+        return Found(tuple(things.values()), unread, note, entries.mailbox)
 
     def findings(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Findings]:
         return findings(tenant, leavers, self.topics)
@@ -163,7 +163,7 @@ class ObjectsStep(Step):
     def acts_on_user(self) -> bool:
         return False
 
-    def resolve(self, tenant: Tenant, asked: t.Sequence[Asked], *, writes: bool) -> list[Leaver]:
+    def resolve(self, tenant: Tenant, asked: t.Sequence[RequestedUser], *, writes: bool) -> list[Leaver]:
         return tenant.resolve(asked)
 
     def prepare(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Leaver]:
@@ -175,7 +175,7 @@ class ObjectsStep(Step):
         """Each part with its object as it is now. A list that could not be read shows no object's absence."""
         whole = {leaver.known.id: leaver for leaver in leavers}
         read = dict(zip(whole, self._find(tenant, list(whole.values())), strict=True))
-        told = []
+        entries = []
         for leaver in leavers:
             before = self.part(leaver)
             found = read[leaver.known.id]
@@ -184,8 +184,8 @@ class ObjectsStep(Step):
             part = (
                 leaver if unread else dataclasses.replace(leaver, found=dataclasses.replace(found, things=tuple(now)))
             )
-            told.append(dataclasses.replace(part, error=unread))
-        return told
+            entries.append(dataclasses.replace(part, error=unread))
+        return entries
 
     def parts(self, leaver: Leaver) -> list[Leaver]:
         found = _found(leaver)
@@ -200,14 +200,14 @@ class ObjectsStep(Step):
         found = _found(leaver)
         parts = self.parts(leaver)
         records = records if parts else []
-        told = [_told_of(_things(part)[0], one) for part, one in zip(parts, records, strict=True)]
-        told += [_left(thing) for thing in found.things if thing.fixed and not thing.done]
-        known = {entry["key"]: entry["after"] for entry in told if entry.pop("after_known")}
+        entries = [_entry_of(_things(part)[0], one) for part, one in zip(parts, records, strict=True)]
+        entries += [_left(thing) for thing in found.things if thing.fixed and not thing.done]
+        known = {entry["key"]: entry["after"] for entry in entries if entry.pop("after_known")}
         statuses = {one["status"] for one in records} | ({"failed"} if found.unread else set())
         one = record(
             leaver,
             next((status for status in _FIRST if status in statuses), "unchanged"),
-            before={entry["key"]: entry["before"] for entry in told},
+            before={entry["key"]: entry["before"] for entry in entries},
             after=known if known or not records else None,
             note=_note(found),
         )
@@ -219,11 +219,11 @@ class ObjectsStep(Step):
             "written_at": max((part["written_at"] for part in records if part["written_at"]), default=None),
             "request_id": next((part["request_id"] for part in reversed(records) if part["request_id"]), None),
             "error": _first_of(errors),
-            "objects": told,
+            "objects": entries,
         }
 
-    def complete(self, told: dict[str, t.Any]) -> dict[str, t.Any]:
-        return {**told, "objects": told.get("objects", [])}
+    def complete(self, entries: dict[str, t.Any]) -> dict[str, t.Any]:
+        return {**entries, "objects": entries.get("objects", [])}
 
     def _find(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Found]:
         found = self.find(tenant, leavers) if leavers else []
@@ -320,18 +320,18 @@ def _label(thing: Thing) -> str:
     return f"{thing.kind.replace('_', ' ')} {thing.name or thing.key}"
 
 
-def _told_of(thing: Thing, told: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _entry_of(thing: Thing, entries: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """What came of one object; `after_known` says whether `after` was read, or is foretold."""
-    after = told["after"]
+    after = entries["after"]
     return {
         "key": thing.key,
         "kind": thing.kind,
         "name": thing.name,
-        "status": told["status"],
+        "status": entries["status"],
         "before": thing.facts,
         "after": None if after is None else after.get(thing.key),
         "after_known": after is not None,
-        **{name: told[name] for name in ("written_at", "request_id", "note", "error")},
+        **{name: entries[name] for name in ("written_at", "request_id", "note", "error")},
     }
 
 

@@ -26,7 +26,7 @@ _CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits, _SYMB
 
 
 def generate_password(names: t.Iterable[str | None]) -> str:
-    """A random password with all four classes that contains no part of C(names)."""
+    """A random password with all four classes that contains no part of `names`."""
     classes = (*_CLASSES[:3], _PLAIN_SYMBOLS)
     parts = _parts(names)
     while True:
@@ -40,7 +40,7 @@ def generate_password(names: t.Iterable[str | None]) -> str:
 
 
 def complaint(password: str, names: t.Iterable[str | None]) -> str | None:
-    """Which of Microsoft's rules a given password breaks, C(None) if none that can be known here."""
+    """Which of Microsoft's rules a given password breaks, `None` if none that can be known here."""
     if not _SHORTEST <= len(password) <= _LONGEST:
         return f"it must have {_SHORTEST} to {_LONGEST} characters"
     if any(character not in "".join(_CLASSES) for character in password):

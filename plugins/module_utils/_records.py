@@ -17,7 +17,7 @@ import typing as t
 from ._errors import OffboardingError
 from ._graph import User
 from ._guards import ROLES_UNREAD
-from ._leavers import Leaver
+from ._tenant import Leaver
 from ._times import format_moment
 
 
@@ -34,7 +34,7 @@ def record(
     error: OffboardingError | None = None,
     perhaps_written: bool = False,
 ) -> dict[str, t.Any]:
-    """What a module tells of one leaver. C(perhaps_written): it failed, but may have been done all the same."""
+    """What a module tells of one leaver. `perhaps_written`: it failed, but may have been done all the same."""
     user = leaver.user
     return {
         "user": leaver.asked.name,
@@ -75,7 +75,7 @@ def summary(records: t.Sequence[t.Mapping[str, t.Any]]) -> str:
     # One permission is missing, and it is missing for everybody: said once.
     unread = [error for error in reasons if error["code"] == ROLES_UNREAD]
     shown = [error for error in reasons if error not in unread[1:]]
-    told = [" ".join(filter(None, (error["message"], error["hint"]))) for error in shown[:3]]
-    if len(reasons) > len(told):
-        told.append(f"And {len(reasons) - len(told)} more, see users.")
-    return f"{line}. {' '.join(told)}".strip() if told else f"{line}."
+    reported = [" ".join(filter(None, (error["message"], error["hint"]))) for error in shown[:3]]
+    if len(reasons) > len(reported):
+        reported.append(f"And {len(reasons) - len(reported)} more, see users.")
+    return f"{line}. {' '.join(reported)}".strip() if reported else f"{line}."

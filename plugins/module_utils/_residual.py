@@ -8,7 +8,7 @@
 """Residual access: what outlives a blocked account, or opens again with it. Reads only.
 
 A topic is made of questions. A question is asked about all leavers at once, and judges each object of an answer: what is
-found in it, nothing, or, with C(ValueError), that the object does not say. "None" is told only where every question of
+found in it, nothing, or, with `ValueError`, that the object does not say. "None" is told only where every question of
 the topic was answered and every object was judged.
 """
 
@@ -18,12 +18,12 @@ import dataclasses
 import datetime
 import typing as t
 
-from ._asked import same_name
 from ._destinations import INSIDE, OUTSIDE, UNKNOWN, Organisation, Target, address_of, parse_target
 from ._errors import OffboardingError, ServiceError, internal_error, shorten
-from ._leavers import Leaver, Tenant
 from ._service import Call, Service, mapping
+from ._tenant import Leaver, Tenant
 from ._times import format_moment, parse_moment
+from ._user_input import same_name
 
 NONE, FOUND, NOT_LOOKED_AT = "none", "found", "not_looked_at"
 
@@ -72,7 +72,7 @@ class Scene:
         return " (whether outside is not known: the recipient could not be looked up)"
 
     def closes(self, target: Target) -> str | OffboardingError | None:
-        """Where a target leads that is to be closed; C(None) for one that may stay."""
+        """Where a target leads that is to be closed; `None` for one that may stay."""
         place = self.organisation.place(target)
         if self.forwarding.internal:
             return UNKNOWN if isinstance(place, OffboardingError) else place
@@ -102,7 +102,7 @@ class Question:
     forbidden: str | None = None
 
     def explain(self, error: OffboardingError, name: str) -> OffboardingError:
-        explained = error.within(f"Could not look at {self.what} of {name}")
+        explained = error.with_context(f"Could not look at {self.what} of {name}")
         if isinstance(error, ServiceError) and error.status == 403 and self.forbidden:
             explained.hint = self.forbidden
         elif isinstance(error, ServiceError) and error.status == 403 and self.permission != _EXCHANGE:
@@ -233,7 +233,7 @@ def _text(value: t.Any, otherwise: str = "") -> str:
 
 
 def _flag(value: t.Any) -> bool:
-    """Whether a switch is on; PowerShell's come as C(true), as text, or as an object."""
+    """Whether a switch is on; PowerShell's come as `true`, as text, or as an object."""
     if isinstance(value, dict):
         value = value.get("IsPresent")
     return value is True or str(value).lower() == "true"
@@ -256,7 +256,7 @@ FORWARDING_PROPERTIES = _SMTP, _RECIPIENT = "ForwardingSmtpAddress", "Forwarding
 
 
 def forwarding_target(row: Item, name: str) -> Target | None:
-    """Where a mailbox forwards to by one of its two properties, C(None) for nowhere.
+    """Where a mailbox forwards to by one of its two properties, `None` for nowhere.
 
     An SMTP address is outside by intent; the other one is a recipient of the directory, perhaps a contact outside.
     https://learn.microsoft.com/exchange/recipients-in-exchange-online/manage-user-mailboxes/configure-email-forwarding
@@ -402,7 +402,7 @@ def _held_role(role: Item, _scene: Scene) -> t.Iterator[Item]:
 
 
 def _live_application(application: Item, scene: Scene) -> t.Iterator[Item]:
-    """https://learn.microsoft.com/graph/api/resources/application; of one that may not be read, C(appId) is null too."""
+    """https://learn.microsoft.com/graph/api/resources/application; of one that may not be read, `appId` is null too."""
     secrets, certificates = application.get("passwordCredentials"), application.get("keyCredentials")
     if not application.get("appId") or not isinstance(secrets, list) or not isinstance(certificates, list):
         raise ValueError("which credentials an owned application has")
@@ -429,7 +429,7 @@ def _live_application(application: Item, scene: Scene) -> t.Iterator[Item]:
 
 
 def _live(credentials: t.Sequence[t.Any], scene: Scene) -> list[datetime.datetime | None]:
-    """When those credentials end that have not ended by Microsoft's clock; C(None) for an end that is not known."""
+    """When those credentials end that have not ended by Microsoft's clock; `None` for an end that is not known."""
     ends = [_moment(mapping(credential).get("endDateTime")) for credential in credentials]
     return [end for end in ends if end is None or end > scene.now]
 
@@ -721,7 +721,7 @@ def survey(tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str
 
     :param leavers: those who are known to exist.
     """
-    told: list[dict[str, Item]] = [{} for _leaver in leavers]
+    results: list[dict[str, Item]] = [{} for _leaver in leavers]
     for start in range(0, len(leavers), _AT_ONCE):
         asking = _Asking(tenant, leavers[start : start + _AT_ONCE])
         for topic in chosen_topics(topics):
@@ -729,8 +729,8 @@ def survey(tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str
             scene = asking.scene(topic, [answer for _question, answer in answers])
             for index, leaver in enumerate(asking.leavers):
                 own = [(question, answer[index]) for question, answer in answers]
-                told[start + index][topic] = _tell(leaver, own, scene)
-    return told
+                results[start + index][topic] = _tell(leaver, own, scene)
+    return results
 
 
 @dataclasses.dataclass(frozen=True)
@@ -762,7 +762,7 @@ def findings(
 
     :param forwarding: which forwarding is to be closed as well.
     """
-    told: list[Findings] = []
+    results: list[Findings] = []
     for start in range(0, len(leavers), _AT_ONCE):
         asking = _Asking(tenant, leavers[start : start + _AT_ONCE])
         answers: list[tuple[Scene, Question, Answers]] = []
@@ -771,8 +771,8 @@ def findings(
             scene = asking.scene(topic, [answer for _question, answer in own], forwarding or Forwarding())
             answers += [(scene, question, answer) for question, answer in own]
         for index, leaver in enumerate(asking.leavers):
-            told.append(_findings(leaver, [(scene, question, own[index]) for scene, question, own in answers]))
-    return told
+            results.append(_findings(leaver, [(scene, question, own[index]) for scene, question, own in answers]))
+    return results
 
 
 def _findings(
@@ -930,7 +930,7 @@ def _tell(
 
 
 def _judge(question: Question, item: Item, scene: Scene, found: list[Item]) -> OffboardingError | None:
-    """Add to C(found) what is found in an object, as far as it says."""
+    """Add to `found` what is found in an object, as far as it says."""
     try:
         for one in question.judge(item, scene):
             found.append(one)  # one by one: what was found before a gap counts

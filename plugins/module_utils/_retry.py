@@ -45,10 +45,10 @@ def http_date(text: str | None) -> datetime.datetime | None:
         return None
 
 
-def told_wait(headers: t.Mapping[str, str], now: datetime.datetime | None) -> float | None:
-    """Seconds that C(Retry-After) asks for: a number, or a date against C(now), Microsoft's clock.
+def retry_after(headers: t.Mapping[str, str], now: datetime.datetime | None) -> float | None:
+    """Seconds that `Retry-After` asks for: a number, or a date against `now`, Microsoft's clock.
 
-    :returns: C(None) when nothing usable is told; never less than half a second.
+    :returns: `None` when nothing usable is told; never less than half a second.
     """
     value = headers.get("retry-after", "").strip()
     try:
@@ -64,7 +64,7 @@ def told_wait(headers: t.Mapping[str, str], now: datetime.datetime | None) -> fl
     return max(seconds, _FLOOR)
 
 
-class Patience:
+class RetryBudget:
     """How long one request may still wait, all its waits together.
 
     :param limit: seconds.
@@ -76,13 +76,13 @@ class Patience:
         self.tries = 0
         self._clock = clock
 
-    def next_wait(self, told: float | None, spent: float = 0.0) -> float | None:
-        """Seconds to wait before the next try: what is told, else exponential with jitter; C(None): it is enough.
+    def next_wait(self, delay: float | None, spent: float = 0.0) -> float | None:
+        """Seconds to wait before the next try: what is told, else exponential with jitter; `None`: it is enough.
 
         :param spent: seconds that the last try itself took without getting an answer.
         """
         self.waited += spent
-        wait = told if told is not None else min(_CEILING, 2.0**self.tries) * self._clock.jitter()
+        wait = delay if delay is not None else min(_CEILING, 2.0**self.tries) * self._clock.jitter()
         if self.waited + wait > self.limit:
             return None
         self.tries += 1

@@ -15,7 +15,6 @@ import typing as t
 
 from ansible.module_utils.errors import AnsibleFallbackNotFound
 
-from ._asked import Asked, parse_left_at, parse_users
 from ._clouds import CLOUDS, endpoints
 from ._credentials import TokenSource, choose_credential, first_set
 from ._errors import OffboardingError, OptionError, internal_error
@@ -23,13 +22,14 @@ from ._exchange import Exchange
 from ._graph import Graph
 from ._guards import PROTECTED_VARIABLE, protected_entries
 from ._http import PatientTokenHttp, Transport, proxy_secrets
-from ._leavers import Tenant
 from ._records import summary
 from ._steps import Step, run_step
+from ._tenant import Tenant
+from ._user_input import RequestedUser, parse_left_at, parse_users
 
 
 def _from_environment(*names: str) -> str:
-    """A fallback as Ansible's own C(env_fallback), but empty counts as not given."""
+    """A fallback as Ansible's own `env_fallback`, but empty counts as not given."""
     value = first_set(os.environ, names)
     if value is None:
         raise AnsibleFallbackNotFound
@@ -45,9 +45,9 @@ ALLOW_ADMINS: dict[str, t.Any] = {"type": "bool", "default": False}
 
 
 def argument_spec(**own: t.Any) -> dict[str, t.Any]:
-    """The options of every module, and a module's C(own).
+    """The options of every module, and a module's `own`.
 
-    Credentials have no fallback here: options beat the environment as a group, which C(choose_credential) decides.
+    Credentials have no fallback here: options beat the environment as a group, which `choose_credential` decides.
     """
     return {
         "users": {"type": "list", "elements": "raw", "required": True, "aliases": ["user"]},
@@ -98,7 +98,7 @@ class Run:
         self.facts: dict[str, t.Any] = {}
         self._tenant: Tenant | None = None
 
-    def asked(self) -> list[Asked]:
+    def asked(self) -> list[RequestedUser]:
         try:
             default = parse_left_at(self.params.get("left_at"))
         except ValueError as exc:
@@ -145,7 +145,7 @@ class Run:
 
     @property
     def automation(self) -> dict[str, str | None] | None:
-        """In whose name something was sent, C(None) when nothing was."""
+        """In whose name something was sent, `None` when nothing was."""
         return self._tenant.graph.identity if self._tenant else None
 
     def warn(self, text: str) -> None:
@@ -226,7 +226,7 @@ def failure(error: OffboardingError, run: Run) -> dict[str, t.Any]:
 
 
 def _diff(records: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    """Before and after of those who changed, by user principal name, as C(--diff) shows it."""
+    """Before and after of those who changed, by user principal name, as `--diff` shows it."""
     changed = [one for one in records if one["changed"]]
     return {
         "before": {str(one["user_principal_name"]): one["before"] for one in changed},

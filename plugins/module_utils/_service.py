@@ -24,7 +24,7 @@ from ._credentials import Token, TokenSource
 from ._errors import NetworkError, OffboardingError, ServiceError
 from ._foreign import clean, one_line
 from ._http import Response, Transport
-from ._retry import Patience, told_wait
+from ._retry import RetryBudget, retry_after
 
 # Seconds before what was refused with 401 is sent with another new token, each time.
 _BEFORE_ANOTHER_TOKEN = (0.0, 1.0, 2.0, 4.0)
@@ -52,7 +52,7 @@ class Call:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """A service's answer to one call. C(at) is the service's own time."""
+    """A service's answer to one call. `at` is the service's own time."""
 
     status: int
     headers: t.Mapping[str, str]
@@ -75,9 +75,9 @@ Outcome = t.Union[Answer, OffboardingError]  # noqa: UP007 (ansible-test takes t
 class Service(abc.ABC):
     """One of Microsoft's services, called in JSON, in batches where there are several calls.
 
-    Retried here, within C(retry_timeout) of waiting for each call: what was surely not carried out (throttled,
+    Retried here, within `retry_timeout` of waiting for each call: what was surely not carried out (throttled,
     not connected, a concurrency conflict) and every read. A write whose outcome is unknown is given back as such
-    (C(OffboardingError.outcome_unknown)): whoever sent it must read before it is sent again.
+    (`OffboardingError.outcome_unknown`): whoever sent it must read before it is sent again.
 
     Subclasses say where calls go, how they are wrapped, and what an error answer means.
     """
@@ -99,7 +99,7 @@ class Service(abc.ABC):
         # One for each instance, which is one run of a module.
         self._connection_id = str(uuid.uuid4())
         self._lock = threading.Lock()
-        self._closed_until = {False: 0.0, True: 0.0}
+        self._throttled_until = {False: 0.0, True: 0.0}
         self._seen: tuple[datetime.datetime, float] | None = None
         self._silent_since: float | None = None
 
@@ -111,7 +111,7 @@ class Service(abc.ABC):
 
     @abc.abstractmethod
     def headers(self, call: Call | None, token: Token) -> dict[str, str]:
-        """Headers of a single call, or of the batch (C(None))."""
+        """Headers of a single call, or of the batch (`None`)."""
 
     @abc.abstractmethod
     def batch_url(self, token: Token) -> str:
@@ -119,7 +119,7 @@ class Service(abc.ABC):
 
     @abc.abstractmethod
     def envelope(self, call: Call, token: Token) -> dict[str, t.Any]:
-        """The call as an element of a batch's C(requests), without its id."""
+        """The call as an element of a batch's `requests`, without its id."""
 
     @abc.abstractmethod
     def explain(self, answer: Answer) -> ServiceError:
@@ -158,7 +158,7 @@ class Service(abc.ABC):
 
     @property
     def permissions(self) -> frozenset[str] | None:
-        """What the token allows, C(None) when that cannot be told."""
+        """What the token allows, `None` when that cannot be told."""
         try:
             return self.token.permissions
         except OffboardingError:
@@ -166,9 +166,9 @@ class Service(abc.ABC):
 
     @property
     def now(self) -> datetime.datetime | None:
-        """The service's time, never ahead of it: its last C(Date), plus what has passed here.
+        """The service's time, never ahead of it: its last `Date`, plus what has passed here.
 
-        Entra ID's where the service has not shown one that can be believed; C(None) before any.
+        Entra ID's where the service has not shown one that can be believed; `None` before any.
         """
         seen = self._seen or self._transport.shown
         if seen is None:
@@ -176,21 +176,21 @@ class Service(abc.ABC):
         return seen[0] + datetime.timedelta(seconds=self.clock.monotonic() - seen[1])
 
     def sleep_until(self, moment: datetime.datetime, at_most: float) -> None:
-        """Wait until the service's clock has reached C(moment); where that is not known, as long as a second may be left."""
+        """Wait until the service's clock has reached `moment`; where that is not known, as long as a second may be left."""
         left = (moment - self.now).total_seconds() if self.now is not None else _A_SECOND_AT_LEAST
         self.clock.sleep(min(at_most, max(0.0, left)))
 
     def send(self, calls: t.Sequence[Call]) -> list[Outcome]:
         """Send calls, all reads or all writes, and give each its outcome, in the same order."""
         outcomes: dict[int, Outcome] = {}
-        patience = [Patience(self._retry_timeout, self.clock) for _call in calls]
+        budget = [RetryBudget(self._retry_timeout, self.clock) for _call in calls]
         pending = list(range(len(calls)))
         while pending:
             ready_at = {}
-            for index, (outcome, arrived) in zip(pending, self._round([calls[i] for i in pending]), strict=True):
-                wait = self._wait_before_retry(calls[index], outcome, patience[index])
+            for index, (outcome, arrived) in zip(pending, self._send_round([calls[i] for i in pending]), strict=True):
+                wait = self._wait_before_retry(calls[index], outcome, budget[index])
                 if wait is None:
-                    outcomes[index] = self._final(calls[index], outcome, patience[index])
+                    outcomes[index] = self._final(calls[index], outcome, budget[index])
                 else:
                     ready_at[index] = arrived + wait
             pending = list(ready_at)
@@ -198,26 +198,26 @@ class Service(abc.ABC):
                 self.clock.sleep(max(0.0, max(ready_at.values()) - self.clock.monotonic()))
         return [outcomes[index] for index in range(len(calls))]
 
-    def send_once(self, call: Call) -> Outcome | None:
+    def try_read(self, call: Call) -> Outcome | None:
         """Send a read that nothing depends on: once, and not at all, which gives `None`, while the service asks to wait."""
-        if self._closed_until[False] > self.clock.monotonic():
+        if self._throttled_until[False] > self.clock.monotonic():
             return None
-        ((outcome, _arrived),) = self._chunk([call])
+        ((outcome, _arrived),) = self._send_chunk([call])
         if isinstance(outcome, Answer) and not outcome.ok:
             return self.explain(outcome)
         return outcome
 
     # --- how it is done ---
 
-    def _round(self, calls: t.Sequence[Call]) -> t.Iterator[tuple[Outcome, float]]:
+    def _send_round(self, calls: t.Sequence[Call]) -> t.Iterator[tuple[Outcome, float]]:
         """Each call sent once: its outcome, and when that arrived by the controller's clock."""
         chunks = [calls[i : i + self.batch_size] for i in range(0, len(calls), self.batch_size)]
-        for outcomes in side_by_side(self._chunk, chunks, self.in_flight):
+        for outcomes in map_concurrent(self._send_chunk, chunks, self.in_flight):
             yield from outcomes
 
-    def _chunk(self, calls: t.Sequence[Call]) -> list[tuple[Outcome, float]]:
+    def _send_chunk(self, calls: t.Sequence[Call]) -> list[tuple[Outcome, float]]:
         try:
-            outcomes = self._converse(calls)
+            outcomes = self._send_renewing_token(calls)
         except OffboardingError as exc:
             if self.one_by_one and isinstance(exc, NetworkError) and exc.late:
                 self.batch_size = min(self.batch_size, max(1, len(calls) // 2))
@@ -225,13 +225,13 @@ class Service(abc.ABC):
         arrived = self.clock.monotonic()
         return [(outcome, arrived) for outcome in outcomes]
 
-    def _converse(self, calls: t.Sequence[Call]) -> list[Outcome]:
+    def _send_renewing_token(self, calls: t.Sequence[Call]) -> list[Outcome]:
         """Each call sent, and what is refused with 401 sent again with new tokens, after growing waits, a few times.
 
         A fresh token may be refused for a moment before it is taken.
         """
         token = self.token
-        outcomes = self._once(calls, token)
+        outcomes = self._send_once(calls, token)
         waited = 0.0
         for pause in _BEFORE_ANOTHER_TOKEN:
             refused = [i for i, outcome in enumerate(outcomes) if isinstance(outcome, Answer) and outcome.status == 401]
@@ -247,26 +247,26 @@ class Service(abc.ABC):
                 token = renewed
                 self.clock.sleep(pause)
                 waited += pause
-                answers = self._once([calls[i] for i in refused], token)
+                answers = self._send_once([calls[i] for i in refused], token)
             except OffboardingError as exc:  # the answers of the others stand
                 answers = [exc] * len(refused)
             for index, outcome in zip(refused, answers, strict=True):
                 outcomes[index] = outcome
         return outcomes
 
-    def _once(self, calls: t.Sequence[Call], token: Token) -> list[Outcome]:
+    def _send_once(self, calls: t.Sequence[Call], token: Token) -> list[Outcome]:
         writes = calls[0].writes
-        self._wait_at_gate(writes)
+        self._wait_while_throttled(writes)
         response = self._request(calls, token)
         if len(calls) > 1 and self.refuses_batches(response):
             self.batch_size = 1
-            return [outcome for call in calls for outcome, _arrived in self._chunk([call])]
+            return [outcome for call in calls for outcome, _arrived in self._send_chunk([call])]
         outcomes = _masked(self._answers(calls, response), {call.secret for call in calls if call.secret})
         for outcome in outcomes:
             if isinstance(outcome, Answer) and (outcome.status in (429, 503) or self._is_passing(outcome)):
-                told = told_wait(outcome.headers, outcome.at)
-                if told is not None or outcome.status == 429:
-                    self._close_gate(writes, told)
+                delay = retry_after(outcome.headers, outcome.at)
+                if delay is not None or outcome.status == 429:
+                    self._note_throttling(writes, delay)
         return outcomes
 
     def _request(self, calls: t.Sequence[Call], token: Token) -> Response:
@@ -284,19 +284,19 @@ class Service(abc.ABC):
             headers["Content-Type"] = "application/json"
             data = json.dumps(body).encode()
         method, url = (call.method, self.url(call, token)) if call else ("POST", self.batch_url(token))
-        response = self._listen(method, url, headers=headers, data=data, within=self._time_for(len(calls)))
+        response = self._send_if_alive(method, url, headers=headers, data=data, within=self._time_for(len(calls)))
         self._note_time(response.date, token.issued)
         return response
 
     def _time_for(self, calls: int) -> float | None:
-        """Seconds to wait for the answer to so many calls, C(None) for the transport's own.
+        """Seconds to wait for the answer to so many calls, `None` for the transport's own.
 
         Half of the retry budget at most: what was not answered by then is sent again in smaller batches.
         """
         timeout = self._transport.timeout
         return max(timeout, min(timeout * calls, self._retry_timeout / 2)) if self.one_by_one else None
 
-    def _listen(self, method: str, url: str, **content: t.Any) -> Response:
+    def _send_if_alive(self, method: str, url: str, **content: t.Any) -> Response:
         """Send, unless the service has been silent for so long that it will not be heard of in this run."""
         now, since = self.clock.monotonic(), self._silent_since
         if since is not None and now - since > self._retry_timeout:
@@ -360,40 +360,40 @@ class Service(abc.ABC):
     def _lost(self) -> NetworkError:
         return NetworkError(f"{self.name} left the answer to this call out of a batch.", reached=True)
 
-    def _wait_before_retry(self, call: Call, outcome: Outcome, patience: Patience) -> float | None:
-        """Seconds until the call may be sent again, C(None) when its outcome is final."""
+    def _wait_before_retry(self, call: Call, outcome: Outcome, budget: RetryBudget) -> float | None:
+        """Seconds until the call may be sent again, `None` when its outcome is final."""
         if isinstance(outcome, NetworkError):
             if outcome.final or (call.writes and outcome.reached):
                 return None
-            return patience.next_wait(None, outcome.spent)
+            return budget.next_wait(None, outcome.spent)
         if isinstance(outcome, OffboardingError) or outcome.ok:
             return None
         if self._is_passing(outcome):
-            return None if call.writes else patience.next_wait(told_wait(outcome.headers, outcome.at))
+            return None if call.writes else budget.next_wait(retry_after(outcome.headers, outcome.at))
         if self.is_final(outcome):
             return None
-        if outcome.status == 500 and patience.tries >= 4:
+        if outcome.status == 500 and budget.tries >= 4:
             return None  # Graph disguises some missing permissions as 500
         if retryable(outcome, call.writes):
-            return patience.next_wait(told_wait(outcome.headers, outcome.at))
+            return budget.next_wait(retry_after(outcome.headers, outcome.at))
         return None
 
-    def _final(self, call: Call, outcome: Outcome, patience: Patience) -> Outcome:
+    def _final(self, call: Call, outcome: Outcome, budget: RetryBudget) -> Outcome:
         if isinstance(outcome, OffboardingError) or outcome.ok:
             return outcome
         error = self._redirected(outcome) or self.explain(outcome)
-        error.told = told = told_wait(outcome.headers, outcome.at)
-        if outcome.status == 429 and told:
+        error.retry_after = delay = retry_after(outcome.headers, outcome.at)
+        if outcome.status == 429 and delay:
             error.hint = (
-                f"{self.name} asks to wait {told:g} s; after {patience.waited:.0f} s of waiting that exceeds "
+                f"{self.name} asks to wait {delay:g} s; after {budget.waited:.0f} s of waiting that exceeds "
                 f"retry_timeout ({self._retry_timeout:g} s)."
             )
-        elif patience.waited:
-            error.hint = " ".join(filter(None, [error.hint, f"Gave up after {patience.waited:.0f} s of waiting."]))
+        elif budget.waited:
+            error.hint = " ".join(filter(None, [error.hint, f"Gave up after {budget.waited:.0f} s of waiting."]))
         return error
 
     def _is_passing(self, answer: Answer) -> bool:
-        """As R(is_transient), for answers that are no success. 429 says surely that nothing was done."""
+        """As `is_transient`, for answers that are no success. 429 says surely that nothing was done."""
         return not answer.ok and answer.status != 429 and self.is_transient(answer)
 
     def _redirected(self, answer: Answer) -> ServiceError | None:
@@ -409,14 +409,14 @@ class Service(abc.ABC):
             request_id=answer.request_id,
         )
 
-    def _close_gate(self, writes: bool, told: float | None) -> None:
+    def _note_throttling(self, writes: bool, delay: float | None) -> None:
         """Throttled: nothing of this kind is sent to this host until the time that was told is over."""
-        until = self.clock.monotonic() + (self.clock.jitter() if told is None else told)
+        until = self.clock.monotonic() + (self.clock.jitter() if delay is None else delay)
         with self._lock:
-            self._closed_until[writes] = max(self._closed_until[writes], until)
+            self._throttled_until[writes] = max(self._throttled_until[writes], until)
 
-    def _wait_at_gate(self, writes: bool) -> None:
-        while (wait := self._closed_until[writes] - self.clock.monotonic()) > 0:
+    def _wait_while_throttled(self, writes: bool) -> None:
+        while (wait := self._throttled_until[writes] - self.clock.monotonic()) > 0:
             if wait > self._retry_timeout:
                 raise ServiceError(
                     f"{self.name} is throttling, and asks to wait {wait:.0f} s.",
@@ -446,18 +446,20 @@ class Service(abc.ABC):
 def carries_error(body: t.Any) -> bool:
     """Whether a body tells of an error, whatever the status says.
 
-    Exchange answers 200 with C(error) or C(@odata.error), and with errors of a cmdlet that went on in
-    C(@adminapi.errors), a list of strings that is empty where all went well. Seen by ScubaGear
+    Exchange answers 200 with `error` or `@odata.error`, and with errors of a cmdlet that went on in
+    `@adminapi.errors`, a list of strings that is empty where all went well. Seen by ScubaGear
     (https://github.com/cisagov/ScubaGear) and CIPP (https://github.com/KelvinTegelaar/CIPP-API).
     """
-    told = {str(name).lower(): value for name, value in mapping(body).items()}
-    return any(told.get(name) is not None for name in ("error", "@odata.error")) or bool(told.get("@adminapi.errors"))
+    lowered = {str(name).lower(): value for name, value in mapping(body).items()}
+    return any(lowered.get(name) is not None for name in ("error", "@odata.error")) or bool(
+        lowered.get("@adminapi.errors")
+    )
 
 
 def error_of(body: t.Any) -> dict[str, t.Any]:
     """The error object of a body, an empty one where it has none."""
-    told = {str(name).lower(): value for name, value in mapping(body).items()}
-    return mapping(told.get("error")) or mapping(told.get("@odata.error"))
+    lowered = {str(name).lower(): value for name, value in mapping(body).items()}
+    return mapping(lowered.get("error")) or mapping(lowered.get("@odata.error"))
 
 
 def retryable(answer: Answer, writes: bool) -> bool:
@@ -474,7 +476,7 @@ def retryable(answer: Answer, writes: bool) -> bool:
 
 
 def mapping(value: t.Any) -> dict[str, t.Any]:
-    """C(value) if it is a JSON object, an empty one otherwise: nothing in a foreign answer can be relied on."""
+    """`value` if it is a JSON object, an empty one otherwise: nothing in a foreign answer can be relied on."""
     return value if isinstance(value, dict) else {}
 
 
@@ -535,8 +537,8 @@ Item = t.TypeVar("Item")
 Result = t.TypeVar("Result")
 
 
-def side_by_side(work: t.Callable[[Item], Result], items: t.Sequence[Item], in_flight: int) -> list[Result]:
-    """C(work) done on each item, a few at once, the results in the items' order.
+def map_concurrent(work: t.Callable[[Item], Result], items: t.Sequence[Item], in_flight: int) -> list[Result]:
+    """`work` done on each item, a few at once, the results in the items' order.
 
     Not an executor: that would wait for its threads when the run is interrupted, and one may be told to wait minutes.
     """

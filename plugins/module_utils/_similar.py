@@ -15,12 +15,12 @@ import difflib
 import re
 import typing as t
 
-from ._asked import OBJECT_ID, name_key
 from ._errors import OffboardingError, shorten
 from ._foreign import one_line
 from ._graph import Graph
-from ._leavers import Leaver
 from ._service import mapping
+from ._tenant import Leaver
+from ._user_input import OBJECT_ID, name_key
 
 # Names that are searched for in one module run, all in one request, and users suggested for each.
 _MOST_NAMES, _MOST_SUGGESTED = 5, 3
@@ -34,14 +34,14 @@ def with_suggestions(graph: Graph, leavers: t.Sequence[Leaver]) -> list[Leaver]:
     A search that fails, or finds nobody, changes nothing.
     """
     unknown = [index for index, leaver in enumerate(leavers) if _is_misspelt(leaver)][:_MOST_NAMES]
-    told = list(leavers)
+    updated = list(leavers)
     calls = [graph.find_similar(*_beginnings(leavers[index].asked.name)) for index in unknown]
     for index, outcome in zip(unknown, graph.send(calls) if calls else (), strict=True):
         if not isinstance(outcome, OffboardingError):
             found = mapping(outcome.body).get("value")
             names = [one.get("userPrincipalName") for one in found if isinstance(one, dict)] if found else []
-            told[index] = _suggesting(leavers[index], _nearest(leavers[index].asked.name, names))
-    return told
+            updated[index] = _suggesting(leavers[index], _nearest(leavers[index].asked.name, names))
+    return updated
 
 
 def _is_misspelt(leaver: Leaver) -> bool:

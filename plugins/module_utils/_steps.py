@@ -14,16 +14,16 @@ import dataclasses
 import datetime
 import typing as t
 
-from ._asked import OBJECT_ID, Asked
 from ._door_states import door_states, note_for, observed
 from ._doors import MAILBOX_AWAITED, OPEN, UNKNOWN, Mailbox, Protocols, doors_of
 from ._errors import OTHER_ACCOUNT, OUTCOME_UNKNOWN, OffboardingError, ServiceError, internal_error
 from ._guards import administrator_error, protected_error
-from ._leavers import ANOTHER_USER, Leaver, Tenant
 from ._records import record
-from ._retry import Patience
+from ._retry import RetryBudget
 from ._service import Answer, Call, Outcome, Service
+from ._tenant import ANOTHER_USER, Leaver, Tenant
 from ._times import format_moment
+from ._user_input import OBJECT_ID, RequestedUser
 
 # Microsoft's moments are cut to the second, so this wait is a second at most; more would be a fault at Microsoft.
 _LONGEST_CLOCK_WAIT = 5.0
@@ -32,12 +32,12 @@ _LONGEST_CLOCK_WAIT = 5.0
 class Step(abc.ABC):
     """What a step reads, wants, and sends. Modules subclass it; of the run it holds only what another try must know.
 
-    C(name) is one of C(STEPS), or another for what is no door. C(deed) completes the sentence "Could not ...
-    jane@contoso.com". C(permission) is the least application permission, C(sufficient) all that would do.
+    `name` is one of `STEPS`, or another for what is no door. `action` completes the sentence "Could not ...
+    jane@contoso.com". `permission` is the least application permission, `sufficient` all that would do.
     """
 
     name = ""
-    deed = ""
+    action = ""
     permission = ""
     sufficient: frozenset[str] = frozenset()
     reads_mailbox = False
@@ -69,7 +69,7 @@ class Step(abc.ABC):
         """The least application permission for the write of this leaver, and all that would do."""
         return self.permission, self.sufficient
 
-    def resolve(self, tenant: Tenant, asked: t.Sequence[Asked], *, writes: bool) -> list[Leaver]:
+    def resolve(self, tenant: Tenant, asked: t.Sequence[RequestedUser], *, writes: bool) -> list[Leaver]:
         """Who is meant.
 
         :param writes: whether they are written next, which is not so in check mode.
@@ -80,8 +80,8 @@ class Step(abc.ABC):
         looked = all(OBJECT_ID.match(one.name) for one in asked)
         return tenant.resolve(asked, administrators=self.locks_out and looked)
 
-    def known_mailbox(self, asked: Asked) -> Mailbox | None:
-        """The mailbox as the caller has just read it, C(None) where it must be read."""
+    def known_mailbox(self, asked: RequestedUser) -> Mailbox | None:
+        """The mailbox as the caller has just read it, `None` where it must be read."""
         return None
 
     def prepare(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Leaver]:
@@ -100,16 +100,16 @@ class Step(abc.ABC):
         """One record of what came of the parts."""
         return records[0]
 
-    def complete(self, told: dict[str, t.Any]) -> dict[str, t.Any]:
+    def complete(self, reported: dict[str, t.Any]) -> dict[str, t.Any]:
         """A record with the keys that every record of this step has."""
-        return told
+        return reported
 
     def target(self, leaver: Leaver) -> str:
         """What the deed is done to, as in "Could not block sign-in of jane@contoso.com"."""
         return leaver.name
 
     def not_applicable(self, leaver: Leaver) -> bool:
-        """Whether there is no such door here; R(note_for) says why."""
+        """Whether there is no such door here; `note_for` says why."""
         return False
 
     def mastered_elsewhere(self, leaver: Leaver) -> str | None:
@@ -129,7 +129,7 @@ class Step(abc.ABC):
     def call(self, tenant: Tenant, leaver: Leaver) -> Call:
         """The write; the same one again when it is called again for the same leaver."""
 
-    def gives_way(self, leaver: Leaver, error: OffboardingError) -> bool:
+    def can_degrade(self, leaver: Leaver, error: OffboardingError) -> bool:
         """Whether the write, surely refused, is to be sent without the part that may have been the reason.
 
         True at most once per leaver; from then on the step wants that part no more.
@@ -161,8 +161,8 @@ class Step(abc.ABC):
     ) -> datetime.datetime | None:
         """When Microsoft says that the door is surely shut.
 
-        :param written_at: C(None) when nothing was written.
-        :param seen: whether C(leaver) shows the door as it should be, having been read so.
+        :param written_at: `None` when nothing was written.
+        :param seen: whether `leaver` shows the door as it should be, having been read so.
         """
         return None
 
@@ -196,7 +196,7 @@ class _Written:
 def run_step(
     tenant: Tenant,
     step: Step,
-    asked: t.Sequence[Asked],
+    asked: t.Sequence[RequestedUser],
     *,
     check_mode: bool,
     force: bool = False,
@@ -226,19 +226,19 @@ def run_step(
         for index in todo:
             error = spared.get(leavers[index].known.id)
             if error:
-                records[index] = record(leavers[index], "refused", error=error.within(leavers[index].name))
+                records[index] = record(leavers[index], "refused", error=error.with_context(leavers[index].name))
         todo = [index for index in todo if index not in records]
     parts = {index: step.parts(leavers[index]) for index in todo}
-    told: dict[int, list[dict[str, t.Any]]] = {index: [] for index in todo}
+    reported: dict[int, list[dict[str, t.Any]]] = {index: [] for index in todo}
     if check_mode:
-        told = {index: [_planned(step, part) for part in own] for index, own in parts.items()}
+        reported = {index: [_planned(step, part) for part in own] for index, own in parts.items()}
     elif any(parts.values()):
         writer = _Writer(tenant, step, retry_timeout=retry_timeout, verify_timeout=verify_timeout)
         everything = [(index, part) for index, own in parts.items() for part in own]
         written = writer.write([part for _index, part in everything])
         for (index, _part), write in zip(everything, written, strict=True):
-            told[index].append(_tell(step, write))
-    records.update({index: step.together(leavers[index], told[index]) for index in todo})
+            reported[index].append(_tell(step, write))
+    records.update({index: step.together(leavers[index], reported[index]) for index in todo})
     return [step.complete(records[index]) for index in range(len(leavers))]
 
 
@@ -265,7 +265,7 @@ def _with_mailboxes(tenant: Tenant, step: Step, leavers: t.Sequence[Leaver]) -> 
 
 
 def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | None:
-    """The record of a leaver for whom nothing is to be written, C(None) for whom something is."""
+    """The record of a leaver for whom nothing is to be written, `None` for whom something is."""
     if leaver.user is None:
         return record(leaver, "failed", error=leaver.error)
     if leaver.protected:
@@ -280,7 +280,9 @@ def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | N
     note = step.note(leaver)
     error = leaver.mailbox_error if step.reads_mailbox else None
     if error:
-        return record(leaver, "failed", note=note, error=error.within(f"Could not read the mailbox of {leaver.name}"))
+        return record(
+            leaver, "failed", note=note, error=error.with_context(f"Could not read the mailbox of {leaver.name}")
+        )
     if step.reads_mailbox and leaver.awaits_mailbox:
         return record(leaver, "failed", note=note, error=_awaited_error(leaver, step))
     if step.not_applicable(leaver):
@@ -307,7 +309,7 @@ def _awaited_error(leaver: Leaver, step: Step) -> OffboardingError:
         code=MAILBOX_AWAITED,
         hint="Run again when the mailbox is there, or take the licence away.",
     )
-    return error.within(f"Could not {step.deed} {step.target(leaver)}")
+    return error.with_context(f"Could not {step.action} {step.target(leaver)}")
 
 
 def _tell(step: Step, written: _Written) -> dict[str, t.Any]:
@@ -379,7 +381,7 @@ class _Writer:
 
     def _send(self, writes: t.Sequence[_Written]) -> None:
         """Send, and send again what neither an answer nor a reading says to have happened."""
-        patience = Patience(self._retry_timeout, self._clock)
+        budget = RetryBudget(self._retry_timeout, self._clock)
         pending = list(writes)
         while pending:
             for write, outcome in self._sent(pending):
@@ -398,9 +400,11 @@ class _Writer:
                     write.error = None
             pending = [write for write in pending if not write.shown]
             waits = [
-                write.error.told for write in pending if isinstance(write.error, ServiceError) and write.error.told
+                write.error.retry_after
+                for write in pending
+                if isinstance(write.error, ServiceError) and write.error.retry_after
             ]
-            wait = patience.next_wait(max(waits, default=None)) if pending else None
+            wait = budget.next_wait(max(waits, default=None)) if pending else None
             if wait is None:
                 return
             self._clock.sleep(wait)
@@ -424,7 +428,7 @@ class _Writer:
     def _give_way(self, refused: t.Sequence[_Written]) -> None:
         lesser = []
         for write in refused:
-            if write.error and self._step.gives_way(write.before, write.error):
+            if write.error and self._step.can_degrade(write.before, write.error):
                 write.error = None
                 write.void = self._step.is_done(write.before)
                 lesser += [] if write.void else [write]
@@ -473,14 +477,14 @@ class _Writer:
             users = {write.now.known.id: write.now for write in forbidden}
             read = {leaver.known.id: leaver for leaver in self._tenant.read_roles(list(users.values()))}
             for write in forbidden:
-                told = read[write.now.known.id]
-                write.now = dataclasses.replace(write.now, roles=told.roles, roles_error=told.roles_error)
+                reported = read[write.now.known.id]
+                write.now = dataclasses.replace(write.now, roles=reported.roles, roles_error=reported.roles_error)
         for write in writes:
             if write.error:
                 write.error = self._reason(write, write.error)
 
     def _reason(self, write: _Written, error: OffboardingError) -> OffboardingError:
-        explained = error.within(f"Could not {self._step.deed} {self._step.target(write.before)}")
+        explained = error.with_context(f"Could not {self._step.action} {self._step.target(write.before)}")
         if error.outcome_unknown:
             explained.hint = OUTCOME_UNKNOWN
         elif isinstance(error, ServiceError) and error.status == 403:

@@ -18,7 +18,7 @@ _MOMENT = re.compile(r"^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d)?(\.\d+)?\s?([Zz
 def parse_moment(text: str) -> datetime.datetime:
     """Read an ISO 8601 moment with an offset.
 
-    Python 3.10's C(fromisoformat) knows neither C(Z) nor Microsoft's seven decimals, and accepts moments without a zone.
+    Python 3.10's `fromisoformat` knows neither `Z` nor Microsoft's seven decimals, and accepts moments without a zone.
 
     :returns: an aware moment in UTC.
     :raises ValueError: not a moment, or one without offset.
@@ -37,7 +37,7 @@ def parse_moment(text: str) -> datetime.datetime:
 
 
 def format_moment(moment: datetime.datetime | None) -> str | None:
-    """Write a moment as Microsoft does: UTC, whole seconds, C(Z). C(None) stays C(None)."""
+    """Write a moment as Microsoft does: UTC, whole seconds, `Z`. `None` stays `None`."""
     if moment is None:
         return None
     return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -16,9 +16,9 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ._asked import name_key
 from ._doors import NOT_APPLICABLE, OPEN, STEPS, UNKNOWN, doors_of
 from ._times import parse_moment
+from ._user_input import name_key
 
 Record = t.Mapping[str, t.Any]
 
@@ -41,12 +41,12 @@ def digest(records: t.Iterable[tuple[str, Record]]) -> dict[str, dict[str, Recor
 
     :param records: pairs of a step and one of its records. Those of a user who is not done are left out.
     """
-    told: dict[str, dict[str, Record]] = {}
+    reported: dict[str, dict[str, Record]] = {}
     for step, record in records:
         if record["status"] in DONE:
             kept = {name: record.get(name) for name in ("status", "before", "after", "written_at")}
-            told.setdefault(name_key(str(record["user"])), {})[step] = kept
-    return told
+            reported.setdefault(name_key(str(record["user"])), {})[step] = kept
+    return reported
 
 
 def is_digest(value: t.Any) -> bool:
@@ -54,8 +54,10 @@ def is_digest(value: t.Any) -> bool:
     return all(
         isinstance(steps, dict)
         and all(
-            step in STEPS and isinstance(told, dict) and {"status", "before", "after", "written_at"} <= told.keys()
-            for step, told in steps.items()
+            step in STEPS
+            and isinstance(reported, dict)
+            and {"status", "before", "after", "written_at"} <= reported.keys()
+            for step, reported in steps.items()
         )
         for steps in value.values()
     )

@@ -162,7 +162,6 @@ import typing as t
 from ansible_collections.m365.offboarding.plugins.module_utils._destinations import UNKNOWN
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OffboardingError, OptionError
 from ansible_collections.m365.offboarding.plugins.module_utils._exchange import ExchangeError
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant, Thing
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._objects import (
     OBJECTS,
@@ -184,6 +183,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._residual import 
 )
 from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call, Service
+from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant, Thing
 
 _RULE = "inbox_rule"
 _MAILBOX = "mailbox_forwarding"
@@ -195,8 +195,8 @@ _PROPERTIES = {"forwarding_smtp_address": FORWARDING_PROPERTIES[0], "forwarding_
 
 class SwitchForwarding(ObjectsStep):
     name = "forwarding"
-    deed = "turn off"
-    deed_again = "turn on"
+    action = "turn off"
+    action_again = "turn on"
     topics = ("forwarding",)
     permission = "Exchange.ManageAsApp"
     sufficient = frozenset({permission})
@@ -293,7 +293,7 @@ class SwitchForwarding(ObjectsStep):
 
     def may_be_done(self, error: OffboardingError) -> bool:
         # A rule that is gone is "not found", with whatever status.
-        gone = isinstance(error, ExchangeError) and bool(error.told_texts)
+        gone = isinstance(error, ExchangeError) and bool(error.not_found_texts)
         return gone or super().may_be_done(error)
 
     def note(self, leaver: Leaver) -> str | None:

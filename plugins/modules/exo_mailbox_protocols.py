@@ -147,7 +147,6 @@ users:
 import datetime
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked
 from ansible_collections.m365.offboarding.plugins.module_utils._door_states import door_states
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import (
     DOCUMENTED_PROTOCOLS,
@@ -163,11 +162,12 @@ from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
     ServiceError,
 )
 from ansible_collections.m365.offboarding.plugins.module_utils._exchange import ExchangeError
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
+from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant
+from ansible_collections.m365.offboarding.plugins.module_utils._user_input import RequestedUser
 
 
 class SwitchProtocols(Step):
@@ -178,7 +178,7 @@ class SwitchProtocols(Step):
 
     def __init__(self, state: str, protocols: Protocols, *, inherit_smtp_auth: bool = False) -> None:
         self.shuts = state == "disabled"
-        self.deed = "turn off mailbox protocols of" if self.shuts else "turn on mailbox protocols of"
+        self.action = "turn off mailbox protocols of" if self.shuts else "turn on mailbox protocols of"
         self.protocols = protocols if self.shuts or inherit_smtp_auth else protocols.without_inherited()
         self._inherits = inherit_smtp_auth
         # By object id, why smtp_auth could not be given back.
@@ -186,7 +186,7 @@ class SwitchProtocols(Step):
         # By object id, what Exchange said of each protocol whose switch this caller cannot set.
         self._refused: dict[str, dict[str, ExchangeError]] = {}
 
-    def known_mailbox(self, asked: Asked) -> Mailbox | None:
+    def known_mailbox(self, asked: RequestedUser) -> Mailbox | None:
         """What the caller has read counts where it shows a door open: that is written whatever a second look would show.
 
         It proves no door shut, and says nothing of a mailbox that is to be given back.
@@ -210,7 +210,7 @@ class SwitchProtocols(Step):
     def call(self, tenant: Tenant, leaver: Leaver) -> Call:
         return tenant.exchange.set_mailbox(leaver.known.id, self._differing(leaver))
 
-    def gives_way(self, leaver: Leaver, error: OffboardingError) -> bool:
+    def can_degrade(self, leaver: Leaver, error: OffboardingError) -> bool:
         """Each refusal names one switch, and there are twelve: so this ends."""
         refused = protocol_of(error.parameter) if isinstance(error, ExchangeError) else None
         if refused in self._differing(leaver) and isinstance(error, ExchangeError):
@@ -228,7 +228,7 @@ class SwitchProtocols(Step):
         if not refused:
             return None
         name = ", ".join(refused)
-        error = next(iter(refused.values())).within(name).within(f"Could not {self.deed} {leaver.name}")
+        error = next(iter(refused.values())).with_context(name).with_context(f"Could not {self.action} {leaver.name}")
         retired = " Exchange Web Services and their switch end on 1 April 2027." if "ews" in refused else ""
         error.hint = (
             "The application's role may lack this parameter of Set-CASMailbox (Exchange Administrator has it), or the "

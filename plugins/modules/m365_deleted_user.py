@@ -107,19 +107,19 @@ users:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OffboardingError
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
+from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant
 from ansible_collections.m365.offboarding.plugins.module_utils._times import format_moment
+from ansible_collections.m365.offboarding.plugins.module_utils._user_input import RequestedUser
 
 
 class RestoreUser(Step):
     name = "account"
-    deed = "restore"
+    action = "restore"
     permission = "User.DeleteRestore.All"
     sufficient = frozenset({permission, "User.ReadWrite.All"})
     shuts = False
@@ -144,7 +144,7 @@ class RestoreUser(Step):
             hint="If it may be an administrator, set allow_admins; if its roles are known, give directory_roles.",
         )
 
-    def resolve(self, tenant: Tenant, asked: t.Sequence[Asked], *, writes: bool) -> list[Leaver]:
+    def resolve(self, tenant: Tenant, asked: t.Sequence[RequestedUser], *, writes: bool) -> list[Leaver]:
         return tenant.resolve_deleted(asked)
 
     def is_done(self, leaver: Leaver) -> bool:

@@ -118,12 +118,12 @@ users:
 """
 
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OffboardingError, ServiceError
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant, Thing
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._objects import ObjectsStep, identity
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import Finding, method_kind
 from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
+from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant, Thing
 
 # https://learn.microsoft.com/graph/api/resources/authenticationmethods-overview
 _COLLECTIONS = {
@@ -145,7 +145,7 @@ _MOST_TRIES = 3
 
 class DeleteMethods(ObjectsStep):
     name = "authentication_methods"
-    deed = "delete"
+    action = "delete"
     topics = ("sign_in_methods",)
     permission = "UserAuthenticationMethod.ReadWrite.All"
     sufficient = frozenset({permission})
@@ -175,7 +175,7 @@ class DeleteMethods(ObjectsStep):
     def close(self, tenant: Tenant, leaver: Leaver, thing: Thing) -> Call:
         return tenant.graph.delete_method(leaver.known.id, _COLLECTIONS[thing.kind], str(thing.raw["id"]))
 
-    def gives_way(self, leaver: Leaver, error: OffboardingError) -> bool:
+    def can_degrade(self, leaver: Leaver, error: OffboardingError) -> bool:
         """The default method goes last: by now the others have been sent."""
         part = (leaver.known.id, self.part(leaver).key)
         self._tries[part] = self._tries.get(part, 1) + 1

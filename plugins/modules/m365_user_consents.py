@@ -125,8 +125,6 @@ users:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._asked import same_name
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant, Thing
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._objects import (
     OBJECTS,
@@ -137,6 +135,8 @@ from ansible_collections.m365.offboarding.plugins.module_utils._objects import (
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import Finding
 from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
+from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant, Thing
+from ansible_collections.m365.offboarding.plugins.module_utils._user_input import same_name
 
 _OF_EVERYBODY = "An administrator gave this consent for everybody."
 _OTHER_SCOPE = "The user has given this application another consent since then."
@@ -144,8 +144,8 @@ _OTHER_SCOPE = "The user has given this application another consent since then."
 
 class SwitchConsents(ObjectsStep):
     name = "consents"
-    deed = "delete"
-    deed_again = "make again"
+    action = "delete"
+    action_again = "make again"
     topics = ("consents",)
     permission = "DelegatedPermissionGrant.ReadWrite.All"
     sufficient = frozenset({permission, "Directory.ReadWrite.All"})

@@ -153,7 +153,6 @@ users:
 import typing as t
 
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant, Thing
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._objects import (
     OBJECTS,
@@ -178,6 +177,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._phones import (
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import Finding
 from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call, Service
+from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant, Thing
 
 _SYNCED = "The device is synced from Active Directory: disable the computer there."
 _NOT_WINDOWS = (
@@ -189,8 +189,8 @@ _DELEGATED = "Directory.AccessAsUser.All"
 
 class SwitchDevices(ObjectsStep):
     name = "devices"
-    deed = "disable"
-    deed_again = "enable"
+    action = "disable"
+    action_again = "enable"
     permission = "Device.ReadWrite.All"
     sufficient = frozenset({permission, "Directory.ReadWrite.All", _DELEGATED})
     permissions: t.ClassVar = {kind: (PHONE_PERMISSION, frozenset({PHONE_PERMISSION})) for kind in PHONE_KINDS}

@@ -391,19 +391,24 @@ users:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked, Search, names_nobody, parse_known
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import STEPS, Protocols
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import organization_name
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._observe import observe
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import TOPICS
 from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, Run, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._times import format_moment
+from ansible_collections.m365.offboarding.plugins.module_utils._user_info import observe
+from ansible_collections.m365.offboarding.plugins.module_utils._user_input import (
+    RequestedUser,
+    Search,
+    names_nobody,
+    parse_known,
+)
 from ansible_collections.m365.offboarding.plugins.module_utils._written import is_digest
 
 
-def whom(run: Run) -> tuple[list[Asked], Search]:
+def selection(run: Run) -> tuple[list[RequestedUser], Search]:
     """Who is named, and whom to look for."""
     search, users = Search.parse(run.params), run.params["users"]
     if (search or run.params["earlier"]) and names_nobody(users):
@@ -414,7 +419,7 @@ def whom(run: Run) -> tuple[list[Asked], Search]:
 
 
 def look(run: Run) -> list[dict[str, t.Any]]:
-    asked, search = whom(run)
+    asked, search = selection(run)
     protocols = Protocols.parse(run.params["protocols"])
     if not is_digest(run.params["written"]):
         raise OptionError("written is not what the role offboard_employee gives.")
@@ -442,7 +447,7 @@ def look(run: Run) -> list[dict[str, t.Any]]:
     run.facts["tenant_name"] = None
     if run.params["tenant_name"] and tenant.graph.reads_organization:
         # Last, and once: nothing that is read of a leaver may wait for it.
-        outcome = tenant.graph.send_once(tenant.graph.organization())
+        outcome = tenant.graph.try_read(tenant.graph.organization())
         run.facts["tenant_name"] = organization_name(outcome, tenant.graph.identity["tenant_id"])
     run.warn_of_unknown_protected(tenant)
     if any(one["due"] is None for one in records):

@@ -129,7 +129,6 @@ users:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant, Thing
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._objects import (
     OBJECTS,
@@ -141,6 +140,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._objects import (
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import DIRECTORY_ROLE, GROUP, Finding
 from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
+from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant, Thing
 
 _SYNCED = "The group is synced from Active Directory: remove the user there."
 _OF_EXCHANGE = "Only Exchange can change a distribution list or mail-enabled security group."
@@ -149,8 +149,8 @@ _COLLECTIONS = {"group": "groups", "directory_role": "directoryRoles"}
 
 class SwitchMemberships(ObjectsStep):
     name = "memberships"
-    deed = "end the membership in"
-    deed_again = "make the membership again in"
+    action = "end the membership in"
+    action_again = "make the membership again in"
     topics = ("memberships",)
     permission = "GroupMember.ReadWrite.All"
     sufficient = frozenset({permission, "Group.ReadWrite.All", "Directory.ReadWrite.All"})

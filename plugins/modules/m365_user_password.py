@@ -126,19 +126,19 @@ import typing as t
 from ansible_collections.m365.offboarding.plugins.module_utils._door_states import surely_shut
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import User
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._passwords import complaint, generate_password
 from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
+from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant
 
 _SET_THERE = "Synced from Active Directory: its password is set there."
 
 
 class ResetPassword(Step):
     name = "password"
-    deed = "reset the password of"
+    action = "reset the password of"
     permission = "User-PasswordProfile.ReadWrite.All"
     sufficient = frozenset({permission})
 

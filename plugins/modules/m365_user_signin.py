@@ -158,11 +158,11 @@ users:
 import datetime
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver, Tenant
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
+from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant
 
 
 class BlockOrAllowSignIn(Step):
@@ -172,7 +172,7 @@ class BlockOrAllowSignIn(Step):
 
     def __init__(self, state: str) -> None:
         self.shuts = self.locks_out = state == "blocked"
-        self.deed = "block sign-in of" if self.shuts else "allow sign-in of"
+        self.action = "block sign-in of" if self.shuts else "allow sign-in of"
         self._enabled = not self.shuts
 
     def is_done(self, leaver: Leaver) -> bool:

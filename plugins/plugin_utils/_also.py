@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ._sentences import Record, reason_of
+from ._messages import Record, reason_of
 
 # The topics of `residual` that each of them closes.
 _CLOSES = {
@@ -37,7 +37,7 @@ def topics_after(also: t.Sequence[str], residual: t.Sequence[str]) -> list[str]:
 
 
 def entries(
-    also: t.Sequence[str], told: t.Mapping[str, Record], opening: Record, refused: Record | None, *, went: bool
+    also: t.Sequence[str], reported: t.Mapping[str, Record], opening: Record, refused: Record | None, *, went: bool
 ) -> dict[str, dict[str, t.Any]]:
     """What came of each topic, for a leaver's result.
 
@@ -45,7 +45,7 @@ def entries(
     :param refused: why this leaver may not be written.
     :param went: whether the leaver goes through the steps.
     """
-    return {name: _entry(told.get(name) or _untold(opening, refused, went=went)) for name in also}
+    return {name: _entry(reported.get(name) or _unreported(opening, refused, went=went)) for name in also}
 
 
 def _entry(record: Record) -> dict[str, t.Any]:
@@ -56,7 +56,7 @@ def _entry(record: Record) -> dict[str, t.Any]:
     }
 
 
-def _untold(opening: Record, refused: Record | None, *, went: bool) -> dict[str, t.Any]:
+def _unreported(opening: Record, refused: Record | None, *, went: bool) -> dict[str, t.Any]:
     if went:
         return {"status": "pending"}
     if not opening["id"]:
@@ -99,8 +99,8 @@ def second_line(leavers: t.Sequence[Record]) -> list[str]:
     for one in closed:
         for topic in still_residual(one):
             counts[topic] = counts.get(topic, 0) + 1
-    told = ", ".join(topic if len(closed) == 1 else f"{topic} of {count}" for topic, count in counts.items())
-    return [f"still residual: {told or 'nothing, as far as looked at'}"]
+    reported = ", ".join(topic if len(closed) == 1 else f"{topic} of {count}" for topic, count in counts.items())
+    return [f"still residual: {reported or 'nothing, as far as looked at'}"]
 
 
 def rows(one: Record) -> list[str]:

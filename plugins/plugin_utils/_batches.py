@@ -15,16 +15,16 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ..module_utils._asked import name_key
 from ..module_utils._times import format_moment, parse_moment
+from ..module_utils._user_input import name_key
 from ._carried import Carried, carried, opened
 from ._carried import texts as texts_of
 from ._containment import containment, parse_period
 from ._earlier import Earlier
 from ._evidence import tenant_entry, unread
-from ._exceptions import accept, told_exceptions
+from ._exceptions import accept, exceptions_report
+from ._messages import Record
 from ._results import FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED, results
-from ._sentences import Record
 
 Placed = list[t.Any]
 # In doubt a door is open: also that of somebody who could not be looked at.
@@ -91,7 +91,7 @@ def join(
         chosen = {name_key(str(one["user"])) for one in users}
         known = [(place, one) for place, one in known if name_key(str(one["id"])) in chosen]
     moved = {one["id"]: error for _place, one in known if earlier and (error := earlier.moved(one))}
-    told = results(
+    reported = results(
         [one for _place, one in known],
         steps=steps,
         protocols=protocols,
@@ -105,11 +105,11 @@ def join(
         also=also,
     )
     today = str(started_at or format_moment(datetime.datetime.now(datetime.timezone.utc)))[:10]
-    told = [
+    reported = [
         {**one, "since": earlier.change(one, found) if earlier else None}
-        for (_place, found), one in zip(known, accept(told, exceptions, today), strict=True)
+        for (_place, found), one in zip(known, accept(reported, exceptions, today), strict=True)
     ]
-    told = [
+    reported = [
         {
             **one,
             "containment": containment(
@@ -120,20 +120,20 @@ def join(
                 purpose=purpose,
             ),
         }
-        for (_place, found), one in zip(known, told, strict=True)
+        for (_place, found), one in zip(known, reported, strict=True)
     ]
-    placed: list[Placed] = [[place, one] for (place, _one), one in zip(known, told, strict=True)]
+    placed: list[Placed] = [[place, one] for (place, _one), one in zip(known, reported, strict=True)]
     by_batch = [placed] if number else _by_batch(placed, batches)
     parts = [carried(part, len(opening.get("users") or ())) for part in by_batch]
     records = list(before["records"]) if before and number else []
     records[number : number + len(parts)] = parts
     done, not_shut = (before["done"], before["not_shut"]) if before else (0, 0)
     if finished:
-        done += len(told)
-        not_shut += sum(1 for one in told if one["status"] in _NOT_SHUT)
+        done += len(reported)
+        not_shut += sum(1 for one in reported if one["status"] in _NOT_SHUT)
     met: t.Sequence[Record] = before["entry"]["exceptions"] if before else ()
     if exceptions and (finished or not number):
-        met = told_exceptions(exceptions, unpack(records), today)
+        met = exceptions_report(exceptions, unpack(records), today)
     return {
         "records": records,
         "entry": tenant_entry(

@@ -45,14 +45,14 @@ def links(paths: t.Iterable[str]) -> list[dict[str, str]]:
 
     :raises ValueError: a file that cannot be read.
     """
-    told = []
+    reported = []
     for path in paths:
         try:
             content = _bytes(os.path.expanduser(path))
         except OSError as exc:
             raise ValueError(f"The earlier evidence {path} cannot be read: {exc.strerror}.") from None
-        told.append({"file": one_line(clean(os.path.basename(path))), "sha256": sha256(content)})
-    return told
+        reported.append({"file": one_line(clean(os.path.basename(path))), "sha256": sha256(content)})
+    return reported
 
 
 def verify(folder: str, expected: t.Sequence[str] = ()) -> dict[str, t.Any]:
@@ -71,48 +71,48 @@ def verify(folder: str, expected: t.Sequence[str] = ()) -> dict[str, t.Any]:
         if not _SHA256.fullmatch(one):
             raise ValueError(f"{shorten(one)!r} is not a SHA-256 checksum, which has 64 hexadecimal digits.")
     reports, sums = _found(folder)
-    told: dict[str, list[str]] = {name: [] for name in (*_PROBLEMS, "incomplete")}
+    reported: dict[str, list[str]] = {name: [] for name in (*_PROBLEMS, "incomplete")}
     digests, references = {}, []
     for name in reports:
         try:
             content = _bytes(os.path.join(folder, name))
         except OSError as exc:
-            told["unreadable"].append(f"{name} cannot be read: {exc.strerror}.")
+            reported["unreadable"].append(f"{name} cannot be read: {exc.strerror}.")
             continue
         digests[name] = sha256(content)
         if name.lower().endswith(".json"):
             found, complete = _links_in(content)
             references += [(name, link) for link in found]
             if not complete:
-                told["incomplete"].append(f"{name} is of a run that was still going on or was killed.")
+                reported["incomplete"].append(f"{name} is of a run that was still going on or was killed.")
     for name in reports:
         if name + SUFFIX not in sums:
-            told["unlisted"].append(f"{name} has no checksum beside it.")
+            reported["unlisted"].append(f"{name} has no checksum beside it.")
     for name in sums:
-        _verify_sum(folder, name, digests, reports, told)
-    _verify_links(references, digests, told)
+        _verify_sum(folder, name, digests, reports, reported)
+    _verify_links(references, digests, reported)
     for one in wanted:
         if one not in digests.values():
-            told["lost"].append(f"No file has the checksum {one}.")
+            reported["lost"].append(f"No file has the checksum {one}.")
     named = {link["sha256"] for _name, link in references}
     newest = {name: one for name, one in digests.items() if name.lower().endswith(".json") and one not in named}
-    return {"checked": len(reports), "newest": newest, **told}
+    return {"checked": len(reports), "newest": newest, **reported}
 
 
-def problems(told: t.Mapping[str, t.Any]) -> list[str]:
+def problems(reported: t.Mapping[str, t.Any]) -> list[str]:
     """Why a check has failed, a sentence for each file, empty when it has not. A folder without evidence is no proof."""
-    found = [sentence for name in _PROBLEMS for sentence in told[name]]
-    return found if told["checked"] or found else [_nobody()]
+    found = [sentence for name in _PROBLEMS for sentence in reported[name]]
+    return found if reported["checked"] or found else [_nobody()]
 
 
 def _nobody() -> str:
     return "There is no report in the folder: nothing was checked."
 
 
-def in_one_line(told: t.Mapping[str, t.Any]) -> str:
+def in_one_line(reported: t.Mapping[str, t.Any]) -> str:
     """What a check says that found nothing wrong, with what to keep elsewhere."""
-    count = told["checked"]
-    newest = "; ".join(f"{name}, SHA-256 {digest}" for name, digest in list(told["newest"].items())[-3:])
+    count = reported["checked"]
+    newest = "; ".join(f"{name}, SHA-256 {digest}" for name, digest in list(reported["newest"].items())[-3:])
     kept = f" The newest evidence: {newest}." if newest else ""
     return f"{count} report{' is as it was' if count == 1 else 's are as they were'} written.{kept}"
 
@@ -138,22 +138,22 @@ def _verify_sum(
     name: str,
     digests: t.Mapping[str, str],
     reports: t.Container[str],
-    told: t.Mapping[str, list[str]],
+    reported: t.Mapping[str, list[str]],
 ) -> None:
     """Compare one checksum with the file that it stands beside."""
     of = name.removesuffix(SUFFIX)
     try:
         text = os.fsdecode(_bytes(os.path.join(folder, name), _LONGEST_SUM))
     except OSError as exc:
-        told["unreadable"].append(f"{name} cannot be read: {exc.strerror}.")
+        reported["unreadable"].append(f"{name} cannot be read: {exc.strerror}.")
         return
     match = _LINE.fullmatch(text.strip("\r\n"))
     if not match or _unescaped(match) != os.path.basename(of):
-        told["changed"].append(f"{name} is not the checksum of {os.path.basename(of)}.")
+        reported["changed"].append(f"{name} is not the checksum of {os.path.basename(of)}.")
     elif of not in reports:
-        told["missing"].append(f"{of} is not there, but its checksum is.")
+        reported["missing"].append(f"{of} is not there, but its checksum is.")
     elif of in digests and digests[of] != match[2].lower():
-        told["changed"].append(f"{of} is not as it was written: its checksum is another one.")
+        reported["changed"].append(f"{of} is not as it was written: its checksum is another one.")
 
 
 def _unescaped(match: re.Match[str]) -> str:
@@ -165,7 +165,7 @@ def _unescaped(match: re.Match[str]) -> str:
 def _verify_links(
     references: t.Iterable[tuple[str, t.Mapping[str, str]]],
     digests: t.Mapping[str, str],
-    told: t.Mapping[str, list[str]],
+    reported: t.Mapping[str, list[str]],
 ) -> None:
     """Look for each file that later evidence names: by its checksum, under whatever name it has now."""
     names = {os.path.basename(name) for name in digests}
@@ -173,11 +173,11 @@ def _verify_links(
         if link["sha256"] in digests.values():
             continue
         if link["file"] in names:
-            told["broken"].append(
+            reported["broken"].append(
                 f"{link['file']} is not the file that {name} was compared with: it was changed since."
             )
         else:
-            told["missing"].append(f"{link['file']} is not there, but {name} was compared with it.")
+            reported["missing"].append(f"{link['file']} is not there, but {name} was compared with it.")
 
 
 def _links_in(content: bytes) -> tuple[list[dict[str, str]], bool]:

@@ -19,8 +19,8 @@ import typing as t
 
 from ..module_utils._doors import NOT_APPLICABLE
 from ..module_utils._times import format_moment, parse_moment
+from ._messages import Record, span
 from ._results import CONTAINED, DELETED, NOT_DUE, PARTIAL
-from ._sentences import Record, span
 
 _PERIOD = re.compile(r"(?=\d)(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,5})m)?$", re.ASCII)
 # What was written, or shown as written.
@@ -119,11 +119,11 @@ def locked_out(one: Record) -> dict[str, t.Any]:
     """
     last, sure = _moments(one)
     times = {"last_write_at": format_moment(last), "surely_shut_by": format_moment(sure)}
-    told = one.get("containment") or (times if one.get("status") == CONTAINED else {})
+    reported = one.get("containment") or (times if one.get("status") == CONTAINED else {})
     return {
-        **{name: told.get(name) for name in times},
+        **{name: reported.get(name) for name in times},
         "password": _password_of(one),
-        "late": bool(told.get("fails_audit") or told.get("late_before")),
+        "late": bool(reported.get("fails_audit") or reported.get("late_before")),
     }
 
 
@@ -173,17 +173,17 @@ def _parsed(value: t.Any) -> datetime.datetime | None:
 
 def contained_in_words(one: Record) -> str:
     """How long it took to lock a leaver out, in one sentence."""
-    told = one.get("containment") or {}
+    reported = one.get("containment") or {}
     if one.get("status") == NOT_DUE:
         return "Not due yet."
     if not one.get("left_at"):
         return "When the leaver left is not known."
-    if told.get("within") is False and one.get("status") != CONTAINED:
+    if reported.get("within") is False and one.get("status") != CONTAINED:
         return "Not contained, and the period is over."
     parts = [
-        f"{what} {span(datetime.timedelta(seconds=told[key]))} after leaving"
+        f"{what} {span(datetime.timedelta(seconds=reported[key]))} after leaving"
         for key, what in (("seconds_to_last_write", "last write"), ("seconds_to_surely_shut", "surely shut"))
-        if told.get(key) is not None
+        if reported.get(key) is not None
     ]
     if parts:
         sentence = "; ".join(parts)
@@ -191,4 +191,4 @@ def contained_in_words(one: Record) -> str:
     if one.get("status") != CONTAINED:
         return "Not contained yet."
     late = {False: " The password that counts was reset after the period.", True: " It was within the period."}
-    return f"When it was done is not known.{late.get(t.cast('bool', told.get('within')), '')}"
+    return f"When it was done is not known.{late.get(t.cast('bool', reported.get('within')), '')}"

@@ -18,14 +18,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ..module_utils._asked import name_key, same_name
 from ..module_utils._doors import OPEN, PROTOCOLS, SHUT, UNKNOWN
 from ..module_utils._errors import OTHER_ACCOUNT, WRONG_PERSON
+from ..module_utils._user_input import name_key, same_name
 from ._containment import locked_out
 from ._evidence_files import BOOLEAN, LIST, MAYBE_MAPPING, MAYBE_TEXT, TEXT, Evidence, Load, check, files, in_short
 from ._evidence_files import read as read_file
+from ._messages import Record, as_error, reason_of
 from ._results import ACCEPTED, DELETED, FAILED
-from ._sentences import Record, as_error, reason_of
 
 # States of a door that somebody knew, the worst first.
 _KNOWN = (OPEN, ACCEPTED, SHUT)
@@ -121,8 +121,8 @@ def _person(one: Record, where: str, written_at: str) -> dict[str, t.Any]:
         {"id": MAYBE_TEXT, "password": MAYBE_TEXT, "shut_out": BOOLEAN, "last_known": (dict,)},
     )
     doors = {name: state for name, state in before.get("last_known", {}).items() if state in _KNOWN}
-    told = told_doors(one)
-    doors.update((name, state) for name, state in told.items() if state != UNKNOWN or name not in doors)
+    reported = reported_doors(one)
+    doors.update((name, state) for name, state in reported.items() if state != UNKNOWN or name not in doors)
     error = one["error"] or {}
     return {
         "id": one["id"] or before.get("id"),
@@ -293,7 +293,7 @@ class Earlier:
         :param one: the result.
         :param opening: the record of the opening read.
         """
-        then, now = self.find(opening), told_doors(one)
+        then, now = self.find(opening), reported_doors(one)
         states: Record = then["doors"] if then else {}
 
         def was_shut(door: str) -> bool:
@@ -372,7 +372,7 @@ def _no_longer(one: Record, opening: Record, then: Record) -> str:
     return " ".join(parts)
 
 
-def told_doors(one: Record) -> dict[str, str]:
+def reported_doors(one: Record) -> dict[str, str]:
     """The doors that a result tells of, with their states; one that does not exist counts as shut.
 
     Of a deleted account no door was read.
@@ -382,13 +382,13 @@ def told_doors(one: Record) -> dict[str, str]:
     doors = dict.fromkeys(one["open"], OPEN) | dict.fromkeys(one["unconfirmed"], UNKNOWN)
     doors |= {door: ACCEPTED for accepted in one.get("accepted") or () for door in accepted["doors"]}
     for step, entry in one["steps"].items() if one["id"] else ():
-        for name in [step] if step != "protocols" else _told_protocols(entry, doors):
+        for name in [step] if step != "protocols" else _reported_protocols(entry, doors):
             if name not in one["not_looked_at"]:
                 doors.setdefault(name, SHUT)
     return doors
 
 
-def _told_protocols(entry: Record, not_shut: t.Container[str]) -> t.Iterable[str]:
+def _reported_protocols(entry: Record, not_shut: t.Container[str]) -> t.Iterable[str]:
     facts: Record | None = entry["before"] if entry["after"] is None else entry["after"]
     if facts is not None:
         return facts
@@ -411,8 +411,8 @@ def tenants(runs: t.Sequence[Record], *, purpose: str, host: str) -> dict[str, l
 
     Which tenant it is, only the token says.
     """
-    told = {one: Earlier(runs, tenant_id=one, purpose=purpose, host=host).people() for one in _ids(runs)}
-    return {tenant: people for tenant, people in told.items() if people}
+    reported = {one: Earlier(runs, tenant_id=one, purpose=purpose, host=host).people() for one in _ids(runs)}
+    return {tenant: people for tenant, people in reported.items() if people}
 
 
 def newly_open(one: Record) -> t.Sequence[str]:

@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""What a run leaves behind: C(docs/evidence.schema.json) says what each key means."""
+"""What a run leaves behind: `docs/evidence.schema.json` says what each key means."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import typing as t
 from ..module_utils._doors import STEPS
 from ..module_utils._foreign import clean, one_line
 from ..module_utils._times import format_moment
-from ._sentences import Record, as_error
+from ._messages import Record, as_error
 
 FORMAT, VERSION = "m365.offboarding/evidence", 1
 _LONGEST_LINE = 500
@@ -42,7 +42,7 @@ def tenant_entry(
 
     :param opening: what was registered of the opening read; empty before it.
     :param contain_within: the period within which leavers must be locked out, as the operator wrote it.
-    :param exceptions: those of the run, as `told_exceptions` gives them.
+    :param exceptions: those of the run, as `exceptions_report` gives them.
     :param since: with which files the run is compared, see `Earlier.summary`; `None` for no comparison.
     """
     automation = opening.get("automation") or {}
@@ -59,7 +59,7 @@ def tenant_entry(
 
 
 def missing_entry(host: str) -> dict[str, t.Any]:
-    """As R(tenant_entry), of a host of the play that has not come as far as to be looked at."""
+    """As `tenant_entry`, of a host of the play that has not come as far as to be looked at."""
     error = as_error(
         "not_reached",
         f"The host {host} of this play was not looked at.",
@@ -69,7 +69,7 @@ def missing_entry(host: str) -> dict[str, t.Any]:
 
 
 def unread(opening: Record) -> Record | None:
-    """Why a tenant could not be looked at at all, C(None) when it could."""
+    """Why a tenant could not be looked at at all, `None` when it could."""
     error: Record | None = opening.get("error")
     if error:
         return error
@@ -90,9 +90,9 @@ def evidence(
     ansible: str,
     chain: t.Sequence[Record] = (),
 ) -> dict[str, t.Any]:
-    """The evidence of a run as of now; C(docs/evidence.schema.json) says what each key means.
+    """The evidence of a run as of now; `docs/evidence.schema.json` says what each key means.
 
-    :param hosts: for each host what R(tenant_entry) gave.
+    :param hosts: for each host what `tenant_entry` gave.
     :param leavers: for each host its results.
     :param job: `id`, `template`, `launched_by`, `workflow_job_id`, `reason`, `ticket` and `approved_by`; all may be missing.
     :param chain: the earlier evidence that this run was given, as `_chain.links` gives it.
@@ -136,11 +136,13 @@ def summary(leavers: t.Iterable[Record], period: str | None = None) -> dict[str,
 
     :param period: as the operator wrote it.
     """
-    told = [one.get("containment") or {} for one in leavers]
-    verdicts = [one.get("within") for one in told]
+    reported = [one.get("containment") or {} for one in leavers]
+    verdicts = [one.get("within") for one in reported]
     return {
         "period": period or None,
-        **{name: _spread([one.get(f"seconds_to_{name}") for one in told]) for name in ("last_write", "surely_shut")},
+        **{
+            name: _spread([one.get(f"seconds_to_{name}") for one in reported]) for name in ("last_write", "surely_shut")
+        },
         "within": verdicts.count(True),
         "beyond": verdicts.count(False),
         "not_known": verdicts.count(None),

@@ -20,7 +20,7 @@ from ..module_utils._doors import ALSO, STEPS
 from ..module_utils._errors import shorten
 from ..module_utils._foreign import clean
 from ._evidence import FORMAT, VERSION
-from ._sentences import Record
+from ._messages import Record
 
 # A leaver takes up to 8 kB of a file.
 _LARGEST_FILE = 256 * 1024 * 1024

@@ -17,12 +17,12 @@ import datetime
 import re
 import typing as t
 
-from ..module_utils._asked import is_name, name_key
 from ..module_utils._doors import MAILBOX_AWAITED, OPEN, PROTOCOLS, STEPS, UNKNOWN
 from ..module_utils._errors import WRONG_PERSON
 from ..module_utils._foreign import clean, one_line
+from ..module_utils._user_input import is_name, name_key
+from ._messages import Record
 from ._results import ACCEPTED, FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED
-from ._sentences import Record
 
 FIELDS = ("user", "kind", "doors", "reason", "accepted_by", "until")
 DOORS = (*STEPS[:3], *PROTOCOLS)
@@ -64,8 +64,8 @@ def parse_exceptions(entries: t.Iterable[tuple[str, t.Any]]) -> list[dict[str, t
             found.append(one)
     if complaints:
         more = [f"and {len(complaints) - _MOST_COMPLAINTS} more"] if len(complaints) > _MOST_COMPLAINTS else []
-        told = "; ".join([*complaints[:_MOST_COMPLAINTS], *more])
-        raise ValueError(f"the exceptions cannot be read, nothing was sent: {told}")
+        reported = "; ".join([*complaints[:_MOST_COMPLAINTS], *more])
+        raise ValueError(f"the exceptions cannot be read, nothing was sent: {reported}")
     return found
 
 
@@ -193,9 +193,9 @@ def _is_of_kind(exception: Record, one: Record) -> bool:
 
 
 def _accepted(one: Record, own: t.Sequence[Record], today: str) -> dict[str, t.Any]:
-    told = {**one}
+    reported = {**one}
     if not own or one["status"] not in _NOT_SHUT or (one["error"] or {}).get("code") in WRONG_PERSON:
-        return told
+        return reported
     not_shut = _not_shut(one)
     by_door = {
         door: exception
@@ -205,15 +205,15 @@ def _accepted(one: Record, own: t.Sequence[Record], today: str) -> dict[str, t.A
         if door in not_shut
     }
     if not one["id"] and set(by_door) != set(not_shut):
-        return told
-    told["accepted"] = [_entry(exception, not_shut, by_door) for exception in own if exception in by_door.values()]
-    told["open"], told["unconfirmed"] = (
+        return reported
+    reported["accepted"] = [_entry(exception, not_shut, by_door) for exception in own if exception in by_door.values()]
+    reported["open"], reported["unconfirmed"] = (
         [door for door in one[key] if door not in by_door] for key in ("open", "unconfirmed")
     )
-    told["reasons"] = _reasons(one, own, by_door, today)
-    if by_door and not (told["open"] or told["unconfirmed"] or _has_failed(one)):
-        told["status"] = ACCEPTED
-    return told
+    reported["reasons"] = _reasons(one, own, by_door, today)
+    if by_door and not (reported["open"] or reported["unconfirmed"] or _has_failed(one)):
+        reported["status"] = ACCEPTED
+    return reported
 
 
 def _has_failed(one: Record) -> bool:
@@ -268,7 +268,9 @@ def _reasons(
     return reasons
 
 
-def told_exceptions(exceptions: t.Iterable[Record], leavers: t.Sequence[Record], today: str) -> list[dict[str, t.Any]]:
+def exceptions_report(
+    exceptions: t.Iterable[Record], leavers: t.Sequence[Record], today: str
+) -> list[dict[str, t.Any]]:
     """The exceptions of a run as its evidence holds them: each with `state` and the leavers it is about, by object id.
 
     :param leavers: the results of everybody, as `accept` gives them.
@@ -280,15 +282,15 @@ def told_exceptions(exceptions: t.Iterable[Record], leavers: t.Sequence[Record],
             by_name.setdefault(name, []).append(one)
         for entry in one["accepted"]:
             by_place.setdefault(entry["place"], []).append(one)
-    told = []
+    reported = []
     for exception in exceptions:
         # A kind is known by what it was accepted for.
         met = (
             by_name.get(name_key(exception["user"]), []) if exception["user"] else by_place.get(exception["place"], [])
         )
         state = ENDED if not _is_in_force(exception, today) else IN_FORCE if met else UNMATCHED
-        told.append({**exception, "state": state, "leavers": [one["id"] or one["user"] for one in met]})
-    return told
+        reported.append({**exception, "state": state, "leavers": [one["id"] or one["user"] for one in met]})
+    return reported
 
 
 def accepted_in_words(entry: Record) -> str:
@@ -299,10 +301,10 @@ def accepted_in_words(entry: Record) -> str:
     return f"by {entry['accepted_by']} until {entry['until']}: {', '.join(doors)} ({entry['reason']})"
 
 
-def unmatched(told: t.Iterable[Record]) -> list[str]:
+def unmatched(reported: t.Iterable[Record]) -> list[str]:
     """A sentence for each exception that met nobody, or whose end is over."""
     sentences = []
-    for one in told:
+    for one in reported:
         who = one["user"] or f"mailboxes of the kind {one['kind']}"
         if one["state"] == ENDED:
             sentences.append(f"The exception for {who} ended on {one['until']} ({one['place']}): renew or remove it.")

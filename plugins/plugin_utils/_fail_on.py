@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ._messages import Record
 from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, PARTIAL, REFUSED
-from ._sentences import Record
 
 NEW, OPEN, FAILED_ONES = "new", "open", "failed"
 FAIL_ON = (NEW, OPEN, FAILED_ONES)

@@ -12,17 +12,17 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from ..module_utils._asked import name_key
 from ..module_utils._doors import ALSO, STEPS
+from ..module_utils._user_input import name_key
 from ._batches import join, texts, unpack
 from ._carried import carried, opened
 from ._earlier import Earlier, judged_by_offboarding
 from ._evidence import evidence, missing_entry, plain_json, tenant_entry
 from ._files import write
+from ._messages import Record, as_error, reason_of
 from ._plan import looked_at, plan
 from ._report import format_of, render
 from ._results import counts, written
-from ._sentences import Record, as_error, reason_of
 from ._table import failing, failures, left_out, table
 
 _PREFIX = "__offboard_employee_"
@@ -31,7 +31,7 @@ _ORDER = (*STEPS, *ALSO)
 _MOST_SHOWN = 300
 
 
-class Tenant:
+class HostRun:
     """What a host's variables hold of this run.
 
     Variables are taken as they are, without a walk of the template engine through them.
@@ -48,8 +48,8 @@ class Tenant:
 
     def _registered(self, name: str) -> Record:
         """What a task has registered; nothing for a task that was skipped or has not run."""
-        told = self._variables.get(f"{_PREFIX}{name}")
-        return told if isinstance(told, t.Mapping) and not told.get("skipped") else {}
+        reported = self._variables.get(f"{_PREFIX}{name}")
+        return reported if isinstance(reported, t.Mapping) and not reported.get("skipped") else {}
 
     @property
     def opening(self) -> Record:
@@ -74,9 +74,9 @@ class Tenant:
         :param stats: what this role has told earlier in the same workflow.
         """
         asked = self.asked
-        told: dict[str, t.Any] = {"write": [], "refused": {}}
+        reported: dict[str, t.Any] = {"write": [], "refused": {}}
         if asked["purpose"] == "offboard":
-            told = plan(
+            reported = plan(
                 self.opening.get("users") or (),
                 allow_admins=asked["allow_admins"],
                 max_users=asked["max_users"],
@@ -87,10 +87,10 @@ class Tenant:
         size = asked["batch_size"]
         planned = {
             "run_id": asked["run_id"],
-            "batches": [told["write"][start : start + size] for start in range(0, len(told["write"]), size)],
-            "refused": carried(list(told["refused"].items()), len(told["refused"])),
+            "batches": [reported["write"][start : start + size] for start in range(0, len(reported["write"]), size)],
+            "refused": carried(list(reported["refused"].items()), len(reported["refused"])),
         }
-        return {**planned, "state": Tenant({**self._variables, f"{_PREFIX}plan": planned}).put(number=0)}
+        return {**planned, "state": HostRun({**self._variables, f"{_PREFIX}plan": planned}).put(number=0)}
 
     @property
     def state(self) -> dict[str, t.Any]:
@@ -108,9 +108,9 @@ class Tenant:
 
     def journal(self, host: str) -> dict[str, t.Any]:
         """`files`, the reports that this run has written so far, by the paths that were asked for, and its `run_id`."""
-        told = (self._registered("journal").get("hosts") or {}).get(host) or {}
-        is_ours = told.get("run_id") == self.asked["run_id"]
-        return {"run_id": self.asked["run_id"], "files": dict(told["files"]) if is_ours else {}}
+        reported = (self._registered("journal").get("hosts") or {}).get(host) or {}
+        is_ours = reported.get("run_id") == self.asked["run_id"]
+        return {"run_id": self.asked["run_id"], "files": dict(reported["files"]) if is_ours else {}}
 
     def put(self, *, number: int, step: str | None = None) -> dict[str, t.Any]:
         """What is known with what is registered now.
@@ -193,8 +193,8 @@ class Tenant:
 
 def _is_about(result: Record, users: t.Sequence[Record]) -> bool:
     """Whether a step's result is of these users: with another strategy, another host may be at another batch."""
-    told = {name_key(str(one["user"])) for one in result.get("users") or ()}
-    return not told or any(name_key(str(one["user"])) in told for one in users)
+    reported = {name_key(str(one["user"])) for one in result.get("users") or ()}
+    return not reported or any(name_key(str(one["user"])) in reported for one in users)
 
 
 def unrecorded(state: Record, host: str, exc: Exception) -> dict[str, t.Any]:
@@ -206,19 +206,19 @@ def unrecorded(state: Record, host: str, exc: Exception) -> dict[str, t.Any]:
 
 def write_evidence(
     states: t.Mapping[str, Record],
-    tenants: t.Mapping[str, Tenant],
+    tenants: t.Mapping[str, HostRun],
     *,
     missing: t.Sequence[str] = (),
     json_only: bool = False,
     complete: bool = False,
-    **told: t.Any,
+    **reported: t.Any,
 ) -> dict[str, dict[str, t.Any]]:
     """Write the evidence of all hosts of a play; those that name the same path share a file.
 
     :param states: what is known, by host.
     :param missing: hosts that never came to name a path: each file tells of them.
     :param told: see `evidence`.
-    :returns: for each host what `Tenant.journal` gives next, and `sha256`, the checksums of all files that were written now.
+    :returns: for each host what `HostRun.journal` gives next, and `sha256`, the checksums of all files that were written now.
     :raises OSError: with a sentence that names the path.
     """
     paths = {host: tenant.asked["report_paths"] for host, tenant in tenants.items()}
@@ -236,7 +236,7 @@ def write_evidence(
         entries.update((host, missing_entry(host)) for host in missing)
         given = [link for host in sharing for link in tenants[host].asked["chain"]]
         chain = [link for number, link in enumerate(given) if link not in given[:number]]
-        whole = evidence(entries, {} if json_only else leavers, complete=complete, chain=chain, **told)
+        whole = evidence(entries, {} if json_only else leavers, complete=complete, chain=chain, **reported)
         text = plain_json(whole, leavers) if json_only else render(whole, format_of(path))
         before = next((files[host][path] for host in sharing if path in files[host]), None)
         name, digest = write(text, path, instead_of=before)

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ..module_utils._asked import name_key
 from ..module_utils._doors import OPEN, UNKNOWN
 from ..module_utils._errors import OTHER_ACCOUNT
 from ..module_utils._guards import administrator_error, protected_error
+from ..module_utils._user_input import name_key
 from ._earlier import Earlier
-from ._sentences import Record, as_error
+from ._messages import Record, as_error
 
 # What the steps are given of each leaver, so that they need not read it again; the switches of a mailbox, too.
 _GIVEN = ("left_at", "directory_roles")
@@ -38,7 +38,7 @@ def plan(
     :param earlier: what earlier runs say, so that a name that meant another account then is refused.
     :param also: whether more than the doors is to be closed, so that whoever is contained already goes through the steps too.
     :param looked_at: the object ids that the dry run of this workflow looked at; `None` where there was none.
-    :returns: C(write), a list as the modules' O(users); C(refused), errors by object id. Whoever only the earlier
+    :returns: `write`, a list as the modules' O(users); `refused`, errors by object id. Whoever only the earlier
         evidence knows is in neither: nobody asked for them.
     """
     write: list[dict[str, t.Any]] = []
@@ -100,8 +100,10 @@ def looked_at(stats: t.Iterable[t.Any], host: str) -> set[str] | None:
     ]
     if not dry_runs:
         return None
-    told = [one[host] for one in dry_runs if isinstance(one.get(host), t.Mapping) and one[host].get("dry_run") is True]
-    return {name_key(str(i)) for one in told for key in ("contained", "not_contained") for i in one.get(key) or ()}
+    reported = [
+        one[host] for one in dry_runs if isinstance(one.get(host), t.Mapping) and one[host].get("dry_run") is True
+    ]
+    return {name_key(str(i)) for one in reported for key in ("contained", "not_contained") for i in one.get(key) or ()}
 
 
 def _unseen(one: Record, looked_at: t.Collection[str] | None) -> Record | None:

@@ -7,7 +7,7 @@
 
 """Evidence as files: for people, spreadsheets, programs, and dashboards of tests.
 
-The one place that knows which formats there are: R(FORMATS).
+The one place that knows which formats there are: `FORMATS`.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from ._also import not_closed, rows
 from ._containment import contained_in_words
 from ._earlier import newly_open
 from ._exceptions import accepted_in_words, unmatched
+from ._messages import NOT_DONE, errors_of, reason_of, reasons_of
 from ._report_html import html
-from ._report_words import done_in_words
+from ._report_model import done_in_words
 from ._results import DELETED, FAILED, NOT_DUE
-from ._sentences import NOT_DONE, errors_of, reason_of, reasons_of
 
 Record = t.Mapping[str, t.Any]
 
@@ -55,7 +55,7 @@ def format_of(path: str) -> str:
 
 
 def formats_of(paths: t.Sequence[str]) -> list[str]:
-    """The format of each file, as R(format_of).
+    """The format of each file, as `format_of`.
 
     :raises ValueError: naming every path whose suffix is none of ours.
     """
@@ -98,7 +98,7 @@ def _csv(evidence: Record) -> str:
     for host, tenant in evidence["hosts"].items():
         where = {"host": host, **_of_run(evidence, tenant)}
         if tenant["error"]:
-            writer.writerow(_cells({**where, "status": FAILED, "contained": False, **_told([tenant["error"]])}))
+            writer.writerow(_cells({**where, "status": FAILED, "contained": False, **_reported([tenant["error"]])}))
         for one in tenant["leavers"]:
             writer.writerow(_cells({**where, **_columns(one, evidence)}))
         for line in unmatched(tenant.get("exceptions") or ()):
@@ -166,7 +166,7 @@ def _columns(one: Record, evidence: Record) -> dict[str, t.Any]:
         **{f"{step}_done": NOT_DONE for step in STEPS if step not in steps},
         **{f"{step}_{fact}": entry[fact] for step, entry in steps.items() for fact in _OF_STEP},
         "notes": " ".join(_notes(one)),
-        **_told(errors_of(one), written, reasons_of(one)),
+        **_reported(errors_of(one), written, reasons_of(one)),
         **{f"residual_{topic}": _residual_cell(entry) for topic, entry in one["residual"].items()},
         "also": " ".join([*(f"{line.strip()}." for line in rows(one)), *not_closed(one)]),
         "newly_open": ", ".join(newly_open(one)),
@@ -189,7 +189,7 @@ def _person_cells(person: Record) -> dict[str, t.Any]:
     return {f"person_{fact}": cell for fact, cell in cells.items()}
 
 
-def _told(
+def _reported(
     errors: t.Sequence[Record], request_ids: t.Sequence[str] = (), reasons: t.Sequence[str] = ()
 ) -> dict[str, str]:
     """What errors say, and Microsoft's ids of requests: of the writes by step, of errors by code.
@@ -216,7 +216,7 @@ def _cells(row: Record) -> dict[str, str]:
 def _cell(value: t.Any) -> str:
     """A value as the text of a cell, on one line, that no spreadsheet takes for a formula.
 
-    Spreadsheets calculate a cell that begins with C(=), C(+), C(-) or C(@), blanks before it or not, and names come
+    Spreadsheets calculate a cell that begins with `=`, `+`, `-` or `@`, blanks before it or not, and names come
     from whoever may edit them. Such a cell gets an apostrophe before that character: then it is text. So does what
     follows a semicolon, where a spreadsheet that separates cells by semicolons would begin one. Control characters,
     tabs and line breaks among them, become blanks.
@@ -241,7 +241,7 @@ _FORMULA = re.compile(rf"((?:^|;)[^\w;]*?)([{_TRIGGERS}])")
 
 
 class _Case(t.NamedTuple):
-    """One test: what was looked at and, unless it passed, C(failure), C(error) or C(skipped) with type and message."""
+    """One test: what was looked at and, unless it passed, `failure`, `error` or `skipped` with type and message."""
 
     name: str
     outcome: str | None = None
@@ -373,8 +373,8 @@ def _cases(evidence: Record, tenant: Record) -> t.Iterator[_Case]:
 def _accepted(one: Record, step: str) -> str:
     """What was accepted of a step's doors, empty for nothing."""
     entries = [(entry, doors_of(step, entry["doors"])) for entry in one.get("accepted") or ()]
-    told = [accepted_in_words({**entry, "doors": doors}) for entry, doors in entries if doors]
-    return f"Accepted {'; '.join(told)}" if told else ""
+    reported = [accepted_in_words({**entry, "doors": doors}) for entry, doors in entries if doors]
+    return f"Accepted {'; '.join(reported)}" if reported else ""
 
 
 def _skipped(name: str, message: str) -> _Case:
@@ -382,10 +382,10 @@ def _skipped(name: str, message: str) -> _Case:
 
 
 def _of_period(name: str, one: Record) -> _Case:
-    within, told = (one.get("containment") or {}).get("within"), contained_in_words(one)
+    within, reported = (one.get("containment") or {}).get("within"), contained_in_words(one)
     if within is None:
-        return _skipped(name, told)
-    return _Case(name, details=[told]) if within else _Case(name, "failure", "late", told)
+        return _skipped(name, reported)
+    return _Case(name, details=[reported]) if within else _Case(name, "failure", "late", reported)
 
 
 def _of_step(name: str, one: Record, step: str, evidence: Record) -> _Case:

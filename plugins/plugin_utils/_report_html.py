@@ -23,10 +23,10 @@ import typing as t
 from ..module_utils._doors import STEPS
 from ..module_utils._foreign import clean
 from ..module_utils._times import format_moment
-from . import _report_words as words
+from . import _report_model as words
 from ._containment import contained_in_words
 from ._exceptions import accepted_in_words, unmatched
-from ._sentences import NOT_DONE, person_in_words
+from ._messages import NOT_DONE, person_in_words
 
 if t.TYPE_CHECKING:
     import jinja2

@@ -30,8 +30,8 @@ from ._files import try_out
 from ._given import typed
 from ._inputs import Refused
 from ._leavers_file import LARGEST, decode_csv, read_csv
+from ._messages import Record
 from ._report import formats_of
-from ._sentences import Record
 
 # Taken as they are: a name or a path with a comma in it is not a list.
 _RAW = ("leavers", "report_path", "exceptions", "since")

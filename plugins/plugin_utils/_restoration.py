@@ -14,10 +14,10 @@ import typing as t
 
 from ._given import typed
 from ._inputs import Refused
+from ._messages import Record
 from ._restore_outcome import outcome
-from ._restore_plan import FAILED, PARTIAL, REFUSED, plan
+from ._restore_plan import FAILED, PARTIAL, REFUSED, restore_plan
 from ._restore_request import request
-from ._sentences import Record
 
 _PREFIX = "__restore_employee_"
 # How many seconds a look is waited for at least, and which part of the time that has passed already.
@@ -34,12 +34,12 @@ def ask(given: Record, *, spec: Record, complaints: t.Sequence[str], host: str, 
     """
     complaints = list(complaints)
     asked = typed("restore_employee", given, {}, spec, complaints, raw=("leavers", "evidence"))
-    told = request(asked["leavers"], evidence=asked["evidence"], host=host, job=asked["job"])
+    reported = request(asked["leavers"], evidence=asked["evidence"], host=host, job=asked["job"])
     has_evidence = asked["evidence"] not in ("", None, [])
     deliver = os.path.realpath(os.path.expanduser(asked["deliver"])) if asked["deliver"] else ""
-    if told["error"]:
-        complaints.append(told["error"])
-    if asked["evidence_required"] and not (has_evidence and told["job"]):
+    if reported["error"]:
+        complaints.append(reported["error"])
+    if asked["evidence_required"] and not (has_evidence and reported["job"]):
         complaints.append(
             "Restoring needs the number of the job that shut the account (restore_employee_job) and the folder that keeps the "
             "evidence (restore_employee_evidence). Without them, any blocked account could be opened."
@@ -51,7 +51,7 @@ def ask(given: Record, *, spec: Record, complaints: t.Sequence[str], host: str, 
         )
     if not asked["steps"]:
         complaints.append("restore_employee_steps must name a step.")
-    if has_password and (deliver or len(told["names"] + told["malformed"]) != 1):
+    if has_password and (deliver or len(reported["names"] + reported["malformed"]) != 1):
         complaints.append(
             "restore_employee_password is for one leaver, so that no two accounts share a password. For several, "
             "restore_employee_deliver names a file of tasks that provides one for each; the two do not go together."
@@ -61,7 +61,7 @@ def ask(given: Record, *, spec: Record, complaints: t.Sequence[str], host: str, 
     if complaints:
         raise Refused(" ".join(complaints))
     own = {name: asked[name] for name in ("steps", "protocols", "allow_admins", "undelete")}
-    return {**told, **own, "deliver": deliver, "has_password": has_password}
+    return {**reported, **own, "deliver": deliver, "has_password": has_password}
 
 
 def decide(variables: Record, *, host: str, undeleted: t.Sequence[str], began: float, now: float) -> dict[str, t.Any]:
@@ -71,7 +71,7 @@ def decide(variables: Record, *, host: str, undeleted: t.Sequence[str], began: f
     """
     asked = variables[f"{_PREFIX}asked"]
     deleted = variables.get(f"{_PREFIX}deleted")
-    told = plan(
+    reported = restore_plan(
         variables[f"{_PREFIX}opening"],
         names=asked["names"],
         malformed=asked["malformed"],
@@ -88,25 +88,25 @@ def decide(variables: Record, *, host: str, undeleted: t.Sequence[str], began: f
         began=began,
         now=now,
     )
-    if told["error"]:
-        raise Refused(told["error"])
+    if reported["error"]:
+        raise Refused(reported["error"])
     # Each wait is longer than the one before, so that there are few.
-    return {**told, "wait": max(_SHORTEST_WAIT, (now - began) / _PART) if told["again"] else 0}
+    return {**reported, "wait": max(_SHORTEST_WAIT, (now - began) / _PART) if reported["again"] else 0}
 
 
 def conclude(variables: Record) -> dict[str, t.Any]:
     """The results so far, see `outcome`, and `stats`, what the next node of a workflow is given."""
-    told = outcome(
+    reported = outcome(
         variables[f"{_PREFIX}plan"],
         variables.get(f"{_PREFIX}runs") or (),
         provided=variables.get(f"{_PREFIX}provided") or (),
     )
     # Object ids and counts, no names. Whoever cannot sign in is not restored, although nothing failed.
-    known = [one for one in told["leavers"] if one["id"]]
+    known = [one for one in reported["leavers"] if one["id"]]
     failed = [one["id"] for one in known if one["status"] in (REFUSED, FAILED, PARTIAL)]
     stats = {
         "restored": [one["id"] for one in known if one["id"] not in failed],
         "not_restored": failed,
-        "unknown": len(told["leavers"]) - len(known),
+        "unknown": len(reported["leavers"]) - len(known),
     }
-    return {**told, "stats": stats}
+    return {**reported, "stats": stats}

@@ -13,7 +13,7 @@ import typing as t
 
 from ._evidence_files import files, in_short
 from ._evidence_files import read as read_file
-from ._sentences import Record
+from ._messages import Record
 
 _OF_A_LEAVER = ("user", "id", "user_principal_name", "display_name", "directory_roles")
 _OF_A_STEP = ("status", "before", "after", "written_at", "error")

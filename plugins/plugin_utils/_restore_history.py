@@ -16,7 +16,7 @@ import typing as t
 
 from ..module_utils._doors import ALSO, PROTOCOLS, STEPS
 from ..module_utils._errors import OUTCOME_UNKNOWN
-from ._sentences import Record, as_error
+from ._messages import Record, as_error
 
 # What a run that was cut off says of a step whose result it did not live to write.
 _UNFINISHED = ("pending", "planned")
@@ -59,7 +59,7 @@ class Reading(t.NamedTuple):
         return t.cast("Record", (self.record["steps"].get(step) or {}).get(when) or {})
 
     @property
-    def told(self) -> str:
+    def reported(self) -> str:
         """Which run it is, for people."""
         job = f"job {self.run['job_id']}, " if self.run["job_id"] else ""
         return f"{self.run['path']} ({job}{self.run['started_at']})"
@@ -79,7 +79,7 @@ def offboarding(name: str, readings: t.Sequence[Reading], job: str = "") -> Reco
     # An offboarding that changed nothing cannot be undone, and is no choice.
     choices = [one for one in episodes if any(map(_did_something, one))]
     if len(choices) > 1:
-        runs = "; ".join(next(filter(_did_something, episode)).told for episode in choices)
+        runs = "; ".join(next(filter(_did_something, episode)).reported for episode in choices)
         message = (
             f"{name} was shut out {len(choices)} times, and was let in again in between: {runs}; nothing was sent."
         )
@@ -215,7 +215,7 @@ def before_and_after(readings: t.Sequence[Reading]) -> dict[str, t.Any]:
             for topic, entry in (one.record.get("also") or {}).items()
             if entry["status"] == "pending"
         ),
-        "runs": [one.told for one in readings],
+        "runs": [one.reported for one in readings],
         "written_at": max(one.run["written_at"] for one in readings),
     }
 

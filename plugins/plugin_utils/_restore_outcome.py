@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ..module_utils._asked import name_key
 from ..module_utils._doors import NOT_APPLICABLE, UNDONE
+from ..module_utils._user_input import name_key
 from ._evidence_files import in_short
+from ._messages import Record, as_error, errors_of, folded, reason_of
 from ._restore_plan import FAILED, GONE, PARTIAL, PLANNED, REFUSED, RESTORED, UNCHANGED, UNCONFIRMED
-from ._sentences import Record, as_error, errors_of, folded, reason_of
 
 # No door opens before the rest is in place.
 ORDER = ("account", "password", "protocols", *UNDONE, "signin")
@@ -28,7 +28,7 @@ _VERDICTS = {
     PARTIAL: "sign-in stays blocked",
     UNCHANGED: "nothing to do",
 }
-_DEEDS = {
+_ACTIONS = {
     "account": "restored",
     "password": "set",
     "protocols": "on again",
@@ -52,20 +52,20 @@ _FINAL_WORD = (
 def outcome(plan: Record, runs: t.Sequence[Record] = (), *, provided: t.Collection[str] = ()) -> dict[str, t.Any]:
     """One result per leaver, and how it is told.
 
-    :param runs: what was registered of each step, C({step, users, result}); a result without records counts as failed
+    :param runs: what was registered of each step, `{step, users, result}`; a result without records counts as failed
         for everyone who was to go through it.
     :param provided: object ids of leavers for whom there is a password.
-    :returns: C(leavers), the results; C(open), object ids of those whose sign-in may be allowed now; C(table), lines
-        for people; C(failures), why the run fails.
+    :returns: `leavers`, the results; `open`, object ids of those whose sign-in may be allowed now; `table`, lines
+        for people; `failures`, why the run fails.
     """
-    told: dict[str, dict[str, Record]] = {}
+    reported: dict[str, dict[str, Record]] = {}
     for run in runs:
         for record in run["result"].get("users") or _for_everyone(run):
             # A deleted account may have been asked for by name.
             for name in {name_key(str(record[key])) for key in ("id", "user") if record.get(key)}:
-                told.setdefault(name, {})[run["step"]] = record
+                reported.setdefault(name, {})[run["step"]] = record
     leavers = [
-        _result(one, told.get(name_key(str(one["id"] or one["user"])), {}), provided=one["id"] in provided)
+        _result(one, reported.get(name_key(str(one["id"] or one["user"])), {}), provided=one["id"] in provided)
         for one in plan["leavers"]
     ]
     may_open = [
@@ -87,13 +87,13 @@ def _for_everyone(run: Record) -> list[Record]:
     return [{"id": name, "status": FAILED, "error": error} for name in names]
 
 
-def _result(order: Record, told: Record, *, provided: bool) -> dict[str, t.Any]:
+def _result(order: Record, reported: Record, *, provided: bool) -> dict[str, t.Any]:
     error = order["error"]
-    if error and error["code"] in GONE and told.get("account", {}).get("status") == "accepted":
+    if error and error["code"] in GONE and reported.get("account", {}).get("status") == "accepted":
         error = as_error(
             "not_visible", "The account was restored, but cannot be seen yet.", "Run again in some minutes."
         )
-    entries = _entries(order, told, provided=provided)
+    entries = _entries(order, reported, provided=provided)
     notes = [*order["notes"], *(entry["note"] for entry in entries.values())]
     if order["password_note"] and "password" not in entries:
         notes.append(order["password_note"])
@@ -109,9 +109,9 @@ def _result(order: Record, told: Record, *, provided: bool) -> dict[str, t.Any]:
     }
 
 
-def _entries(order: Record, told: Record, *, provided: bool) -> dict[str, dict[str, t.Any]]:
+def _entries(order: Record, reported: Record, *, provided: bool) -> dict[str, dict[str, t.Any]]:
     wanted = {
-        "account": order["undelete"] or "account" in told,
+        "account": order["undelete"] or "account" in reported,
         "password": order["password"] and provided,
         "protocols": bool(order["protocols"]),
         **{topic: topic in order["also"] for topic in UNDONE},
@@ -120,7 +120,7 @@ def _entries(order: Record, told: Record, *, provided: bool) -> dict[str, dict[s
     entries: dict[str, dict[str, t.Any]] = {}
     for step in ORDER:
         if wanted[step] and (step == "account" or not order["error"]):
-            entries[step] = _entry(told[step]) if step in told else _untold(step, entries)
+            entries[step] = _entry(reported[step]) if step in reported else _unreported(step, entries)
             if entries[step]["status"] == "unchanged" and step in order["read_shut"]:
                 entries[step] |= {"status": FAILED, "error": _unbelievable(step, order)}
         elif step in order["unknown"] and not order["error"]:
@@ -147,7 +147,7 @@ def _entry(record: Record) -> dict[str, t.Any]:
     return {"status": record["status"], **{name: record.get(name) for name in facts}}
 
 
-def _untold(step: str, entries: t.Mapping[str, Record]) -> dict[str, t.Any]:
+def _unreported(step: str, entries: t.Mapping[str, Record]) -> dict[str, t.Any]:
     """What is said of a step that was not run, or not yet."""
     account, password = entries.get("account"), entries.get("password")
     if account and account["status"] in (FAILED, REFUSED):
@@ -190,7 +190,7 @@ def _table(leavers: t.Sequence[Record], left_out: t.Sequence[str]) -> list[str]:
     lines = [f"{restored} of {len(leavers)} {'leaver is' if len(leavers) == 1 else 'leavers are'} restored"]
     for one in leavers:
         lines.append(f"{one['user_principal_name'] or one['user']}  {_VERDICTS[one['status']]}")
-        lines += [f"  {step:<10} {_told(step, entry)}" for step, entry in one["steps"].items()]
+        lines += [f"  {step:<10} {_reported(step, entry)}" for step, entry in one["steps"].items()]
         lines += [f"  - {note}" for note in one["notes"]]
         lines += [f"  ! {sentence}" for sentence in map(reason_of, errors_of(one))]
     if left_out:
@@ -200,18 +200,18 @@ def _table(leavers: t.Sequence[Record], left_out: t.Sequence[str]) -> list[str]:
     return [part for line in lines for part in folded(line)]
 
 
-def _told(step: str, entry: Record) -> str:
+def _reported(step: str, entry: Record) -> str:
     if entry["status"] in _STATES:
         return _STATES[entry["status"]]
-    deed = _DEEDS[step]
+    action = _ACTIONS[step]
     before, after = entry["before"] or {}, entry["after"] or {}
     if step == "protocols" and after:
-        deed = ", ".join(_switches(before, after)) or "as before"
+        action = ", ".join(_switches(before, after)) or "as before"
     if entry["status"] == PLANNED:
-        return f"would be {deed}"
+        return f"would be {action}"
     when = f" at {entry['written_at']}" if entry["written_at"] else ""
     seen = "" if entry["status"] == "verified" else ", not seen yet"
-    return f"{deed}{when}{seen}{'; must be changed at the next sign-in' if step == 'password' else ''}"
+    return f"{action}{when}{seen}{'; must be changed at the next sign-in' if step == 'password' else ''}"
 
 
 def _switches(before: Record, after: Record) -> list[str]:

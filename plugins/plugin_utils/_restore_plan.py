@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import typing as t
 
-from ..module_utils._asked import OBJECT_ID, name_key, not_a_name, same_name
 from ..module_utils._doors import NOT_APPLICABLE, PROTOCOLS, UNDONE
 from ..module_utils._guards import administrator_error, protected_error
 from ..module_utils._times import parse_moment
+from ..module_utils._user_input import OBJECT_ID, name_key, not_a_name, same_name
 from ._carried import Carried, opened
 from ._evidence_files import in_short
+from ._messages import Record, as_error
 from ._restore_history import Reading, before_and_after, offboarding, precedes
 from ._restore_request import entry_of_tenant, keys
-from ._sentences import Record, as_error
 
 FAILED, REFUSED, PLANNED, UNCONFIRMED, RESTORED, PARTIAL, UNCHANGED = (
     "failed",
@@ -39,7 +39,7 @@ _RETURN_TIMEOUT = 30.0
 _LONGEST_LAG = 3600.0
 
 
-def plan(
+def restore_plan(
     opening: Record,
     *,
     names: t.Sequence[str],
@@ -75,7 +75,7 @@ def plan(
     """
     orders: list[dict[str, t.Any]] = []
     error = None
-    told = list(left_out)
+    reported = list(left_out)
     gone = {name_key(one["user"]): one for one in (deleted or {}).get("users") or []}
     limits = _Limits(steps, protocols, allow_admins, undelete, job, gone, frozenset(undeleted), now)
     try:
@@ -83,7 +83,7 @@ def plan(
             orders = [_order_by_name(one, limits) for one in opening["users"]]
         else:
             tenant_id = (opening.get("automation") or {}).get("tenant_id")
-            readings = _readings(opened(evidence), host, tenant_id, told)
+            readings = _readings(opened(evidence), host, tenant_id, reported)
             found = [_order_by_evidence(name, readings, opening["users"], limits) for name in names]
             # Who is named twice, by name and by object id, is meant once.
             orders = list({str(one["id"] or one["user"]): one for one in reversed(found)}.values())[::-1]
@@ -93,7 +93,7 @@ def plan(
     waiting = [
         one["id"] for one in orders if one["undelete"] or one["no_mailbox"] or (one["error"] or {}).get("code") in GONE
     ]
-    patience = opening.get("verify_timeout")
+    budget = opening.get("verify_timeout")
     return {
         "error": error,
         "leavers": orders,
@@ -112,9 +112,9 @@ def plan(
             waiting,
             limits,
             waited=now - began,
-            verify_timeout=_VERIFY_TIMEOUT if patience is None else float(patience),
+            verify_timeout=_VERIFY_TIMEOUT if budget is None else float(budget),
         ),
-        "left_out": told,
+        "left_out": reported,
     }
 
 
@@ -407,16 +407,16 @@ def _read_shut(now: Record | None, protocols: t.Sequence[str]) -> list[str]:
 
 
 def _by_evidence(then: Record, changed: t.Sequence[str], now: Record | None, limits: _Limits) -> dict[str, t.Any]:
-    told: dict[str, t.Any] = {"notes": [], "unknown": {}}
+    reported: dict[str, t.Any] = {"notes": [], "unknown": {}}
     if len(then["runs"]) > 1:
-        told["notes"].append(f"Undone are {len(then['runs'])} runs, from {then['runs'][0]} on.")
-    told |= _signin_again(then, changed, now, limits, told)
-    told |= _protocols_again(then, changed, now, limits, told)
-    told |= _password_again(then, changed, now, opens=told["signin"] and _is_blocked(now))
-    told["also"] = _also_again(then, limits, told["notes"])
-    told["read_shut"] = _read_shut(now, told["protocols"])
-    told["read_open"] = _read_open(then, told, now, limits, told["notes"])
-    return told
+        reported["notes"].append(f"Undone are {len(then['runs'])} runs, from {then['runs'][0]} on.")
+    reported |= _signin_again(then, changed, now, limits, reported)
+    reported |= _protocols_again(then, changed, now, limits, reported)
+    reported |= _password_again(then, changed, now, opens=reported["signin"] and _is_blocked(now))
+    reported["also"] = _also_again(then, limits, reported["notes"])
+    reported["read_shut"] = _read_shut(now, reported["protocols"])
+    reported["read_open"] = _read_open(then, reported, now, limits, reported["notes"])
+    return reported
 
 
 def _read_open(then: Record, order: Record, now: Record | None, limits: _Limits, notes: list[str]) -> float | None:
@@ -444,11 +444,11 @@ def _read_open(then: Record, order: Record, now: Record | None, limits: _Limits,
 
 
 def _signin_again(
-    then: Record, changed: t.Sequence[str], now: Record | None, limits: _Limits, told: Record
+    then: Record, changed: t.Sequence[str], now: Record | None, limits: _Limits, reported: Record
 ) -> dict[str, t.Any]:
     if "signin" not in limits.steps:
         return {"signin": False}
-    notes = told["notes"]
+    notes = reported["notes"]
     blocked = now is not None and _is_blocked(now)
     entry = then["steps"].get("signin") or {}
     enabled = (entry.get("before") or {}).get("account_enabled")
@@ -468,25 +468,25 @@ def _signin_again(
     elif enabled is None and blocked:
         message = "Whether sign-in was allowed before that run is not known, so it stays blocked."
         hint = "Give the evidence of every run; or, if it is to be allowed all the same, restore without evidence."
-        told["unknown"]["signin"] = as_error("before_unknown", message, hint)
+        reported["unknown"]["signin"] = as_error("before_unknown", message, hint)
     elif enabled is True:
         notes.append("Sign-in was not blocked by that run; it stays as it is.")
     return {"signin": False, "stays_blocked": blocked}
 
 
 def _protocols_again(
-    then: Record, changed: t.Sequence[str], now: Record | None, limits: _Limits, told: Record
+    then: Record, changed: t.Sequence[str], now: Record | None, limits: _Limits, reported: Record
 ) -> dict[str, t.Any]:
     if "protocols" not in limits.steps or "protocols" not in changed:
         return {"protocols": [], "inherit_smtp_auth": False}
-    notes = told["notes"]
+    notes = reported["notes"]
     entry = then["steps"]["protocols"]
     before = entry["before"]
     if before is None:
         if not entry["cut_off"] or (now and (now["before"] or {}).get("protocols")):
             message = "How the mailbox protocols were before that run is not known, so they stay as they are."
             hint = "Give the evidence of every run; or name them with restore_employee_protocols, without evidence."
-            told["unknown"]["protocols"] = as_error("before_unknown", message, hint)
+            reported["unknown"]["protocols"] = as_error("before_unknown", message, hint)
         return {"protocols": [], "inherit_smtp_auth": False}
     known = [name for name in PROTOCOLS if name in before]
     off = [name for name in known if before[name] is False]
@@ -549,11 +549,11 @@ def _also_again(then: Record, limits: _Limits, notes: list[str]) -> dict[str, t.
 
 def _besides(orders: t.Sequence[Record]) -> dict[str, dict[str, t.Any]]:
     """What the modules are told to make again: by topic, the objects of each leaver by object id."""
-    told: dict[str, dict[str, t.Any]] = {}
+    reported: dict[str, dict[str, t.Any]] = {}
     for one in orders:
         for topic, objects in one["also"].items() if not (one["undelete"] or one["error"]) else ():
-            told.setdefault(topic, {})[one["id"]] = objects
-    return told
+            reported.setdefault(topic, {})[one["id"]] = objects
+    return reported
 
 
 def _groups(orders: t.Sequence[Record]) -> list[dict[str, t.Any]]:

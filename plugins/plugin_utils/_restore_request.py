@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..module_utils._asked import name_key, parse_users, same_name
 from ..module_utils._errors import OptionError
+from ..module_utils._user_input import name_key, parse_users, same_name
 from ._carried import carried
+from ._messages import Record
 from ._restore_files import read
-from ._sentences import Record
 
 
 def request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> dict[str, t.Any]:
@@ -30,7 +30,7 @@ def request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> d
         null for none; `left_out`, a sentence for each file that is not used; `job`; `read`, the names and the object
         ids that the evidence knows for them.
     """
-    told: dict[str, t.Any] = {
+    reported: dict[str, t.Any] = {
         "error": None,
         "names": [],
         "malformed": [],
@@ -48,14 +48,14 @@ def request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> d
             message = " ".join(str(one["complaint"]) for one in malformed)
             raise OptionError(message, hint="Nothing was sent.")
         if evidence not in ("", None, []):
-            runs, told["left_out"] = read(evidence)
+            runs, reported["left_out"] = read(evidence)
             size = sum(len(host["leavers"]) for run in runs for host in run["hosts"].values())
-            told["evidence"] = carried(runs, size)
-        _check_job(told["job"], runs)
+            reported["evidence"] = carried(runs, size)
+        _check_job(reported["job"], runs)
     except OptionError as exc:
-        return {**told, "error": re.sub(r"\busers(?=\[| is )", "restore_employee_leavers", str(exc))}
+        return {**reported, "error": re.sub(r"\busers(?=\[| is )", "restore_employee_leavers", str(exc))}
     except ValueError as exc:
-        return {**told, "error": str(exc)}
+        return {**reported, "error": str(exc)}
     # Which host's entry counts is known only when the tenant is; ids of other tenants are found nowhere here.
     entries = [
         entry
@@ -65,7 +65,7 @@ def request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> d
     wanted = {name_key(name) for name in names}
     ids = [one["id"] for entry in entries for one in entry["leavers"] if one["id"] and not wanted.isdisjoint(keys(one))]
     return {
-        **told,
+        **reported,
         "names": names,
         "malformed": malformed,
         "read": list({name_key(name): name for name in [*names, *ids]}.values()),

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ..module_utils._asked import name_key
 from ..module_utils._doors import (
     MAILBOX_AWAITED,
     NOT_APPLICABLE,
@@ -24,9 +23,10 @@ from ..module_utils._doors import (
     doors_of,
 )
 from ..module_utils._errors import WRONG_PERSON
+from ..module_utils._user_input import name_key
 from ..module_utils._written import CHANGED, DONE, SHOWN, STALE, compare, digest, moment
 from ._also import entries as entries_of_also
-from ._sentences import Record, as_error, deed, reason_of
+from ._messages import Record, as_error, reason_of, what_was_done
 
 # What a leaver's result says on top, the worst first.
 FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, ACCEPTED, DELETED, PARTIAL, CONTAINED = (
@@ -74,16 +74,16 @@ def results(
     :param purpose: `offboard` or `audit`, which with `check_mode` decides how `done` says what a step did.
     """
     went = {_key(one["user"]) for run in ({"users": users}, *runs) for one in run["users"]}
-    told: dict[str, dict[str, Record]] = {}
+    reported: dict[str, dict[str, Record]] = {}
     for run in runs:
         for key, record in _records(run):
-            told.setdefault(key, {})[run["step"]] = record
+            reported.setdefault(key, {})[run["step"]] = record
     last = {key: one for one in closing for key in _keys(one)}
     unseen = [name for name in PROTOCOLS if name not in Protocols.parse(protocols).names]
     joined = []
     for one in opening:
         keys = _keys(one)
-        by_step = {step: record for key in reversed(keys) for step, record in told.get(key, {}).items()}
+        by_step = {step: record for key in reversed(keys) for step, record in reported.get(key, {}).items()}
         closed = next((last[key] for key in keys if key in last), None)
         joined.append(
             _result(
@@ -100,7 +100,7 @@ def results(
         )
     for one in joined:
         for step, entry in one["steps"].items():
-            entry["done"] = deed(step, entry["status"], purpose=purpose, check_mode=check_mode)
+            entry["done"] = what_was_done(step, entry["status"], purpose=purpose, check_mode=check_mode)
     return joined
 
 
@@ -120,13 +120,13 @@ def _keys(one: Record) -> list[str]:
 
 def _records(run: Record) -> t.Iterator[tuple[str, Record]]:
     """A step's records by the name that was asked for; one that failed for whoever has none."""
-    told = {_key(record["user"]): record for record in run["result"].get("users") or ()}
-    yield from told.items()
+    reported = {_key(record["user"]): record for record in run["result"].get("users") or ()}
+    yield from reported.items()
     why = run["result"].get("error") or as_error(
         "no_records", str(run["result"].get("msg") or f"The step {run['step']} did not report on this user."), None
     )
     for leaver in run["users"]:
-        if _key(leaver["user"]) not in told:
+        if _key(leaver["user"]) not in reported:
             blank = {"user": leaver["user"], "id": None, "before": None, "after": None}
             yield _key(leaver["user"]), {**blank, "status": FAILED, "error": why}
 
@@ -166,7 +166,7 @@ def _is_deleted(one: Record) -> bool:
 def _result(
     opening: Record,
     last: Record,
-    told: t.Mapping[str, Record],
+    reported: t.Mapping[str, Record],
     refused: Record | None,
     steps: t.Sequence[str],
     unseen: t.Sequence[str],
@@ -181,13 +181,13 @@ def _result(
     for step in STEPS:
         if step not in steps:
             continue
-        record = told.get(step) or _untold(step, opening, refused, went=went)
-        found = compare(step, record, last) if step in told and record["status"] in DONE else None
+        record = reported.get(step) or _unreported(step, opening, refused, went=went)
+        found = compare(step, record, last) if step in reported and record["status"] in DONE else None
         entries[step] = _entry(step, record, opening, last, found)
         own, reason = _doors(step, record, opening, last, found)
         states.update(own)
         for name, state in own.items():
-            why = reason if step in told or state == UNKNOWN else None
+            why = reason if step in reported or state == UNKNOWN else None
             if state in (OPEN, UNKNOWN) and why:
                 reasons.setdefault(why, []).append(name)
     opened = [name for name, state in states.items() if state == OPEN]
@@ -222,14 +222,14 @@ def _result(
         "steps": entries,
         # What was read after the writes counts.
         "residual": {**opening.get("residual", {}), **last.get("residual", {})},
-        **({"also": entries_of_also(also, told, opening, refused, went=went)} if also else {}),
+        **({"also": entries_of_also(also, reported, opening, refused, went=went)} if also else {}),
         "person": opening.get("person"),
         "since": None,
         "containment": None,
     }
 
 
-def _untold(step: str, opening: Record, refused: Record | None, *, went: bool) -> dict[str, t.Any]:
+def _unreported(step: str, opening: Record, refused: Record | None, *, went: bool) -> dict[str, t.Any]:
     """The record of a step that this leaver did not go through, or has not gone through yet."""
     doors = doors_of(step, opening["doors"]).values()
     facts = (opening["before"] or {}).get(step)
@@ -312,9 +312,9 @@ def _shut_by_others(step: str, record: Record, opening: Record, last: Record, st
 def _changed_again(record: Record, last: Record) -> str:
     now = moment(last["before"]["password"], "password")
     since = moment(record["after"], "password") if record["status"] != "accepted" else record["written_at"]
-    told = "this run found it changed" if record["status"] == "unchanged" else "this run reset it"
+    reported = "this run found it changed" if record["status"] == "unchanged" else "this run reset it"
     return (
-        f"The password was changed again at {now}, after {told} at {since}: whoever did that knows it. "
+        f"The password was changed again at {now}, after {reported} at {since}: whoever did that knows it. "
         "Reset it again with force, and look for the session that was used."
     )
 

@@ -20,8 +20,8 @@ from ._containment import contained_in_words
 from ._earlier import is_extra, newly_open
 from ._exceptions import accepted_in_words, unmatched
 from ._fail_on import FAIL_ON, fatal
+from ._messages import NOT_DONE, WIDTH, Record, cut, errors_of, folded, person_in_words, reason_of, reasons_of
 from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
-from ._sentences import NOT_DONE, WIDTH, Record, cut, errors_of, folded, person_in_words, reason_of, reasons_of
 
 _MANY = 20
 # Of more leavers than this, each has one line, so that twenty fit on a screen.
@@ -69,8 +69,8 @@ def failures(
         left_out=left_out,
     )
     shared = _Shared(failed)
-    told = [_sentence(one, shared, residual=fail_on_residual) for one in failed[:_MOST]]
-    return [*told, *_and_more(failed), *shared.lines()]
+    reported = [_sentence(one, shared, residual=fail_on_residual) for one in failed[:_MOST]]
+    return [*reported, *_and_more(failed), *shared.lines()]
 
 
 def failing(
@@ -166,8 +166,8 @@ def _nameless(one: Record, reason: str) -> str:
     """A reason without the name of its leaver."""
     names = {str(one[key]) for key in ("user", "user_principal_name", "id") if one[key]}
     pattern = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    told = re.sub(rf"(?<![\w.@-])(?:{pattern})(?![\w@-])", "the leaver", reason, flags=re.IGNORECASE)
-    return f"{told[:1].upper()}{told[1:]}"
+    reported = re.sub(rf"(?<![\w.@-])(?:{pattern})(?![\w@-])", "the leaver", reason, flags=re.IGNORECASE)
+    return f"{reported[:1].upper()}{reported[1:]}"
 
 
 def _reasons(one: Record) -> list[str]:
@@ -196,7 +196,7 @@ def table(
     :param since: with which files the run is compared, see `Earlier.summary`; `None` for no comparison.
     :param failing: leavers whose reasons `failures` tells right after the table.
     :param left_out: leavers whom the run that follows this dry run would leave out.
-    :param exceptions: those of the run, as `told_exceptions` gives them.
+    :param exceptions: those of the run, as `exceptions_report` gives them.
     """
     order = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, ACCEPTED, DELETED, PARTIAL, CONTAINED)
     shown = sorted(leavers, key=lambda one: (not newly_open(one), order.index(one["status"])))
@@ -215,13 +215,13 @@ def table(
     if left_out:
         lines.append(f"left out, {len(left_out)} of {len(leavers)}: {', '.join(map(_name, left_out[:_MOST]))}")
     lines += _since_rows(leavers, since)
-    told_later = set(map(id, failing))
-    brief, shared = len(leavers) > _FEW, _Shared([one for one in shown if id(one) not in told_later])
+    reported_later = set(map(id, failing))
+    brief, shared = len(leavers) > _FEW, _Shared([one for one in shown if id(one) not in reported_later])
     later = _Shared([])
     for one in shown[:_MOST]:
-        is_told = id(one) not in told_later
-        lines += (_brief if brief else _rows)(one, shared if is_told else later)
-        lines += [f"  ! {reason}" for reason in shared.own(one)] if is_told else []
+        is_reported = id(one) not in reported_later
+        lines += (_brief if brief else _rows)(one, shared if is_reported else later)
+        lines += [f"  ! {reason}" for reason in shared.own(one)] if is_reported else []
         lines += [f"  ! {reason}" for reason in not_closed(one)]
     lines += [*_and_more(shown), *shared.lines()]
     lines += _common_notes([one for one in leavers if not newly_open(one)]) if brief else []
@@ -230,8 +230,8 @@ def table(
     return [part for line in lines for part in folded(line)]
 
 
-def _and_more(told: t.Sequence[t.Any]) -> list[str]:
-    return [f"and {len(told) - _MOST} more, see the report"] if len(told) > _MOST else []
+def _and_more(reported: t.Sequence[t.Any]) -> list[str]:
+    return [f"and {len(reported) - _MOST} more, see the report"] if len(reported) > _MOST else []
 
 
 def _since_rows(leavers: t.Sequence[Record], since: Record | None) -> t.Iterator[str]:
@@ -288,11 +288,11 @@ def _residual_gaps(leavers: t.Sequence[Record]) -> list[str]:
             if entry["state"] == "not_looked_at" or entry["error"]:
                 key = (topic, entry["permission"])
                 gaps[key] = gaps.get(key, 0) + 1
-    told = [
+    reported = [
         f"{topic}{'' if count == len(looked_for) else f' of {count}'} (needs {permission})"
         for (topic, permission), count in gaps.items()
     ]
-    return [f"residual access not wholly looked at: {', '.join(told)}"] if told else []
+    return [f"residual access not wholly looked at: {', '.join(reported)}"] if reported else []
 
 
 def _brief(one: Record, shared: _Shared) -> list[str]:
@@ -308,12 +308,14 @@ def _brief(one: Record, shared: _Shared) -> list[str]:
 
 def _done(one: Record) -> list[str]:
     """What was done to somebody in two or three words, so that a first run and a second differ at a glance."""
-    told = {entry["done"] for entry in one["steps"].values() if entry["status"] != NOT_APPLICABLE} if one["id"] else ()
+    reported = (
+        {entry["done"] for entry in one["steps"].values() if entry["status"] != NOT_APPLICABLE} if one["id"] else ()
+    )
     if any(entry["written_at"] for entry in one["steps"].values()):
         return ["shut now"] if one["contained"] else []
-    if len(told) == 1 and not told & {"is open", "is shut", "failed", "refused, nothing sent"}:
-        return list(told)
-    return ["would be shut"] if any(done.startswith("would be ") for done in told) else []
+    if len(reported) == 1 and not reported & {"is open", "is shut", "failed", "refused, nothing sent"}:
+        return list(reported)
+    return ["would be shut"] if any(done.startswith("would be ") for done in reported) else []
 
 
 # A shorter piece of who somebody is tells nothing.
@@ -352,8 +354,8 @@ def _notes(one: Record) -> list[str]:
 
     That of the sessions step is about pages that are open already, and that there is no mailbox says the row.
     """
-    told = [entry["note"] for step, entry in one["steps"].items() if step != "sessions" and entry["note"]]
-    return [note for note in dict.fromkeys(told) if note != "No Exchange Online mailbox."]
+    reported = [entry["note"] for step, entry in one["steps"].items() if step != "sessions" and entry["note"]]
+    return [note for note in dict.fromkeys(reported) if note != "No Exchange Online mailbox."]
 
 
 def _common_notes(leavers: t.Sequence[Record]) -> list[str]:

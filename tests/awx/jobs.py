@@ -47,8 +47,8 @@ class Job:
     @property
     def stats(self) -> Item:
         (last,) = [event for event in self.events if event["event"] == "playbook_on_stats"]
-        told: Item = last["event_data"]
-        return told
+        reported: Item = last["event_data"]
+        return reported
 
     @property
     def artifacts(self) -> Item:

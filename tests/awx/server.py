@@ -244,15 +244,15 @@ class FakeAwx:
     def render(self, kind: str, item: Item) -> Item:
         model = KINDS[kind]
         url = f"/api/v2/{kind}/{item['id']}/"
-        told = {name: value for name, value in item.items() if name != "survey_spec"}
+        reported = {name: value for name, value in item.items() if name != "survey_spec"}
         if kind == "credentials":
             of_type = self.items["credential_types"][item["credential_type"]]
             secret = [one["id"] for one in of_type["inputs"]["fields"] if one.get("secret")]
-            told["inputs"] = {name: _ENCRYPTED if name in secret else one for name, one in item["inputs"].items()}
+            reported["inputs"] = {name: _ENCRYPTED if name in secret else one for name, one in item["inputs"].items()}
         if kind == "notification_templates":
             configuration = item["notification_configuration"]
             hidden = {"password": _ENCRYPTED} if configuration.get("password") else {}
-            told["notification_configuration"] = {**configuration, **hidden}
+            reported["notification_configuration"] = {**configuration, **hidden}
         related = {"survey_spec": f"{url}survey_spec/", "launch": f"{url}launch/"}
         if item.get("unified_job_template"):
             which = next(name for name in _UNIFIED if item["unified_job_template"] in self.items[name])
@@ -263,7 +263,7 @@ class FakeAwx:
         if item.get("organization"):
             summary["organization"] = {"name": self.items["organizations"][item["organization"]]["name"]}
         return {
-            **told,
+            **reported,
             **_READ_ONLY.get(kind, {}),
             "type": model.type,
             "url": url,
@@ -371,15 +371,17 @@ class FakeAwx:
                 try:
                     with awx._lock:
                         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
-                            status, told = 401, {"detail": "Authentication credentials were not provided."}
+                            status, reported = 401, {"detail": "Authentication credentials were not provided."}
                         else:
                             body = json.loads(text) if text else {}
-                            status, told = awx.answer(self.command, address.path, dict(parse_qsl(address.query)), body)
+                            status, reported = awx.answer(
+                                self.command, address.path, dict(parse_qsl(address.query)), body
+                            )
                 except rules.RefusedError as exc:
-                    status, told = 400, {"__all__": [str(exc)]}
+                    status, reported = 400, {"__all__": [str(exc)]}
                 except NotFoundError as exc:
-                    status, told = 404, {"detail": f"Not found: {exc}"}
-                content = b"" if told is None else json.dumps(told).encode()
+                    status, reported = 404, {"detail": f"Not found: {exc}"}
+                content = b"" if reported is None else json.dumps(reported).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(content)))
@@ -413,10 +415,10 @@ class FakeAwx:
         return {"CONTROLLER_HOST": self.url, "CONTROLLER_OAUTH_TOKEN": TOKEN, "CONTROLLER_VERIFY_SSL": "false"}
 
 
-def _lookup(told: Item, name: str) -> Any:
-    value: Any = told
+def _lookup(reported: Item, name: str) -> Any:
+    value: Any = reported
     for part in name.split("__"):
-        if part not in value and part not in told["summary_fields"]:
-            raise rules.RefusedError(f"{told['type']} has no field named '{name}'")
-        value = value[part] if part in value else told["summary_fields"][part]
+        if part not in value and part not in reported["summary_fields"]:
+            raise rules.RefusedError(f"{reported['type']} has no field named '{name}'")
+        value = value[part] if part in value else reported["summary_fields"][part]
     return value

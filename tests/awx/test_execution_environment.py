@@ -67,10 +67,10 @@ def test_a_builder_finds_it_in_the_collection(tmp_path: Path) -> None:
     (tmp_path / "ansible_collections" / "m365").mkdir(parents=True)
     (tmp_path / "ansible_collections" / "m365" / "offboarding").symlink_to(tree.ROOT)
 
-    told = yaml.safe_load(builder("introspect", str(tmp_path)))
+    reported = yaml.safe_load(builder("introspect", str(tmp_path)))
 
-    ours = [one.replace("  # from collection m365.offboarding", "") for one in told["python"]]
-    assert (ours, told["system"]) == (wanted((tree.ROOT / "requirements.txt").read_text()), [])
+    ours = [one.replace("  # from collection m365.offboarding", "") for one in reported["python"]]
+    assert (ours, reported["system"]) == (wanted((tree.ROOT / "requirements.txt").read_text()), [])
 
 
 def test_the_example_brings_the_collection(tmp_path: Path) -> None:

@@ -104,17 +104,17 @@ def test_nothing_but_the_survey_is_asked_by_the_workflow(awx: FakeAwx, first_set
 
 
 def test_who_writes_and_who_only_reads(awx: FakeAwx, first_setup: Setup) -> None:
-    told = {}
+    reported = {}
     for name in TEMPLATES:
         template = awx.named("job_templates", name)
         (credential,) = awx.linked("job_templates", template, "credentials")
-        told[name] = (
+        reported[name] = (
             template["job_type"],
             credential["name"].rpartition(" ")[2],
             template["playbook"].rpartition("/")[2],
         )
 
-    assert told == {
+    assert reported == {
         "Offboard employee": ("run", "lockout", "offboard.yml"),
         "Offboard employee (dry run)": ("check", "audit", "offboard.yml"),
         "Audit leavers": ("check", "audit", "audit.yml"),

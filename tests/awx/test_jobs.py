@@ -38,12 +38,12 @@ def as_awx_wants(job: Job, tenant: Tenant, inputs: dict[str, Item]) -> Item:
     assert leaked(job, tenant, inputs) == []
     assert 0 < job.sizes[-1] < LARGEST_RESULT
     assert len(job.artifacts) == 1, job.artifacts
-    ((key, told),) = job.artifacts.items()
+    ((key, reported),) = job.artifacts.items()
     assert key in (f"m365_offboarding_{job.number}", f"m365_restoration_{job.number}")
     # People are told by object id alone.
     assert "@" not in json.dumps(job.artifacts)
-    assert isinstance(told, dict)
-    return told
+    assert isinstance(reported, dict)
+    return reported
 
 
 def test_offboard_employee_and_restore(
@@ -58,10 +58,10 @@ def test_offboard_employee_and_restore(
     assert not done.successful
     assert touched(before, fresh) == {"jane"}
     assert open_doors(jane) == []
-    told = as_awx_wants(done, fresh, inputs)
+    reported = as_awx_wants(done, fresh, inputs)
     # The checksums of its two reports are kept with the job, out of the reach of whoever may write the folder.
-    assert len(told["contoso"].pop("sha256")) == 2
-    assert told == {
+    assert len(reported["contoso"].pop("sha256")) == 2
+    assert reported == {
         "contoso": {"contained": [jane.id], "not_contained": [admin.id], "accepted": [], "unknown": 0, "error": None}
     }
     assert set(done.host_summaries) == {"contoso"}
@@ -154,10 +154,10 @@ def test_audit_leavers(launcher: Launcher, fresh: Tenant, inputs: dict[str, Item
     audit = launcher.launch("Audit leavers")
 
     assert not audit.successful
-    told = as_awx_wants(audit, fresh, inputs)
-    assert {user.id for user in crowd} < set(told["contoso"]["not_contained"])
-    assert fresh.directory.user("blocked").id in told["contoso"]["not_contained"]
-    assert fresh.directory.user("offboarded").id in told["contoso"]["contained"]
+    reported = as_awx_wants(audit, fresh, inputs)
+    assert {user.id for user in crowd} < set(reported["contoso"]["not_contained"])
+    assert fresh.directory.user("blocked").id in reported["contoso"]["not_contained"]
+    assert fresh.directory.user("offboarded").id in reported["contoso"]["contained"]
     assert audit.host_summaries["contoso"]["changed"] == 0
     assert (touched(before, fresh), writes(fresh)) == (set(), [])
     # What the notification sends people to: the end of the output says who and which door.
@@ -259,16 +259,16 @@ def test_tenants_are_hosts_of_their_own(launcher: Launcher, fresh: Tenant, input
         "Audit leavers", hosts={host: {**own, "leavers_blocked": False} for host, own in hosts.items()}
     )
 
-    told = as_awx_wants(audit, fresh, inputs)
+    reported = as_awx_wants(audit, fresh, inputs)
     assert leaked_of(audit, fabrikam) == []
     assert {host: one["failures"] for host, one in audit.host_summaries.items()} == {
         "contoso": 1,
         "fabrikam": 1,
         "broken": 1,
     }
-    assert told["broken"]["error"] == "AADSTS7000215"
-    assert fresh.directory.user("offboarded").id in told["contoso"]["contained"]
-    assert told["fabrikam"]["error"] is None
+    assert reported["broken"]["error"] == "AADSTS7000215"
+    assert fresh.directory.user("offboarded").id in reported["contoso"]["contained"]
+    assert reported["fabrikam"]["error"] is None
 
 
 def leaked_of(job: Job, tenant: Tenant) -> list[str]:

@@ -66,10 +66,10 @@ def expressions(playbook: str, role: str) -> dict[str, str]:
     imported = thin["ansible.builtin.import_playbook"].removeprefix("m365.offboarding.")
     assert imported == playbook.removesuffix("_without_evidence")
     (play,) = load(tree.ROOT / "playbooks" / f"{imported}.yml")
-    told = {name: str(value) for name, value in {**play["vars"], **thin.get("vars", {})}.items()}
+    reported = {name: str(value) for name, value in {**play["vars"], **thin.get("vars", {})}.items()}
     # The role takes the variables of these playbooks itself.
     own = {f"{role}_{option}": f"{{{{ {name} }}}}" for name, option in SOURCES.items()}
-    return {**(own if role == "offboard_employee" else {}), **told}
+    return {**(own if role == "offboard_employee" else {}), **reported}
 
 
 def read_by(template: str) -> set[str]:

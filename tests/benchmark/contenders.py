@@ -114,8 +114,8 @@ def _sample(
     wanted = _WRITES.get(contender, 0) * len(tenant.leavers) if phase == "first" else 0
     if traffic.applied != wanted:
         raise RuntimeError(f"{contender}, {phase}: {traffic.applied} writes were applied instead of {wanted}")
-    told = json.loads(tasks.read_text(encoding="utf-8")) if tasks and tasks.exists() else []
-    return Sample(contender, phase, len(tenant.leavers), latency, measured, traffic, cpu, told)
+    reported = json.loads(tasks.read_text(encoding="utf-8")) if tasks and tasks.exists() else []
+    return Sample(contender, phase, len(tenant.leavers), latency, measured, traffic, cpu, reported)
 
 
 # --- the contenders ---

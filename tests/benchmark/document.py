@@ -80,23 +80,21 @@ def _title(text: str) -> str:
 
 
 def _csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    told = io.StringIO()
-    writer = csv.writer(told, lineterminator="\n")
+    reported = io.StringIO()
+    writer = csv.writer(reported, lineterminator="\n")
     writer.writerows([header, *rows])
-    lines = "".join(f"   {line}\n" for line in told.getvalue().splitlines())
+    lines = "".join(f"   {line}\n" for line in reported.getvalue().splitlines())
     return f".. csv-table::\n   :header-rows: 1\n\n{lines}"
 
 
 def _when(results: Results) -> str:
-    told = "; ".join(f"{name} {version}" for name, version in versions().items())
+    reported = "; ".join(f"{name} {version}" for name, version in versions().items())
     busy = (
         f"\n\n**The machine was busy when this began (load {results.load_before:.1f}): the figures say little.**"
         if results.load_before > 0.5
         else ""
     )
-    return (
-        f"{_title('Measured')}\n{results.began:%Y-%m-%d %H:%M} to {results.ended:%Y-%m-%d %H:%M} UTC. {told}.{busy}\n"
-    )
+    return f"{_title('Measured')}\n{results.began:%Y-%m-%d %H:%M} to {results.ended:%Y-%m-%d %H:%M} UTC. {reported}.{busy}\n"
 
 
 def _reach(results: Results) -> str:
@@ -132,15 +130,15 @@ def _table(results: Results, latency: float) -> str:
             ]
         lines += [_short(contender, "", reason) for contender, reason in results.missing.items()]
     few = sorted({(row.contender, row.leavers) for row in rows if len(row.walls) < _ENOUGH})
-    told = "Medians of as many runs as the table says; the peaks are the largest seen. *Tenant* is the share of one core that the\n"
-    told += "local tenant took.\n"
+    reported = "Medians of as many runs as the table says; the peaks are the largest seen. *Tenant* is the share of one core that the\n"
+    reported += "local tenant took.\n"
     if few and latency:
         # Of runs without a latency there is one each.
         names = [
             f"{_NAMES[name]} at {', '.join(f'{size:,}' for other, size in few if other == name)}" for name in dict(few)
         ]
-        told += f"Of fewer than {_ENOUGH} runs: {'; '.join(names)}.\n"
-    return f"{_title(f'{latency * 1000:.0f} ms added to every answer')}\n{told}\n{_csv(_HEADER, lines)}"
+        reported += f"Of fewer than {_ENOUGH} runs: {'; '.join(names)}.\n"
+    return f"{_title(f'{latency * 1000:.0f} ms added to every answer')}\n{reported}\n{_csv(_HEADER, lines)}"
 
 
 def _short(contender: str, leavers: str, wall: str) -> list[str]:
@@ -185,14 +183,14 @@ def _profile(results: Results) -> str:
     return "\n".join([_title("Where the time goes"), *parts]) if parts else ""
 
 
-def _modules(told: dict[str, Any]) -> list[str]:
-    own = ", ".join(f"``{name}`` {spent:.0f}" for name, spent in told["own"][:8])
-    shares = [(name, f"{share:.0%}") for name, share in told["module"] if share >= 0.005]
+def _modules(reported: dict[str, Any]) -> list[str]:
+    own = ", ".join(f"``{name}`` {spent:.0f}" for name, spent in reported["own"][:8])
+    shares = [(name, f"{share:.0%}") for name, share in reported["module"] if share >= 0.005]
     return [
         "A module's imports, CPU milliseconds of a process that does nothing else:\n",
-        _csv(("Import", "ms"), [(name, f"{spent:.0f}") for name, spent in told["imports"].items()]),
+        _csv(("Import", "ms"), [(name, f"{spent:.0f}") for name, spent in reported["imports"].items()]),
         f"Of our own files (``-X importtime``, each without what it imports): {own} ms.\n",
-        f"One run of ``m365_user_info`` for {told['leavers']:,} leavers at 0 ms (pyinstrument, wall):\n",
+        f"One run of ``m365_user_info`` for {reported['leavers']:,} leavers at 0 ms (pyinstrument, wall):\n",
         _csv(("Part", "Share"), shares),
     ]
 
@@ -203,8 +201,8 @@ def _tasks(title: str, tasks: list[tuple[str, float, float]]) -> str:
     if rest:
         wall, cpu = sum(row[1] for row in rest), sum(row[2] for row in rest)
         rows.append((f"the other {len(rest)}", f"{wall:.2f}", f"{cpu:.2f}"))
-    told = "a task's CPU is booked when its process is waited for, so with the task after it:"
-    return f"{title}, 50 ms; {told}\n\n{_csv(('Task', 'Wall s', 'CPU s'), rows)}"
+    reported = "a task's CPU is booked when its process is waited for, so with the task after it:"
+    return f"{title}, 50 ms; {reported}\n\n{_csv(('Task', 'Wall s', 'CPU s'), rows)}"
 
 
 def plot(results: Results, folder: Path) -> None:

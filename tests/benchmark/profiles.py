@@ -53,14 +53,14 @@ def _cpu(code: str, environment: dict[str, str], folder: Path) -> float:
 
 def _own_imports(environment: dict[str, str]) -> list[tuple[str, float]]:
     """What `-X importtime` says of the collection's own files: milliseconds of each, without what it imports in turn."""
-    told = subprocess.run(
+    reported = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", f"import {_MODULE}"],
         env=environment,
         capture_output=True,
         text=True,
         check=True,
     ).stderr
-    rows = re.findall(rf"import time: +(\d+) \| +\d+ \| +{re.escape(_OURS)}\.plugins\.(\S+)", told)
+    rows = re.findall(rf"import time: +(\d+) \| +\d+ \| +{re.escape(_OURS)}\.plugins\.(\S+)", reported)
     return sorted(((name, int(own) / 1000) for own, name in rows), key=lambda row: -row[1])
 
 
@@ -81,9 +81,9 @@ def _module(tenant: LocalTenant, environment: dict[str, str], folder: Path) -> l
     done = run([sys.executable, "-c", code], environment, folder, limit=600)
     if done.returncode:
         raise RuntimeError(f"the profiled module ended with {done.returncode}:\n{done.text[-2000:]}")
-    told = json.loads(session.read_text(encoding="utf-8"))
+    reported = json.loads(session.read_text(encoding="utf-8"))
     spent: dict[str, float] = {}
-    _divide(told["root_frame"], "the rest", spent)
+    _divide(reported["root_frame"], "the rest", spent)
     whole = sum(spent.values())
     return sorted(((name, seconds / whole) for name, seconds in spent.items()), key=lambda row: -row[1])
 
@@ -94,7 +94,7 @@ _PARTS = {
     "_load_params": "reading the options",
     "AnsibleModule.__init__": "checking the options",
     "AnsibleModule.exit_json": "masking secrets in the result and writing it",
-    "side_by_side": "waiting for answers, taking them apart (four threads)",
+    "map_concurrent": "waiting for answers, taking them apart (four threads)",
     "TokenSource.token": "getting tokens",
     "_observation": "deciding which doors are open",
     "exit_json": "masking secrets in the result and writing it",

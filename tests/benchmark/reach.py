@@ -79,10 +79,10 @@ def _ratio(one: float | None, other: float | None) -> float | None:
 def _one_leaver(results: Results) -> Iterator[Target]:
     role, nothing = results.row("role", "first", 1), results.row("nothing", "first", 1)
     cpu = wall = None
-    told = took = ""
+    reported = took = ""
     if role and nothing:
         cpu = role.cpu / nothing.cpu
-        told = f"{role.cpu:.2f} s; a play of {results.tasks_of_one} tasks that do nothing {nothing.cpu:.2f} s"
+        reported = f"{role.cpu:.2f} s; a play of {results.tasks_of_one} tasks that do nothing {nothing.cpu:.2f} s"
         trips = role.round_trips * 0.05
         floor = nothing.wall + trips + role.waited
         wall = role.wall / floor
@@ -90,7 +90,7 @@ def _one_leaver(results: Results) -> Iterator[Target]:
             f"{role.wall:.2f} s; that play {nothing.wall:.2f} s + {role.round_trips:.0f} round trips {trips:.2f} s "
             f"+ the wait before the sign-out {role.waited:.2f} s = {floor:.2f} s"
         )
-    yield Target("1 leaver, CPU against a play that does nothing", 1.5, cpu, how=told)
+    yield Target("1 leaver, CPU against a play that does nothing", 1.5, cpu, how=reported)
     yield Target("1 leaver, wall against that play, round trips and wait", 1.2, wall, how=took)
     yield Target("requests of a run for one leaver", 14, role.calls if role else None, "", "tokens not among them")
 

@@ -90,8 +90,8 @@ class Results:
             self.sizes = sorted({*self.sizes, *sizes})
             self.began = min((datetime.datetime.fromisoformat(line["at"]) for line in lines), default=self.began)
         if self._once.exists():
-            told = json.loads(self._once.read_text(encoding="utf-8"))
-            self.quota, self.profile, self.load_before = told["quota"], told["profile"], told["load_before"]
+            reported = json.loads(self._once.read_text(encoding="utf-8"))
+            self.quota, self.profile, self.load_before = reported["quota"], reported["profile"], reported["load_before"]
 
     def runs_of(self, contender: str, leavers: int, latency: float) -> int:
         """How many there are already."""
@@ -131,8 +131,8 @@ class Results:
 
     def finish(self) -> None:
         self.ended = datetime.datetime.now(datetime.UTC)
-        told = {"quota": self.quota, "profile": self.profile, "load_before": self.load_before}
-        self._once.write_text(json.dumps(told) + "\n", encoding="utf-8")
+        reported = {"quota": self.quota, "profile": self.profile, "load_before": self.load_before}
+        self._once.write_text(json.dumps(reported) + "\n", encoding="utf-8")
 
     def row(self, contender: str, phase: str, leavers: int, latency: float = 0.05) -> Row | None:
         key = (contender, phase, leavers, latency)

@@ -69,13 +69,13 @@ class LocalTenant:
         self.leavers = [f"user{number:05d}@contoso.com" for number in range(people)]
 
     def _wait(self) -> dict[str, str]:
-        told = self.folder / "environment.json"
+        reported = self.folder / "environment.json"
         deadline = time.monotonic() + 60
-        while not told.exists():
+        while not reported.exists():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("the local tenant did not start")
             time.sleep(0.05)
-        environment: dict[str, str] = json.loads(told.read_text(encoding="utf-8"))
+        environment: dict[str, str] = json.loads(reported.read_text(encoding="utf-8"))
         return environment
 
     @property

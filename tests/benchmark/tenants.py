@@ -47,13 +47,13 @@ SHAPES = {
 
 def checkout(revision: str) -> Path | None:
     """A folder for `ANSIBLE_COLLECTIONS_PATH` with the collection as it was, `None` where git does not have it."""
-    told = subprocess.run(["git", "archive", revision], cwd=tree.ROOT, capture_output=True, check=False)
-    if told.returncode:
+    reported = subprocess.run(["git", "archive", revision], cwd=tree.ROOT, capture_output=True, check=False)
+    if reported.returncode:
         return None
     folder = tree.WORK / "benchmark" / "before"
     if not folder.exists():
         (folder / _PLACE).mkdir(parents=True)
-        with tarfile.open(fileobj=io.BytesIO(told.stdout)) as archive:
+        with tarfile.open(fileobj=io.BytesIO(reported.stdout)) as archive:
             archive.extractall(folder / _PLACE, filter="data")
     return folder
 

@@ -133,9 +133,9 @@ def test_who_hears_the_page_learns_which_doors_are_open(show):
     page = show("20")
     row = page.locator("#list > li").filter(has_text="zoe.")
 
-    told = row.first.locator("summary").aria_snapshot()
-    assert "Open: Password, Sessions, Sign-in, ActiveSync, Outlook web, Outlook mobile." in told
-    assert "9 of 15 doors shut." in told
+    reported = row.first.locator("summary").aria_snapshot()
+    assert "Open: Password, Sessions, Sign-in, ActiveSync, Outlook web, Outlook mobile." in reported
+    assert "9 of 15 doors shut." in reported
 
 
 def test_nothing_moves_for_those_who_do_not_want_it(show):
@@ -170,10 +170,10 @@ def test_no_two_states_of_a_door_have_the_same_shape(show):
 
 def test_the_worst_come_first(show):
     order = ["failed", "refused", "open", "unconfirmed", "not_due", "partial", "contained"]
-    told = statuses(show("audit"))
+    reported = statuses(show("audit"))
 
-    assert told == sorted(told, key=order.index)
-    assert len(set(told)) > 3
+    assert reported == sorted(reported, key=order.index)
+    assert len(set(reported)) > 3
 
 
 def test_the_door_names_stay_in_sight(show):
@@ -232,8 +232,8 @@ def test_rows_can_be_sorted(show):
     sort.select_option("name")
     assert names(page) == sorted(worst, key=str.casefold)
     sort.select_option("left")
-    told = page.eval_on_selector_all("#list > li", "rows => rows.map(r => r.dataset.left || '')")
-    assert told == sorted(told, reverse=True)
+    reported = page.eval_on_selector_all("#list > li", "rows => rows.map(r => r.dataset.left || '')")
+    assert reported == sorted(reported, reverse=True)
     sort.select_option("tenant")
     assert page.locator("#list > li .upn").last.inner_text().endswith("fabrikam")
     sort.select_option("worst")
@@ -397,9 +397,9 @@ def test_the_verdicts_on_paper_follow_filter_and_order(show):
     page.locator("#sort").select_option("name")
     page.emulate_media(media="print")
 
-    told = page.locator("#overview tr:visible b").all_inner_texts()
-    assert told == names(page)
-    assert len(told) > 5
+    reported = page.locator("#overview tr:visible b").all_inner_texts()
+    assert reported == names(page)
+    assert len(reported) > 5
 
 
 def test_what_is_only_for_paper_does_not_show_on_the_screen(show):

@@ -51,10 +51,12 @@ class CallbackModule(CallbackBase):
 
     def _write(self, status, result):
         # ansible-core before 2.19 has no other names for these.
-        task, host, told = (
+        task, host, reported = (
             getattr(result, name, None) or getattr(result, f"_{name}") for name in ("task", "host", "result")
         )
-        self._append({"status": status, "task": task.name, "action": task.action, "host": host.name, "result": told})
+        self._append(
+            {"status": status, "task": task.name, "action": task.action, "host": host.name, "result": reported}
+        )
 
     def _append(self, event):
         with open(os.environ["RECORD_PATH"], "a", encoding="utf-8") as file:

@@ -108,8 +108,8 @@ def parsed(page: str, text: str) -> Iterator[Block]:
 
 
 def _marks(comment: str) -> dict[str, str]:
-    told = _MARK.fullmatch(" ".join(comment.split()))
-    return {told.group(1).replace(" ", "_"): told.group(2)} if told else {}
+    reported = _MARK.fullmatch(" ".join(comment.split()))
+    return {reported.group(1).replace(" ", "_"): reported.group(2)} if reported else {}
 
 
 # --- Markdown ---

@@ -61,8 +61,8 @@ class Ran:
     def _only_looked(self) -> bool:
         """Whether nothing was written, and nobody was in the way of looking."""
         facts = [event["result"].get("ansible_facts") or {} for event in self.events if "result" in event]
-        told = [fact["offboard_employee_result"] for fact in facts if "offboard_employee_result" in fact]
-        return not self.wrote and bool(told) and {leaver["status"] for leaver in told[-1]} <= _LOOKED_AT
+        reported = [fact["offboard_employee_result"] for fact in facts if "offboard_employee_result" in fact]
+        return not self.wrote and bool(reported) and {leaver["status"] for leaver in reported[-1]} <= _LOOKED_AT
 
 
 @dataclass

@@ -125,8 +125,8 @@ def test_links_are_looked_at() -> None:
     ],
 )
 def test_a_bad_address_is_seen(url: str, complaint: str | None) -> None:
-    told = _complaint(url)
-    assert told is None if complaint is None else complaint in (told or "")
+    reported = _complaint(url)
+    assert reported is None if complaint is None else complaint in (reported or "")
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,8 @@ def test_a_bad_address_is_seen(url: str, complaint: str | None) -> None:
     ],
 )
 def test_a_bad_link_is_seen(target: str, complaint: str | None) -> None:
-    told = _complaint_inside("README.md", target)
-    assert told is None if complaint is None else complaint in (told or "")
+    reported = _complaint_inside("README.md", target)
+    assert reported is None if complaint is None else complaint in (reported or "")
 
 
 def test_environment_variables_are_all_declared() -> None:

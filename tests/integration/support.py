@@ -116,7 +116,7 @@ class Played:
         lines: list[str] = self.result("Show who is out and which door is open", host)["msg"]
         return lines
 
-    def told(self) -> dict[str, Any]:
+    def reported(self) -> dict[str, Any]:
         """What set_stats hands on."""
         stats: dict[str, Any] = self.events[-1]["custom"]
         return stats
@@ -223,13 +223,13 @@ class Player:
 
 def evidence(path: Path) -> dict[str, Any]:
     """An evidence file, after a validator that we did not write has held it against the published schema."""
-    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    reported: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     schema = json.loads(_SCHEMA.read_text(encoding="utf-8"))
     validator = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
-    complaints = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(told)]
+    complaints = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(reported)]
     assert not complaints, complaints
     assert path.stat().st_mode & 0o777 == 0o600
-    return told
+    return reported
 
 
 def evident_leavers(path: Path) -> dict[str, list[dict[str, Any]]]:

@@ -51,7 +51,7 @@ def _shut(
 
 
 def _stage(tenant: Tenant) -> dict[str, str]:
-    """All sorts of half-open doors. Returns C(left_at) of those who have one."""
+    """All sorts of half-open doors. Returns `left_at` of those who have one."""
     user = tenant.directory.user
     for key in ("jane", "john", "maria", "ahmed", "wei", "olga", "synced", "admin", "umlaut"):
         _shut(user(key))
@@ -140,11 +140,11 @@ def test_audit_tells_exactly_the_open_doors(tenant: Tenant, play: Player, tmp_pa
 
 
 def _judge_failure(message: str, expected: dict[str, list[str]]) -> None:
-    told = dict(line.split(": open: ") for line in message.splitlines())
+    reported = dict(line.split(": open: ") for line in message.splitlines())
     # All switches of a mailbox are told in two words; an old mailbox has fewer than a new one.
     assert {
         name: re.sub(r"all \d+ protocols", ", ".join(_switches(expected[name])), doors).split(", ")
-        for name, doors in told.items()
+        for name, doors in reported.items()
     } == expected
 
 
@@ -161,10 +161,10 @@ def _judge_width(stdout: str, table: list[str]) -> None:
 
 
 def _judge_report(path: Path, leavers: list[dict[str, Any]], *, check_mode: bool) -> None:
-    told = evidence(path)
-    assert told["hosts"]["localhost"]["leavers"] == leavers
-    assert (told["purpose"], told["complete"], told["check_mode"]) == ("audit", True, check_mode)
-    assert moment(told["run"]["started_at"]) <= moment(told["written_at"])
+    reported = evidence(path)
+    assert reported["hosts"]["localhost"]["leavers"] == leavers
+    assert (reported["purpose"], reported["complete"], reported["check_mode"]) == ("audit", True, check_mode)
+    assert moment(reported["run"]["started_at"]) <= moment(reported["written_at"])
 
 
 @pytest.mark.parametrize(
@@ -189,15 +189,15 @@ def test_whom_a_search_finds_is_read_anew(tenant: Tenant, play: Player, source: 
 
     played = play(AUDIT, app="auditor-groups", **source)
 
-    told = {leaver["id"]: leaver for leaver in played.leavers()}
-    assert set(told) == {one.id for one in expected}
+    reported = {leaver["id"]: leaver for leaver in played.leavers()}
+    assert set(reported) == {one.id for one in expected}
     for one in expected:
         leaves = one.get("employeeLeaveDateTime")
-        assert told[one.id]["open"] == open_doors(one, moment(leaves) if leaves else None), one.key
-        assert told[one.id]["user"] == one.upn
-    assert told[shut.id]["contained"] is True
-    assert told[opened.id]["contained"] is not lagging
-    assert ("signin" in told[opened.id]["open"]) is lagging
+        assert reported[one.id]["open"] == open_doors(one, moment(leaves) if leaves else None), one.key
+        assert reported[one.id]["user"] == one.upn
+    assert reported[shut.id]["contained"] is True
+    assert reported[opened.id]["contained"] is not lagging
+    assert ("signin" in reported[opened.id]["open"]) is lagging
     lists = [entry for entry in tenant.journal.of("graph") if entry.batch is None and entry.method == "GET"]
     assert [entry.status for entry in lists] == [200] * (2 if "leavers_group" in source else 1)
 

@@ -80,14 +80,14 @@ def test_audit_close_audit_restore(tenant: Tenant, play: Player, tmp_path: Path)
 def test_what_is_not_closed_fails_the_run_only_where_that_is_asked_for(tenant: Tenant, play: Player) -> None:
     jane = furnished(tenant)
 
-    told = play(OFFBOARD, leavers=jane.upn, offboard_employee_also=["consents"])
+    reported = play(OFFBOARD, leavers=jane.upn, offboard_employee_also=["consents"])
     strict = play(
         OFFBOARD, leavers=jane.upn, offboard_employee_also=["consents"], offboard_employee_fail_on_residual=True
     )
 
-    assert (told.returncode, strict.returncode) == (0, 2)
-    assert told.leaver()["contained"]
-    assert told.leaver()["also"]["consents"]["status"] == "failed"
-    assert "not closed: consents: " in " ".join(told.stdout.split())
+    assert (reported.returncode, strict.returncode) == (0, 2)
+    assert reported.leaver()["contained"]
+    assert reported.leaver()["also"]["consents"]["status"] == "failed"
+    assert "not closed: consents: " in " ".join(reported.stdout.split())
     assert "still residual: applications (not looked at), consents (not looked at)" in strict.failure()
     assert "not closed: consents: " in strict.failure()

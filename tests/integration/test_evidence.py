@@ -60,9 +60,9 @@ def test_every_format_on_every_kind_of_account(tenant: Tenant, play: Player, tmp
 
     assert [entry for entry in tenant.journal if entry.applied] == []
     assert played.recap()["failed"] == 1
-    told = evidence(paths["json"])
-    assert (told["purpose"], told["complete"], told["check_mode"]) == ("offboard", True, True)
-    assert told["run"] | {"started_at": "", "collection": "", "ansible": ""} == {
+    reported = evidence(paths["json"])
+    assert (reported["purpose"], reported["complete"], reported["check_mode"]) == ("offboard", True, True)
+    assert reported["run"] | {"started_at": "", "collection": "", "ansible": ""} == {
         "started_at": "",
         "job_id": "4711",
         "job_template": "Offboard <employee>",
@@ -75,7 +75,7 @@ def test_every_format_on_every_kind_of_account(tenant: Tenant, play: Player, tmp
         "collection": "",
         "ansible": "",
     }
-    host = told["hosts"]["localhost"]
+    host = reported["hosts"]["localhost"]
     app = tenant.app("offboarding")
     assert (host["tenant_id"], host["client_id"], host["object_id"]) == (tenant.tenant_id, app.client_id, app.object_id)
     leavers = host["leavers"]
@@ -123,9 +123,9 @@ def test_a_run_that_is_killed_leaves_the_finished_batches(tenant: Tenant, play: 
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
 
-    told = evidence(path)
-    assert told["complete"] is False
-    leavers = {one["user"]: one for one in told["hosts"]["localhost"]["leavers"]}
+    reported = evidence(path)
+    assert reported["complete"] is False
+    leavers = {one["user"]: one for one in reported["hosts"]["localhost"]["leavers"]}
     contained = {name: one["contained"] for name, one in leavers.items()}
     assert contained == {
         **dict.fromkeys([user.upn for user in first], True),
@@ -378,7 +378,7 @@ def test_residual_access_is_found_or_not_looked_at(tenant: Tenant, play: Player)
     )
 
     assert (seen.returncode, blind.returncode, clean.returncode) == (0, 0, 0)
-    assert {topic: told["state"] for topic, told in seen.leaver()["residual"].items()} == dict.fromkeys(
+    assert {topic: reported["state"] for topic, reported in seen.leaver()["residual"].items()} == dict.fromkeys(
         (
             "forwarding",
             "directory_roles",
@@ -392,7 +392,7 @@ def test_residual_access_is_found_or_not_looked_at(tenant: Tenant, play: Player)
         ),
         "found",
     )
-    states = {topic: told["state"] for topic, told in blind.leaver()["residual"].items()}
+    states = {topic: reported["state"] for topic, reported in blind.leaver()["residual"].items()}
     assert {topic for topic, state in states.items() if state == "not_looked_at"} >= {
         "applications",
         "consents",
@@ -400,7 +400,7 @@ def test_residual_access_is_found_or_not_looked_at(tenant: Tenant, play: Player)
     }
     assert "none" not in states.values()
     # Both are members of the group of leavers.
-    left = {topic for topic, told in clean.leaver()["residual"].items() if told["state"] != "none"}
+    left = {topic for topic, reported in clean.leaver()["residual"].items() if reported["state"] != "none"}
     assert left == {"memberships"}
     assert seen.leaver()["contained"]
     assert all(step in seen.leaver()["steps"] for step in STEPS)

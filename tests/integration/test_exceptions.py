@@ -66,8 +66,8 @@ def test_rooms_and_accepted_people_do_not_fail_an_audit_and_are_told_in_every_fo
     assert f"by Chris Cio until {day(1)}: password, sessions, signin, protocols (It is known, HR-1422)" in table
     assert "The exception for jnae.doe@contoso.com matches nobody" in table
 
-    told = evidence(reports["json"])["hosts"]["localhost"]
-    assert [one["state"] for one in told["exceptions"]] == ["in_force"] * 3 + ["unmatched"]
+    reported = evidence(reports["json"])["hosts"]["localhost"]
+    assert [one["state"] for one in reported["exceptions"]] == ["in_force"] * 3 + ["unmatched"]
     rows = list(csv.DictReader(reports["csv"].read_text(encoding="utf-8-sig").splitlines()))
     assert {row["user_principal_name"] for row in rows if row["accepted"]} == accepted
     assert ["matches nobody" in row["notes"] for row in rows if row["status"] == "exception"] == [True]

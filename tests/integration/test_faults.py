@@ -147,7 +147,7 @@ def test_a_network_that_lets_us_down_is_one_sentence_in_bounded_time(tenant: Ten
         environment=bounded,
     )
 
-    told = {host: played.result("Look", host)["msg"] for host in hosts}
-    assert {host: told[host] for host, (_ignored, text) in NETWORK.items() if text not in told[host]} == {}
+    reported = {host: played.result("Look", host)["msg"] for host in hosts}
+    assert {host: reported[host] for host, (_ignored, text) in NETWORK.items() if text not in reported[host]} == {}
     assert "Traceback" not in played.output
     assert time.monotonic() - began < 180

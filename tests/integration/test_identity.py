@@ -134,7 +134,7 @@ def test_what_a_dry_run_looked_at_binds_the_offboarding_that_follows_in_a_workfl
     dry = play(OFFBOARD, "--check", leavers=jane.upn, offboard_employee_fail_on=["failed"])
     assert dry.returncode == 0, dry.output
     # AWX hands it to the next node as an extra variable, under a key with the number of the job.
-    handed = {"m365_offboarding_17": dry.told()["_run"]["m365_offboarding"]}
+    handed = {"m365_offboarding_17": dry.reported()["_run"]["m365_offboarding"]}
     assert handed["m365_offboarding_17"]["localhost"]["dry_run"] is True
     assert "@" not in str(handed)
     jane, john = move_name(tenant, "jane", "john")
@@ -150,7 +150,7 @@ def test_what_a_dry_run_looked_at_binds_the_offboarding_that_follows_in_a_workfl
     done = play(OFFBOARD, leavers=jane.upn, **handed)
 
     assert (done.returncode, touched(before, tenant)) == (0, {"jane"}), done.output
-    assert "dry_run" not in done.told()["_run"]["m365_offboarding"]["localhost"]
+    assert "dry_run" not in done.reported()["_run"]["m365_offboarding"]["localhost"]
 
 
 def test_who_it_is_stands_in_the_dry_run_and_in_every_report(tenant: Tenant, play: Player, tmp_path: Path) -> None:
@@ -161,8 +161,8 @@ def test_who_it_is_stands_in_the_dry_run_and_in_every_report(tenant: Tenant, pla
     dry = play(OFFBOARD, "--check", leavers=jane.upn, offboard_employee_report_path=papers)
 
     assert any(one.strip().startswith(line) for one in dry.table()), dry.table()
-    ((told,),) = evident_leavers(tmp_path / "dry.json").values()
-    assert told["person"] == {
+    ((reported,),) = evident_leavers(tmp_path / "dry.json").values()
+    assert reported["person"] == {
         "department": "Sales",
         "job_title": "Clerk",
         "manager": {

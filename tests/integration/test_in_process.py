@@ -142,14 +142,14 @@ def playbook(folder: Path, tasks: str, *, ordinary: bool, strategy: str = "linea
 
 def both(play: Player, tmp_path: Path, tasks: str, *arguments: str, **keywords: Any) -> dict[bool, tuple[Played, Any]]:
     """Play these tasks in both ways, each on the first day of the tenant; by whether it was ordinary, and the wire."""
-    told = {}
+    reported = {}
     for ordinary in (True, False):
         play.tenant.reset()
         jane = play.tenant.directory.user("jane")
         jane.properties["displayName"] = "Jane {{ 6 * 7 }}"
         played = verbose(play, tmp_path, playbook(tmp_path, tasks, ordinary=ordinary), *arguments, **keywords)
-        told[ordinary] = (played, wire(play.tenant))
-    return told
+        reported[ordinary] = (played, wire(play.tenant))
+    return reported
 
 
 def wire(tenant: Tenant) -> list[tuple[Any, ...]]:
@@ -184,7 +184,7 @@ def differences(ordinary: list[dict[str, Any]], in_place: list[dict[str, Any]]) 
 
 
 def test_both_ways_give_the_same_results_and_send_the_same(tenant: Tenant, play: Player, tmp_path: Path) -> None:
-    told = both(
+    reported = both(
         play,
         tmp_path,
         _TASKS,
@@ -193,7 +193,7 @@ def test_both_ways_give_the_same_results_and_send_the_same(tenant: Tenant, play:
         wrong=WRONG,
         warnings=WARNINGS,
     )
-    (ordinary, ordinary_wire), (in_place, in_place_wire) = told[True], told[False]
+    (ordinary, ordinary_wire), (in_place, in_place_wire) = reported[True], reported[False]
 
     assert ordinary_wire == in_place_wire
     assert differences(plain(ordinary), plain(in_place)) == []

@@ -38,7 +38,7 @@ def read(name: str, keys: Sequence[str]) -> dict[str, Any]:
     return {"name": name, **READ, "loop": list(keys)}
 
 
-def told(played: Played, task: str) -> dict[str, dict[str, Any]]:
+def reported(played: Played, task: str) -> dict[str, dict[str, Any]]:
     return {result["item"]: result["msg"] for result in played.result(task)["results"]}
 
 
@@ -68,11 +68,11 @@ def statuses(played: Played, task: str) -> list[str]:
 def judge(
     played: Played, before: Mapping[str, Any], keys: Sequence[str], task_statuses: Mapping[str, list[str]]
 ) -> None:
-    """Statuses, C(changed), and that check mode changed nothing while the deed did."""
+    """Statuses, `changed`, and that check mode changed nothing while the deed did."""
     for task, expected in task_statuses.items():
         assert statuses(played, task) == expected, task
         assert played.result(task)["changed"] is bool({"planned", "verified"} & set(expected)), task
-    unread, again = told(played, "Read"), told(played, "Read again")
+    unread, again = reported(played, "Read"), reported(played, "Read again")
     for key, planned, done in zip(keys, task_statuses["Check"], task_statuses["Do"], strict=True):
         assert {name: unread[key][name] for name in before[key]} == before[key], key
         assert (planned == "planned") is (done == "verified"), key
@@ -99,7 +99,7 @@ def test_password(tenant: Tenant, play: Player) -> None:
     assert touched(before, tenant) == {"jane", "blocked"}
     assert len(set(tenant.directory.user("jane").passwords)) == 2
     done = played.result("Do")["users"][0]
-    again = told(played, "Read again")["jane"]["properties"]
+    again = reported(played, "Read again")["jane"]["properties"]
     assert done["before"] == {
         "last_password_change_date_time": before["jane"]["properties"]["lastPasswordChangeDateTime"]
     }
@@ -166,7 +166,7 @@ def test_sessions(tenant: Tenant, play: Player) -> None:
     assert not tenant.directory.user("jane").sessions_alive
     record = played.result("Do")["users"][2]
     assert "Outlook on the web may linger" in record["note"]
-    shown = told(played, "Read again")["jane"]["properties"]["signInSessionsValidFromDateTime"]
+    shown = reported(played, "Read again")["jane"]["properties"]["signInSessionsValidFromDateTime"]
     assert record["after"] == {"sign_in_sessions_valid_from_date_time": shown}
     assert (moment(record["effective_by"]) - moment(shown)).total_seconds() == 3600
 

@@ -60,7 +60,7 @@ def test_offboarding_one_leaver(tenant: Tenant, play: Player) -> None:
         "protocols": moment(steps["protocols"]["written_at"]) + timedelta(minutes=30),
     }
     assert done.table()[:2] == ["1 of 1 leaver is contained", "jane.doe@contoso.com  contained"]
-    assert done.told() == {
+    assert done.reported() == {
         "_run": {
             "m365_offboarding": {
                 "localhost": {"contained": [jane.id], "not_contained": [], "accepted": [], "unknown": 0, "error": None}

@@ -37,7 +37,7 @@ DEPARTED = ago(hours=3)
 class Kind:
     """What is expected of one kind of account.
 
-    C(steps) are the four statuses in order, one for all, or those that differ; C(says) are texts of the leaver's error.
+    `steps` are the four statuses in order, one for all, or those that differ; `says` are texts of the leaver's error.
     """
 
     status: str
@@ -152,8 +152,8 @@ def test_every_kind_of_account(tenant: Tenant, play: Player) -> None:
         key: _expected(kind) for key, kind in KINDS.items()
     }
     for key, kind in KINDS.items():
-        told = _said(leavers[users[key].upn])
-        assert [text for text in kind.says if text not in told] == [], key
+        reported = _said(leavers[users[key].upn])
+        assert [text for text in kind.says if text not in reported] == [], key
         for step, note in (kind.notes or {}).items():
             assert note in str(leavers[users[key].upn]["steps"][step]["note"]), (key, step)
     for name, (code, text) in NOBODY.items():

@@ -80,8 +80,8 @@ def test_missing_permissions_are_named(tenant: Tenant, play: Player) -> None:
             **statuses,
         }, app
         for step, text in says.items():
-            told = f"{steps[step]['error']['message']} {steps[step]['error']['hint']}"
-            assert text in told, (app, step)
+            reported = f"{steps[step]['error']['message']} {steps[step]['error']['hint']}"
+            assert text in reported, (app, step)
             assert text in played.failure(host), (app, step)
         assert (leaver["status"], leaver["contained"]) == ("failed", False)
         # What could be shut is shut, and what could not is told: as open, or as unconfirmed where it could not be read.
@@ -210,11 +210,13 @@ def test_directory_roles_are_told_by_name_or_by_id(tenant: Tenant, play: Player,
 
     played = play([a_play(a_task("Look", "m365_user_info", users=users, directory_roles=True))], app=app)
 
-    told = {record["user"].partition("@")[0]: record["directory_roles"] for record in played.result("Look")["users"]}
+    reported = {
+        record["user"].partition("@")[0]: record["directory_roles"] for record in played.result("Look")["users"]
+    }
     expected = {
         tenant.directory.user(key).upn.partition("@")[0]: [
             role if names else tenant.directory.role_id(role) for role in roles
         ]
         for key, roles in held.items()
     }
-    assert told == expected
+    assert reported == expected

@@ -485,9 +485,9 @@ def test_a_deleted_account_is_restored_where_that_is_asked_for(
     asked = {"leavers": [jane.upn, john.upn], "evidence": str(file)}
 
     if first:
-        told = play(RESTORE, app="restorer", **asked)
-        assert [one["status"] for one in restored(told)] == ["failed", "failed"]
-        assert "Set restore_employee_undelete" in said(restored(told)[0])
+        reported = play(RESTORE, app="restorer", **asked)
+        assert [one["status"] for one in restored(reported)] == ["failed", "failed"]
+        assert "Set restore_employee_undelete" in said(restored(reported)[0])
 
         checked = play(RESTORE, "--check", app="restorer", restore_employee_undelete=True, **asked)
         assert statuses(restored(checked)[0]) == dict.fromkeys(("account", "protocols", "signin"), "planned")
@@ -588,9 +588,9 @@ def test_what_a_killed_run_found_open_comes_back(tenant: Tenant, play: Player, t
     assert (one["status"], statuses(one)["signin"]) == ("restored", "verified")
     assert as_before(snapshot(tenant)["jane"], null_smtp=True) == before
     if given == "folder":
-        told = " ".join(" ".join(table(done)).split())
-        assert "other.json is no JSON" in told
-        assert "audit.txt" not in told
+        reported = " ".join(" ".join(table(done)).split())
+        assert "other.json is no JSON" in reported
+        assert "audit.txt" not in reported
 
 
 def test_a_play_killed_after_the_block_and_its_repetition_are_undone_together(
@@ -689,7 +689,7 @@ def test_who_was_renamed_is_asked_for_by_the_name_of_today(tenant: Tenant, play:
 
 @pytest.mark.parametrize(("lag", "patience"), [(12, 60), (600, 2)], ids=["for a while", "for too long"])
 def test_a_server_that_lags_is_not_believed(
-    tenant: Tenant, play: Player, tmp_path: Path, lag: float, patience: int
+    tenant: Tenant, play: Player, tmp_path: Path, lag: float, budget: int
 ) -> None:
     """Right after the offboarding it shows every door open: nothing to do, it would seem."""
     jane = tenant.directory.user("jane")
@@ -698,10 +698,10 @@ def test_a_server_that_lags_is_not_believed(
     before = snapshot(tenant)
     tenant.directory.replica_lag = lag
 
-    played = play(RESTORE, leavers=jane.upn, evidence=str(file), environment={"M365_VERIFY_TIMEOUT": str(patience)})
+    played = play(RESTORE, leavers=jane.upn, evidence=str(file), environment={"M365_VERIFY_TIMEOUT": str(budget)})
 
     (one,) = restored(played)
-    if lag < patience:
+    if lag < budget:
         assert (one["status"], jane["accountEnabled"]) == ("restored", True), played.output
     else:
         assert (played.returncode, one["status"], one["error"]["code"]) == (2, "failed", "stale")

@@ -194,7 +194,7 @@ def test_names_are_handed_on_only_when_asked_for(tenant: Tenant, play: Player) -
     who = {"leavers": [jane.upn, "nobody@contoso.com"]}
     hosts = {"quiet": who, "told": {**who, "offboard_employee_stats_names": True}}
 
-    stats = play(OFFBOARD, "--check", hosts=hosts).told()["_run"]["m365_offboarding"]
+    stats = play(OFFBOARD, "--check", hosts=hosts).reported()["_run"]["m365_offboarding"]
 
     assert stats["told"] == {**stats["quiet"], "names": {jane.id: jane.upn}}
     assert "@" not in str(stats["quiet"])

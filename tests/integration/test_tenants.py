@@ -66,8 +66,8 @@ def test_two_tenants_and_one_that_is_misconfigured(tenant: Tenant, play: Player,
     assert evidence(report)["hosts"]["contoso.com"]["tenant_id"] == tenant.tenant_id
     assert list(tmp_path.glob("*all*.json")) == [report]
     assert played.failure("contoso.com").startswith("rolf.restricted@contoso.com: open: password, sessions, signin; ")
-    told = played.told()["_run"]["m365_offboarding"]
-    assert {host: (len(stats["not_contained"]), stats["error"]) for host, stats in told.items()} == {
+    reported = played.reported()["_run"]["m365_offboarding"]
+    assert {host: (len(stats["not_contained"]), stats["error"]) for host, stats in reported.items()} == {
         "contoso.com": (1, None),
         "fabrikam-prod": (0, None),
         "broken": (0, "AADSTS7000215"),
@@ -122,12 +122,12 @@ def test_hosts_that_do_not_wait_for_each_other_share_their_evidence(
         return play([written], hosts=hosts, app=None, warnings=warnings, **variables)
 
     def judge(path: Path, played: Played, purpose: str) -> None:
-        told = evidence(path)
-        assert (told["purpose"], told["complete"]) == (purpose, True)
-        assert {host: one["leavers"] for host, one in told["hosts"].items()} == {
+        reported = evidence(path)
+        assert (reported["purpose"], reported["complete"]) == (purpose, True)
+        assert {host: one["leavers"] for host, one in reported["hosts"].items()} == {
             host: played.leavers(host) for host in hosts
         }
-        assert {host: (one["tenant_id"], one["error"]) for host, one in told["hosts"].items()} == {
+        assert {host: (one["tenant_id"], one["error"]) for host, one in reported["hosts"].items()} == {
             host: (one.tenant_id, None) for host, one in tenants.items()
         }
         for host in hosts:

@@ -78,10 +78,12 @@ def test_a_lock_out_its_audit_and_the_chain_between_them(tenant: Tenant, play: P
     assert "reset now" in "\n".join(first.table())
     assert "was so already" in "\n".join(again.table())
     # What kind of run, and who asked.
-    told = evidence(folder / "audit.json")
-    host = told["hosts"]["localhost"]
+    reported = evidence(folder / "audit.json")
+    host = reported["hosts"]["localhost"]
     assert (host["tenant_name"], host["application_name"]) == ("Contoso", tenant.app("offboarding").display_name)
-    assert {name: told["run"][name] for name in ("job_id", "workflow_job_id", "launched_by", "os_user", "ticket")} == {
+    assert {
+        name: reported["run"][name] for name in ("job_id", "workflow_job_id", "launched_by", "os_user", "ticket")
+    } == {
         "job_id": "4711",
         "workflow_job_id": "4709",
         "launched_by": "anna",
@@ -102,8 +104,8 @@ def test_a_lock_out_its_audit_and_the_chain_between_them(tenant: Tenant, play: P
     assert "jane.doe@contoso.com: late: last write 1 h" in late.failure()
     # Unchanged since.
     link = {"file": "again.json", "sha256": digest(folder / "again.json")}
-    assert told["chain"] == [link]
-    assert set(audit.told()["_run"]["m365_offboarding_4711"]["localhost"]["sha256"]) == {
+    assert reported["chain"] == [link]
+    assert set(audit.reported()["_run"]["m365_offboarding_4711"]["localhost"]["sha256"]) == {
         digest(Path(path)) for path in paths("audit")
     }
     assert f"(SHA-256 {digest(folder / 'audit.json')})" in audit.stdout

@@ -4,7 +4,7 @@
 """The leak matrix: every way to fail, quiet and verbose, beside two ansible-cores, run and recorded as AWX does it.
 
 AWX runs plays through ansible-runner and stores every event. Nothing that a play leaves behind may hold a secret; only
-the environment that goes in does, and the file C(command), to which ansible-runner writes that environment.
+the environment that goes in does, and the file `command`, to which ansible-runner writes that environment.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ _RETRY_AFTER = st.sampled_from(["0", "1", "2", "2.128", "7", "soon", "-5", "", "
 
 
 def _throttle() -> st.SearchStrategy[dict[str, t.Any]]:
-    with_header = st.builds(lambda told: {"status": 429, "headers": {"Retry-After": told}}, _RETRY_AFTER)
+    with_header = st.builds(lambda reported: {"status": 429, "headers": {"Retry-After": reported}}, _RETRY_AFTER)
     return st.one_of(with_header, st.just({"status": 429}))
 
 
@@ -335,12 +335,12 @@ def _check_what_is_left(world: World, people: t.Sequence[t.Any], start: t.Mappin
     written = {entry.user for entry in world.tenant.journal if entry.writes and entry.applied}
     evidence = json.loads(world.file) if world.file else {"hosts": {"localhost": {"leavers": []}}, "complete": False}
     assert evidence["complete"] is False
-    told = {one["id"]: one for one in evidence["hosts"]["localhost"]["leavers"] if one["id"]}
+    reported = {one["id"]: one for one in evidence["hosts"]["localhost"]["leavers"] if one["id"]}
     for user in people:
         if user.id not in written:
             continue
-        assert user.id in told, f"{user.key} was written to before anything was on record"
-        one = told[user.id]
+        assert user.id in reported, f"{user.key} was written to before anything was on record"
+        one = reported[user.id]
         assert not one["contained"], f"{user.key} is called contained before the last read"
         for step in ("password", "signin"):
             assert one["steps"][step]["before"] == start[user.upn][step], f"{user.key}: before is not what was there"
@@ -389,9 +389,11 @@ def _nothing_is_claimed_that_is_not_so(world: World, outcome: Outcome, user: t.A
 
 
 def _whatever_was_written_is_told(outcome: Outcome, user: t.Any) -> None:
-    told = {step for step, record in outcome.records_of.get(user.id, ()) if record["changed"]}
+    reported = {step for step, record in outcome.records_of.get(user.id, ()) if record["changed"]}
     silent = {run["step"] for run in outcome.runs if not run["result"]["users"]}  # the module failed as a whole
-    assert _applied(outcome, user) <= told | silent, f"{user.key}: {_applied(outcome, user)} was done, {told} is told"
+    assert _applied(outcome, user) <= reported | silent, (
+        f"{user.key}: {_applied(outcome, user)} was done, {reported} is told"
+    )
 
 
 def _one_password_per_run(outcome: Outcome, user: t.Any) -> None:

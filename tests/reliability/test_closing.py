@@ -82,12 +82,12 @@ def found(w: World, step: str, name: str) -> list[t.Any]:
     """What an audit reports of the topic that a step closes."""
     topic = TOPICS[step][0]
     readings = w.readings("auditor-residual")
-    from ansible_collections.m365.offboarding.plugins.module_utils._asked import parse_users
     from ansible_collections.m365.offboarding.plugins.module_utils._residual import survey
+    from ansible_collections.m365.offboarding.plugins.module_utils._user_input import parse_users
 
-    (told,) = survey(readings, readings.resolve(parse_users([name])), [topic])
-    assert told[topic]["state"] in ("found", "none"), told
-    return list(told[topic]["found"])
+    (reported,) = survey(readings, readings.resolve(parse_users([name])), [topic])
+    assert reported[topic]["state"] in ("found", "none"), reported
+    return list(reported[topic]["found"])
 
 
 @pytest.fixture

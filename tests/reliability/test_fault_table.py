@@ -65,15 +65,15 @@ def sent(w: World, **wanted: t.Any) -> list[t.Any]:
 
 
 @pytest.mark.parametrize(
-    ("told", "waited"),
+    ("reported", "waited"),
     [("7", 7.0), ("2.5", 2.5), (None, 0.75), ("soon", 0.75), ("-5", 0.75), ("Sun, 06 Nov 1994 08:49:37 GMT", 1.0)],
 )
 @pytest.mark.parametrize("batch", ["outer", True, False])
 def test_429_is_waited_out_as_told_and_only_the_throttled_are_sent_again(
-    w: World, told: str | None, waited: float, batch: t.Any
+    w: World, reported: str | None, waited: float, batch: t.Any
 ) -> None:
     users = [JANE] if batch is False else EVERYBODY
-    headers = {} if told is None else {"Retry-After": told}
+    headers = {} if reported is None else {"Retry-After": reported}
     # The first write: of the batch, inside the batch, or the only one.
     rule = Fault(listener="graph", batch=batch, status=429, headers=headers, nth=3 if batch == "outer" else 1)
     if batch != "outer":
@@ -223,10 +223,10 @@ def test_a_network_that_is_not_there_is_told_in_one_sentence(w: World, broken: E
     w.network.broken = {"graph": broken}
     began = w.clock.elapsed
     outcome = w.offboard(EVERYBODY)
-    told = outcome.opening["users"][0]["error"]
-    assert says in told["message"]
+    reported = outcome.opening["users"][0]["error"]
+    assert says in reported["message"]
     assert w.clock.elapsed - began <= w.retry_timeout + 6 * w.timeout
-    if "certificate" in told["message"]:
+    if "certificate" in reported["message"]:
         assert w.network.requests <= 4, "an untrusted certificate does not get better by trying"
     run_again(w)
 
@@ -335,9 +335,9 @@ def test_a_licensed_user_without_a_mailbox_is_unconfirmed_until_there_is_one(w: 
     john.mailbox_back = w.clock.monotonic() + 3600
     outcome = offboard(w)
     assert contained(outcome) == [JANE, MARIA]
-    told = outcome.by_name[JOHN]
-    assert (told["status"], len(told["unconfirmed"]), told["open"]) == ("unconfirmed", 12, [])
-    assert "enabled Exchange plan" in told["steps"]["protocols"]["note"]
+    reported = outcome.by_name[JOHN]
+    assert (reported["status"], len(reported["unconfirmed"]), reported["open"]) == ("unconfirmed", 12, [])
+    assert "enabled Exchange plan" in reported["steps"]["protocols"]["note"]
     w.clock.advance(3600)
     assert contained(offboard(w)) == EVERYBODY
     assert w.is_contained(john)
@@ -355,9 +355,9 @@ def test_another_object_that_is_not_found_says_nothing_of_the_mailbox(w: World, 
     nomail = w.tenant.directory.user("nomail").upn
     assert contained(offboard(w, [nomail])) == [nomail]
     w.tenant.directory.mailbox_not_found_names = "OwaMailboxPolicy-Default"
-    told = offboard(w, [nomail]).results[0]
-    assert not told["contained"]
-    assert len(told["unconfirmed"]) == 12
+    reported = offboard(w, [nomail]).results[0]
+    assert not reported["contained"]
+    assert len(reported["unconfirmed"]) == 12
 
 
 def test_rows_that_do_not_say_whose_they_are_prove_nothing(w: World) -> None:
@@ -506,9 +506,9 @@ def test_a_token_endpoint_that_stays_broken_is_a_bounded_clear_failure(
     outcome = w.offboard(EVERYBODY)
     assert outcome.opening["users"] == [] or all(one["error"] for one in outcome.results)
     assert w.clock.elapsed - began <= 2 * (w.retry_timeout + 40)
-    told = outcome.opening.get("msg") or outcome.results[0]["error"]["message"]
-    assert says in told or "127.0.0.1" in told
-    assert "<html" not in told
+    reported = outcome.opening.get("msg") or outcome.results[0]["error"]["message"]
+    assert says in reported or "127.0.0.1" in reported
+    assert "<html" not in reported
     run_again(w)
 
 
@@ -543,8 +543,8 @@ def test_a_reading_of_somebody_else_is_never_a_proof(w: World) -> None:
 
 def test_names_that_would_break_what_shows_them_are_cleaned(w: World) -> None:
     w.tenant.directory.user(JANE)["displayName"] = "Jane \ud83d\x1b[2J\x00\x85\u202eDoe \U0001f600"
-    told = w.offboard([JANE]).opening["users"][0]["display_name"]
-    assert told == "Jane \ufffd\ufffd[2J\ufffd\ufffd\ufffdDoe \U0001f600"
+    reported = w.offboard([JANE]).opening["users"][0]["display_name"]
+    assert reported == "Jane \ufffd\ufffd[2J\ufffd\ufffd\ufffdDoe \U0001f600"
 
 
 def test_an_error_that_repeats_the_payload_gets_nobodys_password_told(w: World) -> None:
@@ -560,9 +560,9 @@ def test_an_error_that_repeats_the_payload_gets_nobodys_password_told(w: World) 
             return Answer(400, {"error": {"code": "BadRequest", "message": f"No: {text[:4000]}"}})
 
     w.tenant.faults.add(Parrot(status=400))
-    told = json.dumps(w.offboard(EVERYBODY).runs)
+    reported = json.dumps(w.offboard(EVERYBODY).runs)
     assert len(offered) == len(EVERYBODY)
-    assert not [one for one in offered if one[:12] in told]
+    assert not [one for one in offered if one[:12] in reported]
 
 
 # --- time ---
@@ -820,9 +820,9 @@ def test_a_run_that_is_killed_leaves_what_was_found_and_done(w: World, task: str
     with pytest.raises(Killed):
         w.offboard(EVERYBODY)
 
-    told = json.loads(str(w.file))
-    assert told["complete"] is False
-    for one in told["hosts"]["localhost"]["leavers"]:
+    reported = json.loads(str(w.file))
+    assert reported["complete"] is False
+    for one in reported["hosts"]["localhost"]["leavers"]:
         steps = [step for step in one["steps"] if statuses(one)[step] == "pending"]
         done = list(one["steps"])[: STEPS.index(task) if task != "closing" else 4]
         assert [step for step in one["steps"] if step not in done] == steps

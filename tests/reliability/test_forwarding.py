@@ -56,8 +56,8 @@ def close(w: World, *, check_mode: bool = False, **also: t.Any) -> list[dict[str
     return w._module(lambda: w._step(step, EVERYBODY, w.verify_timeout, check_mode=check_mode))["users"]
 
 
-def reopen(w: World, told: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
-    wanted = {one["user"]: one["objects"] for one in told}
+def reopen(w: World, reported: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+    wanted = {one["user"]: one["objects"] for one in reported}
     return w._step(SwitchForwarding(wanted, Forwarding()), EVERYBODY, w.verify_timeout)
 
 
@@ -75,17 +75,17 @@ def leaks(user: User) -> set[str]:
 
 def state(w: World) -> dict[str, t.Any]:
     """Everything that forwards or could, as the tenant knows it."""
-    told = {}
+    reported = {}
     for name in EVERYBODY:
         facts = w.tenant.directory.user(name).residual
         forwarding = {key: value for key, value in facts.forwarding.items() if value}
-        told[name] = forwarding, [(one.get("displayName"), one.get("isEnabled", True)) for one in facts.rules]
-    return told
+        reported[name] = forwarding, [(one.get("displayName"), one.get("isEnabled", True)) for one in facts.rules]
+    return reported
 
 
-def check(w: World, told: list[dict[str, t.Any]]) -> None:
+def check(w: World, reported: list[dict[str, t.Any]]) -> None:
     """No false claim and no silent write."""
-    for one in told:
+    for one in reported:
         user = w.tenant.directory.user(one["user"])
         if one["status"] in ("verified", "unchanged"):
             assert not leaks(user), f"{one['user']} is called {one['status']}: {leaks(user)}"
@@ -97,8 +97,8 @@ def settled(w: World) -> None:
     w.tenant.faults.clear()
     w.tenant.directory.replica_lag = 0
     w.clock.advance(600)
-    told = close(w)
-    assert {one["status"] for one in told} <= {"verified", "unchanged"}, told
+    reported = close(w)
+    assert {one["status"] for one in reported} <= {"verified", "unchanged"}, reported
     assert not any(leaks(w.tenant.directory.user(name)) for name in EVERYBODY)
     writes = len(w.tenant.journal.writes())
     assert {one["status"] for one in close(w)} == {"unchanged"}
@@ -109,11 +109,11 @@ def test_check_read_do_read_again(w: World) -> None:
     before = state(w)
     foretold = close(w, check_mode=True)
     assert state(w) == before
-    told = close(w)
-    assert [one["status"] for one in told] == ["verified"] * 3
-    assert [one["before"] for one in told] == [one["before"] for one in foretold]
-    assert [one["after"] for one in told] == [one["after"] for one in foretold]
-    check(w, told)
+    reported = close(w)
+    assert [one["status"] for one in reported] == ["verified"] * 3
+    assert [one["before"] for one in reported] == [one["before"] for one in foretold]
+    assert [one["after"] for one in reported] == [one["after"] for one in foretold]
+    check(w, reported)
     # What stays inside stays as it was.
     assert w.tenant.directory.user(IDA).residual.forwarding["ForwardingAddress"] == "jane"
     assert ("To Jane", True) in state(w)[IDA][1]
@@ -131,17 +131,17 @@ def test_the_audit_sees_what_the_module_closes(w: World) -> None:
 
 def audit(w: World, app: str) -> dict[str, str]:
     from ansible_collections.m365.offboarding.plugins.module_utils import _residual
-    from ansible_collections.m365.offboarding.plugins.module_utils._asked import parse_users
+    from ansible_collections.m365.offboarding.plugins.module_utils._user_input import parse_users
 
     readings = w.readings(app)
     leavers = readings.resolve(parse_users(list(EVERYBODY)))
-    told = _residual.survey(readings, leavers, ["forwarding"])
-    return {leaver.name: topics["forwarding"]["state"] for leaver, topics in zip(leavers, told, strict=True)}
+    reported = _residual.survey(readings, leavers, ["forwarding"])
+    return {leaver.name: topics["forwarding"]["state"] for leaver, topics in zip(leavers, reported, strict=True)}
 
 
 def test_inside_too_where_it_is_asked_for(w: World) -> None:
-    told = close(w, internal=True)
-    assert [one["status"] for one in told] == ["verified"] * 3
+    reported = close(w, internal=True)
+    assert [one["status"] for one in reported] == ["verified"] * 3
     assert not any(forwarding for forwarding, _rules in state(w).values())
     still = {name for _forwarding, rules in state(w).values() for name, enabled in rules if enabled}
     assert still == {"Sort", *(f"Sort {number}" for number in range(8))}
@@ -150,9 +150,9 @@ def test_inside_too_where_it_is_asked_for(w: World) -> None:
 @pytest.mark.parametrize("also", [{}, {"internal": True}])
 def test_it_comes_back_from_the_record(w: World, also: dict[str, t.Any]) -> None:
     before = state(w)
-    told = close(w, **also)
+    reported = close(w, **also)
     assert state(w) != before
-    back = reopen(w, told)
+    back = reopen(w, reported)
     assert [one["status"] for one in back] == ["verified"] * 3
     now = state(w)
     # A recipient comes back by its address, which means the same one.
@@ -165,7 +165,7 @@ def test_it_comes_back_from_the_record(w: World, also: dict[str, t.Any]) -> None
         )
     assert now == before
     writes = len(w.tenant.journal.writes())
-    assert {one["status"] for one in reopen(w, told)} == {"unchanged"}
+    assert {one["status"] for one in reopen(w, reported)} == {"unchanged"}
     assert len(w.tenant.journal.writes()) == writes
 
 
@@ -179,8 +179,8 @@ def test_5xx_to_a_write_is_looked_at_before_it_is_repeated(w: World, cmdlet: str
     rule = w.tenant.faults.add(
         Fault(listener="exchange", cmdlet=cmdlet, nth=1, status=status, apply_first=applied, body="<html>gone</html>")
     )
-    told = close(w)
-    assert [one["status"] for one in told] == ["verified"] * 3
+    reported = close(w)
+    assert [one["status"] for one in reported] == ["verified"] * 3
     assert rule.struck == 1
     twice = [entry for entry in w.tenant.journal.writes() if entry.cmdlet == cmdlet]
     assert len(twice) == {"Set-Mailbox": 2, "Disable-InboxRule": 5}[cmdlet] + (not applied)
@@ -224,16 +224,16 @@ def test_throttled_cut_off_or_left_out(w: World, cmdlet: str, what: dict[str, t.
 def test_what_cannot_be_read_is_not_called_off(w: World, cmdlet: str, what: dict[str, t.Any]) -> None:
     rule = w.tenant.faults.add(Fault(listener="exchange", cmdlet=cmdlet, **what))
     before = state(w)
-    told = close(w)
-    check(w, told)
+    reported = close(w)
+    check(w, reported)
     assert rule.struck
-    untold = [one for one in told if one["status"] in ("verified", "unchanged")]
+    unreported = [one for one in reported if one["status"] in ("verified", "unchanged")]
     # Unless nobody is called that: then it counts as outside.
     if cmdlet == "Get-Recipient" and what.get("body") == {"value": [{}]}:
-        assert [one["status"] for one in told] == ["verified"] * 3
+        assert [one["status"] for one in reported] == ["verified"] * 3
     else:
-        assert len(untold) < 3
-        assert all(one["error"]["message"] for one in told if one["status"] == "failed")
+        assert len(unreported) < 3
+        assert all(one["error"]["message"] for one in reported if one["status"] == "failed")
     if cmdlet == "Get-AcceptedDomain":
         assert ("To Jane", True) in state(w)[IDA][1]
         assert state(w)[RUDI] == before[RUDI]
@@ -243,9 +243,9 @@ def test_what_cannot_be_read_is_not_called_off(w: World, cmdlet: str, what: dict
 def test_who_may_only_read_changes_nothing(w: World) -> None:
     app = w.tenant.app("offboarding")
     app.roles = frozenset({"User Administrator", "Global Reader"})
-    told = close(w)
-    assert {one["status"] for one in told} == {"failed"}
-    hints = [str(one["error"]["hint"]) for one in told]
+    reported = close(w)
+    assert {one["status"] for one in reported} == {"failed"}
+    hints = [str(one["error"]["hint"]) for one in reported]
     # Flora's address outside was read, and could not be written; of Ida only the rules could not be read.
     assert "writing Exchange Administrator or Mail Recipients" in hints[0]
     assert "Get-InboxRule needs the Exchange role Mail Recipients or User Options" in hints[1]

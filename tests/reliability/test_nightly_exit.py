@@ -10,7 +10,7 @@ import pathlib
 import tempfile
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._asked import Search
+from ansible_collections.m365.offboarding.plugins.module_utils._user_input import Search
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _batches, _earlier, _exceptions, _table
 from simulator.directory import timestamp
 from simulator.people import SHUT
@@ -75,9 +75,9 @@ class Nights:
             exceptions=self.exceptions,
         )
         leavers = _batches.unpack(kept["records"])
-        told = _table.failures(leavers, fail_on=self.fail_on)
-        if told:
-            self.red[number] = told
+        reported = _table.failures(leavers, fail_on=self.fail_on)
+        if reported:
+            self.red[number] = reported
         self.outputs.append(_table.table(leavers, kept["entry"]["since"], exceptions=kept["entry"]["exceptions"]))
         self.earlier = self.read(made._evidence(kept, "audit", complete=True))
         made.clock.advance(DAY.total_seconds())
@@ -169,8 +169,8 @@ def test_half_a_year_of_audits_is_red_for_what_somebody_must_do_and_for_nothing_
             happen(nights, number)
             nights.night(number)
 
-        assert {number: told[0].partition(":")[0] for number, told in nights.red.items()} == expected()
-        assert all(len(told) == 1 for told in nights.red.values())
+        assert {number: reported[0].partition(":")[0] for number, reported in nights.red.items()} == expected()
+        assert all(len(reported) == 1 for reported in nights.red.values())
         assert "ended on" in nights.red[61][0]
         # Nobody was made contained by being accepted.
         assert nights.outputs[0][0] == "3 of 8 leavers are contained, 4 accepted", nights.outputs[0]
@@ -193,8 +193,8 @@ def test_without_exceptions_the_same_people_are_open_every_night() -> None:
         settle(nights)
         nights.exceptions = []
         for number in range(3):
-            told = {one["user_principal_name"] or one["user"]: one["status"] for one in nights.night(number)}
-            assert told == {
+            reported = {one["user_principal_name"] or one["user"]: one["status"] for one in nights.night(number)}
+            assert reported == {
                 "ada.admin@contoso.com": "open",
                 TYPO: "failed",
                 "dora.deleted@contoso.com": "deleted",
@@ -203,5 +203,5 @@ def test_without_exceptions_the_same_people_are_open_every_night() -> None:
                 "otto.offboarded@contoso.com": "contained",
                 "info@contoso.com": "open",
                 "rosa.residual@contoso.com": "contained",
-            }, told
+            }, reported
         assert sorted(nights.red) == [0, 1, 2]

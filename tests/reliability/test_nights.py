@@ -56,7 +56,7 @@ class Month:
     # By object id: the name that the last audit saw.
     names: dict[str, str] = dataclasses.field(default_factory=dict)
     files: int = 0
-    deeds: set[str] = dataclasses.field(default_factory=set)
+    events: set[str] = dataclasses.field(default_factory=set)
 
     def keep(self, text: str | None, *, spoilt: bool = False) -> None:
         self.files += 1
@@ -79,10 +79,10 @@ class Month:
         staff = [user for user in staff if self.exists(user) and user.id not in self.leavers]
         return self.chance.choice(staff) if staff else self.world.tenant.directory.add_crowd(1)[0]
 
-    def day(self, deed: str) -> None:
+    def day(self, event: str) -> None:
         self.world.clock.advance(DAY / 3)
-        if getattr(self, deed.replace(" ", "_").replace("-", "_").lower())():
-            self.deeds.add(deed)
+        if getattr(self, event.replace(" ", "_").replace("-", "_").lower())():
+            self.events.add(event)
         self.world.clock.advance(DAY / 3)
 
     # --- what happens by day ---
@@ -235,10 +235,10 @@ class Month:
                 assert by_id[user.id]["contained"], by_id[user.id]
         for identity in self.replaced:
             assert "is another account now" in by_id[identity]["since"]["no_longer"], by_id[identity]
-        told = {pathlib.Path(one["file"]).name for one in outcome.entry["since"]["not_comparable"]}
-        assert told == self.spoilt
+        reported = {pathlib.Path(one["file"]).name for one in outcome.entry["since"]["not_comparable"]}
+        assert reported == self.spoilt
         shown = "".join("".join(outcome.table).split())
-        assert all(f"{name}:" in shown for name in told), outcome.table
+        assert all(f"{name}:" in shown for name in reported), outcome.table
         self.spoilt.clear()
         self.names |= {user.id: user.upn for user in self.leavers.values() if self.exists(user)}
         self.seen_in_bin = {user.id for user in self.leavers.values() if directory.in_bin(user.id)}
@@ -251,16 +251,16 @@ def test_a_month_of_nights_ends_with_every_newly_open_door_named_in_the_first_au
     seed: int, tmp_path: pathlib.Path
 ) -> None:
     chance = random.Random(seed)
-    deeds = ["offboard", "offboard", "offboard", *chance.sample(DEEDS, len(DEEDS)), *chance.choices(DEEDS, k=30)]
+    events = ["offboard", "offboard", "offboard", *chance.sample(DEEDS, len(DEEDS)), *chance.choices(DEEDS, k=30)]
     with world() as made:
         month = Month(made, tmp_path, chance)
         for night in range(30):
-            for deed in deeds[night::30]:
-                month.day(deed)
+            for event in events[night::30]:
+                month.day(event)
             if night >= 20:
                 # What had nobody to happen to happens now, if need be to somebody who is deleted for it tonight.
-                missing = [one for one in DEEDS if one not in month.deeds]
-                for deed in [*missing, *(["offboard", "delete"] if missing else [])]:
-                    month.day(deed)
+                missing = [one for one in DEEDS if one not in month.events]
+                for event in [*missing, *(["offboard", "delete"] if missing else [])]:
+                    month.day(event)
             month.night()
-    assert month.deeds == set(DEEDS)
+    assert month.events == set(DEEDS)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.module_utils import _residual
-from ansible_collections.m365.offboarding.plugins.module_utils._asked import parse_users
+from ansible_collections.m365.offboarding.plugins.module_utils._user_input import parse_users
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_devices import SwitchDevices
 from simulator.exchange_errors import SHAPES, TRANSIENT, error_body
 from simulator.faults import Fault
@@ -49,17 +49,17 @@ def wiped(w: World) -> int:
 
 def audit(w: World) -> str:
     readings = w.readings("auditor-residual")
-    (told,) = _residual.survey(readings, readings.resolve(parse_users([PHIL])), ["phones"])
-    return str(told["phones"]["state"])
+    (reported,) = _residual.survey(readings, readings.resolve(parse_users([PHIL])), ["phones"])
+    return str(reported["phones"]["state"])
 
 
 def test_check_read_do_read_again_and_the_audit(w: World) -> None:
     assert audit(w) == "found"
     foretold = close(w, check_mode=True)
     assert (blocked(w), wiped(w)) == (0, 0)
-    told = close(w)
-    assert [one["status"] for one in told] == ["verified", "unchanged"]
-    assert told[0]["after"] == foretold[0]["after"]
+    reported = close(w)
+    assert [one["status"] for one in reported] == ["verified", "unchanged"]
+    assert reported[0]["after"] == foretold[0]["after"]
     assert (blocked(w), wiped(w), audit(w)) == (OPEN, 0, "none")
     w.tenant.directory.phones_connected = True
     writes = len(w.tenant.journal.writes())
@@ -77,8 +77,8 @@ def test_each_phone_is_wiped_once_and_before_it_is_blocked(w: World) -> None:
 
 
 def test_phones_come_back_and_a_wipe_does_not(w: World) -> None:
-    told = close(w, wipe=True)
-    wanted = {PHIL: told[0]["objects"]}
+    reported = close(w, wipe=True)
+    wanted = {PHIL: reported[0]["objects"]}
     back = w._step(SwitchDevices(wanted), [PHIL], w.verify_timeout)
     assert (blocked(w), wiped(w)) == (0, 3)
     assert back[0]["status"] == "verified"
@@ -115,10 +115,10 @@ def test_a_write_that_may_have_been_done_is_looked_at_first(
 )
 def test_what_cannot_be_read_is_not_called_blocked(w: World, cmdlet: str, what: dict[str, t.Any]) -> None:
     rule = w.tenant.faults.add(Fault(listener="exchange", cmdlet=cmdlet, **what))
-    told = close(w, wipe=True)
+    reported = close(w, wipe=True)
     assert rule.struck
-    assert told[0]["status"] == "failed"
-    assert told[0]["error"]["message"]
+    assert reported[0]["status"] == "failed"
+    assert reported[0]["error"]["message"]
     w.tenant.faults.clear()
     assert close(w, wipe=True)[0]["status"] in ("verified", "unchanged")
     assert (blocked(w), wiped(w)) == (OPEN, 3)

@@ -66,7 +66,7 @@ def of(outcome: Outcome, user: User) -> dict[str, Any]:
     return found
 
 
-def told(outcome: Outcome) -> str:
+def reported(outcome: Outcome) -> str:
     return " ".join(" ".join(outcome.table).split())
 
 
@@ -87,7 +87,7 @@ def test_who_is_re_enabled_is_named_though_no_search_finds_them(nights: Nights, 
     assert one["since"]["newly_open"] == ["password", "sessions", "signin"]
     assert one["since"]["no_longer"] == "Sign-in is allowed again."
     assert f"{nights.jane.upn}: newly open: password, sessions, signin" in "\n".join(outcome.failures)
-    assert "no longer named or found: jane.doe@contoso.com: Sign-in is allowed again." in told(outcome)
+    assert "no longer named or found: jane.doe@contoso.com: Sign-in is allowed again." in reported(outcome)
     assert not any(entry.writes for entry in outcome.journal)
 
 
@@ -229,7 +229,7 @@ def test_a_night_of_offboarding_says_whom_it_had_to_shut_again(nights: Nights) -
     assert (one["contained"], one["since"]["newly_open"]) == (True, [])
     assert one["since"]["shut_again"] == ["password", "sessions", "signin"]
     assert of(outcome, nights.john)["since"]["shut_again"] == []
-    assert "shut again, open since " in told(outcome)
+    assert "shut again, open since " in reported(outcome)
     assert outcome.failures == []
     assert of(after, nights.jane)["since"]["shut_again"] == []
 
@@ -359,8 +359,8 @@ def test_where_nothing_can_be_compared_with_that_is_said_and_never_nothing(night
 
     outcome = nights.audit(nights.john, since=nights.path())
 
-    assert "newly open: not comparable" in told(outcome)
-    assert ": nothing" not in told(outcome)
+    assert "newly open: not comparable" in reported(outcome)
+    assert ": nothing" not in reported(outcome)
     assert {one["id"] for one in outcome.results} == {nights.john.id}
 
 

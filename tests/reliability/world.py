@@ -38,17 +38,22 @@ import simulator.journal
 import simulator.mailbox
 import simulator.odata
 import simulator.tokens
-from ansible_collections.m365.offboarding.plugins.module_utils import _leavers, _service
-from ansible_collections.m365.offboarding.plugins.module_utils._asked import Search, name_key, parse_known, parse_users
+from ansible_collections.m365.offboarding.plugins.module_utils import _service, _tenant
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import TokenSource, choose_credential
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import STEPS, UNDONE, Protocols
 from ansible_collections.m365.offboarding.plugins.module_utils._exchange import Exchange
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph
 from ansible_collections.m365.offboarding.plugins.module_utils._http import PatientTokenHttp, Transport
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Tenant as Readings
-from ansible_collections.m365.offboarding.plugins.module_utils._observe import observe
 from ansible_collections.m365.offboarding.plugins.module_utils._retry import Clock
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import run_step
+from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Tenant as Readings
+from ansible_collections.m365.offboarding.plugins.module_utils._user_info import observe
+from ansible_collections.m365.offboarding.plugins.module_utils._user_input import (
+    Search,
+    name_key,
+    parse_known,
+    parse_users,
+)
 from ansible_collections.m365.offboarding.plugins.modules.exo_mailbox_protocols import SwitchProtocols
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_authentication_methods import DeleteMethods
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_consents import SwitchConsents
@@ -117,7 +122,7 @@ class SimulatedClock(Clock):
 
 
 class Network(requests.adapters.HTTPAdapter):
-    """Hands requests to the simulator. C(broken) maps a service to what its connections raise."""
+    """Hands requests to the simulator. `broken` maps a service to what its connections raise."""
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -187,7 +192,7 @@ class _Body(io.BytesIO):
 
 
 class World:
-    """One tenant, one application, one simulated time; every call to R(offboard) is a run of the role."""
+    """One tenant, one application, one simulated time; every call to `offboard` is a run of the role."""
 
     def __init__(self, *, retry_timeout: float = 300, verify_timeout: float = 30, timeout: float = 30) -> None:
         self.tenant = Tenant(ports=_PORTS)
@@ -300,7 +305,7 @@ class World:
         )
 
     def audit(self, users: Sequence[t.Any] = (), *, since: t.Any = "", **search: t.Any) -> Outcome:
-        """What `audit.yml` of the role does: look, compare, join. It leaves R(file), as a run of the role does.
+        """What `audit.yml` of the role does: look, compare, join. It leaves `file`, as a run of the role does.
 
         :param since: as `offboard_employee_since`.
         :param search: fields of `Search`; with none, only the named are looked at.
@@ -337,10 +342,10 @@ class World:
     ) -> Outcome:
         """What the role does, task by task: look, plan, the four steps in their order, look again, join.
 
-        As in the role, what is known is put on record after the opening read and after each step: R(file) is what a
+        As in the role, what is known is put on record after the opening read and after each step: `file` is what a
         run leaves that is killed before the next task.
 
-        :raises Killed: by R(before_task).
+        :raises Killed: by `before_task`.
         """
         before = len(self.tenant.journal)
         self.file = None
@@ -431,7 +436,7 @@ class World:
         while plan["again"]:
             opening = self._opening(request["read"], steps=("password", "signin", "protocols"))
             assert opening["users"], opening
-            plan = _restore_plan.plan(
+            plan = _restore_plan.restore_plan(
                 opening,
                 names=request["names"],
                 evidence=request["evidence"],
@@ -558,7 +563,7 @@ class Outcome:
 
 
 def _in_turn(work: t.Callable[[t.Any], t.Any], items: Sequence[t.Any], _in_flight: int) -> list[t.Any]:
-    """As `side_by_side`, one at a time: what happens must follow from the schedule alone."""
+    """As `map_concurrent`, one at a time: what happens must follow from the schedule alone."""
     return [work(item) for item in items]
 
 
@@ -577,7 +582,7 @@ def world(**options: t.Any) -> Iterator[World]:
         for name in ("directory", "entra", "faults", "mailbox", "odata", "tokens"):
             patches.enter_context(mock.patch.object(getattr(simulator, name), "time", faked))
         patches.enter_context(mock.patch.object(simulator.journal, "time", types.SimpleNamespace(time=clock.monotonic)))
-        for ours in (_leavers, _service):
-            patches.enter_context(mock.patch.object(ours, "side_by_side", _in_turn))
+        for ours in (_tenant, _service):
+            patches.enter_context(mock.patch.object(ours, "map_concurrent", _in_turn))
         made.tenant.reset()
         yield made

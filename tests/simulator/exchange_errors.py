@@ -63,17 +63,17 @@ SHAPES = ("details", "without id", "json", "odata", "adminapi")
 
 def error_body(kind: str, text: str, shape: str = "details") -> dict[str, Any]:
     """The body of an error, for a fault: any of these may also come with 200 (ScubaGear, CIPP, a port of Microsoft's client)."""
-    told = f"Ex0A1B2C|{kind}|{text}"
+    reported = f"Ex0A1B2C|{kind}|{text}"
     if shape == "adminapi":
-        return {"@adminapi.errors": [told], "value": []}
+        return {"@adminapi.errors": [reported], "value": []}
     if shape == "without id":
-        told = f"|{kind}|{text}"
+        reported = f"|{kind}|{text}"
     elif shape == "json":
-        told = json.dumps({"localizedString": text, "ClassName": kind, "Message": text})
+        reported = json.dumps({"localizedString": text, "ClassName": kind, "Message": text})
     error = {
         "code": "BadRequest",
         "message": "Error executing cmdlet",
-        "details": [{"code": "Client", "message": told}],
+        "details": [{"code": "Client", "message": reported}],
     }
     return {"@odata.error" if shape == "odata" else "error": error}
 

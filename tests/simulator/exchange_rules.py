@@ -125,12 +125,12 @@ class InboxRules:
 
     def _target(self, recipient: Facts) -> str:
         """Somebody whom the directory knows, by its own kind of address; everybody else by SMTP."""
-        told = recipient["emailAddress"]
-        address = str(told.get("address") or "")
+        reported = recipient["emailAddress"]
+        address = str(reported.get("address") or "")
         for one in self.directory.recipients():
             if address.lower() in (one["PrimarySmtpAddress"].lower(), one["LegacyExchangeDN"].lower()):
-                return f'"{told.get("name") or one["DisplayName"]}" [EX:{one["LegacyExchangeDN"]}]'
-        return f'"{told.get("name") or address}" [SMTP:{address}]'
+                return f'"{reported.get("name") or one["DisplayName"]}" [EX:{one["LegacyExchangeDN"]}]'
+        return f'"{reported.get("name") or address}" [SMTP:{address}]'
 
 
 def _meant(rows: list[dict[str, Any]], identity: str) -> list[int]:

@@ -29,8 +29,8 @@ def inventory_of(estate: Estate) -> dict[str, Any]:
     """What AWX knows after it has synchronised the inventory from the project, without the vault password."""
     ran = estate.shell("env --unset=ANSIBLE_VAULT_PASSWORD_FILE ansible-inventory --list --export")
     assert ran.returncode == 0, ran.output
-    told: dict[str, Any] = json.loads(ran.output)
-    return told
+    reported: dict[str, Any] = json.loads(ran.output)
+    return reported
 
 
 def hosts_of(inventory: dict[str, Any], number: int) -> list[str]:
@@ -60,8 +60,8 @@ class Job:
         for path in (self.folder / "artifacts" / str(self.number) / "job_events").glob("*.json"):
             event = json.loads(path.read_text())
             if event["event"] == "playbook_on_stats":
-                told: dict[str, Any] = event["event_data"]
-                return told
+                reported: dict[str, Any] = event["event_data"]
+                return reported
         return {}
 
     def strike(self) -> None:

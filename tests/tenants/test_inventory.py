@@ -47,8 +47,8 @@ class Folder:
         ran = self.run("ansible-inventory", *options, "--list", "--export")
         assert ran.returncode == 0, ran.stderr
         assert "WARNING" not in ran.stderr
-        told = json.loads(ran.stdout)
-        return {host: told["_meta"]["hostvars"].get(host, {}) for host in told["tenants"]["hosts"]}
+        reported = json.loads(ran.stdout)
+        return {host: reported["_meta"]["hostvars"].get(host, {}) for host in reported["tenants"]["hosts"]}
 
 
 @pytest.fixture

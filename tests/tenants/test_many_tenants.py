@@ -85,13 +85,13 @@ def test_the_throttled_tenant_was_throttled_and_its_waits_were_kept(estate: Esta
 
 
 def test_one_report_tells_of_all(estate: Estate, one_run: OneRun) -> None:
-    told = one_run.evidence
-    assert set(told["hosts"]) == set(estate.tenants)
-    assert told["complete"]
-    for host, tenant in told["hosts"].items():
+    reported = one_run.evidence
+    assert set(reported["hosts"]) == set(estate.tenants)
+    assert reported["complete"]
+    for host, tenant in reported["hosts"].items():
         expected = estate.people(host) if host in estate.healthy else {}
         assert {one["id"]: one["contained"] for one in tenant["leavers"]} == dict.fromkeys(expected, True)
-    errors = {host: tenant["error"]["code"] for host, tenant in told["hosts"].items() if tenant["error"]}
+    errors = {host: tenant["error"]["code"] for host, tenant in reported["hosts"].items() if tenant["error"]}
     assert errors == {estate.misconfigured: "AADSTS7000215", estate.unreachable: "network"}
     assert [host for host in estate.tenants if host not in one_run.html] == []
     expected = {user.upn for host in estate.healthy for user in estate.people(host).values()}
@@ -197,14 +197,16 @@ def _step(door: str) -> str:
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 
 
-def _comparable(told: Mapping[str, Any], then: Mapping[str, Mapping[str, list[str]]]) -> Any:
+def _comparable(reported: Mapping[str, Any], then: Mapping[str, Mapping[str, list[str]]]) -> Any:
     """Evidence without what differs between any two runs: moments, ids of requests, and the run itself.
 
     Of doors that the killed run had shut already, only what they are like in the end.
 
     :param then: by host and leaver, the doors that were still open.
     """
-    plain = json.loads(_MOMENT.sub("(moment)", json.dumps({**told, "run": None, "written_at": None, "chain": None})))
+    plain = json.loads(
+        _MOMENT.sub("(moment)", json.dumps({**reported, "run": None, "written_at": None, "chain": None}))
+    )
     for host, tenant in plain["hosts"].items():
         del tenant["containment"]
         for one in tenant["leavers"]:

@@ -34,11 +34,11 @@ def provide() -> str | None:
         return found
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in ("update", "install --yes --no-install-recommends chromium fonts-roboto-unhinted"):
-        told = subprocess.run(
+        reported = subprocess.run(
             ["apt-get", "-qq", *command.split()], env=quiet, capture_output=True, check=False, text=True
         )
-        if told.returncode:
-            print(f"apt-get {command} failed:", told.stderr.strip(), file=sys.stderr)
+        if reported.returncode:
+            print(f"apt-get {command} failed:", reported.stderr.strip(), file=sys.stderr)
     return find()
 
 

@@ -72,9 +72,9 @@ def _unseen(result: Path) -> list[str]:
     """Return what the checkout holds and the importer did not find or found without documentation."""
     if not result.is_file():
         return ["the importer wrote no result"]
-    told = json.loads(result.read_text(encoding="utf-8"))
-    found = {(content["content_type"], content["name"]) for content in told["contents"]}
-    documented = {content["content_name"] for content in told["docs_blob"]["contents"] if content["doc_strings"]}
+    reported = json.loads(result.read_text(encoding="utf-8"))
+    found = {(content["content_type"], content["name"]) for content in reported["contents"]}
+    documented = {content["content_name"] for content in reported["docs_blob"]["contents"] if content["doc_strings"]}
     kinds = {"modules": "module"}
     plugins = (tree.ROOT / "plugins").glob("*/[!_]*.py")
     wanted = {(kinds.get(path.parent.name, path.parent.name), path.stem) for path in plugins}

@@ -45,8 +45,8 @@ def main(arguments: list[str]) -> int:
     outcomes = {pair: _judge(pair, options.only or list(_PARTS)) for pair in chosen}
     print("\nansible-core  Python  outcome")
     for pair, outcome in outcomes.items():
-        told = ", ".join(f"{part} {'passed' if passed else 'FAILED'}" for part, passed in outcome.items())
-        print(f"{pair.series:12}  {pair.python:6}  {told or f'SKIPPED: no Python {pair.python} on this machine'}")
+        reported = ", ".join(f"{part} {'passed' if passed else 'FAILED'}" for part, passed in outcome.items())
+        print(f"{pair.series:12}  {pair.python:6}  {reported or f'SKIPPED: no Python {pair.python} on this machine'}")
     return 0 if any(outcomes.values()) and all(all(outcome.values()) for outcome in outcomes.values()) else 1
 
 

@@ -50,7 +50,7 @@ _MAKERS: dict[str, tuple[int, int | None]] = {
     "AnsibleActionFail": _ERROR,
     "AnsibleFilterError": _ERROR,
     "AnsibleLookupError": _ERROR,
-    "within": _ERROR,
+    "with_context": _ERROR,
     "warn": _ERROR,
     "_unreached": (1, 2),
     "as_error": (1, 2),
@@ -97,7 +97,7 @@ HANDED_ON = {
     # an error's own, a caught one's, a caller's
     *("self.message", "str(exc)", "exc", "message", "text", "str(run['result'].get('msg'))"),
     # a name that is put before an error
-    *("leavers[index].name", "leaver.name", "deed", "name"),
+    *("leavers[index].name", "leaver.name", "action", "name"),
     "_certificate_complaint(path, content, secret, exc)",
     # the objects of a step
     "wanted",
@@ -171,14 +171,14 @@ class _Source:
         if hint_where is not None and len(call.args) > hint_where:
             hints = [call.args[hint_where]]
         texts = self._texts(said, local)
-        if name == "within":
+        if name == "with_context":
             texts = [f"{text}: {GAP}" for text in texts]
         if not texts and ast.unparse(said) not in HANDED_ON:
             raise LookupError(f"{self._place}:{call.lineno}: no message can be read from {ast.unparse(said)}")
-        told = self._texts(hints[0], local) if hints else []
+        reported = self._texts(hints[0], local) if hints else []
         # A hint that is looked up is found where it stands. Of two choices by the same condition, those belong together that agree.
         together = isinstance(said, ast.IfExp) and isinstance(hints[0] if hints else None, ast.IfExp)
-        pairs = zip(texts, told, strict=True) if together else itertools.product(texts, told or [""])
+        pairs = zip(texts, reported, strict=True) if together else itertools.product(texts, reported or [""])
         for text, hint in pairs:
             yield from self._message(text, hint)
 
@@ -234,7 +234,7 @@ class _Source:
         if not isinstance(part, ast.FormattedValue):
             return [GAP]
         value = part.value
-        if isinstance(value, ast.Attribute) and value.attr == "deed":
+        if isinstance(value, ast.Attribute) and value.attr == "action":
             return self._deeds
         values = _values(value, local) if isinstance(value, ast.Name) else []
         if values and all(isinstance(one, ast.Constant) for one in values):
@@ -303,7 +303,7 @@ def _deeds() -> list[str]:
     for path in sorted((ROOT / "plugins" / "modules").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Assign) and any(
-                ast.unparse(one) in ("deed", "deed_again", "self.deed") for one in node.targets
+                ast.unparse(one) in ("action", "action_again", "self.action") for one in node.targets
             ):
                 values = [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value]
                 found += [str(value.value) for value in values if isinstance(value, ast.Constant)]
@@ -344,5 +344,5 @@ def _failures(node: object) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    for told in messages():
-        print(f"{told.place}\n  {told.text}" + (f"\n    > {told.hint}" if told.hint else ""))
+    for reported in messages():
+        print(f"{reported.place}\n  {reported.text}" + (f"\n    > {reported.hint}" if reported.hint else ""))

@@ -38,12 +38,12 @@ _DECISIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     f"{_UTILS}/_service.py": (
         (
             "send",
-            "_converse",
-            "_once",
-            "_listen",
+            "_send_renewing_token",
+            "_send_once",
+            "_send_if_alive",
             "_wait_before_retry",
-            "_close_gate",
-            "_wait_at_gate",
+            "_note_throttling",
+            "_wait_while_throttled",
             "retryable",
         ),
         _RETRIES,

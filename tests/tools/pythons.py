@@ -35,8 +35,8 @@ def _real(candidate: str, version: str) -> str | None:
     if not os.access(candidate, os.X_OK):
         return None
     try:
-        told = subprocess.run([candidate, "-c", _TELL], capture_output=True, check=True, text=True, timeout=20)
+        reported = subprocess.run([candidate, "-c", _TELL], capture_output=True, check=True, text=True, timeout=20)
     except (OSError, subprocess.SubprocessError):
         return None
-    actual, _blank, path = told.stdout.strip().partition(" ")
+    actual, _blank, path = reported.stdout.strip().partition(" ")
     return path if actual == version else None

@@ -150,8 +150,8 @@ def _lines(printed: list[tuple[float, str]]) -> tuple[list[Text], list[float]]:
     for moment, text in printed:
         *whole, rest = (rest + text).split("\n")
         for line in whole:
-            told = Text.from_ansi(line.rstrip("\r"))
-            parts = told.divide(range(_COLUMNS, len(told), _COLUMNS))
+            reported = Text.from_ansi(line.rstrip("\r"))
+            parts = reported.divide(range(_COLUMNS, len(reported), _COLUMNS))
             lines += parts
             moments += [moment] * len(parts)
     while lines and not lines[-1].plain.strip():

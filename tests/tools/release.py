@@ -66,8 +66,8 @@ def _unreleased() -> list[str]:
     """What keeps a tagged commit from being the release of its version. Before the tag, it is only said."""
     version = str(yaml.safe_load((tree.ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"])
     changes = tree.ROOT / "changelogs" / "changelog.yaml"
-    told = yaml.safe_load(changes.read_text(encoding="utf-8"))["releases"] if changes.is_file() else {}
-    problems = [] if version in told else [f"changelogs/changelog.yaml does not tell of {version}"]
+    reported = yaml.safe_load(changes.read_text(encoding="utf-8"))["releases"] if changes.is_file() else {}
+    problems = [] if version in reported else [f"changelogs/changelog.yaml does not tell of {version}"]
     fragments = [path for path in tree.listed() if path.startswith("changelogs/fragments/") and path.endswith(".yml")]
     problems += [f"{path} is in no release" for path in sorted(fragments)]
     tags = subprocess.run(
@@ -98,8 +98,8 @@ def _try(built: Path, pair: cores.Pair, *, oldest: bool) -> tuple[Path, list[str
     problems = _leave_the_needed(collections / "ansible_collections" / "m365" / "offboarding")
     problems += rehearsal.offboard(programs, collections, folder / "run")
     versions = _versions(programs)
-    told = ", ".join(f"{name} {versions[name]}" for name in ("ansible-core", "msal", "requests"))
-    print(f"Python {pair.python}, {told}: {'FAILED' if problems else 'offboarded, and audited'}")
+    reported = ", ".join(f"{name} {versions[name]}" for name in ("ansible-core", "msal", "requests"))
+    print(f"Python {pair.python}, {reported}: {'FAILED' if problems else 'offboarded, and audited'}")
     return programs, problems
 
 
@@ -115,8 +115,8 @@ def _leave_the_needed(installed: Path) -> list[str]:
 
 def _versions(programs: Path) -> dict[str, str]:
     pip = [sys.executable, "-m", "pip", "--python", str(programs / "python"), "--disable-pip-version-check"]
-    told = subprocess.run([*pip, "list", "--format", "json"], check=True, capture_output=True, text=True)
-    return {each["name"]: each["version"] for each in json.loads(told.stdout)}
+    reported = subprocess.run([*pip, "list", "--format", "json"], check=True, capture_output=True, text=True)
+    return {each["name"]: each["version"] for each in json.loads(reported.stdout)}
 
 
 def _list_parts(built: Path, programs: Path, target: Path) -> list[str]:

@@ -105,7 +105,7 @@ _DONE = {
     "refused": "refused, nothing sent",
     "failed": "failed",
 }
-_DEEDS = {
+_ACTIONS = {
     "password": ("reset now", "would be reset", "reset sent, not confirmed"),
     "sessions": ("signed out now", "would be signed out", "sign-out sent, not confirmed"),
     "signin": ("blocked now", "would be blocked", "block sent, not confirmed"),
@@ -114,7 +114,7 @@ _DEEDS = {
 
 
 def _done(step: str, status: str) -> str:
-    return {**_DONE, **dict(zip(("verified", "planned", "accepted"), _DEEDS[step], strict=True))}[status]
+    return {**_DONE, **dict(zip(("verified", "planned", "accepted"), _ACTIONS[step], strict=True))}[status]
 
 
 def _entry(status: str, before: Any, after: Any, step: str = "signin", **facts: Any) -> Result:

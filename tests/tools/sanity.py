@@ -84,9 +84,11 @@ def main(arguments: list[str]) -> int:
 
 def _write_pip_settings(home: Path) -> None:
     """Repeat pip's settings, wherever they come from, in the one place where ansible-test lets pip find them."""
-    told = subprocess.run([sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True)
+    reported = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True
+    )
     settings = {}
-    for line in told.stdout.splitlines():
+    for line in reported.stdout.splitlines():
         name, _equals, value = line.partition("=")
         section, _dot, key = name.rpartition(".")
         if section in ("global", "install", ":env:") and key not in _OURS:

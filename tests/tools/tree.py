@@ -32,13 +32,13 @@ def link() -> Path:
 
 def listed() -> set[str]:
     """Return the files that git knows or would add."""
-    told = subprocess.run(
+    reported = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
         check=True,
         stdout=subprocess.PIPE,
     )
-    paths = {path for path in os.fsdecode(told.stdout).split("\0") if path and os.path.lexists(ROOT / path)}
+    paths = {path for path in os.fsdecode(reported.stdout).split("\0") if path and os.path.lexists(ROOT / path)}
     if "galaxy.yml" not in paths:
         raise SystemExit(f"{ROOT} is no checkout of the collection: git lists no galaxy.yml there")
     return paths

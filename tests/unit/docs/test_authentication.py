@@ -16,19 +16,19 @@ CREDENTIALS, ADDRESSES = tables("authentication")[:2]
 
 
 def test_clouds():
-    told = {row[0].strip("`"): tuple(f"https://{cell.strip('`')}" for cell in row[2:]) for row in ADDRESSES}
+    reported = {row[0].strip("`"): tuple(f"https://{cell.strip('`')}" for cell in row[2:]) for row in ADDRESSES}
 
-    assert told == {cloud: dataclasses.astuple(endpoints) for cloud, endpoints in CLOUDS.items()}
+    assert reported == {cloud: dataclasses.astuple(endpoints) for cloud, endpoints in CLOUDS.items()}
 
 
 def test_credentials():
-    told = {
+    reported = {
         tuple(option for option in re.findall(r":ansopt:`[^`]+:(\w+)`", row[1]) if option != "client_id"): tuple(
             re.findall(r":envvar:`(\w+)`", row[2])
         )
         for row in CREDENTIALS
     }
 
-    assert told == {
+    assert reported == {
         options: tuple(variable for option in options for variable in ENVIRONMENT[option]) for options in KINDS.values()
     }

@@ -71,21 +71,21 @@ def test_residual_access(topic: str):
 
 
 def test_the_table_names_what_the_plugins_name_and_nothing_else():
-    told = permissions(" ".join(cell for row in NEEDS for cell in row))
+    reported = permissions(" ".join(cell for row in NEEDS for cell in row))
     named: set[str] = set()
     for path in (ROOT / "plugins").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 named |= permissions(node.value)
 
-    assert told == named
+    assert reported == named
 
 
 def test_no_row_is_about_a_module_or_topic_that_is_not_there():
-    told = [re.findall(r"``(\w+)``", row[0]) for row in NEEDS if row[0] != "every module"]
+    reported = [re.findall(r"``(\w+)``", row[0]) for row in NEEDS if row[0] != "every module"]
     topics = [found[1] for row in NEEDS if (found := re.match(r"residual ``(\w+)``", row[1]))]
 
-    assert {name for names in told for name in names} <= set(MODULES)
+    assert {name for names in reported for name in names} <= set(MODULES)
     assert sorted(topics) == sorted(TOPICS)
 
 

@@ -13,10 +13,15 @@ import pytest
 import requests
 
 from ansible_collections.m365.offboarding.plugins.module_utils import _http
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import SimulatedClock
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import CLIENT_ID, CLIENT_SECRET, TENANT_ID, Entra
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.running import Told, run_in_place, run_module
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import Wire
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import SimulatedClock
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    TENANT_ID,
+    Entra,
+)
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.running import Told, run_in_place, run_module
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import Wire
 
 _OURS = ("AZURE_", "M365_", "IDENTITY_", "MSI_", "MSAL_", "REQUESTS_", "CURL_", "NETRC")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
@@ -69,13 +74,13 @@ class Lab:
             del options["allow_admins"]
         chosen = SECRET if credential is None else credential
         internal = {"_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_verbosity": verbosity}
-        told = self._run_module(module, {**chosen, **options, **internal})
+        reported = self._run_module(module, {**chosen, **options, **internal})
         self.wire.verify()
         if check:
             assert not self.wire.writes, "check mode writes"
         for secret in (CLIENT_SECRET, *self.entra.secrets):
-            assert secret not in told.output, "a secret is told"
-        return told
+            assert secret not in reported.output, "a secret is told"
+        return reported
 
 
 @pytest.fixture(autouse=True)

@@ -139,8 +139,8 @@ def test_an_app_with_exactly_these_permissions(both):
     assert client.cmdlet("Get-Mailbox", Identity=client.id("jane")).status_code == 200
     assert app.roles == frozenset()
     url = f"{tenant.authority_url}/_tenant/apps/narrow"
-    told = client.http.put(url, json={"graph": ["Group.Read.All"], "roles": ["Global Reader"]}).json()
-    assert (told["client_id"], told["graph"], told["exchange"]) == (app.client_id, ["Group.Read.All"], [])
+    reported = client.http.put(url, json={"graph": ["Group.Read.All"], "roles": ["Global Reader"]}).json()
+    assert (reported["client_id"], reported["graph"], reported["exchange"]) == (app.client_id, ["Group.Read.All"], [])
     assert client.get("/groups").status_code == 403, "the old token goes on standing for the old grant"
     assert Client(tenant, "narrow").get("/groups").status_code == 200
     assert client.http.put(url, json={"nonsense": []}).status_code == 400

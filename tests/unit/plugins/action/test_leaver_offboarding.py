@@ -13,8 +13,8 @@ import pytest
 from ansible.errors import AnsibleError
 
 from ansible_collections.m365.offboarding.plugins.action.leaver_offboarding import ActionModule
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab import acting
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import STEPS, all_steps, problem, read_record
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes import acting
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import STEPS, all_steps, problem, read_record
 
 JANE, MILES = read_record("jane.doe"), read_record("miles.obrien")
 
@@ -55,9 +55,9 @@ class Run:
     def validate(self, host=None, *, playbook="", **variables):
         host = host or self.first
         self.hosts[host] |= {f"offboard_employee_{name}": value for name, value in variables.items()}
-        told = self.act("validate", host, playbook=playbook)
-        self.put("asked", told, host)
-        return told
+        reported = self.act("validate", host, playbook=playbook)
+        self.put("asked", reported, host)
+        return reported
 
     def begin(self, *records, host=None, **facts):
         self.put("opening", {"users": list(records), "check_mode": self.check_mode, **facts}, host)
@@ -68,12 +68,12 @@ class Run:
 
     def shut(self, number, name, closing="shut"):
         """Go through all steps and the closing read of a batch."""
-        for step, told in zip(STEPS, all_steps(name), strict=True):
-            self.put(step, told["result"])
+        for step, reported in zip(STEPS, all_steps(name), strict=True):
+            self.put(step, reported["result"])
         self.put("closing", {"users": [read_record(name, state=closing)]})
-        told = self.act("join", batch=number)
-        self.put("state", told)
-        return told
+        reported = self.act("join", batch=number)
+        self.put("state", reported)
+        return reported
 
     def leavers(self, host=None):
         return self.act("conclude", host)["records"]
@@ -91,16 +91,16 @@ def test_a_run_from_its_variables_to_its_results(tmp_path):
     (left,) = json.loads(path.read_text())["hosts"]["localhost"]["leavers"]
     assert set(statuses(left)) == {"pending"}
 
-    for number, told in enumerate(all_steps("jane.doe"), 1):
-        run.put(told["step"], told["result"])
-        run.record(batch=1, step=told["step"])
+    for number, reported in enumerate(all_steps("jane.doe"), 1):
+        run.put(reported["step"], reported["result"])
+        run.record(batch=1, step=reported["step"])
         whole = json.loads(path.read_text())
         assert whole["complete"] is False
         (left,) = whole["hosts"]["localhost"]["leavers"]
         assert statuses(left) == ["verified"] * number + ["pending"] * (len(STEPS) - number)
     assert set(run.act("digest", batch=1)["written"]) == {JANE["id"]}
-    told = run.shut(1, "jane.doe")
-    assert told["msg"] == "1 of 1 leavers done, 0 left; 0 with an open door."
+    reported = run.shut(1, "jane.doe")
+    assert reported["msg"] == "1 of 1 leavers done, 0 left; 0 with an open door."
 
     outcome = run.act("conclude")
     assert [one["status"] for one in outcome["records"]] == ["contained"]
@@ -196,8 +196,8 @@ def test_hosts_share_a_file_and_one_that_fell_out_stands_in_it(tmp_path):
     run.record()
 
     assert run.act("evidence")["files"] == {"a": [str(both)], "b": [str(both), str(own)]}
-    told = json.loads(both.read_text())["hosts"]
-    assert {host: one["error"] and one["error"]["code"] for host, one in told.items()} == {
+    reported = json.loads(both.read_text())["hosts"]
+    assert {host: one["error"] and one["error"]["code"] for host, one in reported.items()} == {
         "a": None,
         "b": None,
         "c": "not_reached",
@@ -213,7 +213,7 @@ def test_hosts_that_do_not_wait_for_each_other_share_a_file(tmp_path, monkeypatc
     monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", str(tmp_path / "local"))
     run, both, own = Run("a", "b", "c", strategy=strategy), tmp_path / "both.json", tmp_path / "own.json"
 
-    def told():
+    def reported():
         hosts = json.loads(both.read_text())
         return hosts["complete"], {
             host: (len(one["leavers"]), bool(one["error"])) for host, one in hosts["hosts"].items()
@@ -222,18 +222,18 @@ def test_hosts_that_do_not_wait_for_each_other_share_a_file(tmp_path, monkeypatc
     run.validate("a", leavers=JANE["user"], report_path=[str(both)])
     run.begin(JANE, host="a")
     run.put("journal", run.act("record", "a"), "a")
-    assert told() == (False, {"a": (1, False)})
+    assert reported() == (False, {"a": (1, False)})
     assert run.act("evidence", "a")["files"] == {"a": [str(both)]}
     # The other hosts have not come, or never will: as with any other strategy, the file says so.
-    assert told() == (True, {"a": (1, False), "b": (0, True), "c": (0, True)})
+    assert reported() == (True, {"a": (1, False), "b": (0, True), "c": (0, True)})
 
     run.validate("b", leavers=MILES["user"], report_path=[str(both), str(own)])
     run.begin(MILES, host="b")
     run.put("journal", run.act("record", "b"), "b")
-    assert told() == (False, {"a": (1, False), "b": (1, False)})
+    assert reported() == (False, {"a": (1, False), "b": (1, False)})
     assert run.act("evidence", "b")["files"] == {"b": [str(both), str(own)]}
 
-    assert told() == (True, {"a": (1, False), "b": (1, False), "c": (0, True)})
+    assert reported() == (True, {"a": (1, False), "b": (1, False), "c": (0, True)})
     assert sorted(one.name for one in tmp_path.iterdir() if one.suffix != ".sha256") == [
         "both.json",
         "local",
@@ -304,16 +304,16 @@ def test_between_batches_every_format_is_written_and_between_steps_json_alone(tm
     ],
 )
 def test_what_makes_no_sense_is_refused_in_a_sentence(variables, text):
-    told = Run().validate(leavers="a@contoso.com", **variables)
+    reported = Run().validate(leavers="a@contoso.com", **variables)
 
-    assert told["failed"] is True
-    assert text in told["msg"]
+    assert reported["failed"] is True
+    assert text in reported["msg"]
 
 
 def test_everything_that_is_wrong_is_said_at_once():
-    told = Run().validate(leavers="a@contoso.com", batch_size=0, report_path="a.pdf", since="nowhere.json")
+    reported = Run().validate(leavers="a@contoso.com", batch_size=0, report_path="a.pdf", since="nowhere.json")
 
-    assert [text for text in ("batch_size", "a.pdf", "nowhere.json") if text not in told["msg"]] == []
+    assert [text for text in ("batch_size", "a.pdf", "nowhere.json") if text not in reported["msg"]] == []
 
 
 def test_a_report_in_the_place_of_a_folder_is_refused(tmp_path):
@@ -327,11 +327,11 @@ def test_leavers_of_a_list_and_of_a_file_add_up(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("user,left_at\nb@contoso.com,2026-03-01T17:00:00Z\nc@contoso.com,\n")
 
-    told = Run().validate(leavers=["a@contoso.com"], leavers_file=str(path))
+    reported = Run().validate(leavers=["a@contoso.com"], leavers_file=str(path))
 
     b, c = {"user": "b@contoso.com", "left_at": "2026-03-01T17:00:00Z"}, {"user": "c@contoso.com"}
-    assert told["named"] == ["a@contoso.com", b, c]
-    assert told["msg"] == f"{path}: 2 rows, 1 of them with a date (left_at)"
+    assert reported["named"] == ["a@contoso.com", b, c]
+    assert reported["msg"] == f"{path}: 2 rows, 1 of them with a date (left_at)"
 
 
 @pytest.mark.parametrize(
@@ -368,9 +368,9 @@ def test_the_playbooks_own_variables_win_unless_they_are_empty():
     run.hosts["localhost"] = {"leavers": "jane@contoso.com", "leavers_group": "", "leavers_blocked": "true"}
     own = {"leavers": ["john@contoso.com"], "group": "Leavers"}
 
-    told = run.validate(playbook="audit", **own)
+    reported = run.validate(playbook="audit", **own)
 
-    assert (told["named"], told["group"], told["blocked"]) == (["jane@contoso.com"], "Leavers", True)
+    assert (reported["named"], reported["group"], reported["blocked"]) == (["jane@contoso.com"], "Leavers", True)
     # In a play of somebody else's, they are somebody else's.
     assert Run().validate(**own)["named"] == ["john@contoso.com"]
 
@@ -379,11 +379,11 @@ def test_what_files_and_the_tenant_say_is_never_a_template(tmp_path):
     run, path = Run(), tmp_path / "a.csv"
     path.write_text("user\n{{ 7 * 7 }}@contoso.com\n")
 
-    told = run.validate(leavers_file=str(path))
+    reported = run.validate(leavers_file=str(path))
     run.begin(read_record("jane.doe", display_name="{{ 7 * 7 }}"))
     run.record()
 
-    assert not acting.is_template(told["named"][0]["user"])
+    assert not acting.is_template(reported["named"][0]["user"])
     assert not acting.is_template(run.leavers()[0]["display_name"])
 
 
@@ -454,11 +454,11 @@ def test_exceptions_come_from_a_file_as_well_whose_lines_are_named(tmp_path):
     path.write_text(f"- user: {JANE['user']}\n  doors: all\n")
     with_source = {"playbook": "audit"}
     for how in ({"exceptions_file": str(path)}, {"exceptions": [{"user": JANE["user"]}]}, {"exceptions": "all"}):
-        told = Run().validate(leavers=JANE["user"], **how, **with_source)
-        assert told["failed"]
-        assert "exceptions" in told["msg"]
-    told = Run().validate(leavers=JANE["user"], exceptions_file=str(path))
-    assert "line 1 (entry 1): it has no reason, accepted_by and until" in told["msg"]
+        reported = Run().validate(leavers=JANE["user"], **how, **with_source)
+        assert reported["failed"]
+        assert "exceptions" in reported["msg"]
+    reported = Run().validate(leavers=JANE["user"], exceptions_file=str(path))
+    assert "line 1 (entry 1): it has no reason, accepted_by and until" in reported["msg"]
     assert "does not exist" in Run().validate(leavers=JANE["user"], exceptions_file=str(tmp_path / "x.csv"))["msg"]
 
 
@@ -485,9 +485,9 @@ def test_the_role_fails_on_what_was_chosen(fail_on, fails):
 
 @pytest.mark.parametrize("fail_on", [[], "", ["opened"], {"new": True}])
 def test_a_choice_that_is_empty_or_unknown_is_refused(fail_on):
-    told = Run().validate(leavers=JANE["user"], fail_on=fail_on)
-    assert told["failed"]
-    assert "offboard_employee_fail_on" in told["msg"]
+    reported = Run().validate(leavers=JANE["user"], fail_on=fail_on)
+    assert reported["failed"]
+    assert "offboard_employee_fail_on" in reported["msg"]
 
 
 def test_an_argument_that_does_not_exist_is_refused():
@@ -512,11 +512,11 @@ def test_reason_and_ticket_stand_in_the_evidence_and_checksums_are_told(tmp_path
     run.begin(JANE)
     run.record()
 
-    told = run.act("evidence")
+    reported = run.act("evidence")
 
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert told["lines"] == {"localhost": [f"Report: {path} (SHA-256 {digest})"]}
-    assert told["ansible_stats"] == {
+    assert reported["lines"] == {"localhost": [f"Report: {path} (SHA-256 {digest})"]}
+    assert reported["ansible_stats"] == {
         "data": {"m365_offboarding_7": {"localhost": {"sha256": [digest]}}},
         "per_host": False,
         "aggregate": True,
@@ -569,7 +569,7 @@ def test_a_leaver_who_was_late_fails_an_audit_until_the_evidence_says_so(tmp_pat
 
 
 def test_a_period_that_is_none_is_refused_before_anything_is_sent():
-    told = Run().validate(leavers=JANE["user"], contain_within="4 hours")
+    reported = Run().validate(leavers=JANE["user"], contain_within="4 hours")
 
-    assert told["failed"] is True
-    assert told["msg"].startswith("contain_within is '4 hours'")
+    assert reported["failed"] is True
+    assert reported["msg"].startswith("contain_within is '4 hours'")

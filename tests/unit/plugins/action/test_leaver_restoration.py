@@ -11,8 +11,8 @@ import time
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.action.leaver_restoration import ActionModule
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab import acting
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes import acting
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring import (
     OTHER_TENANT,
     evidence,
     opening,
@@ -58,10 +58,10 @@ def planned(asked, read, **arguments):
     ],
 )
 def test_what_makes_no_sense_is_refused_in_a_sentence(variables, text):
-    told = validate(**variables)
+    reported = validate(**variables)
 
-    assert told["failed"] is True
-    assert text in told["msg"]
+    assert reported["failed"] is True
+    assert text in reported["msg"]
 
 
 def test_what_a_file_says_is_never_a_template(asked):
@@ -76,9 +76,9 @@ def test_from_the_evidence_to_the_outcome(asked):
 
     assert (plan["again"], plan["wait"]) == (False, 0)
     assert act("results", known)["open"] == [plan["leavers"][0]["id"]]
-    told = act("conclude", {**known, "awx_job_id": 7})
-    assert [one["status"] for one in told["leavers"]] == ["planned"]
-    assert told["ansible_stats"]["data"] == {
+    reported = act("conclude", {**known, "awx_job_id": 7})
+    assert [one["status"] for one in reported["leavers"]] == ["planned"]
+    assert reported["ansible_stats"]["data"] == {
         "m365_restoration_7": {
             "localhost": {"restored": [plan["leavers"][0]["id"]], "not_restored": [], "unknown": 0},
         }
@@ -86,10 +86,10 @@ def test_from_the_evidence_to_the_outcome(asked):
 
 
 def test_evidence_of_another_tenant_is_refused(asked):
-    told = planned(asked, opening(shut_now(), tenant_id=OTHER_TENANT))
+    reported = planned(asked, opening(shut_now(), tenant_id=OTHER_TENANT))
 
-    assert told["failed"] is True
-    assert OTHER_TENANT in told["msg"]
+    assert reported["failed"] is True
+    assert OTHER_TENANT in reported["msg"]
 
 
 def test_where_another_look_may_show_more_it_waits_before_it_says_so(asked, monkeypatch):
@@ -97,7 +97,7 @@ def test_where_another_look_may_show_more_it_waits_before_it_says_so(asked, monk
     monkeypatch.setattr(time, "sleep", waits.append)
     stale = shut_now(facts={"password": {"last_password_change_date_time": "2026-01-01T00:00:00Z"}})
 
-    told = planned(asked, opening(stale))
+    reported = planned(asked, opening(stale))
 
-    assert told["again"] is True
+    assert reported["again"] is True
     assert waits == [3.0]

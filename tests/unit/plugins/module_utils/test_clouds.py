@@ -80,9 +80,9 @@ CONFIGURATION = "v2.0/.well-known/openid-configuration"
 def test_the_tokens_of_a_tenant_come_from_the_authority_of_its_cloud(cloud):
     authority = CLOUDS[cloud].authority_url
 
-    told = metadata(f"{authority}/{TENANT}/{CONFIGURATION}")
+    reported = metadata(f"{authority}/{TENANT}/{CONFIGURATION}")
 
-    assert told["token_endpoint"] == f"{authority}/{TENANT.lower()}/oauth2/v2.0/token"
+    assert reported["token_endpoint"] == f"{authority}/{TENANT.lower()}/oauth2/v2.0/token"
 
 
 @pytest.mark.parametrize(

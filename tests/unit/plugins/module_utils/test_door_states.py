@@ -10,7 +10,6 @@ import datetime
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked
 from ansible_collections.m365.offboarding.plugins.module_utils._door_states import (
     door_states,
     note_for,
@@ -20,9 +19,10 @@ from ansible_collections.m365.offboarding.plugins.module_utils._door_states impo
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import PROTOCOLS, STEPS, Mailbox, Protocols
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OffboardingError
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import User
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import NOW
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
+from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver
+from ansible_collections.m365.offboarding.plugins.module_utils._user_input import RequestedUser
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import NOW
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
 
 SECOND = datetime.timedelta(seconds=1)
 HOUR = datetime.timedelta(hours=1)
@@ -32,7 +32,7 @@ ALL = Protocols()
 def leaver(*, left_at=None, mailbox=None, mailbox_read=True, mailbox_error=None, **properties) -> Leaver:
     user = dataclasses.replace(User.from_json(person("jane.doe")), **{"account_enabled": False, **properties})
     return Leaver(
-        Asked(user.user_principal_name),
+        RequestedUser(user.user_principal_name),
         user,
         left_at=left_at,
         mailbox=mailbox,
@@ -233,9 +233,9 @@ GUEST = "Guest: password and sessions live in the home tenant"
 )
 def test_notes_say_what_a_person_must_know(state, notes):
     one = leaver(**{"synced": False, "has_mail": False, "has_exchange_plan": False, **state})
-    told = [note_for(one, step) for step in STEPS]
+    reported = [note_for(one, step) for step in STEPS]
 
-    assert [note is None for note in told] == [note is None for note in notes]
-    assert all((note or "").startswith(start or "") for note, start in zip(told, notes, strict=True))
-    assert told[3] in (None, NO_MAILBOX, ELSEWHERE) or notes[3] == AWAITED
-    assert told[3] == notes[3] or notes[3] == AWAITED
+    assert [note is None for note in reported] == [note is None for note in notes]
+    assert all((note or "").startswith(start or "") for note, start in zip(reported, notes, strict=True))
+    assert reported[3] in (None, NO_MAILBOX, ELSEWHERE) or notes[3] == AWAITED
+    assert reported[3] == notes[3] or notes[3] == AWAITED

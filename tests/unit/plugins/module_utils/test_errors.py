@@ -26,7 +26,7 @@ def test_an_error_tells_what_why_and_the_request_id():
 def test_an_error_is_told_as_the_reason_of_a_deed_and_keeps_its_facts():
     inner = ServiceError("Forbidden.", status=503, code="c", hint="h", request_id="r")
 
-    error = inner.within("Could not block jane")
+    error = inner.with_context("Could not block jane")
 
     assert error.message == "Could not block jane: Forbidden."
     assert (error.code, error.hint, error.request_id, error.outcome_unknown) == ("c", "h", "r", True)

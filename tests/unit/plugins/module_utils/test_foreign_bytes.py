@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.m365.offboarding.plugins.module_utils._asked import Asked, names_nobody, parse_users
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import Token, entra_error
 from ansible_collections.m365.offboarding.plugins.module_utils._destinations import Organisation
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import Mailbox
@@ -29,7 +28,6 @@ from ansible_collections.m365.offboarding.plugins.module_utils._exchange import 
 )
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph, User, _List, listed, single
 from ansible_collections.m365.offboarding.plugins.module_utils._http import Response
-from ansible_collections.m365.offboarding.plugins.module_utils._leavers import Leaver
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import (
     _TO_CLOSE,
     FORWARDING_PROPERTIES,
@@ -39,13 +37,19 @@ from ansible_collections.m365.offboarding.plugins.module_utils._residual import 
     _findings,
     _tell,
 )
-from ansible_collections.m365.offboarding.plugins.module_utils._retry import http_date, told_wait
+from ansible_collections.m365.offboarding.plugins.module_utils._retry import http_date, retry_after
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Answer, Call, retryable
+from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver
+from ansible_collections.m365.offboarding.plugins.module_utils._user_input import (
+    RequestedUser,
+    names_nobody,
+    parse_users,
+)
 from ansible_collections.m365.offboarding.plugins.modules.exo_mailbox_forwarding import SwitchForwarding
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_devices import SwitchDevices
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab import residual
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import NOW
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES, mailbox, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes import residual
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import NOW
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import SWITCHES, mailbox, person
 
 JANE = person("jane.doe")
 LIMITS = settings(
@@ -283,13 +287,13 @@ def test_whatever_shape_an_object_takes_it_is_not_taken_for_none(place, data, va
     topic, number = place
     item = TELLING[place]
     name = data.draw(st.sampled_from([*sorted(item), "isinherited"]))
-    leaver = Leaver(Asked("jane.doe@contoso.com"))
+    leaver = Leaver(RequestedUser("jane.doe@contoso.com"))
 
-    told = _tell(leaver, [(TOPICS[topic][number], [{**item, name: value}])], SCENE)
+    reported = _tell(leaver, [(TOPICS[topic][number], [{**item, name: value}])], SCENE)
 
-    assert json.dumps(told)
-    assert (told["error"] or {}).get("code") in (None, "limited_information")
-    assert told["state"] in ("found", "not_looked_at") or HARMLESS[name](value)
+    assert json.dumps(reported)
+    assert (reported["error"] or {}).get("code") in (None, "limited_information")
+    assert reported["state"] in ("found", "not_looked_at") or HARMLESS[name](value)
 
 
 # As above, for who closes what is found.
@@ -314,7 +318,7 @@ def test_whatever_shape_an_object_takes_closing_it_is_no_fault_of_ours(kind, dat
     raws = [changed]
     if kind == "mailbox_forwarding":
         raws = [{"property": name, "row": changed} for name in FORWARDING_PROPERTIES]
-    leaver = Leaver(Asked("jane.doe@contoso.com"), user=User.from_json(JANE))
+    leaver = Leaver(RequestedUser("jane.doe@contoso.com"), user=User.from_json(JANE))
 
     found = step._found(None, leaver, _findings(leaver, [(SCENE, QUESTIONS[kind], raws)]))
 
@@ -362,7 +366,7 @@ def test_bodies_are_json_or_nothing(body):
 @example("Fri, 20 Nov 2026 16:00:00 +99999999999999999999")
 def test_dates_and_waits_of_headers(text):
     assert http_date(text) is None or http_date(text).tzinfo
-    wait = told_wait({"retry-after": text}, None)
+    wait = retry_after({"retry-after": text}, None)
     assert wait is None or wait > 0
 
 

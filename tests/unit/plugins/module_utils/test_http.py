@@ -23,18 +23,18 @@ from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
 )
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph
 from ansible_collections.m365.offboarding.plugins.module_utils._http import PatientTokenHttp, Transport
-from ansible_collections.m365.offboarding.plugins.module_utils._retry import Clock, Patience, http_date, told_wait
+from ansible_collections.m365.offboarding.plugins.module_utils._retry import Clock, RetryBudget, http_date, retry_after
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Answer
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import NOW
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import NOW
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import (
     AUTHORITY,
     CLIENT_ID,
     CLIENT_SECRET,
     TENANT_ID,
     refusal,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import crowd, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     concurrency,
     enable,
     fault,
@@ -45,7 +45,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
     throttled,
     web_page,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import GRAPH, Reply
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import GRAPH, Reply
 
 JANE = person("jane.doe")
 ANN, BOB, CID = crowd(3)
@@ -114,19 +114,19 @@ TOLD = [
 ]
 
 
-@pytest.mark.parametrize(("told", "waits"), TOLD)
+@pytest.mark.parametrize(("reported", "waits"), TOLD)
 @pytest.mark.parametrize("call", [(ask, read(JANE)), (block, enable(JANE, False))], ids=["read", "write"])
-def test_a_throttled_call_is_sent_again_after_exactly_the_told_wait(graph, wire, clock, told, waits, call):
+def test_a_throttled_call_is_sent_again_after_exactly_the_told_wait(graph, wire, clock, reported, waits, call):
     send, turn = call
-    wire.expect_each(turn.but(throttled(told)), turn)
+    wire.expect_each(turn.but(throttled(reported)), turn)
 
     assert statuses(send(graph, JANE)) == [turn.reply.status]
     assert clock.naps == [pytest.approx(waits)]
 
 
-@pytest.mark.parametrize(("told", "waits"), TOLD)
-def test_of_a_batch_only_the_throttled_are_sent_again(graph, wire, clock, told, waits):
-    wire.expect(read(ANN), read(BOB).but(throttled(told)), read(CID))
+@pytest.mark.parametrize(("reported", "waits"), TOLD)
+def test_of_a_batch_only_the_throttled_are_sent_again(graph, wire, clock, reported, waits):
+    wire.expect(read(ANN), read(BOB).but(throttled(reported)), read(CID))
     wire.expect(read(BOB))
 
     assert statuses(ask(graph, ANN, BOB, CID)) == [200, 200, 200]
@@ -149,9 +149,9 @@ def test_a_batch_that_is_throttled_as_a_whole_is_sent_again_as_a_whole(graph, wi
     assert clock.naps == [5]
 
 
-@pytest.mark.parametrize(("told", "seconds"), FAR_AWAY)
-def test_a_wait_of_hours_is_a_failure_that_names_it(graph, wire, clock, told, seconds):
-    wire.expect(read(JANE).but(throttled(told)))
+@pytest.mark.parametrize(("reported", "seconds"), FAR_AWAY)
+def test_a_wait_of_hours_is_a_failure_that_names_it(graph, wire, clock, reported, seconds):
+    wire.expect(read(JANE).but(throttled(reported)))
 
     (error,) = ask(graph, JANE)
 
@@ -186,10 +186,10 @@ def test_jitter_spreads_over_the_upper_half():
 
 
 def test_jitter_makes_back_off_shorter_never_longer(clock):
-    assert Patience(300, clock).next_wait(None) == 1
+    assert RetryBudget(300, clock).next_wait(None) == 1
     clock.jitter = lambda: 0.5
-    assert Patience(300, clock).next_wait(None) == 0.5
-    assert Patience(300, clock).next_wait(10) == 10
+    assert RetryBudget(300, clock).next_wait(None) == 0.5
+    assert RetryBudget(300, clock).next_wait(10) == 10
 
 
 # --- the gate ---
@@ -254,10 +254,10 @@ def test_one_throttled_chunk_closes_the_window_for_all_chunks_that_follow(graph,
     assert not [sent for sent in wire.sent if closed < sent.at < closed + 9]
 
 
-@pytest.mark.parametrize("told", [None, "0"], ids=["nothing told", "half a second"])
-def test_a_short_window_is_a_closed_one_too(make_graph, wire, clock, told):
+@pytest.mark.parametrize("reported", [None, "0"], ids=["nothing told", "half a second"])
+def test_a_short_window_is_a_closed_one_too(make_graph, wire, clock, reported):
     graph = make_graph(retry_timeout=0.4)
-    wire.expect(read(ANN).but(throttled(told)))
+    wire.expect(read(ANN).but(throttled(reported)))
     ask(graph, ANN)
 
     (error,) = ask(graph, BOB)
@@ -922,15 +922,16 @@ def test_a_date_far_from_the_moment_at_which_the_token_was_issued_is_passed_over
     assert graph.now is None
 
 
-@pytest.mark.parametrize("told", ["Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 -2359", "1e300"])
-def test_a_wait_until_the_end_of_time_is_a_failure_or_our_own_back_off(graph, wire, clock, told):
+@pytest.mark.parametrize("reported", ["Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 -2359", "1e300"])
+def test_a_wait_until_the_end_of_time_is_a_failure_or_our_own_back_off(graph, wire, clock, reported):
     wire.expect_each(
-        *[read(JANE).but(throttled(told))] * (2 if "-2359" in told else 1), *[read(JANE)] * ("-2359" in told)
+        *[read(JANE).but(throttled(reported))] * (2 if "-2359" in reported else 1),
+        *[read(JANE)] * ("-2359" in reported),
     )
     outcome = ask(graph, JANE)
 
     assert clock.passed < 300
-    assert statuses(outcome) == ([200] if "-2359" in told else [429])
+    assert statuses(outcome) == ([200] if "-2359" in reported else [429])
 
 
 # --- parts ---
@@ -956,5 +957,5 @@ def test_http_dates_are_read_or_passed_over(text, moment):
 
 
 def test_a_date_to_wait_for_is_held_against_microsofts_clock_not_ours():
-    assert told_wait({"retry-after": http_dates(30)}, NOW) == 30
-    assert told_wait({"retry-after": http_dates(30)}, NOW + datetime.timedelta(seconds=20)) == 10
+    assert retry_after({"retry-after": http_dates(30)}, NOW) == 30
+    assert retry_after({"retry-after": http_dates(30)}, NOW + datetime.timedelta(seconds=20)) == 10

@@ -13,24 +13,24 @@ import pytest
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 LAYERS = (
-    ("_foreign", "_errors", "_times", "_files", "_inputs", "_leavers_file", "_sentences", "_carried"),
-    ("_clouds", "_asked", "_doors", "_given", "_destinations", "_also"),
+    ("_foreign", "_errors", "_times", "_files", "_inputs", "_leavers_file", "_messages", "_carried"),
+    ("_clouds", "_user_input", "_doors", "_given", "_destinations", "_also"),
     ("_written",),
     ("_credentials", "_retry", "_guards", "_results", "_evidence"),
     ("_containment", "_evidence_files"),
     ("_http", "_chain", "_earlier", "_restore_files", "_restore_history", "_exceptions", "_fail_on"),
     ("_service", "_table", "_plan", "_batches", "_restore_request", "_exceptions_file"),
-    ("_graph", "_restore_plan", "_report_words"),
+    ("_graph", "_restore_plan", "_report_model"),
     ("_exchange", "_restore_outcome", "_identity"),
-    ("_passwords", "_leavers"),
+    ("_passwords", "_tenant"),
     ("_door_states", "_records", "_residual", "_similar"),
-    ("_steps", "_observe", "_phones"),
+    ("_steps", "_user_info", "_phones"),
     ("_objects", "_run"),
     ("_module", "_in_process"),
     ("_report_html",),
     ("_report",),
     ("_request", "_offboarding", "_restoration"),
-    ("_side_by_side",),
+    ("_shared_evidence",),
 )
 HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
 _OURS = re.compile(r"^(ansible_collections\.m365\.offboarding\.plugins\.)?(module|plugin)_utils\.")

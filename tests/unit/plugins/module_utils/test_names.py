@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.module_utils import _asked
-from ansible_collections.m365.offboarding.plugins.module_utils._asked import name_key, same_name
+from ansible_collections.m365.offboarding.plugins.module_utils import _user_input
+from ansible_collections.m365.offboarding.plugins.module_utils._user_input import name_key, same_name
 
-PLUGINS = Path(_asked.__file__).parents[1]
+PLUGINS = Path(_user_input.__file__).parents[1]
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def in_the_body(file: Any) -> None:
 
 def in_the_chunks(file: Any) -> None:
     file.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    for _chunk in range(100):
+    for _send_chunk in range(100):
         file.write(b"1\r\nx\r\n")
         file.flush()
         time.sleep(0.2)
@@ -187,8 +187,8 @@ class Endpoint:
     def answer(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(path).query))
         self.asked.append((query, headers))
-        status, told, body = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        return status, told, body if isinstance(body, bytes) else json.dumps(body).encode()
+        status, reported, body = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        return status, reported, body if isinstance(body, bytes) else json.dumps(body).encode()
 
 
 @contextlib.contextmanager
@@ -196,9 +196,9 @@ def serving(endpoint: Endpoint) -> Iterator[str]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            status, told, body = endpoint.answer(self.path, headers)
+            status, reported, body = endpoint.answer(self.path, headers)
             self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **told}.items():
+            for name, value in {"Content-Length": str(len(body)), **reported}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.m365.offboarding.plugins.module_utils._asked import parse_left_at
 from ansible_collections.m365.offboarding.plugins.module_utils._times import format_moment, parse_moment
+from ansible_collections.m365.offboarding.plugins.module_utils._user_input import parse_left_at
 
 NOON = datetime.datetime(2026, 11, 20, 12, 0, tzinfo=datetime.timezone.utc)
 CET = datetime.timezone(datetime.timedelta(hours=1))

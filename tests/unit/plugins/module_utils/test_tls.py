@@ -12,8 +12,8 @@ import pytest
 
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import NetworkError
 from ansible_collections.m365.offboarding.plugins.module_utils._http import Transport
-from ansible_collections.m365.offboarding.plugins.module_utils._service import side_by_side
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.tls import authority_pem, serving
+from ansible_collections.m365.offboarding.plugins.module_utils._service import map_concurrent
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.tls import authority_pem, serving
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def refusal(transport, server):
 def test_a_bundle_is_read_once_however_many_connections_there_are(server, bundle, read):
     transport = Transport(ca_path=str(bundle))
 
-    assert side_by_side(lambda _number: ask(transport, server), range(12), 4) == [200] * 12
+    assert map_concurrent(lambda _number: ask(transport, server), range(12), 4) == [200] * 12
     assert server.connections == 12
     assert read == [(str(bundle), None)]
 

@@ -14,8 +14,8 @@ import pytest
 from ansible_collections.m365.offboarding.plugins.module_utils._clouds import metadata
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import Credential, TokenSource
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import CredentialError
-from ansible_collections.m365.offboarding.plugins.module_utils._service import side_by_side
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import AUTHORITY, CLIENT_ID, TENANT_ID, jwt
+from ansible_collections.m365.offboarding.plugins.module_utils._service import map_concurrent
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import AUTHORITY, CLIENT_ID, TENANT_ID, jwt
 
 GRAPH, EXCHANGE = "https://graph.microsoft.com", "https://outlook.office365.com"
 # Only ends a test that would otherwise hang.
@@ -69,7 +69,7 @@ def test_threads_that_need_a_token_at_the_same_moment_ask_once_for_each_audience
     tokens = source(entra)
 
     # Ends only if the two audiences are asked for side by side.
-    got = side_by_side(lambda audience: tokens.token(audience, "a service").value, [GRAPH, EXCHANGE] * 8, 16)
+    got = map_concurrent(lambda audience: tokens.token(audience, "a service").value, [GRAPH, EXCHANGE] * 8, 16)
 
     assert sorted(entra.asked) == [GRAPH, EXCHANGE]
     assert entra.discoveries == 1
@@ -86,7 +86,7 @@ def test_a_refusal_is_asked_for_once_whatever_the_number_of_threads():
             tokens.token(GRAPH, "Microsoft Graph")
         return caught.value.code
 
-    assert len(set(side_by_side(complaint, range(16), 16))) == 1
+    assert len(set(map_concurrent(complaint, range(16), 16))) == 1
     assert entra.asked == [GRAPH]
 
 
@@ -95,7 +95,7 @@ def test_a_token_that_is_refused_to_many_threads_is_replaced_once():
     tokens = source(entra)
     refused = tokens.token(GRAPH, "Microsoft Graph")
 
-    renewed = side_by_side(lambda _number: tokens.renew(GRAPH, "Microsoft Graph", refused), range(16), 16)
+    renewed = map_concurrent(lambda _number: tokens.renew(GRAPH, "Microsoft Graph", refused), range(16), 16)
 
     assert len({token.value for token in renewed}) == 1
     assert renewed[0].value != refused.value

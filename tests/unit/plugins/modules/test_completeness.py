@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from ansible_collections.m365.offboarding.plugins.doc_fragments.m365 import ModuleDocFragment
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.running import ACTIONS, MODULES
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.running import ACTIONS, MODULES
 
 ROOT = Path(__file__).resolve().parents[4]
 # A file without a job documents an action plugin; a module has a job, and an action plugin that runs it in place.
@@ -42,8 +42,8 @@ def documented(name: str) -> dict[str, dict]:
 
 
 def facts(option: dict) -> dict:
-    told = {name: option[name] for name in _FACTS if option.get(name) not in (None, False, [])}
-    return {**told, **({"choices": sorted(told["choices"])} if "choices" in told else {})}
+    reported = {name: option[name] for name in _FACTS if option.get(name) not in (None, False, [])}
+    return {**reported, **({"choices": sorted(reported["choices"])} if "choices" in reported else {})}
 
 
 @every_module

@@ -12,17 +12,17 @@ import urllib.parse
 import pytest
 import requests
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab import certificates
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes import certificates
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import (
     CLIENT_ID,
     CLIENT_SECRET,
     IMDS,
     TENANT_ID,
     refusal,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import mailbox, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import find, get_mailbox, web_page
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import Reply
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import mailbox, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import find, get_mailbox, web_page
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import Reply
 
 # The oldest msal that we allow uses a function of its own that it calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:msal")
@@ -37,27 +37,27 @@ IDENTITY = {"tenant_id": TENANT_ID, "client_id": CLIENT_ID}
 def sign_in(lab, credential, **options):
     """Run a module that reads Graph once, with this credential, and return what was asked for the token."""
     lab.wire.expect(find(JANE))
-    told = lab.run(MODULE, users=UPN, steps=["signin"], credential=credential, **options)
-    assert told.statuses == ["unchanged"]
+    reported = lab.run(MODULE, users=UPN, steps=["signin"], credential=credential, **options)
+    assert reported.statuses == ["unchanged"]
     (asked,) = lab.entra.asked_for("token")
     return asked
 
 
 def fail(lab, credential, **options):
     """Run a module that gets no token; the service is never asked."""
-    told = lab.run(MODULE, users=UPN, steps=["signin"], credential=credential, **options)
-    assert told.failed
-    assert told.users == []
-    assert "fault of the collection" not in told.msg
+    reported = lab.run(MODULE, users=UPN, steps=["signin"], credential=credential, **options)
+    assert reported.failed
+    assert reported.users == []
+    assert "fault of the collection" not in reported.msg
     assert not lab.wire.sent
-    return told
+    return reported
 
 
 def refuse(lab, credential, **options):
     """Run a module that sees before anything is sent that the credential cannot be meant."""
-    told = fail(lab, credential, **options)
+    reported = fail(lab, credential, **options)
     assert not lab.wire.outer
-    return told
+    return reported
 
 
 # --- secret ---
@@ -96,9 +96,9 @@ def test_the_tenant_may_be_a_domain_and_exchange_takes_the_guid_from_the_token(l
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, mailbox(JANE)))
 
     credential = {"tenant_id": "contoso.com", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    told = lab.run(MODULE, users=UPN, credential=credential)
+    reported = lab.run(MODULE, users=UPN, credential=credential)
 
-    assert told.statuses == ["unchanged"]
+    assert reported.statuses == ["unchanged"]
     assert all("/contoso.com/" in asked.url for asked in lab.entra.asked)
 
 
@@ -179,25 +179,25 @@ def test_a_certificate_file_that_cannot_be_used_is_refused_by_name(lab, tmp_path
     file = tmp_path / "automation.pem"
     file.write_bytes(content)
 
-    told = refuse(lab, {**IDENTITY, "certificate_path": str(file), "certificate_password": password})
+    reported = refuse(lab, {**IDENTITY, "certificate_path": str(file), "certificate_password": password})
 
-    assert f"certificate_path {file}" in told.msg
-    assert complaint in told.msg
-    assert password is None or password not in told.output
+    assert f"certificate_path {file}" in reported.msg
+    assert complaint in reported.msg
+    assert password is None or password not in reported.output
 
 
 @pytest.mark.parametrize("option", ["certificate_path", "federated_token_file"])
 def test_a_file_that_is_missing_or_a_folder_is_named(lab, tmp_path, option):
     for path, reason in ((tmp_path / "none", "no such file"), (tmp_path, "is a directory")):
-        told = refuse(lab, {**IDENTITY, option: str(path)})
-        assert f"{option} {path}" in told.msg
-        assert reason in told.msg
+        reported = refuse(lab, {**IDENTITY, option: str(path)})
+        assert f"{option} {path}" in reported.msg
+        assert reason in reported.msg
 
 
 def test_a_certificate_password_alone_is_no_credential(lab):
-    told = refuse(lab, {**IDENTITY, "certificate_password": "x-password"})
+    reported = refuse(lab, {**IDENTITY, "certificate_password": "x-password"})
 
-    assert "certificate_path" in told.msg
+    assert "certificate_path" in reported.msg
 
 
 # --- federated ---
@@ -265,25 +265,25 @@ def test_ready_tokens_are_used_as_they_are_and_entra_is_never_asked(lab):
 def test_without_a_ready_token_for_exchange_only_the_mailbox_is_missed(lab):
     lab.wire.expect(find(JANE))
 
-    told = lab.run(MODULE, users=UPN, credential={"access_token": lab.entra.issue(GRAPH_URL)})
+    reported = lab.run(MODULE, users=UPN, credential={"access_token": lab.entra.issue(GRAPH_URL)})
 
-    assert told.user["doors"]["signin"] == "open"
-    assert told.user["doors"]["owa"] == "unknown"
-    assert "exchange_access_token is missing" in told.user["error"]["message"]
+    assert reported.user["doors"]["signin"] == "open"
+    assert reported.user["doors"]["owa"] == "unknown"
+    assert "exchange_access_token is missing" in reported.user["error"]["message"]
 
 
 def test_a_ready_token_for_exchange_alone_is_not_enough(lab):
-    told = refuse(lab, {"exchange_access_token": lab.entra.issue("https://outlook.office365.com")})
+    reported = refuse(lab, {"exchange_access_token": lab.entra.issue("https://outlook.office365.com")})
 
-    assert "access_token is missing" in told.msg
+    assert "access_token is missing" in reported.msg
 
 
 @pytest.mark.parametrize("token", ["t\u20acken", "a.b\nc", "a.b c", "a.\x1bb"], ids=repr)
 def test_a_ready_token_that_no_header_can_hold_is_refused_and_not_shown(lab, token):
-    told = fail(lab, {"access_token": token})
+    reported = fail(lab, {"access_token": token})
 
-    assert "The token for Microsoft Graph holds characters" in told.msg
-    assert token not in json.dumps(told.result, ensure_ascii=False)
+    assert "The token for Microsoft Graph holds characters" in reported.msg
+    assert token not in json.dumps(reported.result, ensure_ascii=False)
 
 
 def test_an_exchange_token_that_does_not_tell_its_tenant_is_refused(lab):
@@ -291,9 +291,9 @@ def test_an_exchange_token_that_does_not_tell_its_tenant_is_refused(lab):
     lab.wire.expect(find(JANE))
 
     credential = {"access_token": lab.entra.issue(GRAPH_URL), "exchange_access_token": token}
-    told = lab.run(MODULE, users=UPN, credential=credential)
+    reported = lab.run(MODULE, users=UPN, credential=credential)
 
-    assert "which tenant" in told.user["error"]["message"]
+    assert "which tenant" in reported.user["error"]["message"]
 
 
 # --- which one counts ---
@@ -311,16 +311,16 @@ KINDS = {
 @pytest.mark.parametrize("second", KINDS)
 def test_two_explicit_kinds_are_refused(lab, first, second):
     if first < second:
-        told = refuse(lab, {**IDENTITY, first: KINDS[first], second: KINDS[second]})
-        assert first in told.msg
-        assert second in told.msg
+        reported = refuse(lab, {**IDENTITY, first: KINDS[first], second: KINDS[second]})
+        assert first in reported.msg
+        assert second in reported.msg
 
 
 def test_none_anywhere_is_refused_and_says_what_to_set(lab):
-    told = refuse(lab, IDENTITY)
+    reported = refuse(lab, IDENTITY)
 
-    assert "AZURE_CLIENT_SECRET" in told.msg
-    assert "client_secret" in told.msg
+    assert "AZURE_CLIENT_SECRET" in reported.msg
+    assert "client_secret" in reported.msg
 
 
 @pytest.mark.parametrize("missing", ["tenant_id", "client_id"])
@@ -464,14 +464,14 @@ BY_DOMAIN = {**SECRET, "tenant_id": "contoso.com"}
 def test_entras_refusal_becomes_a_hint(lab, code, hint, status):
     lab.entra.instead["token"] = [Reply(status, refusal(code, "Something is not right."))]
 
-    told = fail(lab, SECRET)
+    reported = fail(lab, SECRET)
 
-    error = told.result["error"]
+    error = reported.result["error"]
     assert error["code"] == f"AADSTS{code}"
     assert hint in error["hint"]
-    assert hint in told.msg
+    assert hint in reported.msg
     assert "Something is not right." in error["message"]
-    assert "Trace ID" not in told.msg
+    assert "Trace ID" not in reported.msg
     assert error["request_id"] == "66666666-7777-8888-9999-000000000000"
     assert len(lab.entra.asked_for("token")) == 1
 
@@ -501,21 +501,21 @@ def test_a_strange_refusal_is_one_sentence_too(lab, body):
 def test_an_unknown_tenant_fails_at_discovery_with_its_hint(lab):
     lab.entra.instead["metadata"] = [Reply(400, refusal(90002, "Tenant 'x' not found.", "invalid_tenant"))]
 
-    told = fail(lab, BY_DOMAIN)
+    reported = fail(lab, BY_DOMAIN)
 
-    assert told.result["error"]["code"] == "AADSTS90002"
-    assert "check tenant_id" in told.msg
+    assert reported.result["error"]["code"] == "AADSTS90002"
+    assert "check tenant_id" in reported.msg
 
 
 @pytest.mark.parametrize("kind", ["metadata", "token"])
 def test_a_web_page_from_entra_is_told_as_such(lab, kind):
     lab.entra.instead[kind] = [web_page()]
 
-    told = fail(lab, BY_DOMAIN)
+    reported = fail(lab, BY_DOMAIN)
 
-    assert "no JSON" in told.msg
-    assert "proxy" in told.msg
-    assert "DOCTYPE" not in told.output
+    assert "no JSON" in reported.msg
+    assert "proxy" in reported.msg
+    assert "DOCTYPE" not in reported.output
     assert len(lab.entra.asked_for(kind)) == 1
 
 
@@ -525,9 +525,9 @@ def test_passing_faults_of_entra_are_waited_out_by_real_requests(lab, kind, stat
     lab.entra.instead[kind] = [Reply(status), Reply(status, headers={"Retry-After": "7"})]
     lab.wire.expect(find(JANE))
 
-    told = lab.run(MODULE, users=UPN, steps=["signin"], credential=BY_DOMAIN)
+    reported = lab.run(MODULE, users=UPN, steps=["signin"], credential=BY_DOMAIN)
 
-    assert told.statuses == ["unchanged"]
+    assert reported.statuses == ["unchanged"]
     assert len(lab.entra.asked_for(kind)) == 3
     assert lab.clock.naps == [1.0, 7.0]
 
@@ -535,18 +535,18 @@ def test_passing_faults_of_entra_are_waited_out_by_real_requests(lab, kind, stat
 def test_faults_of_entra_that_last_end_within_retry_timeout(lab):
     lab.entra.instead["token"] = [Reply(503)] * 4
 
-    told = fail(lab, SECRET, retry_timeout=10)
+    reported = fail(lab, SECRET, retry_timeout=10)
 
-    assert "503" in told.msg
+    assert "503" in reported.msg
     assert lab.clock.naps == [1.0, 2.0, 4.0]
 
 
 def test_a_wait_of_hours_at_entra_is_a_failure_that_names_it(lab):
     lab.entra.instead["token"] = [Reply(429, headers={"Retry-After": "21600"})]
 
-    told = fail(lab, SECRET)
+    reported = fail(lab, SECRET)
 
-    assert "21600 s" in told.msg
+    assert "21600 s" in reported.msg
     assert lab.clock.naps == []
 
 
@@ -554,9 +554,9 @@ def test_an_entra_that_keeps_silent_ends_within_retry_timeout(lab):
     silence = Reply(raises=requests.exceptions.ReadTimeout("Read timed out. (read timeout=30)"), takes=30)
     lab.entra.instead["metadata"] = [silence] * 4
 
-    told = fail(lab, BY_DOMAIN, retry_timeout=100)
+    reported = fail(lab, BY_DOMAIN, retry_timeout=100)
 
-    assert "did not answer within 30 s" in told.msg
+    assert "did not answer within 30 s" in reported.msg
     assert lab.clock.passed == 4 * 30 + 1 + 2 + 4
 
 
@@ -564,7 +564,7 @@ def test_an_entra_whose_certificate_is_not_trusted_is_asked_once(lab):
     untrusted = requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] unable to get local issuer certificate")
     lab.entra.instead["metadata"] = [Reply(raises=untrusted)]
 
-    told = fail(lab, BY_DOMAIN)
+    reported = fail(lab, BY_DOMAIN)
 
-    assert "does not trust" in told.msg
-    assert "ca_path" in told.msg
+    assert "does not trust" in reported.msg
+    assert "ca_path" in reported.msg

@@ -14,10 +14,10 @@ import pytest
 import requests
 from ansible.module_utils.common.parameters import PASS_VARS
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.closing import OWN as CLOSING
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.closing import READING, READS, an_object, expect
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.closing import OWN as CLOSING
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.closing import READING, READS, an_object, expect
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import (
     APPLICATION,
     AUTHORITY,
     CLIENT_ID,
@@ -25,9 +25,9 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import (
     OWN_OBJECT_ID,
     TENANT_ID,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import crowd, locked, mailbox, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.running import MODULES
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd, locked, mailbox, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.running import MODULES
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     DELETED_PROPERTIES,
     administrators,
     enable,
@@ -42,7 +42,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
     read_deleted,
     revoke,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import Reply
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import Reply
 
 # Each module with the least that it must be told.
 OWN = {
@@ -66,12 +66,12 @@ every_writing_module = pytest.mark.parametrize("module", WRITING)
 
 def refuse(lab, module, **options):
     """Run a module that has to refuse its options; nothing may be sent, not even to Entra."""
-    told = lab.run(module, **{**OWN[module], **options})
-    assert told.failed
-    assert not told.result.get("changed")
+    reported = lab.run(module, **{**OWN[module], **options})
+    assert reported.failed
+    assert not reported.result.get("changed")
     assert not lab.wire.outer
-    assert "fault of the collection" not in told.msg
-    return told
+    assert "fault of the collection" not in reported.msg
+    return reported
 
 
 # --- who is meant: bad input ---
@@ -151,13 +151,17 @@ def test_a_bad_name_among_others_is_that_users_failure(lab, module):
     deleted = [find_deleted(UPN, select=DELETED_PROPERTIES)] if module == "m365_deleted_user" else []
     lab.wire.expect_each(find(JANE), *deleted)
 
-    told = lab.run(module, users=["Jane Doe", {"user": UPN, "left_at": later(hours=1)}], **OWN[module])
+    reported = lab.run(module, users=["Jane Doe", {"user": UPN, "left_at": later(hours=1)}], **OWN[module])
 
-    assert told.failed
-    error = told.users[0]["error"]
-    assert (told.users[0]["user"], told.users[0]["status"], error["code"]) == ("Jane Doe", "failed", "not_a_name")
+    assert reported.failed
+    error = reported.users[0]["error"]
+    assert (reported.users[0]["user"], reported.users[0]["status"], error["code"]) == (
+        "Jane Doe",
+        "failed",
+        "not_a_name",
+    )
     assert error["message"] == "'Jane Doe' is neither a user principal name nor an object id."
-    assert (told.users[1]["user"], told.users[1]["error"]) == (UPN, None)
+    assert (reported.users[1]["user"], reported.users[1]["error"]) == (UPN, None)
 
 
 @every_module
@@ -201,10 +205,10 @@ def test_a_choice_that_does_not_exist_is_refused_and_the_right_ones_are_named(la
 
 @pytest.mark.parametrize("module", ["m365_user_signin", "exo_mailbox_protocols"])
 def test_state_is_required(lab, module):
-    told = lab.run(module, users=UPN)
+    reported = lab.run(module, users=UPN)
 
-    assert told.failed
-    assert "state" in told.msg
+    assert reported.failed
+    assert "state" in reported.msg
     assert not lab.wire.outer
 
 
@@ -243,9 +247,9 @@ def test_one_string_is_one_or_several_users(lab, users):
     ann, bob = person("ann"), person("bob")
     lab.wire.expect(find(ann), find(bob))
 
-    told = lab.run("m365_user_info", users=users, steps=["signin"])
+    reported = lab.run("m365_user_info", users=users, steps=["signin"])
 
-    assert [one["user"] for one in told.users] == ["ann@contoso.com", "bob@contoso.com"]
+    assert [one["user"] for one in reported.users] == ["ann@contoso.com", "bob@contoso.com"]
 
 
 @pytest.mark.parametrize("name", ["o'brien@contoso.com", "a.b-c_d!e#f^g~h@sub.contoso.com", "$dollar@contoso.com"])
@@ -267,9 +271,9 @@ def test_an_object_id_is_asked_for_in_any_case(lab):
     upper = {**JANE, "id": JANE["id"].upper()}
     lab.wire.expect(read(upper).but(Reply(json=JANE)))
 
-    told = lab.run("m365_user_info", users=upper["id"], steps=["signin"])
+    reported = lab.run("m365_user_info", users=upper["id"], steps=["signin"])
 
-    assert (told.user["user"], told.user["id"]) == (upper["id"], JANE["id"])
+    assert (reported.user["user"], reported.user["id"]) == (upper["id"], JANE["id"])
 
 
 @pytest.mark.parametrize(
@@ -285,18 +289,18 @@ def test_an_object_id_is_asked_for_in_any_case(lab):
 def test_moments_as_people_and_yaml_write_them_are_understood(lab, left_at):
     lab.wire.expect(find(JANE))
 
-    told = lab.run("m365_user_info", users=[{"user": UPN, "left_at": left_at}], steps=["signin"])
+    reported = lab.run("m365_user_info", users=[{"user": UPN, "left_at": left_at}], steps=["signin"])
 
-    assert told.user["left_at"] == "2026-11-20T16:00:00Z"
+    assert reported.user["left_at"] == "2026-11-20T16:00:00Z"
 
 
 @pytest.mark.parametrize("left_at", [None, ""])
 def test_a_left_at_that_is_empty_is_not_given(lab, left_at):
     lab.wire.expect(find(JANE))
 
-    told = lab.run("m365_user_info", users=[{"user": UPN, "left_at": left_at}], left_at=later(-5), steps=["signin"])
+    reported = lab.run("m365_user_info", users=[{"user": UPN, "left_at": left_at}], left_at=later(-5), steps=["signin"])
 
-    assert told.user["left_at"] == later(-5)
+    assert reported.user["left_at"] == later(-5)
 
 
 # --- one record per person ---
@@ -311,10 +315,10 @@ def test_the_same_name_twice_in_any_case_with_different_dates_is_refused(lab, mo
         {"user": UPN.upper(), "left_at": later(hours=1)},
         {"user": UPN, "left_at": later(hours=-3)},
     ]
-    told = lab.run(module, users=users, **OWN[module])
+    reported = lab.run(module, users=users, **OWN[module])
 
-    assert (told.user["user"], told.user["status"]) == (UPN, "refused")
-    assert all(later(hours=hours) in told.user["error"]["message"] for hours in (-9, 1, -3))
+    assert (reported.user["user"], reported.user["status"]) == (UPN, "refused")
+    assert all(later(hours=hours) in reported.user["error"]["message"] for hours in (-9, 1, -3))
 
 
 @every_writing_module
@@ -322,10 +326,10 @@ def test_the_same_name_twice_in_any_case_with_different_dates_is_refused(lab, mo
 def test_a_date_beside_none_is_refused(lab, module, first):
     lab.wire.expect(find(JANE if first != {"user": UPN.upper()} else person(UPN.upper())))
 
-    told = lab.run(module, users=[first, {"user": UPN, "left_at": later(hours=1)}], **OWN[module])
+    reported = lab.run(module, users=[first, {"user": UPN, "left_at": later(hours=1)}], **OWN[module])
 
-    assert (told.user["status"], told.user["error"]["code"]) == ("refused", "contradiction")
-    assert f"{later(hours=1)} and now (no date)" in told.user["error"]["message"]
+    assert (reported.user["status"], reported.user["error"]["code"]) == ("refused", "contradiction")
+    assert f"{later(hours=1)} and now (no date)" in reported.user["error"]["message"]
 
 
 @every_writing_module
@@ -334,9 +338,9 @@ def test_the_same_date_in_two_spellings_is_one(lab, module):
     ahead = later(hours=1)
 
     users = [{"user": UPN, "left_at": ahead}, {"user": UPN, "left_at": ahead.replace("Z", "+00:00")}]
-    told = lab.run(module, users=users, **OWN[module])
+    reported = lab.run(module, users=users, **OWN[module])
 
-    assert told.user["status"] == "not_due"
+    assert reported.user["status"] == "not_due"
 
 
 @every_writing_module
@@ -349,10 +353,13 @@ def test_the_same_person_by_name_and_by_id_with_different_dates_is_refused(lab, 
         {"user": bob["userPrincipalName"], "left_at": later(hours=2)},
         {"user": JANE["id"], "left_at": later(hours=1)},
     ]
-    told = lab.run(module, users=users, **OWN[module])
+    reported = lab.run(module, users=users, **OWN[module])
 
-    assert [(one["user"], one["status"]) for one in told.users] == [(UPN, "refused"), ("bob@contoso.com", "not_due")]
-    assert f"{later(hours=-9)} and {later(hours=1)}" in told.users[0]["error"]["message"]
+    assert [(one["user"], one["status"]) for one in reported.users] == [
+        (UPN, "refused"),
+        ("bob@contoso.com", "not_due"),
+    ]
+    assert f"{later(hours=-9)} and {later(hours=1)}" in reported.users[0]["error"]["message"]
 
 
 # --- who is protected ---
@@ -372,11 +379,11 @@ def test_the_protected_are_refused_by_whatever_name_and_nothing_is_sent(lab, mod
     if elsewhere:
         lab.wire.expect(find_by_address(entry, ALIASED))
 
-    told = lab.run(module, users=UPN, protected_users=[entry], **OWN[module])
+    reported = lab.run(module, users=UPN, protected_users=[entry], **OWN[module])
 
-    assert (told.user["status"], told.failed, told.changed) == ("refused", True, False)
-    assert told.user["error"]["code"] == "protected"
-    assert told.warnings == ""
+    assert (reported.user["status"], reported.failed, reported.changed) == ("refused", True, False)
+    assert reported.user["error"]["code"] == "protected"
+    assert reported.warnings == ""
 
 
 @every_writing_module
@@ -412,8 +419,8 @@ def test_the_automations_own_account_is_refused(lab, module):
 def test_protection_holds_in_check_mode_and_for_giving_back(lab, state):
     for check in (True, False):
         lab.wire.expect(find(JANE), find(JANE))
-        told = lab.run("m365_user_signin", check=check, users=UPN, state=state, protected_users=[UPN])
-        assert told.statuses == ["refused"]
+        reported = lab.run("m365_user_signin", check=check, users=UPN, state=state, protected_users=[UPN])
+        assert reported.statuses == ["refused"]
 
 
 @pytest.mark.parametrize("separator", [",", " , ", "\n", ",\n"])
@@ -423,18 +430,18 @@ def test_option_and_environment_protect_together(lab, monkeypatch, separator):
     monkeypatch.setenv("M365_PROTECTED_USERS", separator.join(names[:2]))
     lab.wire.expect(*map(find, (ann, bob, cid)), *map(find, (ann, bob, cid)))
 
-    told = lab.run("m365_user_signin", users=names, state="blocked", protected_users=[names[2]])
+    reported = lab.run("m365_user_signin", users=names, state="blocked", protected_users=[names[2]])
 
-    assert told.statuses == ["refused"] * 3
+    assert reported.statuses == ["refused"] * 3
 
 
 def test_a_launcher_cannot_shorten_the_list_of_the_credential(lab, monkeypatch):
     monkeypatch.setenv("M365_PROTECTED_USERS", UPN)
     lab.wire.expect(find(JANE), find(JANE))
 
-    told = lab.run("m365_user_signin", users=UPN, state="blocked", protected_users=[])
+    reported = lab.run("m365_user_signin", users=UPN, state="blocked", protected_users=[])
 
-    assert told.statuses == ["refused"]
+    assert reported.statuses == ["refused"]
 
 
 def test_an_entry_that_means_nobody_is_told_by_name_and_the_run_goes_on(lab):
@@ -443,10 +450,10 @@ def test_an_entry_that_means_nobody_is_told_by_name_and_the_run_goes_on(lab):
     lab.wire.expect(revoke(JANE))
     lab.wire.expect(read({**JANE, "signInSessionsValidFromDateTime": later()}))
 
-    told = lab.run("m365_user_sessions", users=UPN, protected_users=["nobody@contoso.com"])
+    reported = lab.run("m365_user_sessions", users=UPN, protected_users=["nobody@contoso.com"])
 
-    assert told.statuses == ["verified"]
-    assert "nobody@contoso.com" in told.warnings
+    assert reported.statuses == ["verified"]
+    assert "nobody@contoso.com" in reported.warnings
 
 
 def test_an_entry_that_could_not_be_looked_up_is_not_said_to_mean_nobody(lab):
@@ -456,10 +463,10 @@ def test_an_entry_that_could_not_be_looked_up_is_not_said_to_mean_nobody(lab):
     lab.wire.expect(revoke(JANE))
     lab.wire.expect(read({**JANE, "signInSessionsValidFromDateTime": later()}))
 
-    told = lab.run("m365_user_sessions", users=UPN, protected_users=["boss@contoso.com"])
+    reported = lab.run("m365_user_sessions", users=UPN, protected_users=["boss@contoso.com"])
 
-    assert "boss@contoso.com" in told.warnings
-    assert "means no user" not in told.warnings
+    assert "boss@contoso.com" in reported.warnings
+    assert "means no user" not in reported.warnings
 
 
 # --- who is not found ---
@@ -468,10 +475,10 @@ def test_an_entry_that_could_not_be_looked_up_is_not_said_to_mean_nobody(lab):
 def look_for(lab, name, *turns):
     lab.wire.expect(find(name))
     lab.wire.expect_each(*turns)
-    told = lab.run("m365_user_signin", users=[name], state="blocked")
-    assert (told.user["status"], told.failed, told.changed) == ("failed", True, False)
-    assert told.user["id"] is told.user["user_principal_name"] is None
-    return told.user["error"]
+    reported = lab.run("m365_user_signin", users=[name], state="blocked")
+    assert (reported.user["status"], reported.failed, reported.changed) == ("failed", True, False)
+    assert reported.user["id"] is reported.user["user_principal_name"] is None
+    return reported.user["error"]
 
 
 def test_a_name_that_nobody_has_is_not_found(lab):
@@ -508,9 +515,9 @@ def test_a_deleted_account_that_is_newer_than_the_leave_date_is_somebody_else(la
     select = "id,userPrincipalName,createdDateTime,deletedDateTime"
     lab.wire.expect_each(find(UPN), find_deleted(UPN, gone, select=select), find_by_address(UPN))
 
-    told = lab.run("m365_user_info", users=[{"user": UPN, "left_at": "2026-11-01T09:00:00Z"}], steps=["signin"])
+    reported = lab.run("m365_user_info", users=[{"user": UPN, "left_at": "2026-11-01T09:00:00Z"}], steps=["signin"])
 
-    assert told.user["error"]["code"] == code
+    assert reported.user["error"]["code"] == code
 
 
 @pytest.mark.parametrize("which", ["same", "other"])
@@ -519,9 +526,9 @@ def test_a_deleted_account_with_another_object_id_is_somebody_else(lab, which):
     asked = JANE["id"].upper() if which == "same" else "0e0b5e0e-0000-4000-8000-000000000001"
     lab.wire.expect_each(find(UPN), find_deleted(UPN, gone), find_by_address(UPN))
 
-    told = lab.run("m365_user_info", users=[{"user": UPN, "id": asked}], steps=["signin"])
+    reported = lab.run("m365_user_info", users=[{"user": UPN, "id": asked}], steps=["signin"])
 
-    assert told.user["error"]["code"] == ("deleted" if which == "same" else "other_account")
+    assert reported.user["error"]["code"] == ("deleted" if which == "same" else "other_account")
 
 
 def test_a_deleted_user_whose_name_only_ends_alike_is_somebody_else(lab):
@@ -550,10 +557,10 @@ def test_an_address_of_somebody_is_explained_and_never_followed(lab):
 def test_a_name_that_means_two_users_is_not_guessed(lab):
     lab.wire.expect(find(UPN, JANE, person("other")))
 
-    told = lab.run("m365_user_signin", users=UPN, state="blocked")
+    reported = lab.run("m365_user_signin", users=UPN, state="blocked")
 
-    assert (told.user["status"], told.user["error"]["code"]) == ("failed", "ambiguous")
-    assert "object id" in told.user["error"]["hint"]
+    assert (reported.user["status"], reported.user["error"]["code"]) == ("failed", "ambiguous")
+    assert "object id" in reported.user["error"]["hint"]
 
 
 @pytest.mark.parametrize("reason", [forbidden(), fault(400), Reply(200, {}), Reply(200, {"value": [JANE, {}]})])
@@ -586,10 +593,10 @@ def test_a_credential_that_may_not_read_users_is_told_the_permission(lab):
     # Once as it is, then without what may need more than that: the hire date, and the manager.
     lab.wire.expect_each(*[find(JANE).but(forbidden())] * 3)
 
-    told = lab.run("m365_user_info", users=UPN, steps=["signin"])
+    reported = lab.run("m365_user_info", users=UPN, steps=["signin"])
 
-    assert told.statuses == ["failed"]
-    assert "User.Read.All" in told.user["error"]["hint"]
+    assert reported.statuses == ["failed"]
+    assert "User.Read.All" in reported.user["error"]["hint"]
 
 
 @pytest.mark.parametrize(
@@ -625,10 +632,10 @@ def test_a_strange_user_is_no_reason_to_lose_the_others(lab, body):
     bob = person("bob")
     lab.wire.expect(find(UPN).but(Reply(json=body)), find(bob))
 
-    told = lab.run("m365_user_info", users=[UPN, "bob@contoso.com"], steps=["password", "sessions", "signin"])
+    reported = lab.run("m365_user_info", users=[UPN, "bob@contoso.com"], steps=["password", "sessions", "signin"])
 
-    assert [one["user"] for one in told.users] == [UPN, "bob@contoso.com"]
-    assert told.users[1]["status"] == "unchanged"
+    assert [one["user"] for one in reported.users] == [UPN, "bob@contoso.com"]
+    assert reported.users[1]["status"] == "unchanged"
 
 
 # --- check mode ---
@@ -650,10 +657,10 @@ def test_check_mode_reads_only_and_needs_no_permission_to_write(lab, module, lea
     elif module != "m365_user_sessions" and not shut:
         lab.wire.expect(administrators())
 
-    told = lab.run(module, check=True, users=UPN, **OWN[module])
+    reported = lab.run(module, check=True, users=UPN, **OWN[module])
 
-    assert told.statuses == ["unchanged" if shut else "planned"]
-    assert told.changed is not shut
+    assert reported.statuses == ["unchanged" if shut else "planned"]
+    assert reported.changed is not shut
 
 
 # --- what comes of an unexpected fault ---
@@ -673,12 +680,12 @@ def test_a_fault_of_ours_is_told_in_our_words_and_without_the_exceptions_text(la
 
     # ansible-core 2.19 and later add tracebacks where they are asked for; earlier ones do not know the wish.
     asked = {"_ansible_tracebacks_for": ["error"]} if "tracebacks_for" in PASS_VARS else {}
-    told = lab.run(module, users=UPN, verbosity=verbosity, **asked, **OWN[module])
+    reported = lab.run(module, users=UPN, verbosity=verbosity, **asked, **OWN[module])
 
-    assert told.failed
-    assert (told.result["error"]["code"], told.users, told.changed) == ("internal", [], False)
-    assert "KeyError" in told.msg
-    assert "hunter2" not in told.output
+    assert reported.failed
+    assert (reported.result["error"]["code"], reported.users, reported.changed) == ("internal", [], False)
+    assert "KeyError" in reported.msg
+    assert "hunter2" not in reported.output
 
 
 def test_a_fault_of_ours_in_the_middle_loses_no_record(lab, monkeypatch):
@@ -692,11 +699,11 @@ def test_a_fault_of_ours_in_the_middle_loses_no_record(lab, monkeypatch):
         raise KeyError("the password is hunter2")
 
     monkeypatch.setattr(steps._Writer, "_read_back", fall)
-    told = lab.run("m365_user_signin", users=[one["userPrincipalName"] for one in (ann, bob)], state="blocked")
+    reported = lab.run("m365_user_signin", users=[one["userPrincipalName"] for one in (ann, bob)], state="blocked")
 
-    assert told.statuses == ["failed", "failed"]
-    assert {(one["changed"], one["error"]["code"]) for one in told.users} == {(True, "internal")}
-    assert "hunter2" not in told.output
+    assert reported.statuses == ["failed", "failed"]
+    assert {(one["changed"], one["error"]["code"]) for one in reported.users} == {(True, "internal")}
+    assert "hunter2" not in reported.output
 
 
 # --- what has to be installed ---
@@ -714,10 +721,10 @@ def test_a_missing_library_is_one_sentence_that_names_the_interpreter(lab, monke
 
     monkeypatch.setattr(builtins, "__import__", without)
 
-    told = refuse(lab, module, users=UPN)
+    reported = refuse(lab, module, users=UPN)
 
-    assert f"The Python library {library} is missing on {sys.executable}" in told.msg
-    assert "pip install" in told.msg
+    assert f"The Python library {library} is missing on {sys.executable}" in reported.msg
+    assert "pip install" in reported.msg
 
 
 # --- which addresses, and how they are reached ---
@@ -740,9 +747,9 @@ def test_an_address_of_ones_own_replaces_that_of_the_cloud(lab):
     lab.wire.expect(dataclasses.replace(find(JANE), host="graph.example.org"))
 
     addresses = {"authority_url": "https://login.example.org/", "graph_url": "https://graph.example.org/"}
-    told = lab.run("m365_user_info", users=UPN, steps=["signin"], **addresses)
+    reported = lab.run("m365_user_info", users=UPN, steps=["signin"], **addresses)
 
-    assert told.statuses == ["unchanged"]
+    assert reported.statuses == ["unchanged"]
     assert {outer.host for outer in lab.wire.outer} == {"login.example.org", "graph.example.org"}
 
 
@@ -767,10 +774,10 @@ def test_every_request_is_told_what_certificates_to_trust(lab, monkeypatch, opti
     lab.wire.expect(find(JANE))
 
     # Named by a domain, the tenant's metadata is asked for, too.
-    told = lab.run("m365_user_info", users=UPN, steps=["signin"], tenant_id="contoso.com", **options)
+    reported = lab.run("m365_user_info", users=UPN, steps=["signin"], tenant_id="contoso.com", **options)
 
     assert [outer.verify for outer in lab.wire.outer] == [verify] * 3
-    assert ("validate_certs is off" in told.warnings) is (verify is False)
+    assert ("validate_certs is off" in reported.warnings) is (verify is False)
 
 
 def test_every_request_has_the_timeout_that_is_set(lab):
@@ -824,10 +831,10 @@ def test_netrc_never_replaces_the_token(lab, monkeypatch, tmp_path):
 def test_a_redirect_is_a_failure_and_the_token_travels_nowhere(lab, status):
     lab.wire.expect(find(JANE).but(Reply(status, headers={"Location": "https://evil.example.org/"})))
 
-    told = lab.run("m365_user_info", users=UPN, steps=["signin"])
+    reported = lab.run("m365_user_info", users=UPN, steps=["signin"])
 
-    assert told.statuses == ["failed"]
-    assert str(status) in told.user["error"]["message"]
+    assert reported.statuses == ["failed"]
+    assert str(status) in reported.user["error"]["message"]
 
 
 # --- who did it ---
@@ -838,9 +845,9 @@ def test_who_did_it_is_told_by_the_token(lab, module):
     # Whoever only looks asks again without the hire date and without the manager.
     lab.wire.expect_each(*[find(JANE).but(forbidden())] * (3 if module == "m365_user_info" else 1))
 
-    told = lab.run(module, **OWN[module], users=UPN)
+    reported = lab.run(module, **OWN[module], users=UPN)
 
-    assert told.result["automation"] == {
+    assert reported.result["automation"] == {
         "tenant_id": TENANT_ID,
         "client_id": CLIENT_ID,
         "application_name": APPLICATION,
@@ -852,9 +859,9 @@ def test_a_token_of_the_second_version_names_the_application_otherwise(lab):
     token = lab.entra.issue("https://graph.microsoft.com", appid=None, azp="an application")
     lab.wire.expect(find(JANE))
 
-    told = lab.run("m365_user_info", users=UPN, steps=["signin"], credential={"access_token": token})
+    reported = lab.run("m365_user_info", users=UPN, steps=["signin"], credential={"access_token": token})
 
-    assert told.result["automation"]["client_id"] == "an application"
+    assert reported.result["automation"]["client_id"] == "an application"
 
 
 @pytest.mark.parametrize("token", ["opaque", "a.b.c", "a.W10.c"])
@@ -862,10 +869,10 @@ def test_who_did_it_is_not_known_from_a_token_that_cannot_be_read(lab, token):
     lab.entra.accept("https://graph.microsoft.com", token)
     lab.wire.expect(find(JANE))
 
-    told = lab.run("m365_user_info", users=UPN, steps=["signin"], credential={"access_token": token})
+    reported = lab.run("m365_user_info", users=UPN, steps=["signin"], credential={"access_token": token})
 
     nobody = dict.fromkeys(("tenant_id", "client_id", "application_name", "object_id"))
-    assert told.result["automation"] == nobody
+    assert reported.result["automation"] == nobody
 
 
 @every_module
@@ -881,9 +888,9 @@ def test_a_write_in_a_batch_is_told_by_its_own_request_id_or_by_that_of_the_batc
     lab.wire.expect(enable(JANE, False).but(named), enable(bob, False))
     lab.wire.expect(read({**JANE, "accountEnabled": False}), read({**bob, "accountEnabled": False}))
 
-    told = lab.run("m365_user_signin", users=[UPN, "bob@contoso.com"], state="blocked")
+    reported = lab.run("m365_user_signin", users=[UPN, "bob@contoso.com"], state="blocked")
 
-    own, of_batch = [one["request_id"] for one in told.users]
+    own, of_batch = [one["request_id"] for one in reported.users]
     assert own == "its own"
     assert of_batch == "00000000-0000-0000-0000-000000000004"
 
@@ -909,11 +916,11 @@ def test_a_read_that_fails_for_ever_is_that_leavers_failure_within_retry_timeout
     lab.wire.expect(find(JANE).but(fault(503)), find(bob))
     lab.wire.expect_each(*[find(JANE).but(fault(503))] * 3)
 
-    told = lab.run("m365_user_info", users=[UPN, "bob@contoso.com"], steps=["signin"], retry_timeout=10)
+    reported = lab.run("m365_user_info", users=[UPN, "bob@contoso.com"], steps=["signin"], retry_timeout=10)
 
-    assert told.statuses == ["failed", "unchanged"]
+    assert reported.statuses == ["failed", "unchanged"]
     assert lab.clock.naps == [1.0, 2.0, 4.0]
-    assert "Gave up after 7 s" in told.users[0]["error"]["hint"]
+    assert "Gave up after 7 s" in reported.users[0]["error"]["hint"]
 
 
 def test_credentials_of_the_environment_serve_when_no_option_is_given(lab, monkeypatch):
@@ -928,7 +935,7 @@ def test_credentials_of_the_environment_serve_when_no_option_is_given(lab, monke
         monkeypatch.setenv(name, value)
     lab.wire.expect(find(JANE))
 
-    told = lab.run("m365_user_info", users=UPN, steps=["signin"], credential={})
+    reported = lab.run("m365_user_info", users=UPN, steps=["signin"], credential={})
 
-    assert told.statuses == ["unchanged"]
+    assert reported.statuses == ["unchanged"]
     assert lab.entra.asked_for("token")[0].form["client_secret"] == CLIENT_SECRET

@@ -11,9 +11,9 @@ import json
 import pytest
 import requests
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import TENANT_ID
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES, crowd, mailbox, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import TENANT_ID
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import SWITCHES, crowd, mailbox, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.residual import (
     access,
     domains,
     mailbox_of,
@@ -21,7 +21,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import
     rows,
     rules,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     administrators,
     exchange_error,
     find,
@@ -29,7 +29,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
     read,
     set_mailbox,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import EXCHANGE, GRAPH, Reply
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import EXCHANGE, GRAPH, Reply
 
 MODULE, LOOK = "exo_mailbox_protocols", "m365_user_info"
 JANE = person("jane.doe")
@@ -65,10 +65,10 @@ IN_A_200 = {
 def test_a_write_that_a_200_calls_an_error_is_no_write(lab, body):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON), set_mailbox(JANE, **OWA_OFF).but(Reply(200, body)))
 
-    told = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"])
+    reported = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"])
 
-    assert (told.statuses, told.changed, told.user["written_at"]) == (["failed"], False, None)
-    assert "It cannot be done." in told.user["error"]["message"]
+    assert (reported.statuses, reported.changed, reported.user["written_at"]) == (["failed"], False, None)
+    assert "It cannot be done." in reported.user["error"]["message"]
 
 
 @pytest.mark.parametrize("statuses", [True, False], ids=["with status", "without status"])
@@ -81,9 +81,9 @@ def test_in_a_batch_only_the_calls_that_failed_are_failed(lab, body, statuses):
     lab.wire.expect(set_mailbox(ann, **OWA_OFF).but(Reply(200, body)), set_mailbox(bob, **OWA_OFF))
     lab.wire.expect(get_mailbox(bob, mailbox(bob, on=False)))
 
-    told = lab.run(MODULE, users=upns([ann, bob]), state="disabled", protocols=["owa"])
+    reported = lab.run(MODULE, users=upns([ann, bob]), state="disabled", protocols=["owa"])
 
-    assert told.statuses == ["failed", "verified"]
+    assert reported.statuses == ["failed", "verified"]
 
 
 @pytest.mark.parametrize("body", IN_A_200.values(), ids=IN_A_200)
@@ -94,9 +94,9 @@ def test_a_batch_that_is_an_error_as_a_whole_wrote_nothing(lab, body):
     inner = {"responses": [{"id": "0", "status": 200, "body": {"value": []}}]}
     lab.wire.expect(set_mailbox(ann, **OWA_OFF), set_mailbox(bob, **OWA_OFF), whole=Reply(200, {**inner, **body}))
 
-    told = lab.run(MODULE, users=upns([ann, bob]), state="disabled", protocols=["owa"])
+    reported = lab.run(MODULE, users=upns([ann, bob]), state="disabled", protocols=["owa"])
 
-    assert told.statuses == ["failed", "failed"]
+    assert reported.statuses == ["failed", "failed"]
 
 
 @pytest.mark.parametrize("body", IN_A_200.values(), ids=IN_A_200)
@@ -104,9 +104,9 @@ def test_a_reading_that_a_200_calls_an_error_proves_nothing(lab, body):
     row = {"value": [OFF]} if "value" not in body else {}
     lab.wire.expect_each(find(JANE), get_mailbox(JANE).but(Reply(200, {**row, **body})))
 
-    told = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"])
+    reported = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"])
 
-    assert told.statuses == ["failed"]
+    assert reported.statuses == ["failed"]
 
 
 @pytest.mark.parametrize("nothing", [{"error": None}, {"@odata.error": None}, {"@adminapi.errors": []}])
@@ -148,16 +148,16 @@ def faults(kind, text="Not now."):
 
 
 @pytest.mark.parametrize("shape", faults(""))
-@pytest.mark.parametrize("told_wait", [None, "7"])
+@pytest.mark.parametrize("retry_after", [None, "7"])
 @pytest.mark.parametrize("status", [200, 400, 500, 503])
 @pytest.mark.parametrize("kind", PASSING[:2] + PASSING[4:6])
-def test_a_reading_is_repeated_after_a_fault_that_passes(lab, kind, status, told_wait, shape):
-    headers = {"Retry-After": told_wait} if told_wait else {}
+def test_a_reading_is_repeated_after_a_fault_that_passes(lab, kind, status, retry_after, shape):
+    headers = {"Retry-After": retry_after} if retry_after else {}
     lab.wire.expect_each(find(JANE), get_mailbox(JANE).but(Reply(status, faults(kind)[shape], headers=headers)))
     lab.wire.expect(get_mailbox(JANE, OFF))
 
     assert lab.run(MODULE, users=UPN, state="disabled").statuses == ["unchanged"]
-    assert (lab.clock.naps == [7.0]) is bool(told_wait)
+    assert (lab.clock.naps == [7.0]) is bool(retry_after)
 
 
 @pytest.mark.parametrize("kind", PASSING)
@@ -178,9 +178,9 @@ def test_in_a_batch_only_the_call_that_met_the_fault_is_repeated_and_after_its_o
     lab.wire.expect(get_mailbox(ann).but(reply), get_mailbox(bob, mailbox(bob, on=False)))
     lab.wire.expect(get_mailbox(ann, mailbox(ann, on=False)))
 
-    told = lab.run(MODULE, users=upns([ann, bob]), state="disabled")
+    reported = lab.run(MODULE, users=upns([ann, bob]), state="disabled")
 
-    assert told.statuses == ["unchanged", "unchanged"]
+    assert reported.statuses == ["unchanged", "unchanged"]
     if statuses:
         assert lab.clock.naps == [9.0]
 
@@ -200,10 +200,10 @@ def test_a_fault_that_does_not_pass_ends_with_the_retry_budget(lab):
     reply = Reply(400, faults("x.ServerBusyException")["details"], headers={"Retry-After": "20"})
     lab.wire.expect_each(find(JANE), *[get_mailbox(JANE).but(reply)] * 3)
 
-    told = lab.run(MODULE, users=UPN, state="disabled", retry_timeout=50)
+    reported = lab.run(MODULE, users=UPN, state="disabled", retry_timeout=50)
 
-    assert told.statuses == ["failed"]
-    assert told.user["error"]["code"] == "ServerBusyException"
+    assert reported.statuses == ["failed"]
+    assert reported.user["error"]["code"] == "ServerBusyException"
     assert lab.clock.naps == [20.0, 20.0]
 
 
@@ -235,9 +235,9 @@ def test_after_a_fault_that_passes_a_write_is_looked_at_and_then_sent_again(lab,
     if not done:
         lab.wire.expect_each(write, get_mailbox(JANE, OFF))
 
-    told = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"])
+    reported = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"])
 
-    assert (told.statuses, told.changed) == (["verified"], True)
+    assert (reported.statuses, reported.changed) == (["verified"], True)
     assert lab.clock.naps == ([] if done else [11.0])
 
 
@@ -245,10 +245,10 @@ def test_a_write_that_never_gets_through_is_failed_and_perhaps_done(lab):
     write = set_mailbox(JANE, **OWA_OFF).but(Reply(400, faults("x.ServerBusyException")["details"]))
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON), write, get_mailbox(JANE, ON))
 
-    told = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"], retry_timeout=0)
+    reported = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"], retry_timeout=0)
 
-    assert (told.statuses, told.changed) == (["failed"], True)
-    assert "run again" in told.user["error"]["hint"]
+    assert (reported.statuses, reported.changed) == (["failed"], True)
+    assert "run again" in reported.user["error"]["hint"]
 
 
 @pytest.mark.parametrize("status", [503, 504])
@@ -313,9 +313,9 @@ def test_a_batch_of_readings_that_takes_too_long_is_sent_again_in_halves(lab):
     lab.wire.expect(*turns, whole=LATE)
     lab.wire.expect(*turns)
 
-    told = lab.run(MODULE, users=upns(ten), state="disabled")
+    reported = lab.run(MODULE, users=upns(ten), state="disabled")
 
-    assert set(told.statuses) == {"unchanged"}
+    assert set(reported.statuses) == {"unchanged"}
     sizes = [len(json.loads(outer.request.body)["requests"]) for outer in lab.wire.to(EXCHANGE)]
     assert sizes == [10, 5, 5]
 
@@ -331,9 +331,9 @@ def test_a_batch_of_writes_that_takes_too_long_is_looked_at_and_sent_again_in_ha
     lab.wire.expect(*writes[1:])
     lab.wire.expect(*[get_mailbox(one, off[one["id"]]) for one in four[1:]])
 
-    told = lab.run(MODULE, users=upns(four), state="disabled", protocols=["owa"])
+    reported = lab.run(MODULE, users=upns(four), state="disabled", protocols=["owa"])
 
-    assert told.statuses == ["verified"] * 4
+    assert reported.statuses == ["verified"] * 4
 
 
 def test_a_single_call_to_exchange_has_the_usual_time(lab):
@@ -354,9 +354,9 @@ def test_after_a_batch_of_writes_that_timed_out_only_those_not_shown_are_sent_ag
     lab.wire.expect(get_mailbox(ann, off[ann["id"]]), get_mailbox(bob, off[bob["id"]]), get_mailbox(cid, on[cid["id"]]))
     lab.wire.expect_each(set_mailbox(cid, **OWA_OFF), get_mailbox(cid, off[cid["id"]]))
 
-    told = lab.run(MODULE, users=upns([ann, bob, cid]), state="disabled", protocols=["owa"])
+    reported = lab.run(MODULE, users=upns([ann, bob, cid]), state="disabled", protocols=["owa"])
 
-    assert told.statuses == ["verified"] * 3
+    assert reported.statuses == ["verified"] * 3
 
 
 # --- a switch that this caller does not have ---
@@ -384,15 +384,15 @@ def test_one_refused_switch_keeps_no_other_one_on(lab, protocol, status):
         get_mailbox(JANE, after),
     )
 
-    told = lab.run(MODULE, users=UPN, state="disabled", protocols=["all"])
+    reported = lab.run(MODULE, users=UPN, state="disabled", protocols=["all"])
 
-    assert (told.statuses, told.changed) == (["failed"], True)
-    assert told.user["after"] == {**dict.fromkeys(SWITCHES, False), protocol: True}
-    assert told.user["written_at"]
-    assert f"{UPN}: {protocol}: " in told.user["error"]["message"]
-    assert "A parameter cannot be found" in told.user["error"]["message"]
-    assert "role" in told.user["error"]["hint"]
-    assert ("April 2027" in told.user["error"]["hint"]) is (protocol == "ews")
+    assert (reported.statuses, reported.changed) == (["failed"], True)
+    assert reported.user["after"] == {**dict.fromkeys(SWITCHES, False), protocol: True}
+    assert reported.user["written_at"]
+    assert f"{UPN}: {protocol}: " in reported.user["error"]["message"]
+    assert "A parameter cannot be found" in reported.user["error"]["message"]
+    assert "role" in reported.user["error"]["hint"]
+    assert ("April 2027" in reported.user["error"]["hint"]) is (protocol == "ews")
     assert lab.clock.naps == []
 
 
@@ -424,10 +424,10 @@ def test_the_refused_switch_is_recognised_however_it_is_named(lab, reply):
         get_mailbox(JANE, {**ON, **OWA_OFF}),
     )
 
-    told = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa", "ews"])
+    reported = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa", "ews"])
 
-    assert told.user["after"] == {"owa": False, "ews": True}
-    assert f"{UPN}: ews: " in told.user["error"]["message"]
+    assert reported.user["after"] == {"owa": False, "ews": True}
+    assert f"{UPN}: ews: " in reported.user["error"]["message"]
 
 
 def test_several_refused_switches_are_left_out_one_after_another(lab):
@@ -439,11 +439,11 @@ def test_several_refused_switches_are_left_out_one_after_another(lab):
         set_mailbox(JANE, **without(ALL_OFF, *names)), get_mailbox(JANE, {**OFF, **dict.fromkeys(names, True)})
     )
 
-    told = lab.run(MODULE, users=UPN, state="disabled", protocols=["all"])
+    reported = lab.run(MODULE, users=UPN, state="disabled", protocols=["all"])
 
-    assert (told.statuses, told.changed) == (["failed"], True)
-    assert f"{UPN}: ews, mac_outlook, new_outlook: " in told.user["error"]["message"]
-    assert [name for name, on in told.user["after"].items() if on] == ["ews", "mac_outlook", "new_outlook"]
+    assert (reported.statuses, reported.changed) == (["failed"], True)
+    assert f"{UPN}: ews, mac_outlook, new_outlook: " in reported.user["error"]["message"]
+    assert [name for name, on in reported.user["after"].items() if on] == ["ews", "mac_outlook", "new_outlook"]
 
 
 def test_every_switch_refused_ends(lab):
@@ -453,9 +453,9 @@ def test_every_switch_refused_ends(lab):
         sent = dict.fromkeys(names[count:], False)
         lab.wire.expect(set_mailbox(JANE, **sent).but(unknown(name)))
 
-    told = lab.run(MODULE, users=UPN, state="disabled")
+    reported = lab.run(MODULE, users=UPN, state="disabled")
 
-    assert (told.statuses, told.changed, told.user["written_at"]) == (["failed"], False, None)
+    assert (reported.statuses, reported.changed, reported.user["written_at"]) == (["failed"], False, None)
 
 
 @pytest.mark.parametrize("state", ["disabled", "enabled"])
@@ -465,11 +465,11 @@ def test_the_only_switch_refused_is_a_failure(lab, state):
         find(JANE), get_mailbox(JANE, before), set_mailbox(JANE, EwsEnabled=value).but(unknown("EwsEnabled"))
     )
 
-    told = lab.run(MODULE, users=UPN, state=state, protocols=["ews"])
+    reported = lab.run(MODULE, users=UPN, state=state, protocols=["ews"])
 
-    assert (told.statuses, told.changed) == (["failed"], False)
-    assert told.user["after"] == {"ews": not value}
-    assert "April 2027" in told.user["error"]["hint"]
+    assert (reported.statuses, reported.changed) == (["failed"], False)
+    assert reported.user["after"] == {"ews": not value}
+    assert "April 2027" in reported.user["error"]["hint"]
 
 
 def test_turning_on_goes_on_without_the_refused_switch_too(lab):
@@ -481,19 +481,19 @@ def test_turning_on_goes_on_without_the_refused_switch_too(lab):
         get_mailbox(JANE, {**OFF, "OWAEnabled": True}),
     )
 
-    told = lab.run(MODULE, users=UPN, state="enabled", protocols=["owa", "ews"])
+    reported = lab.run(MODULE, users=UPN, state="enabled", protocols=["owa", "ews"])
 
-    assert told.user["after"] == {"owa": True, "ews": False}
-    assert f"{UPN}: ews: " in told.user["error"]["message"]
+    assert reported.user["after"] == {"owa": True, "ews": False}
+    assert f"{UPN}: ews: " in reported.user["error"]["message"]
 
 
 def test_a_parameter_that_was_not_sent_is_no_reason_to_leave_a_switch_out(lab):
     for name in ("Identity", "EwsEnabled"):
         lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON), set_mailbox(JANE, **OWA_OFF).but(unknown(name)))
 
-        told = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"])
+        reported = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"])
 
-        assert (told.statuses, told.changed) == (["failed"], False)
+        assert (reported.statuses, reported.changed) == (["failed"], False)
 
 
 @pytest.mark.parametrize("statuses", [True, False], ids=["with status", "without status"])
@@ -507,9 +507,9 @@ def test_in_a_batch_a_refused_switch_is_left_out_for_each(lab, statuses):
     lab.wire.expect(*[set_mailbox(one, **OWA_OFF) for one in (ann, bob)])
     lab.wire.expect(*[get_mailbox(one, {**mailbox(one), **OWA_OFF}) for one in (ann, bob)])
 
-    told = lab.run(MODULE, users=upns([ann, bob]), state="disabled", protocols=["owa", "ews"])
+    reported = lab.run(MODULE, users=upns([ann, bob]), state="disabled", protocols=["owa", "ews"])
 
-    assert [one["after"] for one in told.users] == [{"owa": False, "ews": True}] * 2
+    assert [one["after"] for one in reported.users] == [{"owa": False, "ews": True}] * 2
 
 
 # --- whose answer it is ---
@@ -522,10 +522,10 @@ def test_a_mailbox_that_does_not_say_whose_it_is_proves_nothing(lab, owner):
         del row["ExternalDirectoryObjectId"]
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, row))
 
-    told = lab.run(MODULE, users=UPN, state="disabled")
+    reported = lab.run(MODULE, users=UPN, state="disabled")
 
-    assert told.statuses == ["failed"]
-    assert "whose mailbox" in told.user["error"]["message"]
+    assert reported.statuses == ["failed"]
+    assert "whose mailbox" in reported.user["error"]["message"]
 
 
 def test_a_written_mailbox_that_does_not_say_whose_it_is_is_not_verified(lab):
@@ -533,9 +533,9 @@ def test_a_written_mailbox_that_does_not_say_whose_it_is_is_not_verified(lab):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON), set_mailbox(JANE, **OWA_OFF))
     lab.wire.expect_each(*[get_mailbox(JANE, nameless)] * 2)
 
-    told = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"], verify_timeout=0.5)
+    reported = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"], verify_timeout=0.5)
 
-    assert told.statuses == ["accepted"]
+    assert reported.statuses == ["accepted"]
 
 
 def test_a_forwarding_of_a_mailbox_that_does_not_say_whose_it_is_was_not_looked_at(lab):
@@ -600,9 +600,9 @@ def test_a_batch_that_is_redirected_is_not_followed_either(lab):
     away = Reply(302, headers={"Location": "https://elsewhere.office365.com/"})
     lab.wire.expect(get_mailbox(ann), get_mailbox(bob), whole=away)
 
-    told = lab.run(MODULE, users=upns([ann, bob]), state="disabled")
+    reported = lab.run(MODULE, users=upns([ann, bob]), state="disabled")
 
-    assert all("elsewhere.office365.com" in one["error"]["message"] for one in told.users)
+    assert all("elsewhere.office365.com" in one["error"]["message"] for one in reported.users)
 
 
 @pytest.mark.parametrize("location", ["/elsewhere", "", "https://[", "https://a\x00b/", None])
@@ -707,10 +707,10 @@ def test_in_a_batch_only_the_list_that_goes_on_is_asked_for_again(lab):
 def test_a_page_that_is_not_below_the_services_own_root_is_never_asked_for(lab, link):
     lab.wire.expect_each(find(JANE), *paged(get_mailbox(JANE), [OFF], [], link=link)[:1])
 
-    told = lab.run(MODULE, users=UPN, state="disabled")
+    reported = lab.run(MODULE, users=UPN, state="disabled")
 
-    assert told.statuses == ["failed"]
-    assert "next page" in told.user["error"]["message"]
+    assert reported.statuses == ["failed"]
+    assert "next page" in reported.user["error"]["message"]
 
 
 def test_pages_that_go_round_in_a_circle_end(lab):
@@ -718,9 +718,9 @@ def test_pages_that_go_round_in_a_circle_end(lab):
     again = dataclasses.replace(second, reply=first.reply)
     lab.wire.expect_each(find(JANE), first, again)
 
-    told = lab.run(MODULE, users=UPN, state="disabled")
+    reported = lab.run(MODULE, users=UPN, state="disabled")
 
-    assert "without end" in told.user["error"]["message"]
+    assert "without end" in reported.user["error"]["message"]
 
 
 def test_a_page_that_fails_spoils_the_list(lab):

@@ -8,9 +8,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OUTCOME_UNKNOWN
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import guest, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import guest, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.residual import (
     contact,
     domains,
     exchange_rule,
@@ -22,14 +22,14 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import
     recipient,
     switch_rule,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     exchange_error,
     find,
     no_mailbox,
     roles,
     throttled,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import Reply
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import Reply
 
 MODULE = "exo_mailbox_forwarding"
 JANE = person("jane.doe")
@@ -50,8 +50,8 @@ def ex(name: str = "Omar") -> str:
 
 def mail(user=JANE, *rules, row=None, again=False, lookups=()):
     """Return how a mailbox is read: the accepted domains only once in a run."""
-    told = [recipient(user, row or mailbox_of(user)), exchange_rules(user, *rules)]
-    return [*told, *([] if again else [domains("contoso.com")]), *lookups]
+    reported = [recipient(user, row or mailbox_of(user)), exchange_rules(user, *rules)]
+    return [*reported, *([] if again else [domains("contoso.com")]), *lookups]
 
 
 def run(lab, state="absent", **options):
@@ -64,28 +64,28 @@ def close(lab, before, writes, after, **options):
     return run(lab, **options)
 
 
-def objects(told) -> dict:
-    return {one["key"]: one for one in told.user["objects"]}
+def objects(reported) -> dict:
+    return {one["key"]: one for one in reported.user["objects"]}
 
 
 def test_nothing_forwards(lab):
-    told = close(lab, mail(JANE, exchange_rule("Sort", MoveToFolder="Old")), [], [])
+    reported = close(lab, mail(JANE, exchange_rule("Sort", MoveToFolder="Old")), [], [])
 
-    assert (told.statuses, told.changed, told.user["objects"]) == (["unchanged"], False, [])
+    assert (reported.statuses, reported.changed, reported.user["objects"]) == (["unchanged"], False, [])
 
 
 def test_an_address_outside_is_cleared_and_read_back(lab):
     row = mailbox_of(JANE, ForwardingSmtpAddress=f"smtp:{OUT}", DeliverToMailboxAndForward=True)
     write = forward(JANE, ForwardingSmtpAddress=None, DeliverToMailboxAndForward=False)
 
-    told = close(lab, mail(row=row), [write], mail(again=True))
+    reported = close(lab, mail(row=row), [write], mail(again=True))
 
-    assert (told.statuses, told.changed) == (["verified"], True)
+    assert (reported.statuses, reported.changed) == (["verified"], True)
     before = {"forwards_to": OUT, "address": OUT, "keeps_copy": True, "leads": "outside"}
     after = {"forwards_to": None, "address": None, "keeps_copy": False, "leads": None}
-    assert (told.user["before"], told.user["after"]) == ({SMTP_KEY: before}, {SMTP_KEY: after})
-    assert objects(told)[SMTP_KEY] == {
-        **objects(told)[SMTP_KEY],
+    assert (reported.user["before"], reported.user["after"]) == ({SMTP_KEY: before}, {SMTP_KEY: after})
+    assert objects(reported)[SMTP_KEY] == {
+        **objects(reported)[SMTP_KEY],
         "kind": "mailbox_forwarding",
         "name": OUT,
         "status": "verified",
@@ -93,7 +93,7 @@ def test_an_address_outside_is_cleared_and_read_back(lab):
         "note": None,
         "error": None,
     }
-    assert told.result["diff"]["before"] == {UPN: {SMTP_KEY: before}}
+    assert reported.result["diff"]["before"] == {UPN: {SMTP_KEY: before}}
 
 
 @pytest.mark.parametrize(
@@ -103,15 +103,15 @@ def test_an_address_outside_is_cleared_and_read_back(lab):
 def test_a_recipient_that_leads_outside_or_nobody_knows_where_is_cleared(lab, answer, leads):
     row = mailbox_of(JANE, ForwardingAddress="Omar")
 
-    told = close(
+    reported = close(
         lab,
         mail(row=row, lookups=[named("Omar", *answer)]),
         [forward(JANE, ForwardingAddress=None)],
         mail(again=True),
     )
 
-    assert told.statuses == ["verified"]
-    one = objects(told)[RECIPIENT_KEY]
+    assert reported.statuses == ["verified"]
+    one = objects(reported)[RECIPIENT_KEY]
     assert (one["before"]["leads"], one["before"]["forwards_to"]) == (leads, "Omar")
     assert ("could not be told" in (one["note"] or "")) is (leads == "unknown")
 
@@ -120,14 +120,14 @@ def test_a_name_of_several_recipients_is_one_of_nobody(lab):
     row = mailbox_of(JANE, ForwardingAddress="Omar")
     several = exchange_error(400, f"{MOST}ManagementObjectAmbiguousException", "'Omar' matches multiple entries.")
 
-    told = close(
+    reported = close(
         lab,
         mail(row=row, lookups=[named("Omar").but(several)]),
         [forward(JANE, ForwardingAddress=None)],
         mail(again=True),
     )
 
-    assert objects(told)[RECIPIENT_KEY]["before"]["leads"] == "unknown"
+    assert objects(reported)[RECIPIENT_KEY]["before"]["leads"] == "unknown"
 
 
 def test_what_stays_inside_is_left_alone(lab):
@@ -142,9 +142,9 @@ def test_what_stays_inside_is_left_alone(lab):
     lab.wire.expect_each(find(JANE), *mail(JANE, *rules, row=row))
     lab.wire.expect(named("Omar", mailbox_called(IN)), named(LEGACY, mailbox_called(IN)))
 
-    told = run(lab)
+    reported = run(lab)
 
-    assert (told.statuses, told.changed) == (["unchanged"], False)
+    assert (reported.statuses, reported.changed) == (["unchanged"], False)
 
 
 def test_one_of_two_addresses_may_stay(lab):
@@ -155,14 +155,14 @@ def test_one_of_two_addresses_may_stay(lab):
     left = mailbox_of(JANE, ForwardingAddress="Omar", DeliverToMailboxAndForward=True)
     lookup = [named("Omar", mailbox_called(IN))]
 
-    told = close(
+    reported = close(
         lab,
         mail(row=row, lookups=lookup),
         [forward(JANE, ForwardingSmtpAddress=None)],
         mail(row=left, again=True, lookups=lookup),
     )
 
-    assert (told.statuses, list(told.user["after"])) == (["verified"], [SMTP_KEY])
+    assert (reported.statuses, list(reported.user["after"])) == (["verified"], [SMTP_KEY])
 
 
 @pytest.mark.parametrize("action", ["ForwardTo", "ForwardAsAttachmentTo", "RedirectTo"])
@@ -184,15 +184,15 @@ def test_one_of_two_addresses_may_stay(lab):
 def test_a_rule_that_leads_outside_is_disabled(lab, action, targets):
     rule = exchange_rule(**{action: targets})
 
-    told = close(
+    reported = close(
         lab,
         mail(JANE, rule),
         [switch_rule(JANE, rule, False)],
         mail(JANE, {**rule, "Enabled": False}, again=True),
     )
 
-    assert told.statuses == ["verified"]
-    one = objects(told)[str(rule["RuleIdentity"])]
+    assert reported.statuses == ["verified"]
+    one = objects(reported)[str(rule["RuleIdentity"])]
     assert (one["kind"], one["name"]) == ("inbox_rule", "Copy home")
     assert (one["before"]["enabled"], one["after"]["enabled"]) == (True, False)
     assert one["before"]["leads"] in ("outside", "unknown")
@@ -202,14 +202,14 @@ def test_a_rule_that_leads_outside_is_disabled(lab, action, targets):
 def test_a_rule_may_name_a_recipient_of_the_directory(lab, answer, leads):
     rule = exchange_rule(RedirectTo=[ex()])
 
-    told = close(
+    reported = close(
         lab,
         mail(JANE, rule, lookups=[named(LEGACY, *answer)]),
         [switch_rule(JANE, rule, False)],
         mail(JANE, {**rule, "Enabled": False}, again=True, lookups=[named(LEGACY, *answer)]),
     )
 
-    one = objects(told)[str(rule["RuleIdentity"])]
+    one = objects(reported)[str(rule["RuleIdentity"])]
     assert (one["before"]["leads"], one["before"]["forwards_to"]) == (leads, ["Omar"])
 
 
@@ -226,26 +226,26 @@ def test_a_rule_that_does_not_tell_where_it_sends_mail_is_no_proof(lab, facts):
     """It may forward, and disabling it can be undone."""
     rule = exchange_rule(**facts)
 
-    told = close(
+    reported = close(
         lab,
         mail(JANE, rule),
         [switch_rule(JANE, rule, False)],
         mail(JANE, {**rule, "Enabled": False}, again=True),
     )
 
-    one = objects(told)[str(rule["RuleIdentity"])]
-    assert (told.statuses, one["before"]["leads"]) == (["verified"], "unknown")
+    one = objects(reported)[str(rule["RuleIdentity"])]
+    assert (reported.statuses, one["before"]["leads"]) == (["verified"], "unknown")
     assert "no proof" in one["note"]
 
 
 def test_the_systems_own_rules_are_no_hiding_place(lab):
     rule = exchange_rule("Junk E-Mail Rule", SupportedByTask=False, RedirectTo=[smtp(OUT)])
 
-    told = close(
+    reported = close(
         lab, mail(JANE, rule), [switch_rule(JANE, rule, False)], mail(JANE, {**rule, "Enabled": False}, again=True)
     )
 
-    assert told.statuses == ["verified"]
+    assert reported.statuses == ["verified"]
 
 
 @pytest.mark.parametrize(
@@ -263,16 +263,16 @@ def test_inside_only_where_it_is_named(lab, options, sent, target):
     writes = [switch_rule(JANE, rule, False)] if sent else []
     after = mail(JANE, {**rule, "Enabled": False}, again=True, lookups=lookups) if sent else []
 
-    told = close(lab, mail(JANE, rule, lookups=lookups), writes, after, **options)
+    reported = close(lab, mail(JANE, rule, lookups=lookups), writes, after, **options)
 
-    assert told.statuses == (["verified"] if sent else ["unchanged"])
+    assert reported.statuses == (["verified"] if sent else ["unchanged"])
 
 
 def test_inside_by_its_address_in_the_mailbox(lab):
     row = mailbox_of(JANE, ForwardingAddress="Omar")
     lookups = [named("Omar", mailbox_called(IN))]
 
-    told = close(
+    reported = close(
         lab,
         mail(row=row, lookups=lookups),
         [forward(JANE, ForwardingAddress=None)],
@@ -280,7 +280,7 @@ def test_inside_by_its_address_in_the_mailbox(lab):
         addresses=[IN],
     )
 
-    assert (told.statuses, objects(told)[RECIPIENT_KEY]["before"]["leads"]) == (["verified"], "inside")
+    assert (reported.statuses, objects(reported)[RECIPIENT_KEY]["before"]["leads"]) == (["verified"], "inside")
 
 
 def test_each_is_written_on_its_own(lab):
@@ -292,11 +292,11 @@ def test_each_is_written_on_its_own(lab):
     lab.wire.expect(forward(JANE, ForwardingSmtpAddress=None), switch_rule(JANE, rule, False).but(refused))
     lab.wire.expect_each(*mail(JANE, rule, again=True))
 
-    told = run(lab)
+    reported = run(lab)
 
-    assert (told.statuses, told.failed, told.changed) == (["failed"], True, True)
-    assert [one["status"] for one in told.user["objects"]] == ["verified", "failed"]
-    assert "Could not turn off inbox rule Copy home of jane.doe@contoso.com" in told.msg
+    assert (reported.statuses, reported.failed, reported.changed) == (["failed"], True, True)
+    assert [one["status"] for one in reported.user["objects"]] == ["verified", "failed"]
+    assert "Could not turn off inbox rule Copy home of jane.doe@contoso.com" in reported.msg
 
 
 def test_active_directory_may_master_it(lab):
@@ -315,10 +315,10 @@ def test_active_directory_may_master_it(lab):
         *mail(synced, row=row, again=True, lookups=lookups),
     )
 
-    told = run(lab)
+    reported = run(lab)
 
-    assert told.statuses == ["failed"]
-    assert told.user["error"]["hint"] == "The mailbox's owner is mastered in Active Directory: change it there."
+    assert reported.statuses == ["failed"]
+    assert reported.user["error"]["hint"] == "The mailbox's owner is mastered in Active Directory: change it there."
 
 
 # --- what cannot be read ---
@@ -329,10 +329,10 @@ def test_without_the_accepted_domains_nothing_is_judged(lab):
     refused = domains().but(Reply(403, body=bytes(47)))
     lab.wire.expect_each(find(JANE), recipient(JANE, row), exchange_rules(JANE), refused)
 
-    told = run(lab)
+    reported = run(lab)
 
-    assert (told.statuses, told.changed, told.user["objects"]) == (["failed"], False, [])
-    assert "Could not look at mailbox forwarding of jane.doe@contoso.com" in told.msg
+    assert (reported.statuses, reported.changed, reported.user["objects"]) == (["failed"], False, [])
+    assert "Could not look at mailbox forwarding of jane.doe@contoso.com" in reported.msg
 
 
 def test_without_the_accepted_domains_everything_may_still_be_turned_off(lab):
@@ -353,16 +353,16 @@ def test_a_recipient_that_could_not_be_looked_up_is_not_guessed(lab):
     sure = exchange_rule("Sure", 2, ForwardTo=[ex(), smtp(OUT)])
     refused = named(LEGACY).but(Reply(403, body=bytes(47)))
 
-    told = close(
+    reported = close(
         lab,
         mail(JANE, rule, sure, lookups=[refused]),
         [switch_rule(JANE, sure, False)],
         mail(JANE, rule, {**sure, "Enabled": False}, again=True, lookups=[refused]),
     )
 
-    assert told.statuses == ["failed"]
-    assert [(one["name"], one["status"]) for one in told.user["objects"]] == [("Sure", "verified")]
-    assert "Could not look at inbox rules" in told.user["error"]["message"]
+    assert reported.statuses == ["failed"]
+    assert [(one["name"], one["status"]) for one in reported.user["objects"]] == [("Sure", "verified")]
+    assert "Could not look at inbox rules" in reported.user["error"]["message"]
 
 
 def test_who_may_not_read_rules_is_told_the_role(lab):
@@ -375,20 +375,20 @@ def test_who_may_not_read_rules_is_told_the_role(lab):
         *[recipient(JANE, mailbox_of(JANE)), refused],
     )
 
-    told = run(lab)
+    reported = run(lab)
 
-    assert (told.statuses, told.user["objects"][0]["status"]) == (["failed"], "verified")
-    assert "Mail Recipients or User Options" in told.user["error"]["hint"]
+    assert (reported.statuses, reported.user["objects"][0]["status"]) == (["failed"], "verified")
+    assert "Mail Recipients or User Options" in reported.user["error"]["hint"]
 
 
 @pytest.mark.parametrize(
     "row", [{"Name": "X", "Enabled": True}, exchange_rule(RuleIdentity=True, Identity="x"), {"RuleIdentity": "1 or 2"}]
 )
 def test_a_rule_that_cannot_be_told_from_others_is_not_written(lab, row):
-    told = close(lab, mail(JANE, row), [], [])
+    reported = close(lab, mail(JANE, row), [], [])
 
-    assert (told.statuses, told.changed) == (["failed"], False)
-    assert "which inbox rule is which" in told.msg
+    assert (reported.statuses, reported.changed) == (["failed"], False)
+    assert "which inbox rule is which" in reported.msg
 
 
 @pytest.mark.parametrize("identity", ["16752869479666417665", None])
@@ -396,30 +396,30 @@ def test_a_rules_identity_comes_as_text_too(lab, identity):
     rule = exchange_rule(ForwardTo=[smtp(OUT)])
     row = {**rule, "RuleIdentity": identity}
 
-    told = close(
+    reported = close(
         lab, mail(JANE, row), [switch_rule(JANE, rule, False)], mail(JANE, {**row, "Enabled": False}, again=True)
     )
 
-    assert told.statuses == ["verified"]
+    assert reported.statuses == ["verified"]
 
 
 @pytest.mark.parametrize("lacking", ["ForwardingSmtpAddress", "ForwardingAddress"])
 def test_a_mailbox_that_does_not_tell_is_not_taken_for_one_that_forwards_nothing(lab, lacking):
     row = {key: value for key, value in mailbox_of(JANE).items() if key != lacking}
 
-    told = close(lab, mail(row=row), [], [])
+    reported = close(lab, mail(row=row), [], [])
 
-    assert told.statuses == ["failed"]
-    assert lacking in told.msg
+    assert reported.statuses == ["failed"]
+    assert lacking in reported.msg
 
 
 def test_who_has_no_mailbox(lab):
     ann = guest(assignedPlans=[])
     lab.wire.expect_each(find(ann), recipient(ann, None))
 
-    told = lab.run(MODULE, users=ann["userPrincipalName"], state="absent")
+    reported = lab.run(MODULE, users=ann["userPrincipalName"], state="absent")
 
-    assert (told.statuses, told.changed) == (["not_applicable"], False)
+    assert (reported.statuses, reported.changed) == (["not_applicable"], False)
 
 
 # --- check mode, guards, faults ---
@@ -430,10 +430,10 @@ def test_check_mode_foretells(lab):
     rule = exchange_rule(ForwardTo=[smtp(OUT)])
     lab.wire.expect_each(find(JANE), *mail(JANE, rule, row=row))
 
-    told = run(lab, check=True)
+    reported = run(lab, check=True)
 
-    assert (told.statuses, told.changed) == (["planned"], True)
-    assert told.user["after"] == {
+    assert (reported.statuses, reported.changed) == (["planned"], True)
+    assert reported.user["after"] == {
         SMTP_KEY: {"forwards_to": None, "address": None, "keeps_copy": False, "leads": None},
         str(rule["RuleIdentity"]): {"name": "Copy home", "enabled": False, "forwards_to": [OUT], "leads": None},
     }
@@ -443,17 +443,17 @@ def test_an_administrator_is_refused_before_anything_is_written(lab):
     row = mailbox_of(JANE, ForwardingSmtpAddress=f"smtp:{OUT}")
     lab.wire.expect_each(find(JANE), *mail(row=row), roles(JANE, "Global Administrator"))
 
-    told = run(lab, allow_admins=None)
+    reported = run(lab, allow_admins=None)
 
-    assert (told.statuses, told.user["error"]["code"]) == (["refused"], "administrator")
+    assert (reported.statuses, reported.user["error"]["code"]) == (["refused"], "administrator")
 
 
 def test_a_protected_user_is_not_even_looked_at(lab):
     lab.wire.expect(find(JANE), find(JANE))
 
-    told = run(lab, protected_users=[UPN])
+    reported = run(lab, protected_users=[UPN])
 
-    assert (told.statuses, told.user["objects"]) == (["refused"], [])
+    assert (reported.statuses, reported.user["objects"]) == (["refused"], [])
 
 
 def test_a_lost_answer_is_looked_at_before_it_is_sent_again(lab):
@@ -493,10 +493,10 @@ def test_an_outcome_that_stays_unknown_is_no_success(lab):
         *mail(row=row, again=True),
     )
 
-    told = run(lab, retry_timeout=0)
+    reported = run(lab, retry_timeout=0)
 
-    assert (told.statuses, told.changed) == (["failed"], True)
-    assert told.user["error"]["hint"] == OUTCOME_UNKNOWN
+    assert (reported.statuses, reported.changed) == (["failed"], True)
+    assert reported.user["error"]["hint"] == OUTCOME_UNKNOWN
 
 
 def test_a_rule_that_is_gone_meanwhile_needs_no_write(lab):
@@ -504,9 +504,9 @@ def test_a_rule_that_is_gone_meanwhile_needs_no_write(lab):
     gone = no_mailbox({"id": str(rule["RuleIdentity"])}, 500)
     lab.wire.expect_each(find(JANE), *mail(JANE, rule), switch_rule(JANE, rule, False).but(gone), *mail(again=True))
 
-    told = run(lab)
+    reported = run(lab)
 
-    assert (told.statuses, told.user["after"]) == (["verified"], {str(rule["RuleIdentity"]): None})
+    assert (reported.statuses, reported.user["after"]) == (["verified"], {str(rule["RuleIdentity"]): None})
 
 
 # --- turning it on again ---
@@ -530,9 +530,9 @@ def test_it_is_turned_on_again_as_it_was(lab):
     )
     lab.wire.expect_each(*mail(JANE, rule, row=row, again=True, lookups=lookups))
 
-    told = run(lab, state="present", objects={UPN: before})
+    reported = run(lab, state="present", objects={UPN: before})
 
-    assert [one["status"] for one in told.user["objects"]] == ["verified", "verified"]
+    assert [one["status"] for one in reported.user["objects"]] == ["verified", "verified"]
     lab.wire.expect_each(find(JANE), *mail(JANE, rule, row=row, lookups=lookups))
     assert run(lab, state="present", objects={UPN: before}).statuses == ["unchanged"]
 
@@ -580,10 +580,10 @@ def test_what_is_different_by_now_is_left_as_it_is(lab):
     now = {**rule, "Enabled": False, "ForwardTo": [smtp("eve@evil.example")]}
     lab.wire.expect_each(find(JANE), *mail(JANE, now, row=mailbox_of(JANE, ForwardingSmtpAddress=f"smtp:{IN}")))
 
-    told = run(lab, state="present", objects={UPN: before})
+    reported = run(lab, state="present", objects={UPN: before})
 
-    assert (told.statuses, told.changed) == (["unchanged"], False)
-    assert [one["note"] for one in told.user["objects"]] == [
+    assert (reported.statuses, reported.changed) == (["unchanged"], False)
+    assert [one["note"] for one in reported.user["objects"]] == [
         f"The mailbox forwards to {IN} by now.",
         "The rule does something else by now.",
         "There is no such rule any more.",
@@ -595,9 +595,9 @@ def test_a_list_that_could_not_be_read_does_not_say_that_a_rule_is_gone(lab):
     refused = exchange_rules(JANE).but(Reply(403, body=bytes(47)))
     lab.wire.expect_each(find(JANE), recipient(JANE, mailbox_of(JANE)), refused, domains("contoso.com"))
 
-    told = run(lab, state="present", objects={UPN: before})
+    reported = run(lab, state="present", objects={UPN: before})
 
-    assert (told.statuses, told.user["objects"]) == (["failed"], [])
+    assert (reported.statuses, reported.user["objects"]) == (["failed"], [])
 
 
 @pytest.mark.parametrize("entry", [{"key": SMTP_KEY, "before": {"forwards_to": None}}, {"key": "other", "before": {}}])
@@ -605,10 +605,10 @@ def test_evidence_that_does_not_say_where_it_led(lab, entry):
     entry = {"kind": "mailbox_forwarding", "name": None, **entry, "before": {"x": 1, **entry["before"]}}
     lab.wire.expect_each(find(JANE), *mail())
 
-    told = run(lab, state="present", objects={UPN: [entry]})
+    reported = run(lab, state="present", objects={UPN: [entry]})
 
-    assert (told.statuses, told.changed) == (["unchanged"], False)
-    assert "Left as it is" in told.user["note"]
+    assert (reported.statuses, reported.changed) == (["unchanged"], False)
+    assert "Left as it is" in reported.user["note"]
 
 
 # --- options ---
@@ -626,8 +626,8 @@ def test_evidence_that_does_not_say_where_it_led(lab, entry):
     ],
 )
 def test_options_that_cannot_be_meant(lab, options, complaint):
-    told = run(lab, **options)
+    reported = run(lab, **options)
 
-    assert told.failed
-    assert complaint in told.msg
+    assert reported.failed
+    assert complaint in reported.msg
     assert not lab.wire.outer

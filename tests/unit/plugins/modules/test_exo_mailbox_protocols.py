@@ -9,9 +9,9 @@ import gzip
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import refusal
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import refusal
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import (
     DOCUMENTED,
     SWITCHES,
     crowd,
@@ -19,7 +19,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import (
     mailbox,
     person,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     exchange_error,
     find,
     get_mailbox,
@@ -31,7 +31,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
     throttled,
     web_page,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import EXCHANGE, Reply
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import EXCHANGE, Reply
 
 MODULE = "exo_mailbox_protocols"
 JANE = person("jane.doe")
@@ -57,64 +57,64 @@ def shut(lab, before, after, sent, looks=1, **options):
 
 
 def test_the_documented_six_are_turned_off_in_one_call_and_read_back(lab):
-    told = shut(lab, ON, {**ON, **off(*DOCUMENTED)}, off(*DOCUMENTED), state="disabled")
+    reported = shut(lab, ON, {**ON, **off(*DOCUMENTED)}, off(*DOCUMENTED), state="disabled")
 
-    assert (told.user["status"], told.changed, told.failed) == ("verified", True, False)
-    assert told.user["before"] == dict.fromkeys(DOCUMENTED, True)
-    assert told.user["after"] == dict.fromkeys(DOCUMENTED, False)
-    assert told.user["written_at"] == later()
-    assert told.user["effective_by"] == later(minutes=30)
+    assert (reported.user["status"], reported.changed, reported.failed) == ("verified", True, False)
+    assert reported.user["before"] == dict.fromkeys(DOCUMENTED, True)
+    assert reported.user["after"] == dict.fromkeys(DOCUMENTED, False)
+    assert reported.user["written_at"] == later()
+    assert reported.user["effective_by"] == later(minutes=30)
 
 
 def test_all_are_the_twelve_and_smtp_auth_is_turned_the_other_way_round(lab):
-    told = shut(lab, ON, OFF, ALL_OFF, state="disabled", protocols=["all"])
+    reported = shut(lab, ON, OFF, ALL_OFF, state="disabled", protocols=["all"])
 
-    assert told.user["before"] == dict.fromkeys(SWITCHES, True)
-    assert told.user["after"] == dict.fromkeys(SWITCHES, False)
+    assert reported.user["before"] == dict.fromkeys(SWITCHES, True)
+    assert reported.user["after"] == dict.fromkeys(SWITCHES, False)
 
 
 @pytest.mark.parametrize("protocol", SWITCHES)
 def test_each_protocol_alone_is_turned_off_and_on_by_its_own_switch(lab, protocol):
-    told = shut(lab, ON, OFF, off(protocol), state="disabled", protocols=[protocol])
-    assert (told.statuses, told.user["after"]) == (["verified"], {protocol: False})
+    reported = shut(lab, ON, OFF, off(protocol), state="disabled", protocols=[protocol])
+    assert (reported.statuses, reported.user["after"]) == (["verified"], {protocol: False})
 
-    told = shut(lab, OFF, ON, on(protocol), state="enabled", protocols=[protocol])
-    assert (told.statuses, told.user["after"]) == (["verified"], {protocol: True})
-    assert told.user["effective_by"] is None
+    reported = shut(lab, OFF, ON, on(protocol), state="enabled", protocols=[protocol])
+    assert (reported.statuses, reported.user["after"]) == (["verified"], {protocol: True})
+    assert reported.user["effective_by"] is None
 
 
 def test_only_the_switches_that_differ_are_sent(lab):
     before = {**ON, **off("owa", "pop")}
 
-    told = shut(lab, before, OFF, off("activesync", "mapi", "ews", "imap"), state="disabled")
+    reported = shut(lab, before, OFF, off("activesync", "mapi", "ews", "imap"), state="disabled")
 
-    assert told.statuses == ["verified"]
-    assert told.result["diff"]["before"] == {UPN: {**dict.fromkeys(DOCUMENTED, True), "owa": False, "pop": False}}
+    assert reported.statuses == ["verified"]
+    assert reported.result["diff"]["before"] == {UPN: {**dict.fromkeys(DOCUMENTED, True), "owa": False, "pop": False}}
 
 
 def test_what_is_off_already_costs_no_write(lab):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, OFF))
 
-    told = lab.run(MODULE, users=UPN, state="disabled", protocols="all")
+    reported = lab.run(MODULE, users=UPN, state="disabled", protocols="all")
 
-    assert (told.statuses, told.changed) == (["unchanged"], False)
+    assert (reported.statuses, reported.changed) == (["unchanged"], False)
 
 
 def test_turning_all_on_leaves_smtp_auth_as_it_is(lab):
     others = [name for name in SWITCHES if name != "smtp_auth"]
 
-    told = shut(lab, OFF, {**OFF, **on(*others)}, on(*others), state="enabled", protocols=["all"])
+    reported = shut(lab, OFF, {**OFF, **on(*others)}, on(*others), state="enabled", protocols=["all"])
 
-    assert told.statuses == ["verified"]
-    assert "smtp_auth" not in told.user["after"]
+    assert reported.statuses == ["verified"]
+    assert "smtp_auth" not in reported.user["after"]
 
 
 @pytest.mark.parametrize("protocol", [name for name in SWITCHES if name != "smtp_auth"])
 def test_a_switch_that_is_null_counts_as_on(lab, protocol):
     null = {SWITCHES[protocol]: None}
 
-    told = shut(lab, {**OFF, **null}, OFF, off(protocol), state="disabled", protocols=["all"])
-    assert told.user["before"][protocol] is None
+    reported = shut(lab, {**OFF, **null}, OFF, off(protocol), state="disabled", protocols=["all"])
+    assert reported.user["before"][protocol] is None
 
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, {**ON, **null}))
     assert lab.run(MODULE, users=UPN, state="enabled", protocols=[protocol]).statuses == ["unchanged"]
@@ -122,38 +122,38 @@ def test_a_switch_that_is_null_counts_as_on(lab, protocol):
 
 def test_smtp_auth_that_inherits_is_not_shut_and_is_not_on_either(lab):
     inherits = {"SmtpClientAuthenticationDisabled": None}
-    told = shut(lab, {**OFF, **inherits}, OFF, off("smtp_auth"), state="disabled", protocols=["smtp_auth"])
-    assert told.statuses == ["verified"]
+    reported = shut(lab, {**OFF, **inherits}, OFF, off("smtp_auth"), state="disabled", protocols=["smtp_auth"])
+    assert reported.statuses == ["verified"]
 
-    told = shut(lab, {**OFF, **inherits}, ON, on("smtp_auth"), state="enabled", protocols=["smtp_auth"])
-    assert told.statuses == ["verified"]
+    reported = shut(lab, {**OFF, **inherits}, ON, on("smtp_auth"), state="enabled", protocols=["smtp_auth"])
+    assert reported.statuses == ["verified"]
 
 
 def test_a_switch_that_the_tenant_does_not_know_is_passed_over_under_all(lab):
     known = {name: value for name, value in ON.items() if name != "OneWinNativeOutlookEnabled"}
     sent = {name: value for name, value in ALL_OFF.items() if name != "OneWinNativeOutlookEnabled"}
-    told = shut(lab, known, {**known, **sent}, sent, state="disabled", protocols=["all"])
+    reported = shut(lab, known, {**known, **sent}, sent, state="disabled", protocols=["all"])
 
-    assert (told.statuses, told.user["note"]) == (["verified"], None)
-    assert "new_outlook" not in told.user["after"]
+    assert (reported.statuses, reported.user["note"]) == (["verified"], None)
+    assert "new_outlook" not in reported.user["after"]
 
 
 def test_a_switch_that_is_named_and_not_known_is_not_applicable(lab):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, mailbox(JANE, without=("MacOutlookEnabled",))))
 
-    told = lab.run(MODULE, users=UPN, state="disabled", protocols=["mac_outlook"])
+    reported = lab.run(MODULE, users=UPN, state="disabled", protocols=["mac_outlook"])
 
-    assert (told.statuses, told.changed, told.failed) == (["not_applicable"], False, False)
-    assert "mac_outlook" in told.user["note"]
+    assert (reported.statuses, reported.changed, reported.failed) == (["not_applicable"], False, False)
+    assert "mac_outlook" in reported.user["note"]
 
 
 def test_beside_a_named_switch_that_is_not_known_the_others_are_shut(lab):
     known = mailbox(JANE, without=("MacOutlookEnabled",))
 
-    told = shut(lab, known, {**known, **off("owa")}, off("owa"), state="disabled", protocols=["owa", "mac_outlook"])
+    reported = shut(lab, known, {**known, **off("owa")}, off("owa"), state="disabled", protocols=["owa", "mac_outlook"])
 
-    assert told.statuses == ["verified"]
-    assert "mac_outlook" in told.user["note"]
+    assert reported.statuses == ["verified"]
+    assert "mac_outlook" in reported.user["note"]
 
 
 def test_switches_are_read_whatever_their_case(lab):
@@ -165,11 +165,11 @@ def test_switches_are_read_whatever_their_case(lab):
 
 @pytest.mark.parametrize("protocols", [["ews", "telnet"], ["ALL"], [""], []])
 def test_an_unknown_protocol_is_refused_before_anything_is_sent(lab, protocols):
-    told = lab.run(MODULE, users=UPN, state="disabled", protocols=protocols)
+    reported = lab.run(MODULE, users=UPN, state="disabled", protocols=protocols)
 
-    assert told.failed
-    assert "protocol" in told.msg
-    assert "activesync" in told.msg
+    assert reported.failed
+    assert "protocol" in reported.msg
+    assert "activesync" in reported.msg
     assert not lab.wire.outer
 
 
@@ -196,11 +196,11 @@ def test_no_mailbox_is_not_applicable_and_the_note_says_where_it_may_be(lab, sta
     jane = {**JANE, **facts}
     lab.wire.expect_each(find(jane), get_mailbox(JANE).but(no_mailbox(JANE, status)))
 
-    told = lab.run(MODULE, users=UPN, state="disabled")
+    reported = lab.run(MODULE, users=UPN, state="disabled")
 
-    assert (told.statuses, told.changed, told.failed) == (["not_applicable"], False, False)
-    assert "No Exchange Online mailbox" in told.user["note"]
-    assert ("on-premises" in told.user["note"]) is on_premises
+    assert (reported.statuses, reported.changed, reported.failed) == (["not_applicable"], False, False)
+    assert "No Exchange Online mailbox" in reported.user["note"]
+    assert ("on-premises" in reported.user["note"]) is on_premises
 
 
 NOT_FOUND = "Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException"
@@ -242,9 +242,9 @@ def test_other_ways_to_say_that_there_is_no_mailbox(lab, kind, text, mark, statu
 def test_another_object_that_is_not_found_says_nothing_of_the_mailbox(lab, kind, text, status):
     lab.wire.expect_each(find(UNLICENSED), get_mailbox(JANE).but(exchange_error(status, kind, text)))
 
-    told = lab.run(MODULE, users=UPN, state="disabled")
+    reported = lab.run(MODULE, users=UPN, state="disabled")
 
-    assert (told.statuses, told.changed) == (["failed"], False)
+    assert (reported.statuses, reported.changed) == (["failed"], False)
 
 
 def test_a_mailbox_that_is_not_found_beside_another_error_is_not_proven_missing(lab):
@@ -261,11 +261,11 @@ def test_a_mailbox_that_is_not_found_beside_another_error_is_not_proven_missing(
 def test_a_user_of_the_cloud_who_has_a_plan_is_asked_for_again_and_then_unconfirmed(lab):
     lab.wire.expect_each(find(JANE), *[get_mailbox(JANE)] * 3)
 
-    told = lab.run(MODULE, users=UPN, state="disabled", verify_timeout=1)
+    reported = lab.run(MODULE, users=UPN, state="disabled", verify_timeout=1)
 
-    assert (told.statuses, told.changed) == (["failed"], False)
-    assert told.user["error"]["code"] == "mailbox_awaited"
-    assert "enabled Exchange plan" in told.user["note"]
+    assert (reported.statuses, reported.changed) == (["failed"], False)
+    assert reported.user["error"]["code"] == "mailbox_awaited"
+    assert "enabled Exchange plan" in reported.user["note"]
     assert lab.clock.naps == [0.5, 0.5]
 
 
@@ -273,9 +273,9 @@ def test_a_mailbox_that_appears_meanwhile_is_shut(lab):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE), get_mailbox(JANE, ON), set_mailbox(JANE, **off("owa")))
     lab.wire.expect(get_mailbox(JANE, OFF))
 
-    told = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"])
+    reported = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"])
 
-    assert (told.statuses, told.user["note"]) == (["verified"], None)
+    assert (reported.statuses, reported.user["note"]) == (["verified"], None)
 
 
 def test_only_those_who_await_a_mailbox_are_asked_for_again(lab):
@@ -284,9 +284,9 @@ def test_only_those_who_await_a_mailbox_are_asked_for_again(lab):
     lab.wire.expect(get_mailbox(ann, mailbox(ann, on=False)), get_mailbox(bob), get_mailbox(cid))
     lab.wire.expect(get_mailbox(cid, mailbox(cid, on=False)))
 
-    told = lab.run(MODULE, users=[one["userPrincipalName"] for one in (ann, bob, cid)], state="disabled")
+    reported = lab.run(MODULE, users=[one["userPrincipalName"] for one in (ann, bob, cid)], state="disabled")
 
-    assert told.statuses == ["unchanged", "not_applicable", "unchanged"]
+    assert reported.statuses == ["unchanged", "not_applicable", "unchanged"]
 
 
 def test_a_guest_without_a_mailbox_is_not_applicable(lab):
@@ -310,11 +310,11 @@ def test_an_ambiguous_name_is_told_and_nothing_is_guessed(lab):
     text = "The operation couldn't be performed because object: 'x' matches multiple entries."
     lab.wire.expect_each(find(JANE), get_mailbox(JANE).but(exchange_error(500, kind, text)))
 
-    told = lab.run(MODULE, users=UPN, state="disabled")
+    reported = lab.run(MODULE, users=UPN, state="disabled")
 
-    assert told.statuses == ["failed"]
-    assert told.user["error"]["code"] == "ManagementObjectAmbiguousException"
-    assert "matches multiple entries" in told.user["error"]["message"]
+    assert reported.statuses == ["failed"]
+    assert reported.user["error"]["code"] == "ManagementObjectAmbiguousException"
+    assert "matches multiple entries" in reported.user["error"]["message"]
 
 
 def test_a_cmdlets_own_error_is_final_and_told_without_stack_trace(lab):
@@ -322,23 +322,23 @@ def test_a_cmdlets_own_error_is_final_and_told_without_stack_trace(lab):
     failing = set_mailbox(JANE, **off(*DOCUMENTED)).but(exchange_error(500, kind, "It does not please me."))
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON), failing)
 
-    told = lab.run(MODULE, users=UPN, state="disabled")
+    reported = lab.run(MODULE, users=UPN, state="disabled")
 
-    assert (told.user["status"], told.user["changed"]) == ("failed", False)
-    assert "It does not please me." in told.user["error"]["message"]
-    assert "Could not turn off mailbox protocols of jane.doe@contoso.com" in told.user["error"]["message"]
-    assert "Secret.Path" not in told.output
+    assert (reported.user["status"], reported.user["changed"]) == ("failed", False)
+    assert "It does not please me." in reported.user["error"]["message"]
+    assert "Could not turn off mailbox protocols of jane.doe@contoso.com" in reported.user["error"]["message"]
+    assert "Secret.Path" not in reported.output
     assert lab.clock.naps == []
 
 
 def test_401_with_an_empty_body_means_that_a_grant_is_missing(lab):
     lab.wire.expect_each(find(JANE), *[get_mailbox(JANE).but(Reply(401))] * 5)
 
-    told = lab.run(MODULE, users=UPN, state="disabled")
+    reported = lab.run(MODULE, users=UPN, state="disabled")
 
-    assert told.statuses == ["failed"]
-    assert "Exchange.ManageAsApp" in told.user["error"]["hint"]
-    assert "an hour" in told.user["error"]["hint"]
+    assert reported.statuses == ["failed"]
+    assert "Exchange.ManageAsApp" in reported.user["error"]["hint"]
+    assert "an hour" in reported.user["error"]["hint"]
 
 
 NUL_BYTES = Reply(403, body=bytes(64), headers={"Content-Encoding": "gzip", "Content-Type": "application/json"})
@@ -350,27 +350,27 @@ NUL_BYTES = Reply(403, body=bytes(64), headers={"Content-Encoding": "gzip", "Con
 def test_403_that_cannot_be_decoded_still_says_which_role_is_missing(lab, reply):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE).but(reply))
 
-    told = lab.run(MODULE, users=UPN, state="disabled")
+    reported = lab.run(MODULE, users=UPN, state="disabled")
 
-    assert told.statuses == ["failed"]
-    assert "View-Only Recipients" in told.user["error"]["hint"]
+    assert reported.statuses == ["failed"]
+    assert "View-Only Recipients" in reported.user["error"]["hint"]
 
 
 def test_403_on_writing_names_the_permission_that_the_token_lacks(lab):
     lab.entra.permissions["https://outlook.office365.com"] = ()
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON), set_mailbox(JANE, **off(*DOCUMENTED)).but(NUL_BYTES))
 
-    told = lab.run(MODULE, users=UPN, state="disabled")
+    reported = lab.run(MODULE, users=UPN, state="disabled")
 
-    assert "lacks the permission Exchange.ManageAsApp" in told.user["error"]["hint"]
+    assert "lacks the permission Exchange.ManageAsApp" in reported.user["error"]["hint"]
 
 
 def test_403_on_writing_with_the_permission_names_the_role(lab):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON), set_mailbox(JANE, **off(*DOCUMENTED)).but(NUL_BYTES))
 
-    told = lab.run(MODULE, users=UPN, state="disabled")
+    reported = lab.run(MODULE, users=UPN, state="disabled")
 
-    assert "Mail Recipients" in told.user["error"]["hint"]
+    assert "Mail Recipients" in reported.user["error"]["hint"]
 
 
 def test_a_compressed_answer_is_understood(lab):
@@ -386,10 +386,10 @@ def test_a_tenant_without_exchange_is_told_to_leave_the_step_out(lab):
     text = "The resource principal named https://outlook.office365.com was not found in the tenant."
     lab.entra.unknown["https://outlook.office365.com"] = Reply(400, refusal(500011, text, "invalid_resource"))
 
-    told = lab.run(MODULE, users=UPN, state="disabled")
+    reported = lab.run(MODULE, users=UPN, state="disabled")
 
-    assert told.user["error"]["code"] == "AADSTS500011"
-    assert "Leave the protocols step out" in told.user["error"]["hint"]
+    assert reported.user["error"]["code"] == "AADSTS500011"
+    assert "Leave the protocols step out" in reported.user["error"]["hint"]
 
 
 @pytest.mark.parametrize(
@@ -400,19 +400,19 @@ def test_a_tenant_without_exchange_is_told_to_leave_the_step_out(lab):
 def test_an_answer_that_is_not_this_one_mailbox_is_never_believed(lab, rows):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, *rows))
 
-    told = lab.run(MODULE, users=UPN, state="disabled")
+    reported = lab.run(MODULE, users=UPN, state="disabled")
 
-    assert (told.statuses, told.changed) == (["failed"], False)
+    assert (reported.statuses, reported.changed) == (["failed"], False)
 
 
 def test_a_web_page_instead_of_a_mailbox_is_a_failure_that_names_the_proxy(lab):
     lab.wire.expect_each(find(JANE), *[get_mailbox(JANE).but(web_page())] * 2)
 
-    told = lab.run(MODULE, users=UPN, state="disabled", retry_timeout=1)
+    reported = lab.run(MODULE, users=UPN, state="disabled", retry_timeout=1)
 
-    assert told.statuses == ["failed"]
-    assert "proxy" in told.user["error"]["hint"]
-    assert "DOCTYPE" not in told.output
+    assert reported.statuses == ["failed"]
+    assert "proxy" in reported.user["error"]["hint"]
+    assert "DOCTYPE" not in reported.output
 
 
 # --- many ---
@@ -426,24 +426,24 @@ def test_twelve_leavers_travel_in_batches_of_ten(lab):
     lab.wire.expect(*[set_mailbox(one, **switches) for one in everybody])
     lab.wire.expect(*[get_mailbox(one, mailbox(one, on=False)) for one in everybody])
 
-    told = lab.run(MODULE, users=[one["userPrincipalName"] for one in everybody], state="disabled")
+    reported = lab.run(MODULE, users=[one["userPrincipalName"] for one in everybody], state="disabled")
 
-    assert set(told.statuses) == {"verified"}
+    assert set(reported.statuses) == {"verified"}
     assert len(lab.wire.to(EXCHANGE)) == 2 + 2 + 2
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["with status", "without status"])
-def test_in_a_batch_one_without_a_mailbox_does_not_hinder_the_others(lab, told):
-    lab.wire.statuses_in_batches = told
+@pytest.mark.parametrize("reported", [True, False], ids=["with status", "without status"])
+def test_in_a_batch_one_without_a_mailbox_does_not_hinder_the_others(lab, reported):
+    lab.wire.statuses_in_batches = reported
     ann, bob = crowd(2)
     lab.wire.expect(find({**ann, "assignedPlans": []}), find(bob))
     lab.wire.expect(get_mailbox(ann), get_mailbox(bob, mailbox(bob)))
     lab.wire.expect_each(set_mailbox(bob, **off("owa")), get_mailbox(bob, mailbox(bob, on=False)))
 
     users = [ann["userPrincipalName"], bob["userPrincipalName"]]
-    told = lab.run(MODULE, users=users, state="disabled", protocols=["owa"])
+    reported = lab.run(MODULE, users=users, state="disabled", protocols=["owa"])
 
-    assert told.statuses == ["not_applicable", "verified"]
+    assert reported.statuses == ["not_applicable", "verified"]
 
 
 @pytest.mark.parametrize("status", [400, 404, 405])
@@ -456,78 +456,78 @@ def test_where_batches_are_refused_single_calls_are_made(lab, status):
     lab.wire.expect(get_mailbox(ann, mailbox(ann, on=False)), get_mailbox(bob, mailbox(bob, on=False)))
 
     users = [ann["userPrincipalName"], bob["userPrincipalName"]]
-    told = lab.run(MODULE, users=users, state="disabled", protocols=["owa"])
+    reported = lab.run(MODULE, users=users, state="disabled", protocols=["owa"])
 
-    assert told.statuses == ["verified", "verified"]
+    assert reported.statuses == ["verified", "verified"]
     assert not any(sent.batched for sent in lab.wire.sent[4:] if sent.host == EXCHANGE)
 
 
 def test_the_mailbox_of_who_is_not_due_is_not_read(lab):
     lab.wire.expect(find(JANE))
 
-    told = lab.run(MODULE, users=[{"user": UPN, "left_at": later(hours=1)}], state="disabled")
+    reported = lab.run(MODULE, users=[{"user": UPN, "left_at": later(hours=1)}], state="disabled")
 
-    assert told.statuses == ["not_due"]
+    assert reported.statuses == ["not_due"]
     assert not lab.wire.to(EXCHANGE)
 
 
 def test_turning_on_does_not_look_at_left_at(lab):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON))
 
-    told = lab.run(MODULE, users=[{"user": UPN, "left_at": later(hours=1)}], state="enabled")
+    reported = lab.run(MODULE, users=[{"user": UPN, "left_at": later(hours=1)}], state="enabled")
 
-    assert told.statuses == ["unchanged"]
+    assert reported.statuses == ["unchanged"]
 
 
 # --- seen or not ---
 
 
 def test_a_write_that_is_not_seen_in_time_is_accepted(lab):
-    told = shut(lab, ON, ON, off(*DOCUMENTED), looks=2, state="disabled", verify_timeout=0.5)
+    reported = shut(lab, ON, ON, off(*DOCUMENTED), looks=2, state="disabled", verify_timeout=0.5)
 
-    assert (told.statuses, told.failed) == (["accepted"], False)
-    assert told.user["after"] == dict.fromkeys(DOCUMENTED, True)
+    assert (reported.statuses, reported.failed) == (["accepted"], False)
+    assert reported.user["after"] == dict.fromkeys(DOCUMENTED, True)
 
 
 def test_switches_that_are_only_partly_seen_are_not_verified(lab):
     partly = {**ON, **off("owa", "mapi")}
 
-    told = shut(lab, ON, partly, off(*DOCUMENTED), looks=2, state="disabled", verify_timeout=0.5)
+    reported = shut(lab, ON, partly, off(*DOCUMENTED), looks=2, state="disabled", verify_timeout=0.5)
 
-    assert told.statuses == ["accepted"]
-    assert told.user["after"] == {**dict.fromkeys(DOCUMENTED, True), "owa": False, "mapi": False}
+    assert reported.statuses == ["accepted"]
+    assert reported.user["after"] == {**dict.fromkeys(DOCUMENTED, True), "owa": False, "mapi": False}
 
 
 def test_without_verify_timeout_a_mailbox_is_not_read_back(lab):
-    told = shut(lab, ON, ON, off(*DOCUMENTED), looks=0, state="disabled", verify_timeout=0)
+    reported = shut(lab, ON, ON, off(*DOCUMENTED), looks=0, state="disabled", verify_timeout=0)
 
-    assert (told.user["status"], told.user["after"]) == ("accepted", None)
-    assert (told.user["written_at"], told.user["effective_by"]) == (later(), later(minutes=30))
+    assert (reported.user["status"], reported.user["after"]) == ("accepted", None)
+    assert (reported.user["written_at"], reported.user["effective_by"]) == (later(), later(minutes=30))
 
 
 def test_a_mailbox_that_cannot_be_read_back_is_accepted_not_verified(lab):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON), set_mailbox(JANE, **off("owa")), *[get_mailbox(JANE)] * 2)
 
-    told = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"], verify_timeout=0.5)
+    reported = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"], verify_timeout=0.5)
 
-    assert told.statuses == ["accepted"]
+    assert reported.statuses == ["accepted"]
 
 
 def test_check_mode_foretells_switch_by_switch(lab):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, {**ON, **off("pop")}))
 
-    told = lab.run(MODULE, check=True, users=UPN, state="disabled")
+    reported = lab.run(MODULE, check=True, users=UPN, state="disabled")
 
-    assert (told.statuses, told.changed) == (["planned"], True)
-    assert told.user["after"] == dict.fromkeys(DOCUMENTED, False)
+    assert (reported.statuses, reported.changed) == (["planned"], True)
+    assert reported.user["after"] == dict.fromkeys(DOCUMENTED, False)
 
 
 def test_a_switch_that_stays_null_is_not_foretold_to_be_a_moment(lab):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, {**OFF, "EwsEnabled": None}))
 
-    told = lab.run(MODULE, check=True, users=UPN, state="enabled", protocols=["ews", "owa"])
+    reported = lab.run(MODULE, check=True, users=UPN, state="enabled", protocols=["ews", "owa"])
 
-    assert told.result["diff"]["after"] == {UPN: {"ews": None, "owa": True}}
+    assert reported.result["diff"]["after"] == {UPN: {"ews": None, "owa": True}}
 
 
 # --- throttling ---
@@ -544,9 +544,9 @@ def test_a_throttled_mailbox_in_a_batch_is_sent_again_alone_after_the_told_wait(
     lab.wire.expect(get_mailbox(bob, mailbox(bob, on=False)))
 
     users = [one["userPrincipalName"] for one in (ann, bob, cid)]
-    told = lab.run(MODULE, users=users, state="disabled")
+    reported = lab.run(MODULE, users=users, state="disabled")
 
-    assert set(told.statuses) == {"unchanged"}
+    assert set(reported.statuses) == {"unchanged"}
     assert lab.clock.naps == [17.0]
 
 
@@ -560,49 +560,49 @@ INHERIT = {"state": "enabled", "inherit_smtp_auth": True}
 
 
 def test_smtp_auth_is_given_back_as_null_together_with_the_other_switches(lab):
-    told = shut(lab, OFF, {**ON, **NULL}, {**on("owa"), **NULL}, protocols=["owa", "smtp_auth"], **INHERIT)
+    reported = shut(lab, OFF, {**ON, **NULL}, {**on("owa"), **NULL}, protocols=["owa", "smtp_auth"], **INHERIT)
 
-    assert told.statuses == ["verified"]
-    assert told.user["before"] == {"owa": False, "smtp_auth": False}
-    assert told.user["after"] == {"owa": True, "smtp_auth": None}
-    assert told.user["note"] is None
+    assert reported.statuses == ["verified"]
+    assert reported.user["before"] == {"owa": False, "smtp_auth": False}
+    assert reported.user["after"] == {"owa": True, "smtp_auth": None}
+    assert reported.user["note"] is None
 
 
 def test_all_includes_smtp_auth_where_it_is_given_back(lab):
     others = on(*[name for name in SWITCHES if name != "smtp_auth"])
 
-    told = shut(lab, OFF, {**ON, **NULL}, {**others, **NULL}, protocols=["all"], **INHERIT)
+    reported = shut(lab, OFF, {**ON, **NULL}, {**others, **NULL}, protocols=["all"], **INHERIT)
 
-    assert told.user["after"] == {**dict.fromkeys(SWITCHES, True), "smtp_auth": None}
+    assert reported.user["after"] == {**dict.fromkeys(SWITCHES, True), "smtp_auth": None}
 
 
 def test_what_inherits_already_is_left(lab):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, {**ON, **NULL}))
 
-    told = lab.run(MODULE, users=UPN, protocols=["all"], **INHERIT)
+    reported = lab.run(MODULE, users=UPN, protocols=["all"], **INHERIT)
 
-    assert (told.statuses, told.changed) == (["unchanged"], False)
+    assert (reported.statuses, reported.changed) == (["unchanged"], False)
 
 
 def test_smtp_auth_that_is_not_named_is_left(lab):
-    told = shut(lab, OFF, {**OFF, **on("owa")}, on("owa"), protocols=["owa"], **INHERIT)
+    reported = shut(lab, OFF, {**OFF, **on("owa")}, on("owa"), protocols=["owa"], **INHERIT)
 
-    assert told.user["after"] == {"owa": True}
+    assert reported.user["after"] == {"owa": True}
 
 
 @pytest.mark.parametrize("protocol", ["smtp_auth", "all"])
 def test_smtp_auth_that_was_allowed_by_hand_is_given_back_too(lab, protocol):
-    told = shut(lab, ON, {**ON, **NULL}, NULL, protocols=[protocol], **INHERIT)
+    reported = shut(lab, ON, {**ON, **NULL}, NULL, protocols=[protocol], **INHERIT)
 
-    assert told.user["after"]["smtp_auth"] is None
+    assert reported.user["after"]["smtp_auth"] is None
 
 
 def test_check_mode_foretells_null(lab):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, OFF))
 
-    told = lab.run(MODULE, check=True, users=UPN, protocols=["owa", "smtp_auth"], **INHERIT)
+    reported = lab.run(MODULE, check=True, users=UPN, protocols=["owa", "smtp_auth"], **INHERIT)
 
-    assert told.result["diff"]["after"] == {UPN: {"owa": True, "smtp_auth": None}}
+    assert reported.result["diff"]["after"] == {UPN: {"owa": True, "smtp_auth": None}}
 
 
 @pytest.mark.parametrize("reply", [BAD_VALUE, Reply(400), exchange_error(500, "x.NullException", "No null.")])
@@ -615,23 +615,23 @@ def test_where_null_is_refused_the_others_are_set_and_smtp_auth_stays_off(lab, r
         get_mailbox(JANE, {**OFF, **on("owa")}),
     )
 
-    told = lab.run(MODULE, users=UPN, protocols=["owa", "smtp_auth"], **INHERIT)
+    reported = lab.run(MODULE, users=UPN, protocols=["owa", "smtp_auth"], **INHERIT)
 
-    assert (told.statuses, told.changed, told.failed) == (["verified"], True, False)
-    assert told.user["after"] == {"owa": True, "smtp_auth": False}
-    assert "smtp_auth stays off" in told.user["note"]
+    assert (reported.statuses, reported.changed, reported.failed) == (["verified"], True, False)
+    assert reported.user["after"] == {"owa": True, "smtp_auth": False}
+    assert "smtp_auth stays off" in reported.user["note"]
     assert lab.clock.naps == []
 
 
 def test_where_null_is_refused_and_was_all_there_was_nothing_is_changed(lab):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, OFF), set_mailbox(JANE, **NULL).but(BAD_VALUE))
 
-    told = lab.run(MODULE, users=UPN, protocols=["smtp_auth"], **INHERIT)
+    reported = lab.run(MODULE, users=UPN, protocols=["smtp_auth"], **INHERIT)
 
-    assert (told.statuses, told.changed, told.failed) == (["unchanged"], False, False)
-    assert told.user["before"] == told.user["after"] == {"smtp_auth": False}
-    assert told.user["written_at"] is None
-    assert "Invalid Operation" in told.user["note"]
+    assert (reported.statuses, reported.changed, reported.failed) == (["unchanged"], False, False)
+    assert reported.user["before"] == reported.user["after"] == {"smtp_auth": False}
+    assert reported.user["written_at"] is None
+    assert "Invalid Operation" in reported.user["note"]
 
 
 @pytest.mark.parametrize("reply", [NUL_BYTES, Reply(401)], ids=["403", "401"])
@@ -640,9 +640,9 @@ def test_who_may_not_write_at_all_is_not_asked_to_without_null(lab, reply):
     refused = set_mailbox(JANE, **on("owa"), **NULL).but(reply)
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, OFF), *[refused] * tries)
 
-    told = lab.run(MODULE, users=UPN, protocols=["owa", "smtp_auth"], **INHERIT)
+    reported = lab.run(MODULE, users=UPN, protocols=["owa", "smtp_auth"], **INHERIT)
 
-    assert (told.statuses, told.changed, told.user["note"]) == (["failed"], False, None)
+    assert (reported.statuses, reported.changed, reported.user["note"]) == (["failed"], False, None)
 
 
 def test_a_refusal_that_null_was_not_the_reason_of_is_told(lab):
@@ -654,10 +654,10 @@ def test_a_refusal_that_null_was_not_the_reason_of_is_told(lab):
         set_mailbox(JANE, **on("owa")).but(reply),
     )
 
-    told = lab.run(MODULE, users=UPN, protocols=["owa", "smtp_auth"], **INHERIT)
+    reported = lab.run(MODULE, users=UPN, protocols=["owa", "smtp_auth"], **INHERIT)
 
-    assert (told.statuses, told.changed) == (["failed"], False)
-    assert "write scopes" in told.user["error"]["message"]
+    assert (reported.statuses, reported.changed) == (["failed"], False)
+    assert "write scopes" in reported.user["error"]["message"]
 
 
 def test_without_null_a_refusal_is_not_followed_by_another_try(lab):
@@ -678,9 +678,9 @@ def test_a_lost_answer_is_looked_after_and_null_is_tried_again(lab):
         get_mailbox(JANE, {**OFF, **on("owa")}),
     )
 
-    told = lab.run(MODULE, users=UPN, protocols=["owa", "smtp_auth"], **INHERIT)
+    reported = lab.run(MODULE, users=UPN, protocols=["owa", "smtp_auth"], **INHERIT)
 
-    assert told.statuses == ["verified"]
+    assert reported.statuses == ["verified"]
 
 
 @pytest.mark.parametrize("smtp_auth", [True, False], ids=["read as disabled", "read as allowed"])
@@ -688,15 +688,15 @@ def test_a_null_that_is_taken_and_does_not_show_is_accepted_not_verified(lab, sm
     after = {**ON, "SmtpClientAuthenticationDisabled": smtp_auth}
 
     sent = {**on("owa"), **NULL}
-    told = shut(lab, OFF, after, sent, looks=2, protocols=["owa", "smtp_auth"], verify_timeout=0.5, **INHERIT)
+    reported = shut(lab, OFF, after, sent, looks=2, protocols=["owa", "smtp_auth"], verify_timeout=0.5, **INHERIT)
 
-    assert told.statuses == ["accepted"]
-    assert told.user["after"] == {"owa": True, "smtp_auth": not smtp_auth}
+    assert reported.statuses == ["accepted"]
+    assert reported.user["after"] == {"owa": True, "smtp_auth": not smtp_auth}
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["with status", "without status"])
-def test_in_a_batch_only_those_whose_null_was_refused_are_sent_again(lab, told):
-    lab.wire.statuses_in_batches = told
+@pytest.mark.parametrize("reported", [True, False], ids=["with status", "without status"])
+def test_in_a_batch_only_those_whose_null_was_refused_are_sent_again(lab, reported):
+    lab.wire.statuses_in_batches = reported
     ann, bob, cid = crowd(3)
     rows = {one["id"]: mailbox(one, on=False) for one in (ann, bob, cid)}
     rows[cid["id"]] |= NULL
@@ -722,10 +722,10 @@ def test_in_a_batch_only_those_whose_null_was_refused_are_sent_again(lab, told):
 
 
 def test_giving_back_goes_with_turning_on_only(lab):
-    told = lab.run(MODULE, users=UPN, state="disabled", protocols=["smtp_auth"], inherit_smtp_auth=True)
+    reported = lab.run(MODULE, users=UPN, state="disabled", protocols=["smtp_auth"], inherit_smtp_auth=True)
 
-    assert told.failed
-    assert "state=enabled" in told.msg
+    assert reported.failed
+    assert "state=enabled" in reported.msg
     assert not lab.wire.outer
 
 
@@ -735,26 +735,26 @@ def test_giving_back_goes_with_turning_on_only(lab):
 TOLD = dict.fromkeys(SWITCHES, True)
 
 
-def handed(*told, **more):
+def handed(*reported, **more):
     """An element of users by object id, with what was read of the mailbox: unless given, that all is on."""
-    return {"user": JANE["id"], "protocols": told[0] if told else TOLD, **more}
+    return {"user": JANE["id"], "protocols": reported[0] if reported else TOLD, **more}
 
 
 def test_a_mailbox_that_was_just_read_as_open_is_written_without_a_second_look_and_read_back(lab):
     lab.wire.expect_each(read(JANE), set_mailbox(JANE, **ALL_OFF), get_mailbox(JANE, OFF))
 
-    told = lab.run(MODULE, users=[handed()], state="disabled", protocols=["all"])
+    reported = lab.run(MODULE, users=[handed()], state="disabled", protocols=["all"])
 
-    assert (told.statuses, told.changed) == (["verified"], True)
-    assert told.user["before"] == TOLD
-    assert told.user["after"] == dict.fromkeys(TOLD, False)
+    assert (reported.statuses, reported.changed) == (["verified"], True)
+    assert reported.user["before"] == TOLD
+    assert reported.user["after"] == dict.fromkeys(TOLD, False)
 
 
 def test_only_what_was_read_as_open_is_written_and_what_the_mailbox_shows_then_decides(lab):
     showing = {**OFF, "ImapEnabled": True}
     lab.wire.expect_each(read(JANE), set_mailbox(JANE, OWAEnabled=False), *[get_mailbox(JANE, showing)] * 2)
 
-    told = lab.run(
+    reported = lab.run(
         MODULE,
         users=[handed({**dict.fromkeys(TOLD, False), "owa": True})],
         state="disabled",
@@ -762,16 +762,16 @@ def test_only_what_was_read_as_open_is_written_and_what_the_mailbox_shows_then_d
         verify_timeout=0.5,
     )
 
-    assert told.statuses == ["accepted"]
-    assert told.user["after"]["imap"] is True
+    assert reported.statuses == ["accepted"]
+    assert reported.user["after"]["imap"] is True
 
 
 def test_check_mode_plans_by_what_was_just_read(lab):
     lab.wire.expect(read(JANE))
 
-    told = lab.run(MODULE, check=True, users=[handed()], state="disabled", protocols=["all"])
+    reported = lab.run(MODULE, check=True, users=[handed()], state="disabled", protocols=["all"])
 
-    assert told.statuses == ["planned"]
+    assert reported.statuses == ["planned"]
     assert not [one for one in lab.entra.asked if EXCHANGE in one.form.get("scope", "")]
 
 
@@ -789,30 +789,30 @@ def test_check_mode_plans_by_what_was_just_read(lab):
 def test_what_was_read_and_shows_no_open_door_is_read_again(lab, users, options):
     lab.wire.expect(read(JANE), get_mailbox(JANE, OFF))
 
-    told = lab.run(MODULE, users=users, state="disabled", **{"protocols": ["all"], **options})
+    reported = lab.run(MODULE, users=users, state="disabled", **{"protocols": ["all"], **options})
 
-    assert told.statuses == ["unchanged"]
+    assert reported.statuses == ["unchanged"]
 
 
 def test_what_was_read_of_a_name_is_read_again_since_the_name_may_have_moved(lab):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, OFF))
 
-    told = lab.run(MODULE, users=[{**handed(), "user": UPN}], state="disabled", protocols=["all"])
+    reported = lab.run(MODULE, users=[{**handed(), "user": UPN}], state="disabled", protocols=["all"])
 
-    assert told.statuses == ["unchanged"]
+    assert reported.statuses == ["unchanged"]
 
 
 def test_what_was_read_of_a_mailbox_that_is_given_back_is_read_again(lab):
     lab.wire.expect(read(JANE), get_mailbox(JANE, ON))
 
-    told = lab.run(MODULE, users=[handed(dict.fromkeys(TOLD, False))], state="enabled", protocols=["owa"])
+    reported = lab.run(MODULE, users=[handed(dict.fromkeys(TOLD, False))], state="enabled", protocols=["owa"])
 
-    assert told.statuses == ["unchanged"]
+    assert reported.statuses == ["unchanged"]
 
 
 def test_who_is_not_known_any_more_is_not_written_although_the_mailbox_was_just_read(lab):
     lab.wire.expect_each(read(JANE).but(not_found(JANE["id"])), read_deleted(JANE["id"]))
 
-    told = lab.run(MODULE, users=[handed()], state="disabled", protocols=["all"])
+    reported = lab.run(MODULE, users=[handed()], state="disabled", protocols=["all"])
 
-    assert told.statuses == ["failed"]
+    assert reported.statuses == ["failed"]

@@ -12,11 +12,11 @@ import pytest
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
 from ansible_collections.m365.offboarding.plugins.module_utils._guards import protected_entries
 from ansible_collections.m365.offboarding.tests.unit.plugins.conftest import WRITING
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.closing import OWN as CLOSING
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.closing import READING, READS, an_object, expect
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import crowd, mailbox, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.closing import OWN as CLOSING
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.closing import READING, READS, an_object, expect
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd, mailbox, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     administrators,
     enable,
     find,
@@ -26,7 +26,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
     revoke,
     roles,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import Reply
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import Reply
 
 JANE = person("jane.doe")
 UPN = "jane.doe@contoso.com"
@@ -97,26 +97,26 @@ def test_what_cannot_be_read_as_names_stops_every_write_before_anything_is_sent(
         monkeypatch.setitem(os.environ, "M365_PROTECTED_USERS", f"{UPN}\n{entry.replace(chr(0), chr(127))}")
         shown = shown.replace("\\x00", "\\x7f")  # an environment holds no NUL
 
-    told = lab.run("m365_user_signin", users=UPN, state="blocked", protected_users=options)
+    reported = lab.run("m365_user_signin", users=UPN, state="blocked", protected_users=options)
 
-    assert (told.failed, told.changed, lab.wire.outer) == (True, False, [])
-    assert told.result["error"]["code"] == "bad_protected_users"
+    assert (reported.failed, reported.changed, lab.wire.outer) == (True, False, [])
+    assert reported.result["error"]["code"] == "bad_protected_users"
     place = {"option": "protected_users[0]", "option among others": "protected_users[1]"}.get(
         by, "M365_PROTECTED_USERS"
     )
-    assert place in told.msg
-    assert shown in told.msg
-    assert "Nothing was sent. Write each account as" in told.msg
-    assert told.msg.isprintable()
+    assert place in reported.msg
+    assert shown in reported.msg
+    assert "Nothing was sent. Write each account as" in reported.msg
+    assert reported.msg.isprintable()
 
 
 @pytest.mark.parametrize("module", OWN)
 @pytest.mark.parametrize("check", [True, False])
 def test_no_module_works_beside_a_list_that_cannot_be_read(lab, module, check):
-    told = lab.run(module, check=check, users=UPN, protected_users=["Break Glass"], **OWN[module])
+    reported = lab.run(module, check=check, users=UPN, protected_users=["Break Glass"], **OWN[module])
 
-    assert (told.failed, told.users, lab.wire.outer) == (True, [], [])
-    assert "'Break Glass' is not a name" in told.msg
+    assert (reported.failed, reported.users, lab.wire.outer) == (True, [], [])
+    assert "'Break Glass' is not a name" in reported.msg
 
 
 @pytest.mark.parametrize(
@@ -135,11 +135,11 @@ def test_no_module_works_beside_a_list_that_cannot_be_read(lab, module, check):
     ],
 )
 def test_an_element_that_is_not_a_name_is_refused_by_its_place(lab, value, shown):
-    told = lab.run("m365_user_sessions", users=UPN, protected_users=value)
+    reported = lab.run("m365_user_sessions", users=UPN, protected_users=value)
 
-    assert (told.failed, lab.wire.outer) == (True, [])
-    assert shown in told.msg
-    assert "fault of the collection" not in told.msg
+    assert (reported.failed, lab.wire.outer) == (True, [])
+    assert shown in reported.msg
+    assert "fault of the collection" not in reported.msg
 
 
 @pytest.mark.parametrize("variable", [";", ",\n,"])
@@ -213,10 +213,10 @@ def expect_opening(lab, module, *then):
 def test_an_administrator_is_refused_by_role_and_told_what_to_set(lab, module, check):
     expect_opening(lab, module, roles(JANE, "Helpdesk Administrator", "Reports Reader"))
 
-    told = lab.run(module, check=check, users=UPN, allow_admins=False, **OWN[module])
+    reported = lab.run(module, check=check, users=UPN, allow_admins=False, **OWN[module])
 
-    assert (told.statuses, told.failed, told.changed) == (["refused"], True, False)
-    assert told.user["error"] == {
+    assert (reported.statuses, reported.failed, reported.changed) == (["refused"], True, False)
+    assert reported.user["error"] == {
         "code": "administrator",
         "message": f"{UPN} holds a directory role (Helpdesk Administrator, Reports Reader); nothing was sent.",
         "hint": "If that is known and meant, set allow_admins.",
@@ -228,9 +228,9 @@ def test_an_administrator_is_refused_by_role_and_told_what_to_set(lab, module, c
 def test_administrators_are_refused_by_default(lab, module):
     expect_opening(lab, module, roles(JANE, "x", ids_only=True))
 
-    told = lab.run(module, users=UPN, allow_admins=None, **OWN[module])
+    reported = lab.run(module, users=UPN, allow_admins=None, **OWN[module])
 
-    assert told.user["error"]["message"] == f"{UPN} holds a directory role (role-x); nothing was sent."
+    assert reported.user["error"]["message"] == f"{UPN} holds a directory role (role-x); nothing was sent."
 
 
 @pytest.mark.parametrize(
@@ -254,10 +254,10 @@ def test_an_administrator_is_not_opened_either(lab, module, options):
 def test_who_cannot_be_told_from_an_administrator_is_refused(lab, module, check):
     expect_opening(lab, module, roles(JANE).but(forbidden()))
 
-    told = lab.run(module, check=check, users=UPN, allow_admins=False, **OWN[module])
+    reported = lab.run(module, check=check, users=UPN, allow_admins=False, **OWN[module])
 
-    error = told.user["error"]
-    assert (told.statuses, error["code"]) == (["refused"], "roles_unread")
+    error = reported.user["error"]
+    assert (reported.statuses, error["code"]) == (["refused"], "roles_unread")
     assert error["message"].startswith(f"The directory roles of {UPN} could not be read: Microsoft Graph answered 403 ")
     assert error["message"].endswith("Nothing was sent.")
     assert error["hint"] == "Reading them needs User.Read.All; or set allow_admins."
@@ -275,11 +275,11 @@ def test_a_credential_that_may_not_read_roles_is_said_so_once(lab):
     lab.wire.expect(*[roles(one).but(forbidden()) for one in people])
 
     names = [one["userPrincipalName"] for one in people]
-    told = lab.run("m365_user_sessions", users=names, allow_admins=False)
+    reported = lab.run("m365_user_sessions", users=names, allow_admins=False)
 
-    assert told.statuses == ["refused"] * 3
-    assert told.msg.count("could not be read") == 1
-    assert "And 2 more, see users." in told.msg
+    assert reported.statuses == ["refused"] * 3
+    assert reported.msg.count("could not be read") == 1
+    assert "And 2 more, see users." in reported.msg
 
 
 def test_who_holds_no_role_is_written_beside_an_administrator_who_is_not(lab):
@@ -290,9 +290,9 @@ def test_who_holds_no_role_is_written_beside_an_administrator_who_is_not(lab):
     lab.wire.expect(read({**ann, "signInSessionsValidFromDateTime": later()}))
 
     names = [one["userPrincipalName"] for one in (ann, bob)]
-    told = lab.run("m365_user_sessions", users=names, allow_admins=False)
+    reported = lab.run("m365_user_sessions", users=names, allow_admins=False)
 
-    assert told.statuses == ["verified", "refused"]
+    assert reported.statuses == ["verified", "refused"]
 
 
 @pytest.mark.parametrize("held", [[], ["Helpdesk Administrator"]])
@@ -302,9 +302,9 @@ def test_roles_that_are_handed_on_save_the_reading_and_decide(lab, held):
         lab.wire.expect_each(enable(JANE, False), read({**JANE, "accountEnabled": False}))
 
     users = [{"user": UPN, "directory_roles": held}]
-    told = lab.run("m365_user_signin", users=users, state="blocked", allow_admins=False)
+    reported = lab.run("m365_user_signin", users=users, state="blocked", allow_admins=False)
 
-    assert told.statuses == ["refused" if held else "verified"]
+    assert reported.statuses == ["refused" if held else "verified"]
 
 
 def test_roles_of_somebody_for_whom_nothing_is_to_be_done_are_not_read(lab):
@@ -322,9 +322,9 @@ def test_roles_are_not_read_where_administrators_are_allowed(lab):
 def test_the_last_global_administrator_is_spared_although_administrators_are_allowed(lab):
     lab.wire.expect_each(find(JANE), administrators(JANE))
 
-    told = lab.run("m365_user_signin", users=UPN, state="blocked", allow_admins=True)
+    reported = lab.run("m365_user_signin", users=UPN, state="blocked", allow_admins=True)
 
-    assert told.user["error"]["code"] == "last_global_administrator"
+    assert reported.user["error"]["code"] == "last_global_administrator"
 
 
 @pytest.mark.parametrize("identity", [None, "", 7], ids=repr)
@@ -332,9 +332,9 @@ def test_an_administrator_without_an_object_id_is_nobody_who_remains(lab, identi
     holders = administrators(JANE, {**person("the.boss"), "id": identity})
     lab.wire.expect_each(find(JANE), holders)
 
-    told = lab.run("m365_user_signin", users=UPN, state="blocked", allow_admins=True)
+    reported = lab.run("m365_user_signin", users=UPN, state="blocked", allow_admins=True)
 
-    assert told.user["error"]["code"] == "last_global_administrator"
+    assert reported.user["error"]["code"] == "last_global_administrator"
 
 
 # --- the proxy's password ---
@@ -357,8 +357,8 @@ def test_the_password_of_a_proxy_is_nowhere(lab, monkeypatch, by, password, also
         lab.wire.expect(find(JANE).but(echo))
     chosen = {} if users is None else {"users": users}
 
-    told = lab.run("m365_user_info", steps=["signin"], person=False, verbosity=4, **options, **chosen)
+    reported = lab.run("m365_user_info", steps=["signin"], person=False, verbosity=4, **options, **chosen)
 
-    assert told.failed
+    assert reported.failed
     for secret in (f"scout:{password}", *(one for one in (password, *also) if len(one) > 3)):
-        assert secret not in told.output
+        assert secret not in reported.output

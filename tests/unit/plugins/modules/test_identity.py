@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     DELETED_PROPERTIES,
     USER_PROPERTIES,
     administrators,
@@ -52,9 +52,9 @@ def jane(**facts):
 @every_closing_module
 @pytest.mark.parametrize("check", [False, True], ids=["run", "check"])
 @pytest.mark.parametrize(
-    ("fact", "told"), [("createdDateTime", f"created {AFTER}"), ("employeeHireDate", f"hired {AFTER}")]
+    ("fact", "reported"), [("createdDateTime", f"created {AFTER}"), ("employeeHireDate", f"hired {AFTER}")]
 )
-def test_an_account_created_or_hired_after_the_leave_is_refused(lab, module, check, fact, told):
+def test_an_account_created_or_hired_after_the_leave_is_refused(lab, module, check, fact, reported):
     lab.wire.expect(dated(find(jane(**{fact: AFTER}))))
 
     answer = lab.run(module, check=check, users=[{"user": UPN, "left_at": LEFT}], **CLOSING[module])
@@ -62,7 +62,10 @@ def test_an_account_created_or_hired_after_the_leave_is_refused(lab, module, che
     error = answer.user["error"]
     assert (answer.statuses, answer.failed, answer.changed) == (["refused"], True, False)
     assert error["code"] == "newer_account"
-    assert error["message"] == f"{UPN} is a newer account of that name: {told}, after left_at {LEFT}; nothing was sent."
+    assert (
+        error["message"]
+        == f"{UPN} is a newer account of that name: {reported}, after left_at {LEFT}; nothing was sent."
+    )
     assert JANE["id"] in error["hint"]
 
 
@@ -279,8 +282,8 @@ def test_what_is_not_told_is_left_out_and_nobody_with_it(lab, facts):
 
     record = look(lab, users=UPN)
 
-    told = {name: value for name, value in record["person"].items() if value is not None}
-    assert told == {"last_password_change_date_time": JANE["lastPasswordChangeDateTime"]}
+    reported = {name: value for name, value in record["person"].items() if value is not None}
+    assert reported == {"last_password_change_date_time": JANE["lastPasswordChangeDateTime"]}
     assert record["status"] == "unchanged"
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import crowd, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     DELETED_PROPERTIES,
     fault,
     find,
@@ -49,14 +49,14 @@ def test_a_deleted_user_is_restored_by_name_and_read_back(lab, prefixed):
     expect_search(lab, UPN, deleted(JANE, prefixed=prefixed))
     lab.wire.expect_each(restore(JANE), read(JANE))
 
-    told = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
+    reported = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
 
-    assert (told.user["status"], told.changed, told.failed) == ("verified", True, False)
-    assert (told.user["id"], told.user["user_principal_name"]) == (JANE["id"], UPN)
-    assert told.user["before"] == {"deleted": True, "deleted_at": WHEN, "account_enabled": False}
-    assert told.user["after"] == {"deleted": False, "deleted_at": None, "account_enabled": False}
-    assert (told.user["written_at"], told.user["effective_by"]) == (later(), None)
-    assert told.result["diff"] == {"before": {UPN: told.user["before"]}, "after": {UPN: told.user["after"]}}
+    assert (reported.user["status"], reported.changed, reported.failed) == ("verified", True, False)
+    assert (reported.user["id"], reported.user["user_principal_name"]) == (JANE["id"], UPN)
+    assert reported.user["before"] == {"deleted": True, "deleted_at": WHEN, "account_enabled": False}
+    assert reported.user["after"] == {"deleted": False, "deleted_at": None, "account_enabled": False}
+    assert (reported.user["written_at"], reported.user["effective_by"]) == (later(), None)
+    assert reported.result["diff"] == {"before": {UPN: reported.user["before"]}, "after": {UPN: reported.user["after"]}}
 
 
 def test_a_deleted_user_is_restored_by_object_id(lab):
@@ -74,44 +74,44 @@ def test_a_deleted_user_is_restored_by_object_id(lab):
 def test_who_is_not_deleted_stays_as_is(lab):
     lab.wire.expect_each(find(JANE), find_deleted(UPN, select=DELETED_PROPERTIES))
 
-    told = lab.run(MODULE, users=UPN, state="restored")
+    reported = lab.run(MODULE, users=UPN, state="restored")
 
-    assert (told.statuses, told.changed) == (["unchanged"], False)
-    assert told.user["after"] == {"deleted": False, "deleted_at": None, "account_enabled": False}
+    assert (reported.statuses, reported.changed) == (["unchanged"], False)
+    assert reported.user["after"] == {"deleted": False, "deleted_at": None, "account_enabled": False}
 
 
 def test_check_mode_foretells_and_needs_no_permission_to_write(lab):
     lab.entra.permissions["https://graph.microsoft.com"] = ("User.Read.All",)
     expect_search(lab, UPN, deleted(JANE, accountEnabled=True))
 
-    told = lab.run(MODULE, check=True, users=UPN, state="restored", allow_admins=True)
+    reported = lab.run(MODULE, check=True, users=UPN, state="restored", allow_admins=True)
 
-    assert (told.statuses, told.changed) == (["planned"], True)
-    assert told.result["diff"]["after"] == {UPN: {"deleted": False, "deleted_at": None, "account_enabled": True}}
+    assert (reported.statuses, reported.changed) == (["planned"], True)
+    assert reported.result["diff"]["after"] == {UPN: {"deleted": False, "deleted_at": None, "account_enabled": True}}
 
 
 def test_two_deleted_users_of_one_name_are_told_and_none_is_guessed(lab):
     first, second = deleted(JANE), deleted({**JANE, "id": person("bob")["id"]}, deletedDateTime=later(hours=-2))
     expect_search(lab, UPN, first, second)
 
-    told = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
+    reported = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
 
-    assert (told.user["status"], told.user["error"]["code"], told.failed) == ("failed", "ambiguous", True)
+    assert (reported.user["status"], reported.user["error"]["code"], reported.failed) == ("failed", "ambiguous", True)
     for part in (first["id"], second["id"], WHEN, later(hours=-2)):
-        assert part in told.user["error"]["message"]
-    assert "object id" in told.user["error"]["hint"]
+        assert part in reported.user["error"]["message"]
+    assert "object id" in reported.user["error"]["hint"]
 
 
 def test_a_name_that_a_user_has_today_and_a_deleted_one_had_is_not_guessed_at(lab):
     gone = deleted({**JANE, "id": person("bob")["id"]})
     lab.wire.expect_each(find(JANE), find_deleted(UPN, gone, select=DELETED_PROPERTIES))
 
-    told = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
+    reported = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
 
-    assert (told.user["status"], told.user["error"]["code"], told.failed) == ("failed", "ambiguous", True)
+    assert (reported.user["status"], reported.user["error"]["code"], reported.failed) == ("failed", "ambiguous", True)
     for part in (JANE["id"], gone["id"], WHEN):
-        assert part in told.user["error"]["message"]
-    assert "object id" in told.user["error"]["hint"]
+        assert part in reported.user["error"]["message"]
+    assert "object id" in reported.user["error"]["hint"]
 
 
 def test_who_is_asked_for_by_object_id_has_no_namesake(lab):
@@ -123,10 +123,10 @@ def test_who_is_asked_for_by_object_id_has_no_namesake(lab):
 def test_where_the_deleted_cannot_be_looked_for_nobody_is_told_to_be_restored(lab):
     lab.wire.expect_each(find(JANE), find_deleted(UPN, select=DELETED_PROPERTIES).but(forbidden()))
 
-    told = lab.run(MODULE, users=UPN, state="restored")
+    reported = lab.run(MODULE, users=UPN, state="restored")
 
-    assert (told.statuses, told.failed) == (["failed"], True)
-    assert "Could not look up" in told.user["error"]["message"]
+    assert (reported.statuses, reported.failed) == (["failed"], True)
+    assert "Could not look up" in reported.user["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -136,19 +136,19 @@ def test_where_the_deleted_cannot_be_looked_for_nobody_is_told_to_be_restored(la
 def test_who_may_be_an_administrator_is_not_restored_unless_that_is_allowed(lab, roles, code):
     expect_search(lab, UPN, deleted(JANE))
 
-    told = lab.run(MODULE, users=[{"user": UPN, "directory_roles": roles}], state="restored")
+    reported = lab.run(MODULE, users=[{"user": UPN, "directory_roles": roles}], state="restored")
 
-    assert (told.user["status"], told.user["error"]["code"], told.changed) == ("refused", code, False)
-    assert "allow_admins" in told.user["error"]["hint"]
+    assert (reported.user["status"], reported.user["error"]["code"], reported.changed) == ("refused", code, False)
+    assert "allow_admins" in reported.user["error"]["hint"]
 
 
 def test_who_held_no_role_when_somebody_read_them_is_restored(lab):
     expect_search(lab, UPN, deleted(JANE))
     lab.wire.expect_each(restore(JANE), read(JANE))
 
-    told = lab.run(MODULE, users=[{"user": UPN, "directory_roles": []}], state="restored")
+    reported = lab.run(MODULE, users=[{"user": UPN, "directory_roles": []}], state="restored")
 
-    assert told.statuses == ["verified"]
+    assert reported.statuses == ["verified"]
 
 
 def test_of_names_that_only_end_alike_the_exact_one_is_meant(lab):
@@ -162,9 +162,9 @@ def test_of_names_that_only_end_alike_the_exact_one_is_meant(lab):
 def test_who_was_never_there_is_not_found(lab):
     lab.wire.expect_each(find(UPN), find_deleted(UPN), find_by_address(UPN))
 
-    told = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
+    reported = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
 
-    assert (told.statuses, told.user["error"]["code"]) == (["failed"], "not_found")
+    assert (reported.statuses, reported.user["error"]["code"]) == (["failed"], "not_found")
 
 
 def test_name_and_object_id_of_one_deleted_user_are_one(lab):
@@ -178,9 +178,9 @@ def test_name_and_object_id_of_one_deleted_user_are_one(lab):
     )
     lab.wire.expect_each(restore(JANE), read(JANE))
 
-    told = lab.run(MODULE, users=[UPN, JANE["id"]], state="restored", allow_admins=True)
+    reported = lab.run(MODULE, users=[UPN, JANE["id"]], state="restored", allow_admins=True)
 
-    assert [(one["user"], one["status"]) for one in told.users] == [(UPN, "verified")]
+    assert [(one["user"], one["status"]) for one in reported.users] == [(UPN, "verified")]
 
 
 @pytest.mark.parametrize(
@@ -201,9 +201,9 @@ def test_a_protected_account_is_not_even_restored(lab, monkeypatch, entry, prefi
     lab.wire.expect(find_by_address(UPN))
     lab.wire.expect(find_deleted(UPN, gone, select=DELETED_PROPERTIES))
 
-    told = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
+    reported = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
 
-    assert (told.statuses, told.user["error"]["code"]) == (["refused"], "protected")
+    assert (reported.statuses, reported.user["error"]["code"]) == (["refused"], "protected")
 
 
 def test_an_answer_that_is_lost_is_looked_after_before_it_is_sent_again(lab):
@@ -235,21 +235,21 @@ def test_a_restored_user_who_is_not_there_in_time_is_accepted(lab):
     gone = read(JANE).but(not_found(JANE["id"]))
     lab.wire.expect_each(restore(JANE), gone, gone)
 
-    told = lab.run(MODULE, users=UPN, state="restored", allow_admins=True, verify_timeout=0.5)
+    reported = lab.run(MODULE, users=UPN, state="restored", allow_admins=True, verify_timeout=0.5)
 
-    assert (told.statuses, told.changed, told.failed) == (["accepted"], True, False)
-    assert told.user["after"] is None
+    assert (reported.statuses, reported.changed, reported.failed) == (["accepted"], True, False)
+    assert reported.user["after"] is None
 
 
 def test_a_missing_permission_is_named_and_no_roles_are_asked_for(lab):
     expect_search(lab, UPN, deleted(JANE))
     lab.wire.expect(restore(JANE).but(forbidden()))
 
-    told = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
+    reported = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
 
-    assert (told.statuses, told.changed) == (["failed"], False)
-    assert "Could not restore jane.doe@contoso.com" in told.user["error"]["message"]
-    assert "lacks the permission User.DeleteRestore.All" in told.user["error"]["hint"]
+    assert (reported.statuses, reported.changed) == (["failed"], False)
+    assert "Could not restore jane.doe@contoso.com" in reported.user["error"]["message"]
+    assert "lacks the permission User.DeleteRestore.All" in reported.user["error"]["hint"]
 
 
 def test_with_the_permission_the_role_is_named(lab):
@@ -265,10 +265,10 @@ def test_a_name_that_is_taken_is_told_in_microsofts_words(lab):
     expect_search(lab, UPN, deleted(JANE))
     lab.wire.expect(restore(JANE).but(graph_error(400, "Request_BadRequest", taken)))
 
-    told = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
+    reported = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
 
-    assert (told.statuses, told.changed) == (["failed"], False)
-    assert taken in told.user["error"]["message"]
+    assert (reported.statuses, reported.changed) == (["failed"], False)
+    assert taken in reported.user["error"]["message"]
 
 
 def test_who_is_mastered_in_active_directory_is_to_be_restored_there(lab):
@@ -276,10 +276,10 @@ def test_who_is_mastered_in_active_directory_is_to_be_restored_there(lab):
     expect_search(lab, UPN, gone)
     lab.wire.expect(restore(JANE).but(mastered_on_premises()))
 
-    told = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
+    reported = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
 
-    assert "mastered in Active Directory" in told.user["error"]["hint"]
-    assert "restore it there too" in told.user["note"]
+    assert "mastered in Active Directory" in reported.user["error"]["hint"]
+    assert "restore it there too" in reported.user["note"]
 
 
 def test_one_who_cannot_be_restored_does_not_hinder_the_others(lab):
@@ -295,17 +295,17 @@ def test_one_who_cannot_be_restored_does_not_hinder_the_others(lab):
     lab.wire.expect(restore(ann).but(forbidden()), restore(cid))
     lab.wire.expect(read(cid))
 
-    told = lab.run(MODULE, users=names, state="restored", allow_admins=True)
+    reported = lab.run(MODULE, users=names, state="restored", allow_admins=True)
 
-    assert (told.statuses, told.failed) == (["failed", "failed", "verified"], True)
+    assert (reported.statuses, reported.failed) == (["failed", "failed", "verified"], True)
 
 
 @pytest.mark.parametrize("state", ["deleted", "absent", None])
 def test_nothing_else_can_be_asked_for(lab, state):
-    told = lab.run(MODULE, users=UPN, **({"state": state} if state else {}))
+    reported = lab.run(MODULE, users=UPN, **({"state": state} if state else {}))
 
-    assert told.failed
-    assert "state" in told.msg
+    assert reported.failed
+    assert "state" in reported.msg
     assert not lab.wire.outer
 
 

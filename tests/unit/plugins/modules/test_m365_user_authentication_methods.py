@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.closing import READING, expect
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import PASSWORD, method, methods
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import find, forbidden, graph_error, roles
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import GRAPH, Reply, Turn
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.closing import READING, expect
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.residual import PASSWORD, method, methods
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import find, forbidden, graph_error, roles
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import GRAPH, Reply, Turn
 
 MODULE = "m365_user_authentication_methods"
 JANE, UPN = person("jane.doe"), "jane.doe@contoso.com"
@@ -42,10 +42,10 @@ def test_every_kind_is_deleted_by_its_own_call_and_the_password_by_none(lab):
     expect(lab, find(JANE), methods(JANE, PASSWORD, *map(method, KINDS)))
     expect(lab, tuple(map(delete, KINDS)), methods(JANE, PASSWORD))
 
-    told = lab.run(MODULE, users=UPN, state="absent")
+    reported = lab.run(MODULE, users=UPN, state="absent")
 
-    assert told.statuses == ["verified"]
-    assert [one["kind"] for one in told.user["objects"]] == list(KINDS)
+    assert reported.statuses == ["verified"]
+    assert [one["kind"] for one in reported.user["objects"]] == list(KINDS)
 
 
 def test_the_default_method_is_tried_again_after_the_others(lab):
@@ -60,31 +60,33 @@ def test_a_default_method_that_stays_is_a_failure_after_three_tries(lab):
     expect(lab, find(JANE), methods(JANE, PASSWORD, method("phone")))
     expect(lab, *[delete("phone", DEFAULT)] * 3, methods(JANE, PASSWORD, method("phone")))
 
-    told = lab.run(MODULE, users=UPN, state="absent")
+    reported = lab.run(MODULE, users=UPN, state="absent")
 
-    assert told.statuses == ["failed"]
-    assert "Cannot delete default method" in told.user["error"]["message"]
+    assert reported.statuses == ["failed"]
+    assert "Cannot delete default method" in reported.user["error"]["message"]
 
 
 def test_a_kind_that_nobody_knows_is_left_and_told(lab):
     expect(lab, find(JANE), methods(JANE, PASSWORD, method("palmVein", displayName="Left hand")))
 
-    told = lab.run(MODULE, users=UPN, state="absent")
+    reported = lab.run(MODULE, users=UPN, state="absent")
 
-    assert (told.statuses, told.changed) == (["unchanged"], False)
-    assert told.user["note"].startswith("Left as it is: palmVein Left hand. Microsoft Graph 1.0 documents no request ")
+    assert (reported.statuses, reported.changed) == (["unchanged"], False)
+    assert reported.user["note"].startswith(
+        "Left as it is: palmVein Left hand. Microsoft Graph 1.0 documents no request "
+    )
 
 
 def test_a_403_about_an_administrator_names_the_role_that_is_missing(lab):
     expect(lab, find(JANE), methods(JANE, PASSWORD, method("phone")), delete("phone", forbidden()))
     expect(lab, roles(JANE, "Reports Reader"))
 
-    told = lab.run(MODULE, users=UPN, state="absent", allow_admins=True)
+    reported = lab.run(MODULE, users=UPN, state="absent", allow_admins=True)
 
-    assert "Privileged Authentication Administrator may act on every role." in told.user["error"]["hint"]
+    assert "Privileged Authentication Administrator may act on every role." in reported.user["error"]["hint"]
 
 
 def test_there_is_no_way_back(lab):
-    told = lab.run(MODULE, users=UPN, state="present")
+    reported = lab.run(MODULE, users=UPN, state="present")
 
-    assert (told.failed, lab.wire.outer) == (True, [])
+    assert (reported.failed, lab.wire.outer) == (True, [])

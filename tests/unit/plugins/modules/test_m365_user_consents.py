@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.closing import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.closing import (
     CLIENT,
     READING,
     RESOURCE,
     assignment,
     expect,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import app_roles, client, consents
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import find, forbidden
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import GRAPH, Reply, Turn
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.residual import app_roles, client, consents
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import find, forbidden
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import GRAPH, Reply, Turn
 
 MODULE = "m365_user_consents"
 JANE, UPN = person("jane.doe"), "jane.doe@contoso.com"
@@ -55,10 +55,10 @@ def test_a_consent_and_an_assignment_are_deleted_each_by_its_own_call(lab):
     delete = Turn("DELETE", GRAPH, f"/v1.0/users/{JANE['id']}/appRoleAssignments/assignment-1", reply=Reply(204))
     expect(lab, (Turn("DELETE", GRAPH, f"{GRANTS}/grant-1", reply=Reply(204)), delete), *reads(roles=[others]))
 
-    told = lab.run(MODULE, users=UPN, state="absent")
+    reported = lab.run(MODULE, users=UPN, state="absent")
 
-    assert told.statuses == ["verified"]
-    assert told.user["before"] == {
+    assert reported.statuses == ["verified"]
+    assert reported.user["before"] == {
         KEY: {
             "id": "grant-1",
             "client_id": CLIENT,
@@ -82,10 +82,10 @@ def test_a_consent_and_an_assignment_are_deleted_each_by_its_own_call(lab):
 def test_a_consent_that_is_not_the_users_own_is_never_deleted(lab, facts):
     expect(lab, find(JANE), *reads(grant(**facts)))
 
-    told = lab.run(MODULE, users=UPN, state="absent")
+    reported = lab.run(MODULE, users=UPN, state="absent")
 
-    assert (told.statuses, told.changed) == (["unchanged"], False)
-    assert "An administrator gave this consent for everybody." in told.user["note"]
+    assert (reported.statuses, reported.changed) == (["unchanged"], False)
+    assert "An administrator gave this consent for everybody." in reported.user["note"]
 
 
 def test_assignments_that_cannot_be_read_do_not_keep_consents(lab):
@@ -93,11 +93,11 @@ def test_assignments_that_cannot_be_read_do_not_keep_consents(lab):
     expect(lab, Turn("DELETE", GRAPH, f"{GRANTS}/grant-1", reply=Reply(204)), consents(JANE))
     expect(lab, app_roles(JANE).but(forbidden()))
 
-    told = lab.run(MODULE, users=UPN, state="absent")
+    reported = lab.run(MODULE, users=UPN, state="absent")
 
-    assert (told.statuses, told.changed) == (["failed"], True)
-    assert [one["status"] for one in told.user["objects"]] == ["verified"]
-    assert told.user["error"]["message"].startswith(f"Could not look at app role assignments of {UPN}")
+    assert (reported.statuses, reported.changed) == (["failed"], True)
+    assert [one["status"] for one in reported.user["objects"]] == ["verified"]
+    assert reported.user["error"]["message"].startswith(f"Could not look at app role assignments of {UPN}")
 
 
 CONSENT = {"key": KEY, "kind": "consent", "name": "Survey Tool"}
@@ -129,11 +129,11 @@ def test_both_are_made_again_as_they_were_for_this_user_alone(lab):
     )
     expect(lab, posts, *reads(grant(id="new"), roles=[assignment(JANE, 1, id="new")]))
 
-    told = lab.run(MODULE, users=UPN, state="present", objects={UPN: entries})
+    reported = lab.run(MODULE, users=UPN, state="present", objects={UPN: entries})
 
-    assert told.statuses == ["verified"]
-    assert told.user["before"] == dict.fromkeys(told.user["before"])
-    assert told.user["after"][KEY]["scope"] == " Mail.Read offline_access"
+    assert reported.statuses == ["verified"]
+    assert reported.user["before"] == dict.fromkeys(reported.user["before"])
+    assert reported.user["after"][KEY]["scope"] == " Mail.Read offline_access"
 
 
 @pytest.mark.parametrize(("scope", "status"), [("offline_access Mail.Read", "unchanged"), ("Mail.Send", "unchanged")])
@@ -141,7 +141,7 @@ def test_a_consent_that_is_there_is_not_made_again_and_another_one_is_told(lab, 
     was = {"client_id": CLIENT, "resource_id": RESOURCE, "scope": " Mail.Read offline_access"}
     expect(lab, find(JANE), *reads(grant(scope=scope)))
 
-    told = lab.run(MODULE, users=UPN, state="present", objects={UPN: [{**CONSENT, "before": was}]})
+    reported = lab.run(MODULE, users=UPN, state="present", objects={UPN: [{**CONSENT, "before": was}]})
 
-    assert (told.statuses, told.changed) == ([status], False)
-    assert (told.user["note"] is None) is (scope != "Mail.Send")
+    assert (reported.statuses, reported.changed) == ([status], False)
+    assert (reported.user["note"] is None) is (scope != "Mail.Send")

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.closing import READING, closing, expect
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import device, devices, owned, registered
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import find
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import GRAPH, Reply, Turn
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.closing import READING, closing, expect
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.residual import device, devices, owned, registered
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import find
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import GRAPH, Reply, Turn
 
 MODULE = "m365_user_devices"
 JANE, UPN = person("jane.doe"), "jane.doe@contoso.com"
@@ -36,16 +36,16 @@ def test_owned_and_registered_devices_are_disabled_once_each_and_the_disabled_ar
     expect(lab, (closing(MODULE, JANE, 1), closing(MODULE, JANE, 2)))
     expect(lab, (registered(JANE, disabled), owned(JANE, laptop(2, accountEnabled=False))))
 
-    told = lab.run(MODULE, users=UPN, state="disabled", phones=False)
+    reported = lab.run(MODULE, users=UPN, state="disabled", phones=False)
 
-    assert told.statuses == ["verified"]
-    assert told.user["before"]["device-1"] == {
+    assert reported.statuses == ["verified"]
+    assert reported.user["before"]["device-1"] == {
         "name": "LAPTOP-1",
         "operating_system": "Windows",
         "account_enabled": True,
         "synced": False,
     }
-    assert {key: one["account_enabled"] for key, one in told.user["after"].items()} == {
+    assert {key: one["account_enabled"] for key, one in reported.user["after"].items()} == {
         "device-1": False,
         "device-2": False,
     }
@@ -63,25 +63,25 @@ def test_what_cannot_be_disabled_here_is_told_with_the_reason_and_fails_nothing(
     expect(lab, find(JANE), devices(JANE, laptop(1, **facts), laptop(2)), closing(MODULE, JANE, 2))
     expect(lab, devices(JANE, laptop(1, **facts), laptop(2, accountEnabled=False)))
 
-    told = lab.run(MODULE, users=UPN, state="disabled", phones=False)
+    reported = lab.run(MODULE, users=UPN, state="disabled", phones=False)
 
-    assert (told.statuses, told.failed) == (["verified"], False)
-    assert {one["key"]: one["status"] for one in told.user["objects"]} == {
+    assert (reported.statuses, reported.failed) == (["verified"], False)
+    assert {one["key"]: one["status"] for one in reported.user["objects"]} == {
         "device-1": "not_applicable",
         "device-2": "verified",
     }
-    assert reason in told.user["objects"][1]["note"]
-    assert told.user["note"].startswith("Left as it is: device LAPTOP-1. ")
-    assert told.user["after"]["device-1"] == told.user["before"]["device-1"]
+    assert reason in reported.user["objects"][1]["note"]
+    assert reported.user["note"].startswith("Left as it is: device LAPTOP-1. ")
+    assert reported.user["after"]["device-1"] == reported.user["before"]["device-1"]
 
 
 def test_with_only_such_devices_nothing_is_sent_and_nothing_changed(lab):
     expect(lab, find(JANE), devices(JANE, laptop(1, operatingSystem="Android")))
 
-    told = lab.run(MODULE, users=UPN, state="disabled", phones=False)
+    reported = lab.run(MODULE, users=UPN, state="disabled", phones=False)
 
-    assert (told.statuses, told.changed, told.failed) == (["unchanged"], False, False)
-    assert "LAPTOP-1" in told.user["note"]
+    assert (reported.statuses, reported.changed, reported.failed) == (["unchanged"], False, False)
+    assert "LAPTOP-1" in reported.user["note"]
 
 
 def test_a_signed_in_administrator_disables_phones_too(lab):
@@ -99,11 +99,11 @@ def test_only_the_devices_of_the_evidence_are_enabled_again_and_only_if_they_are
     expect(lab, Turn("PATCH", GRAPH, "/v1.0/devices/device-1", body={"accountEnabled": True}, reply=Reply(204)))
     expect(lab, devices(JANE, laptop(1), laptop(2, accountEnabled=False)))
 
-    told = lab.run(MODULE, users=UPN, state="enabled", phones=False, objects={UPN: entries})
+    reported = lab.run(MODULE, users=UPN, state="enabled", phones=False, objects={UPN: entries})
 
-    assert told.statuses == ["verified"]
-    assert {one["key"]: one["status"] for one in told.user["objects"]} == {
+    assert reported.statuses == ["verified"]
+    assert {one["key"]: one["status"] for one in reported.user["objects"]} == {
         "device-1": "verified",
         "device-9": "not_applicable",
     }
-    assert "It is not a device of this user any more." in told.user["note"]
+    assert "It is not a device of this user any more." in reported.user["note"]

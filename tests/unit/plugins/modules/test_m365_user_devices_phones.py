@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import guest, mailbox, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import guest, mailbox, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.residual import (
     device,
     owned,
     phone,
     registered,
     rows,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     _cmdlet,
     exchange_error,
     find,
@@ -26,7 +26,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
     set_mailbox,
     throttled,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import GRAPH, Reply, Turn
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import GRAPH, Reply, Turn
 
 MODULE = "m365_user_devices"
 JANE = person("jane.doe")
@@ -75,9 +75,9 @@ def test_a_phone_is_blocked_by_the_list_of_the_mailbox_and_read_back_there(lab):
     lab.wire.expect_each(block())
     expect(lab, *read(phone(), blocked=(KEY,)))
 
-    told = run(lab)
+    reported = run(lab)
 
-    assert (told.statuses, told.changed) == (["verified"], True)
+    assert (reported.statuses, reported.changed) == (["verified"], True)
     before = {
         "name": "iPhone",
         "operating_system": "iOS 26.1",
@@ -85,9 +85,9 @@ def test_a_phone_is_blocked_by_the_list_of_the_mailbox_and_read_back_there(lab):
         "access_state": "Allowed",
         "blocked": False,
     }
-    assert told.user["before"] == {KEY: before}
-    assert told.user["after"] == {KEY: {**before, "blocked": True}}
-    assert told.user["objects"][0]["kind"] == "phone"
+    assert reported.user["before"] == {KEY: before}
+    assert reported.user["after"] == {KEY: {**before, "blocked": True}}
+    assert reported.user["objects"][0]["kind"] == "phone"
 
 
 @pytest.mark.parametrize(
@@ -108,9 +108,9 @@ def test_devices_and_phones_each_go_to_their_own_service(lab):
     lab.wire.expect_each(write, block())
     expect(lab, *read(phone(), blocked=(KEY,)), found=({**laptop, "accountEnabled": False},))
 
-    told = run(lab)
+    reported = run(lab)
 
-    assert [(one["kind"], one["status"]) for one in told.user["objects"]] == [
+    assert [(one["kind"], one["status"]) for one in reported.user["objects"]] == [
         ("device", "verified"),
         ("phone", "verified"),
     ]
@@ -122,12 +122,15 @@ def test_nothing_is_wiped_unless_it_is_asked_for_and_then_before_the_phone_is_bl
     lab.wire.expect(wipe(), block())
     expect(lab, *read(phone(), wiped="2026-11-20T16:00:00Z", blocked=(KEY,)), wipes=True)
 
-    told = run(lab, wipe_phones="account_only")
+    reported = run(lab, wipe_phones="account_only")
 
-    assert [(one["key"], one["status"]) for one in told.user["objects"]] == [(WIPE_KEY, "verified"), (KEY, "verified")]
-    assert told.user["objects"][0]["after"] == {"name": "iPhone", "wipe_requested": True}
-    assert "cannot be undone" in told.user["objects"][0]["note"]
-    assert told.user["objects"][1]["note"] is None
+    assert [(one["key"], one["status"]) for one in reported.user["objects"]] == [
+        (WIPE_KEY, "verified"),
+        (KEY, "verified"),
+    ]
+    assert reported.user["objects"][0]["after"] == {"name": "iPhone", "wipe_requested": True}
+    assert "cannot be undone" in reported.user["objects"][0]["note"]
+    assert reported.user["objects"][1]["note"] is None
 
 
 @pytest.mark.parametrize("name", ["AccountOnlyDeviceWipeRequestTime", "DeviceWipeRequestTime"])
@@ -147,21 +150,21 @@ def test_a_phone_that_is_too_old_fails_and_is_blocked_all_the_same(lab):
     lab.wire.expect(wipe().but(refused), block())
     expect(lab, *read(phone(), wiped=None, blocked=(KEY,)), wipes=True)
 
-    told = run(lab, wipe_phones="account_only")
+    reported = run(lab, wipe_phones="account_only")
 
-    assert [one["status"] for one in told.user["objects"]] == ["failed", "verified"]
-    assert "Could not disable the account on phone iPhone of jane.doe@contoso.com (account-only wipe)" in told.msg
+    assert [one["status"] for one in reported.user["objects"]] == ["failed", "verified"]
+    assert "Could not disable the account on phone iPhone of jane.doe@contoso.com (account-only wipe)" in reported.msg
 
 
 def test_check_mode_foretells_a_wipe(lab):
     lab.wire.expect_each(find(JANE))
     expect(lab, *read(phone(), wiped=None), wipes=True)
 
-    told = run(lab, check=True, wipe_phones="account_only")
+    reported = run(lab, check=True, wipe_phones="account_only")
 
-    assert told.statuses == ["planned"]
-    assert told.user["after"][WIPE_KEY]["wipe_requested"] is True
-    assert "cannot be undone" in told.user["objects"][0]["note"]
+    assert reported.statuses == ["planned"]
+    assert reported.user["after"][WIPE_KEY]["wipe_requested"] is True
+    assert "cannot be undone" in reported.user["objects"][0]["note"]
 
 
 def test_phones_may_be_left_out(lab):
@@ -177,9 +180,9 @@ def test_who_has_no_mailbox_has_no_phones(lab):
     lab.wire.expect(registered(ann), owned(ann))
     lab.wire.expect_each(rows("Get-MobileDevice", ann, by="Mailbox").but(no_mailbox(ann)))
 
-    told = lab.run(MODULE, users=ann["userPrincipalName"], state="disabled")
+    reported = lab.run(MODULE, users=ann["userPrincipalName"], state="disabled")
 
-    assert (told.statuses, told.user["note"]) == (["unchanged"], "No Exchange Online mailbox.")
+    assert (reported.statuses, reported.user["note"]) == (["unchanged"], "No Exchange Online mailbox.")
 
 
 def test_without_a_role_in_exchange_the_devices_are_still_disabled(lab):
@@ -192,10 +195,10 @@ def test_without_a_role_in_exchange_the_devices_are_still_disabled(lab):
     lab.wire.expect(*devices({**laptop, "accountEnabled": False}))
     lab.wire.expect_each(refused)
 
-    told = run(lab)
+    reported = run(lab)
 
-    assert (told.statuses, told.user["objects"][0]["status"]) == (["failed"], "verified")
-    assert "Could not look at phones of jane.doe@contoso.com" in told.msg
+    assert (reported.statuses, reported.user["objects"][0]["status"]) == (["failed"], "verified")
+    assert "Could not look at phones of jane.doe@contoso.com" in reported.msg
 
 
 @pytest.mark.parametrize("row", [{"DeviceId": None}, {"DeviceId": " "}])
@@ -203,10 +206,10 @@ def test_a_phone_that_cannot_be_told_from_others_is_not_written(lab, row):
     lab.wire.expect_each(find(JANE))
     expect(lab, *read(phone(**row)))
 
-    told = run(lab)
+    reported = run(lab)
 
-    assert (told.statuses, told.changed) == (["failed"], False)
-    assert "which phone is which" in told.msg
+    assert (reported.statuses, reported.changed) == (["failed"], False)
+    assert "which phone is which" in reported.msg
 
 
 @pytest.mark.parametrize("guid", [None, "", "everything"])
@@ -215,9 +218,9 @@ def test_only_a_phone_with_a_guid_is_wiped(lab, guid):
     lab.wire.expect(*devices())
     lab.wire.expect_each(rows("Get-MobileDevice", JANE, by="Mailbox"))
 
-    told = run(lab, wipe_phones="account_only")
+    reported = run(lab, wipe_phones="account_only")
 
-    assert (told.statuses, told.changed) == (["failed"], False)
+    assert (reported.statuses, reported.changed) == (["failed"], False)
 
 
 def test_a_lost_answer_is_looked_at_before_it_is_sent_again(lab):
@@ -261,13 +264,13 @@ def test_a_phone_is_let_in_again_and_a_wipe_stays_what_it_is(lab):
     lab.wire.expect_each(block(change="remove"))
     expect(lab, *read(kept))
 
-    told = run(lab, "enabled", objects={UPN: BEFORE})
+    reported = run(lab, "enabled", objects={UPN: BEFORE})
 
-    assert [(one["key"], one["status"]) for one in told.user["objects"]] == [
+    assert [(one["key"], one["status"]) for one in reported.user["objects"]] == [
         (KEY, "verified"),
         (WIPE_KEY, "not_applicable"),
     ]
-    assert "cannot be undone" in told.user["objects"][1]["note"]
+    assert "cannot be undone" in reported.user["objects"][1]["note"]
 
 
 def test_a_phone_that_is_let_in_or_gone_is_not_written(lab):
@@ -277,8 +280,8 @@ def test_a_phone_that_is_let_in_or_gone_is_not_written(lab):
 
     lab.wire.expect_each(find(JANE))
     expect(lab, *read())
-    told = run(lab, "enabled", objects={UPN: BEFORE[:1]})
-    assert told.user["objects"][0]["note"] == "The phone has no partnership with this mailbox any more."
+    reported = run(lab, "enabled", objects={UPN: BEFORE[:1]})
+    assert reported.user["objects"][0]["note"] == "The phone has no partnership with this mailbox any more."
 
 
 @pytest.mark.parametrize(
@@ -290,8 +293,8 @@ def test_a_phone_that_is_let_in_or_gone_is_not_written(lab):
     ],
 )
 def test_options_that_cannot_be_meant(lab, options):
-    told = run(lab, **options)
+    reported = run(lab, **options)
 
-    assert told.failed
-    assert "wipe_phones" in told.msg
+    assert reported.failed
+    assert "wipe_phones" in reported.msg
     assert not lab.wire.outer

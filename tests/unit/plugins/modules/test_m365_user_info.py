@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from ansible_collections.m365.offboarding.plugins.modules import m365_user_info
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import GRAPH_PERMISSIONS
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import GRAPH_PERMISSIONS
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import (
     SWITCHES,
     crowd,
     guest,
@@ -22,8 +22,8 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import (
     mailbox,
     person,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import mailbox_of, recipient
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.residual import mailbox_of, recipient
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     USER_PROPERTIES,
     administrators,
     fault,
@@ -39,7 +39,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
     roles,
     throttled,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import EXCHANGE, Reply
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import EXCHANGE, Reply
 
 MODULE = "m365_user_info"
 GRAPH_URL = "https://graph.microsoft.com"
@@ -82,15 +82,15 @@ def test_facts_are_told_step_by_step_and_nothing_changes(lab):
     jane = locked()
     lab.wire.expect_each(find(jane), get_mailbox(jane, mailbox(jane, on=False)))
 
-    told = lab.run(MODULE, users=UPN, protocols=["owa", "pop"])
+    reported = lab.run(MODULE, users=UPN, protocols=["owa", "pop"])
 
-    assert told.user["before"] == {
+    assert reported.user["before"] == {
         "password": {"last_password_change_date_time": later(hours=-1)},
         "sessions": {"sign_in_sessions_valid_from_date_time": later(2, hours=-1)},
         "signin": {"account_enabled": False},
         "protocols": {"owa": False, "pop": False},
     }
-    assert (told.changed, told.failed, told.result["diff"]) == (False, False, {"before": {}, "after": {}})
+    assert (reported.changed, reported.failed, reported.result["diff"]) == (False, False, {"before": {}, "after": {}})
 
 
 def test_a_record_has_the_keys_that_are_documented_and_those_of_a_write_are_none_of_them(lab):
@@ -111,11 +111,13 @@ def test_as_many_leavers_as_the_role_shows_fit_into_one_event(lab, on):
     lab.wire.expect(find(jane))
     lab.wire.expect(get_mailbox(jane, mailbox(jane, on=on)), roles(jane))
 
-    told = lab.run(MODULE, diff=False, users=jane["userPrincipalName"], left_at=later(hours=-2), directory_roles=True)
+    reported = lab.run(
+        MODULE, diff=False, users=jane["userPrincipalName"], left_at=later(hours=-2), directory_roles=True
+    )
 
-    assert len(jane["userPrincipalName"]) == len(told.user["display_name"]) == 40
-    assert len(told.user["doors"]) == 15
-    assert 300 * (len(json.dumps(told.user)) + 120) <= 690_000
+    assert len(jane["userPrincipalName"]) == len(reported.user["display_name"]) == 40
+    assert len(reported.user["doors"]) == 15
+    assert 300 * (len(json.dumps(reported.user)) + 120) <= 690_000
 
 
 def test_timestamps_prove_nothing_while_sign_in_is_allowed(lab):
@@ -190,12 +192,12 @@ def test_who_has_no_mailbox_has_no_mailbox_doors(lab):
 def test_a_mailbox_that_cannot_be_read_has_unknown_doors_and_the_rest_is_told(lab):
     lab.wire.expect_each(find(locked()), get_mailbox(JANE).but(Reply(403)))
 
-    told = lab.run(MODULE, users=UPN, protocols=["owa"])
+    reported = lab.run(MODULE, users=UPN, protocols=["owa"])
 
-    assert told.failed
-    assert told.user["status"] == "failed"
-    assert told.user["doors"] == {**dict.fromkeys(ACCOUNT, "shut"), "owa": "unknown"}
-    assert "Could not read the mailbox of jane.doe@contoso.com" in told.user["error"]["message"]
+    assert reported.failed
+    assert reported.user["status"] == "failed"
+    assert reported.user["doors"] == {**dict.fromkeys(ACCOUNT, "shut"), "owa": "unknown"}
+    assert "Could not read the mailbox of jane.doe@contoso.com" in reported.user["error"]["message"]
 
 
 def test_without_the_protocols_step_exchange_is_never_asked(lab):
@@ -206,18 +208,18 @@ def test_without_the_protocols_step_exchange_is_never_asked(lab):
 
 
 def test_a_step_that_does_not_exist_is_refused(lab):
-    told = lab.run(MODULE, users=UPN, steps=["passwords"])
+    reported = lab.run(MODULE, users=UPN, steps=["passwords"])
 
-    assert told.failed
-    assert "passwords" in told.msg
+    assert reported.failed
+    assert "passwords" in reported.msg
     assert not lab.wire.outer
 
 
 def test_an_unknown_protocol_is_refused_before_anything_is_sent(lab):
-    told = lab.run(MODULE, users=UPN, protocols=["telnet"])
+    reported = lab.run(MODULE, users=UPN, protocols=["telnet"])
 
-    assert told.failed
-    assert "telnet" in told.msg
+    assert reported.failed
+    assert "telnet" in reported.msg
     assert not lab.wire.outer
 
 
@@ -241,10 +243,10 @@ def test_who_leaves_later_is_read_and_called_not_due(lab):
 def test_an_unknown_user_fails_and_has_no_doors(lab):
     lab.wire.expect_each(find(UPN), find_deleted(UPN), find_by_address(UPN))
 
-    told = lab.run(MODULE, users=UPN)
+    reported = lab.run(MODULE, users=UPN)
 
-    assert (told.failed, told.statuses) == (True, ["failed"])
-    assert (told.user["doors"], told.user["id"]) == ({}, None)
+    assert (reported.failed, reported.statuses) == (True, ["failed"])
+    assert (reported.user["doors"], reported.user["id"]) == ({}, None)
 
 
 # --- types of mailboxes ---
@@ -357,9 +359,9 @@ def test_mailboxes_of_who_is_asked_for_by_object_id_are_read_beside_the_users(la
     mailboxes = get_mailbox(as_written, mailbox(ann)), get_mailbox(bob, mailbox(bob))
     lab.wire.expect(read(as_written).but(Reply(json=ann)), read(bob), *mailboxes)
 
-    told = lab.run(MODULE, users=[as_written["id"], bob["id"]])
+    reported = lab.run(MODULE, users=[as_written["id"], bob["id"]])
 
-    assert [one["open"] for one in told.users] == [[*ACCOUNT, *SWITCHES]] * 2
+    assert [one["open"] for one in reported.users] == [[*ACCOUNT, *SWITCHES]] * 2
     assert [one.host for one in lab.wire.outer if one.host == EXCHANGE] == [EXCHANGE]
 
 
@@ -368,25 +370,25 @@ def test_one_name_among_object_ids_and_the_mailboxes_are_read_after_the_users(la
     lab.wire.expect(find(ann), read(bob))
     lab.wire.expect(*[get_mailbox(one, mailbox(one)) for one in (ann, bob)])
 
-    told = lab.run(MODULE, users=[ann["userPrincipalName"], bob["id"]])
+    reported = lab.run(MODULE, users=[ann["userPrincipalName"], bob["id"]])
 
-    assert [one["open"] for one in told.users] == [[*ACCOUNT, *SWITCHES]] * 2
+    assert [one["open"] for one in reported.users] == [[*ACCOUNT, *SWITCHES]] * 2
 
 
 def test_an_object_id_that_means_nobody_is_told_although_exchange_was_asked_meanwhile(lab):
     lab.wire.expect(read(JANE).but(not_found(JANE["id"])), read_deleted(JANE["id"]), get_mailbox(JANE))
 
-    told = lab.run(MODULE, users=JANE["id"])
+    reported = lab.run(MODULE, users=JANE["id"])
 
-    assert (told.statuses, told.user["error"]["code"], told.user["doors"]) == (["failed"], "not_found", {})
+    assert (reported.statuses, reported.user["error"]["code"], reported.user["doors"]) == (["failed"], "not_found", {})
 
 
 def test_an_exchange_that_is_down_keeps_nobody_from_being_read_beside_it(lab):
     lab.wire.expect(read(locked()), *[get_mailbox(JANE).but(fault(503))] * 2)
 
-    told = lab.run(MODULE, users=JANE["id"], protocols=["owa"], retry_timeout=1)
+    reported = lab.run(MODULE, users=JANE["id"], protocols=["owa"], retry_timeout=1)
 
-    assert told.user["doors"] == {**dict.fromkeys(ACCOUNT, "shut"), "owa": "unknown"}
+    assert reported.user["doors"] == {**dict.fromkeys(ACCOUNT, "shut"), "owa": "unknown"}
 
 
 def test_roles_are_read_beside_mailboxes_and_both_are_told(lab):
@@ -395,11 +397,11 @@ def test_roles_are_read_beside_mailboxes_and_both_are_told(lab):
     rows = get_mailbox(ann, mailbox(ann)), get_mailbox(bob)
     lab.wire.expect(*rows, roles(ann), roles(bob).but(forbidden()))
 
-    told = lab.run(MODULE, users=[one["userPrincipalName"] for one in (ann, bob)], directory_roles=True)
+    reported = lab.run(MODULE, users=[one["userPrincipalName"] for one in (ann, bob)], directory_roles=True)
 
-    assert [one["doors"]["owa"] for one in told.users] == ["open", "not_applicable"]
-    assert [one["directory_roles"] for one in told.users] == [[], None]
-    assert told.users[1]["directory_roles_error"]["code"] == "Authorization_RequestDenied"
+    assert [one["doors"]["owa"] for one in reported.users] == ["open", "not_applicable"]
+    assert [one["directory_roles"] for one in reported.users] == [[], None]
+    assert reported.users[1]["directory_roles_error"]["code"] == "Authorization_RequestDenied"
 
 
 def test_a_throttled_exchange_does_not_hold_graph_back(lab):
@@ -418,7 +420,7 @@ LEAVE_DATE = {"select": f"{USER_PROPERTIES},employeeLeaveDateTime"}
 
 
 @pytest.mark.parametrize(
-    ("leaves", "left_at", "told"),
+    ("leaves", "left_at", "reported"),
     [
         pytest.param(later(hours=-2), None, later(hours=-2), id="past"),
         pytest.param(later(), None, later(), id="this very second"),
@@ -428,7 +430,7 @@ LEAVE_DATE = {"select": f"{USER_PROPERTIES},employeeLeaveDateTime"}
         pytest.param(later(hours=-2), later(hours=-5), later(hours=-5), id="the operator knows better"),
     ],
 )
-def test_the_directorys_leave_date_counts_where_the_token_may_read_it(lab, leaves, left_at, told):
+def test_the_directorys_leave_date_counts_where_the_token_may_read_it(lab, leaves, left_at, reported):
     lab.entra.permissions[GRAPH_URL] = ("User.Read.All", "User-LifeCycleInfo.Read.All")
     lab.wire.expect(
         find({**JANE, "employeeLeaveDateTime": leaves}, **LEAVE_DATE).but(
@@ -438,7 +440,7 @@ def test_the_directorys_leave_date_counts_where_the_token_may_read_it(lab, leave
 
     record = lab.run(MODULE, users=UPN, left_at=left_at, steps=["signin"]).user
 
-    assert (record["left_at"], record["due"]) == (told, True)
+    assert (record["left_at"], record["due"]) == (reported, True)
 
 
 # --- many ---
@@ -451,18 +453,18 @@ def test_everybody_of_a_large_list_has_one_record_and_faults_of_one_stay_with_th
     rows = [get_mailbox(one, mailbox(one)) for one in everybody if one is not ill]
     lab.wire.expect(*rows, get_mailbox(ill).but(Reply(403)))
 
-    told = lab.run(MODULE, users=[one["userPrincipalName"] for one in everybody])
+    reported = lab.run(MODULE, users=[one["userPrincipalName"] for one in everybody])
 
-    assert [one["id"] for one in told.users] == [one["id"] for one in everybody]
-    assert [one["id"] for one in told.users if one["status"] == "failed"] == [ill["id"]]
+    assert [one["id"] for one in reported.users] == [one["id"] for one in everybody]
+    assert [one["id"] for one in reported.users if one["status"] == "failed"] == [ill["id"]]
 
 
 def test_exchange_that_is_down_leaves_the_other_doors_readable(lab):
     lab.wire.expect_each(find(locked()), *[get_mailbox(JANE).but(fault(503))] * 2)
 
-    told = lab.run(MODULE, users=UPN, protocols=["owa"], retry_timeout=1)
+    reported = lab.run(MODULE, users=UPN, protocols=["owa"], retry_timeout=1)
 
-    assert told.user["doors"] == {**dict.fromkeys(ACCOUNT, "shut"), "owa": "unknown"}
+    assert reported.user["doors"] == {**dict.fromkeys(ACCOUNT, "shut"), "owa": "unknown"}
 
 
 # --- what was just written ---
@@ -470,7 +472,9 @@ def test_exchange_that_is_down_leaves_the_other_doors_readable(lab):
 
 def written(**steps):
     return {
-        JANE["id"]: {step: {"before": None, "after": None, "written_at": None, **told} for step, told in steps.items()}
+        JANE["id"]: {
+            step: {"before": None, "after": None, "written_at": None, **reported} for step, reported in steps.items()
+        }
     }
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.module_utils import _residual
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import GRAPH_PERMISSIONS
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import crowd, mailbox, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import GRAPH_PERMISSIONS
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd, mailbox, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.residual import (
     PASSWORD,
     SELF,
     access,
@@ -42,7 +42,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import
     rules,
     trustee,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     administrators,
     fault,
     find,
@@ -56,7 +56,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
     roles,
     web_page,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import EXCHANGE, GRAPH, Reply
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import EXCHANGE, GRAPH, Reply
 
 MODULE = "m365_user_info"
 GRAPH_URL, EXCHANGE_URL = "https://graph.microsoft.com", "https://outlook.office365.com"
@@ -98,12 +98,12 @@ def look(lab, topic, *turns, user=JANE, **options):
     """
     for turn in (find(user), *turns):
         lab.wire.expect(*(turn if isinstance(turn, tuple) else (turn,)))
-    told = lab.run(MODULE, **{"users": UPN, "steps": ["signin"], "residual": [topic], **options})
-    assert not told.failed
-    assert not told.changed
-    assert told.user["doors"]["signin"] == "open"
-    assert list(told.user["residual"]) == [topic]
-    left = told.user["residual"][topic]
+    reported = lab.run(MODULE, **{"users": UPN, "steps": ["signin"], "residual": [topic], **options})
+    assert not reported.failed
+    assert not reported.changed
+    assert reported.user["doors"]["signin"] == "open"
+    assert list(reported.user["residual"]) == [topic]
+    left = reported.user["residual"][topic]
     assert list(left) == ["state", "found", "note", "permission", "error"]
     assert bool(left["found"]) is (left["state"] == "found")
     assert left["state"] != "none" or left["error"] is None
@@ -127,9 +127,9 @@ def mail(*found, row=None, named=("contoso.com",)):
 def test_nothing_is_asked_unless_wanted(lab, residual):
     lab.wire.expect(find(JANE))
 
-    told = lab.run(MODULE, users=UPN, steps=["signin"], **({} if residual is None else {"residual": residual}))
+    reported = lab.run(MODULE, users=UPN, steps=["signin"], **({} if residual is None else {"residual": residual}))
 
-    assert told.user["residual"] == {}
+    assert reported.user["residual"] == {}
 
 
 @pytest.mark.parametrize("wanted", [["all"], ["all", "phones"], TOPICS, TOPICS[::-1]])
@@ -145,13 +145,14 @@ def test_all_topics_come_in_their_order_and_none_is_left(lab, wanted):
         memberships(JANE),
     )
 
-    told = lab.run(MODULE, users=UPN, steps=["signin"], residual=wanted)
+    reported = lab.run(MODULE, users=UPN, steps=["signin"], residual=wanted)
 
-    assert list(told.user["residual"]) == TOPICS
+    assert list(reported.user["residual"]) == TOPICS
     assert {
-        topic: (one["state"], one["found"], one["note"], one["error"]) for topic, one in told.user["residual"].items()
+        topic: (one["state"], one["found"], one["note"], one["error"])
+        for topic, one in reported.user["residual"].items()
     } == (dict.fromkeys(TOPICS, ("none", [], None, None)))
-    assert {topic: one["permission"] for topic, one in told.user["residual"].items()} == {
+    assert {topic: one["permission"] for topic, one in reported.user["residual"].items()} == {
         "forwarding": "Exchange.ManageAsApp and MailboxSettings.Read",
         "directory_roles": "User.Read.All",
         "applications": "Application.Read.All",
@@ -165,10 +166,10 @@ def test_all_topics_come_in_their_order_and_none_is_left(lab, wanted):
 
 
 def test_an_unknown_topic_is_refused_before_anything_is_sent(lab):
-    told = lab.run(MODULE, users=UPN, residual=["forwarding", "toothbrush"])
+    reported = lab.run(MODULE, users=UPN, residual=["forwarding", "toothbrush"])
 
-    assert told.failed
-    assert "toothbrush" in told.msg
+    assert reported.failed
+    assert "toothbrush" in reported.msg
     assert not lab.wire.outer
 
 
@@ -403,11 +404,11 @@ def test_many_are_looked_at_part_by_part_and_the_accepted_domains_are_asked_for_
         lab.wire.expect(*map(rules, part))
         lab.wire.expect(*([domains("contoso.com")] if len(part) == 2 else []))
 
-    told = lab.run(
+    reported = lab.run(
         MODULE, users=[one["userPrincipalName"] for one in everybody], steps=["signin"], residual="forwarding"
     )
 
-    assert {one["residual"]["forwarding"]["state"] for one in told.users} == {"none"}
+    assert {one["residual"]["forwarding"]["state"] for one in reported.users} == {"none"}
 
 
 @pytest.mark.parametrize("found", [True, False])
@@ -427,10 +428,14 @@ def test_rules_that_may_not_be_read_leave_the_mailbox_told(lab, found):
 
 @pytest.mark.parametrize("found", [True, False])
 def test_a_mailbox_that_may_not_be_read_leaves_the_rules_told(lab, found):
-    told = [rule(forwardTo=("x@fabrikam.com",))] if found else []
+    reported = [rule(forwardTo=("x@fabrikam.com",))] if found else []
 
     left = look(
-        lab, "forwarding", recipient(JANE, mailbox_of(JANE)).but(NUL_BYTES), rules(JANE, *told), domains("contoso.com")
+        lab,
+        "forwarding",
+        recipient(JANE, mailbox_of(JANE)).but(NUL_BYTES),
+        rules(JANE, *reported),
+        domains("contoso.com"),
     )
 
     assert left["state"] == ("found" if found else "not_looked_at")
@@ -514,9 +519,9 @@ def test_a_mailbox_that_could_not_be_read_for_its_doors_is_asked_about_all_the_s
     turns = [get_mailbox(JANE).but(NUL_BYTES), rows("Get-MobileDevice", JANE, phone(), by="Mailbox")]
     lab.wire.expect_each(find(JANE), *turns)
 
-    told = lab.run(MODULE, users=UPN, residual=["phones"])
+    reported = lab.run(MODULE, users=UPN, residual=["phones"])
 
-    assert told.user["residual"]["phones"]["state"] == "found"
+    assert reported.user["residual"]["phones"]["state"] == "found"
 
 
 def test_a_mailbox_that_graph_does_not_know_is_not_none(lab):
@@ -638,11 +643,11 @@ def test_a_client_of_many_is_asked_for_once(lab):
     lab.wire.expect(client(CLIENT, "Survey tool"))
     lab.wire.expect(*map(app_roles, everybody))
 
-    told = lab.run(
+    reported = lab.run(
         MODULE, users=[one["userPrincipalName"] for one in everybody], steps=["signin"], residual=["consents"]
     )
 
-    assert [len(one["residual"]["consents"]["found"]) for one in told.users] == [2, 2, 2]
+    assert [len(one["residual"]["consents"]["found"]) for one in reported.users] == [2, 2, 2]
 
 
 @pytest.mark.parametrize("grant", [{}, {"clientId": 5, "scope": ["x"]}, {"scope": None}])
@@ -813,9 +818,9 @@ def test_permissions_that_go_on_overleaf_are_not_none(lab):
 def test_a_mailbox_is_read_once_for_forwarding_and_delegates(lab):
     lab.wire.expect_each(find(JANE), *mail(), *delegates()[:2])
 
-    told = lab.run(MODULE, users=UPN, steps=["signin"], residual=["delegates", "forwarding"])
+    reported = lab.run(MODULE, users=UPN, steps=["signin"], residual=["delegates", "forwarding"])
 
-    assert [one["state"] for one in told.user["residual"].values()] == ["none", "none"]
+    assert [one["state"] for one in reported.user["residual"].values()] == ["none", "none"]
 
 
 # --- phones, sign-in methods ---
@@ -1022,10 +1027,10 @@ def test_one_leavers_failure_stays_with_that_one(lab):
     lab.wire.expect(find(JANE), find(OMAR))
     lab.wire.expect(*devices(JANE, reply=fault(400)), *devices(OMAR, device()))
 
-    told = lab.run(MODULE, users=[UPN, "omar@contoso.com"], steps=["signin"], residual=["devices"])
+    reported = lab.run(MODULE, users=[UPN, "omar@contoso.com"], steps=["signin"], residual=["devices"])
 
-    assert [one["residual"]["devices"]["state"] for one in told.users] == ["not_looked_at", "found"]
-    assert not told.failed
+    assert [one["residual"]["devices"]["state"] for one in reported.users] == ["not_looked_at", "found"]
+    assert not reported.failed
 
 
 def test_a_topic_costs_one_batch_for_twenty_at_graph_and_for_ten_at_exchange(lab):

@@ -8,9 +8,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.module_utils import _graph
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import crowd, guest, locked, mailbox, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd, guest, locked, mailbox, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     USER_PROPERTIES,
     fault,
     find,
@@ -32,7 +32,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
     throttled,
     web_page,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import EXCHANGE, GRAPH, Reply
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import EXCHANGE, GRAPH, Reply
 
 MODULE = "m365_user_info"
 GRAPH_URL = "https://graph.microsoft.com"
@@ -61,8 +61,8 @@ def expect_found(lab, *turns, found, **how):
     lab.wire.expect(*[read(one, **how) for one in found])
 
 
-def names(told):
-    return [one["user"] for one in told.users]
+def names(reported):
+    return [one["user"] for one in reported.users]
 
 
 # --- who is meant ---
@@ -80,10 +80,10 @@ def names(told):
     ],
 )
 def test_nobody_is_meant_by_nothing(lab, options):
-    told = look(lab, **options)
+    reported = look(lab, **options)
 
-    assert told.failed
-    assert told.msg == "Nobody is meant: users, filter, group, left_before and blocked are all empty or not given."
+    assert reported.failed
+    assert reported.msg == "Nobody is meant: users, filter, group, left_before and blocked are all empty or not given."
     assert not lab.wire.outer
 
 
@@ -96,17 +96,17 @@ def test_users_that_are_empty_count_as_not_given_beside_a_search(lab, users):
 
 @pytest.mark.parametrize("users", [["jane@contoso.com,"], [UPN, ""], [{}]])
 def test_users_that_are_bad_are_refused_beside_a_search_too(lab, users):
-    told = look(lab, users=users, filter=SALES)
+    reported = look(lab, users=users, filter=SALES)
 
-    assert told.failed
-    assert "users[" in told.msg
+    assert reported.failed
+    assert "users[" in reported.msg
     assert not lab.wire.outer
 
 
 def test_a_moment_without_an_offset_is_refused_by_its_name(lab):
-    told = look(lab, left_before="2026-11-20")
+    reported = look(lab, left_before="2026-11-20")
 
-    assert "left_before '2026-11-20' is no moment with an offset" in told.msg
+    assert "left_before '2026-11-20' is no moment with an offset" in reported.msg
     assert not lab.wire.outer
 
 
@@ -132,9 +132,9 @@ def test_several_sources_add_up_and_each_person_comes_once_the_named_first(lab):
     found = [PIERRE, JANE, OMAR, guest("ann"), person("late")]
     lab.wire.expect(find(JANE, select=WITH_DATE), *[read(one, select=WITH_DATE) for one in found])
 
-    told = look(lab, users=UPN, filter=SALES, group="Leavers", left_before=until, blocked=True)
+    reported = look(lab, users=UPN, filter=SALES, group="Leavers", left_before=until, blocked=True)
 
-    assert names(told) == [
+    assert names(reported) == [
         UPN,
         "pierre@contoso.com",
         "omar@contoso.com",
@@ -155,26 +155,26 @@ def test_who_is_named_and_unknown_stays_a_failure_of_their_own(lab):
     lab.wire.expect(find_deleted("nobody@contoso.com"))
     lab.wire.expect(find_by_address("nobody@contoso.com"))
 
-    told = look(lab, users="nobody@contoso.com", filter=SALES)
+    reported = look(lab, users="nobody@contoso.com", filter=SALES)
 
-    assert told.statuses == ["failed", "unchanged"]
+    assert reported.statuses == ["failed", "unchanged"]
 
 
 def test_a_search_that_finds_nobody_is_no_error(lab):
     lab.wire.expect(search(SALES))
 
-    told = look(lab, filter=SALES)
+    reported = look(lab, filter=SALES)
 
-    assert (told.failed, told.users, told.msg) == (False, [], "0 users.")
+    assert (reported.failed, reported.users, reported.msg) == (False, [], "0 users.")
 
 
 def test_who_is_protected_is_so_when_found_too(lab):
     lab.wire.expect(search(SALES, JANE, PIERRE))
     lab.wire.expect(read(JANE), read(PIERRE), find(JANE))
 
-    told = look(lab, filter=SALES, protected_users=[UPN])
+    reported = look(lab, filter=SALES, protected_users=[UPN])
 
-    assert [one["protected"] for one in told.users] == [True, False]
+    assert [one["protected"] for one in reported.users] == [True, False]
 
 
 def test_a_filter_cannot_leave_its_place(lab):
@@ -200,9 +200,13 @@ def test_a_door_that_was_opened_since_the_index_saw_it_is_told_as_open(lab, opti
     stale = turns[-1].but(Reply(json={"value": [locked()]}))
     expect_found(lab, *turns[:-1], stale, found=[JANE])
 
-    told = look(lab, **options)
+    reported = look(lab, **options)
 
-    assert (told.user["user"], told.user["doors"], told.user["open"]) == (UPN, {"signin": "open"}, ["signin"])
+    assert (reported.user["user"], reported.user["doors"], reported.user["open"]) == (
+        UPN,
+        {"signin": "open"},
+        ["signin"],
+    )
 
 
 def test_who_has_another_name_by_now_is_told_by_it(lab):
@@ -218,12 +222,12 @@ def test_who_was_deleted_since_is_a_failure_and_no_other_is_lost(lab):
     gone = {"id": JANE["id"], "userPrincipalName": UPN, "deletedDateTime": "2026-11-20T15:58:00Z"}
     lab.wire.expect(read_deleted(JANE["id"], gone))
 
-    told = look(lab, filter=SALES)
+    reported = look(lab, filter=SALES)
 
-    assert names(told) == [JANE["id"], "pierre@contoso.com"]
-    assert told.statuses == ["failed", "unchanged"]
-    assert told.users[0]["error"]["code"] == "deleted"
-    assert f"{JANE['id']} was deleted at 2026-11-20T15:58:00Z." in told.msg
+    assert names(reported) == [JANE["id"], "pierre@contoso.com"]
+    assert reported.statuses == ["failed", "unchanged"]
+    assert reported.users[0]["error"]["code"] == "deleted"
+    assert f"{JANE['id']} was deleted at 2026-11-20T15:58:00Z." in reported.msg
 
 
 def test_who_was_found_and_is_not_there_is_a_failure_that_says_so(lab):
@@ -231,23 +235,23 @@ def test_who_was_found_and_is_not_there_is_a_failure_that_says_so(lab):
     lab.wire.expect(read(JANE).but(not_found(JANE["id"])))
     lab.wire.expect(read_deleted(JANE["id"]))
 
-    told = look(lab, filter=SALES)
+    reported = look(lab, filter=SALES)
 
-    assert (told.user["user"], told.user["status"], told.user["open"]) == (JANE["id"], "failed", [])
-    assert told.user["error"]["code"] == "not_found"
-    assert f"{JANE['id']} was found, but there is no such user." in told.msg
+    assert (reported.user["user"], reported.user["status"], reported.user["open"]) == (JANE["id"], "failed", [])
+    assert reported.user["error"]["code"] == "not_found"
+    assert f"{JANE['id']} was found, but there is no such user." in reported.msg
 
 
 def test_who_was_found_and_cannot_be_read_is_a_failure_by_object_id(lab):
     lab.wire.expect(search(SALES, JANE, PIERRE))
     lab.wire.expect(read(JANE).but(forbidden()), read(PIERRE))
 
-    told = look(lab, filter=SALES)
+    reported = look(lab, filter=SALES)
 
-    assert names(told) == [JANE["id"], "pierre@contoso.com"]
-    assert told.statuses == ["failed", "unchanged"]
-    assert f"Could not look up {JANE['id']}" in told.msg
-    assert "User.Read.All" in told.msg
+    assert names(reported) == [JANE["id"], "pierre@contoso.com"]
+    assert reported.statuses == ["failed", "unchanged"]
+    assert f"Could not look up {JANE['id']}" in reported.msg
+    assert "User.Read.All" in reported.msg
 
 
 def test_who_is_named_counts_where_the_one_who_was_found_cannot_be_read(lab):
@@ -255,9 +259,9 @@ def test_who_is_named_counts_where_the_one_who_was_found_cannot_be_read(lab):
     lab.wire.expect(search(SALES, JANE))
     lab.wire.expect(find(JANE), read(JANE).but(forbidden()))
 
-    told = look(lab, users=UPN, filter=SALES)
+    reported = look(lab, users=UPN, filter=SALES)
 
-    assert (told.user["user"], told.user["status"]) == (UPN, "unchanged")
+    assert (reported.user["user"], reported.user["status"]) == (UPN, "unchanged")
 
 
 @pytest.mark.parametrize("asked", [[JANE["id"], UPN], [UPN, JANE["id"].upper()]])
@@ -267,9 +271,9 @@ def test_who_is_named_twice_is_told_once_where_a_lagging_replica_knows_but_one_o
     if asked[0] == UPN:
         lab.wire.expect(read_deleted(asked[1]))
 
-    told = look(lab, users=asked)
+    reported = look(lab, users=asked)
 
-    assert told.statuses == ["unchanged" if asked[1] == UPN else "failed"]
+    assert reported.statuses == ["unchanged" if asked[1] == UPN else "failed"]
 
 
 # --- pages ---
@@ -280,9 +284,9 @@ def test_a_list_is_read_to_its_end_with_the_same_headers(lab):
     turns = pages(search(SALES), ids(*everybody[:2]), [], ids(*everybody[2:4]), ids(*everybody[3:]))
     expect_found(lab, *turns, found=everybody)
 
-    told = look(lab, filter=SALES)
+    reported = look(lab, filter=SALES)
 
-    assert [one["id"] for one in told.users] == [one["id"] for one in everybody]
+    assert [one["id"] for one in reported.users] == [one["id"] for one in everybody]
     assert len(lab.wire.to(GRAPH)) == 4 + 1
 
 
@@ -290,12 +294,12 @@ def test_a_page_that_fails_fails_the_whole_search(lab):
     first, second, _third = pages(search(SALES), ids(JANE), ids(PIERRE), ids(OMAR))
     lab.wire.expect_each(first, second.but(graph_error(400, "Directory_ExpiredPageToken", "The page token is old.")))
 
-    told = look(lab, filter=SALES)
+    reported = look(lab, filter=SALES)
 
-    assert told.failed
-    assert told.users == []
-    assert "Could not find out who is meant by filter" in told.msg
-    assert "Directory_ExpiredPageToken" in told.msg
+    assert reported.failed
+    assert reported.users == []
+    assert "Could not find out who is meant by filter" in reported.msg
+    assert "Directory_ExpiredPageToken" in reported.msg
 
 
 @pytest.mark.parametrize("hiccup", [throttled("2"), fault(503), web_page(502)])
@@ -328,10 +332,10 @@ def test_a_page_that_is_late_is_waited_for(lab, hiccup):
 def test_a_next_page_elsewhere_is_refused_and_never_sees_the_token(lab, link):
     lab.wire.expect(search(SALES).but(Reply(json={"value": ids(JANE), "@odata.nextLink": link})))
 
-    told = look(lab, filter=SALES)
+    reported = look(lab, filter=SALES)
 
-    assert told.failed
-    assert "names a next page that is not its own" in told.msg
+    assert reported.failed
+    assert "names a next page that is not its own" in reported.msg
     assert {outer.host for outer in lab.wire.outer} == {GRAPH, lab.entra.host}
 
 
@@ -340,10 +344,10 @@ def test_pages_that_lead_in_a_circle_end(lab):
     back = {"value": ids(PIERRE), "@odata.nextLink": first.reply.json["@odata.nextLink"]}
     lab.wire.expect_each(first, second.but(Reply(json=back)))
 
-    told = look(lab, filter=SALES)
+    reported = look(lab, filter=SALES)
 
-    assert told.failed
-    assert "next pages without end" in told.msg
+    assert reported.failed
+    assert "next pages without end" in reported.msg
 
 
 def test_pages_without_end_end(lab, monkeypatch):
@@ -351,20 +355,20 @@ def test_pages_without_end_end(lab, monkeypatch):
     turns = pages(search(SALES), *[[]] * 6)
     lab.wire.expect_each(*turns[:4])
 
-    told = look(lab, filter=SALES)
+    reported = look(lab, filter=SALES)
 
-    assert told.failed
-    assert "next pages without end" in told.msg
+    assert reported.failed
+    assert "next pages without end" in reported.msg
 
 
 @pytest.mark.parametrize("body", [{}, {"value": None}, {"value": {}}, {"value": [None]}, {"value": [JANE, "x"]}, JANE])
 def test_a_page_that_is_no_list_is_an_error_not_an_empty_one(lab, body):
     lab.wire.expect(search(SALES).but(Reply(json=body)))
 
-    told = look(lab, filter=SALES)
+    reported = look(lab, filter=SALES)
 
-    assert told.failed
-    assert "did not answer with a list" in told.msg
+    assert reported.failed
+    assert "did not answer with a list" in reported.msg
 
 
 @pytest.mark.parametrize("row", [{}, {"id": None}, {"id": 7}, {"id": ""}, {"id": UPN}])
@@ -373,11 +377,11 @@ def test_a_user_without_an_object_id_fails_the_search(lab, row):
     lab.wire.expect(find_group("Leavers", GROUP))
     lab.wire.expect(members(GROUP).but(Reply(json={"value": [*ids(PIERRE), row]})))
 
-    told = look(lab, group="Leavers")
+    reported = look(lab, group="Leavers")
 
-    assert (told.failed, told.users) == (True, [])
-    assert "Could not find out who is meant by group" in told.msg
-    assert "a user without object id" in told.msg
+    assert (reported.failed, reported.users) == (True, [])
+    assert "Could not find out who is meant by group" in reported.msg
+    assert "a user without object id" in reported.msg
 
 
 # --- filter ---
@@ -387,13 +391,13 @@ def test_what_graph_refuses_of_a_filter_is_told_in_its_words(lab):
     refusal = graph_error(400, "BadRequest", "Invalid filter clause: There is an unterminated string literal.")
     lab.wire.expect(search("department eq 'Sales").but(refusal))
 
-    told = look(lab, filter="department eq 'Sales")
+    reported = look(lab, filter="department eq 'Sales")
 
-    assert told.failed
-    assert "Could not find out who is meant by filter" in told.msg
-    assert "unterminated string literal" in told.msg
-    assert told.result["error"]["code"] == "BadRequest"
-    assert told.result["error"]["request_id"] == "req-0001"
+    assert reported.failed
+    assert "Could not find out who is meant by filter" in reported.msg
+    assert "unterminated string literal" in reported.msg
+    assert reported.result["error"]["code"] == "BadRequest"
+    assert reported.result["error"]["request_id"] == "req-0001"
 
 
 def test_a_filter_that_may_not_be_asked_names_the_permission(lab):
@@ -428,21 +432,21 @@ def test_a_group_that_is_not_there(lab, turn):
     lab.wire.expect(turn)
     name = "Nowhere" if "filter" in str(turn) else GROUP["id"]
 
-    told = look(lab, group=name)
+    reported = look(lab, group=name)
 
-    assert told.failed
-    assert f"There is no group {name}." in told.msg
+    assert reported.failed
+    assert f"There is no group {name}." in reported.msg
 
 
 def test_groups_of_one_name_are_told_by_id_and_none_is_read(lab):
     twin = {**GROUP, "id": "1b2c3d4e-0000-4000-8000-000000000002"}
     lab.wire.expect(find_group("Leavers", GROUP, twin))
 
-    told = look(lab, group="Leavers")
+    reported = look(lab, group="Leavers")
 
-    assert told.failed
-    assert GROUP["id"] in told.msg
-    assert twin["id"] in told.msg
+    assert reported.failed
+    assert GROUP["id"] in reported.msg
+    assert twin["id"] in reported.msg
 
 
 @pytest.mark.parametrize("lacking", ["group", "members"])
@@ -453,19 +457,19 @@ def test_a_group_that_may_not_be_read_names_the_permission(lab, lacking):
     if lacking == "members":
         lab.wire.expect(members(GROUP).but(forbidden()))
 
-    told = look(lab, group="Leavers")
+    reported = look(lab, group="Leavers")
 
-    assert told.failed
-    assert "GroupMember.Read.All" in told.msg
+    assert reported.failed
+    assert "GroupMember.Read.All" in reported.msg
 
 
 def test_a_group_that_hides_its_members_is_not_taken_for_an_empty_one(lab):
     hidden = {**GROUP, "visibility": "HiddenMembership"}
     lab.wire.expect(find_group("Leavers", hidden))
-    told = look(lab, group="Leavers")
+    reported = look(lab, group="Leavers")
 
-    assert told.failed
-    assert "Member.Read.Hidden" in told.msg
+    assert reported.failed
+    assert "Member.Read.Hidden" in reported.msg
 
     lab.entra.permissions[GRAPH_URL] = ("User.Read.All", "GroupMember.Read.All", "Member.Read.Hidden")
     expect_found(lab, find_group("Leavers", hidden), members(hidden, JANE), found=[JANE])
@@ -477,11 +481,11 @@ def test_a_group_that_hides_its_members_is_not_taken_for_an_empty_one(lab):
 
 
 def test_left_before_needs_its_permission_and_asks_nothing_without_it(lab):
-    told = look(lab, left_before=later())
+    reported = look(lab, left_before=later())
 
-    assert told.failed
-    assert told.result["error"]["code"] == "missing_permission"
-    assert "User-LifeCycleInfo.Read.All" in told.msg
+    assert reported.failed
+    assert reported.result["error"]["code"] == "missing_permission"
+    assert "User-LifeCycleInfo.Read.All" in reported.msg
     assert not lab.wire.to(GRAPH)
 
 
@@ -506,19 +510,19 @@ def test_a_leave_date_that_lies_ahead_counts_for_who_was_found(dated, leaves, de
     jane = {**JANE, "employeeLeaveDateTime": leaves}
     expect_found(dated, search(SALES, jane), found=[jane], select=WITH_DATE)
 
-    told = look(dated, filter=SALES, left_at=default)
+    reported = look(dated, filter=SALES, left_at=default)
 
-    assert (told.user["left_at"], told.user["due"]) == (left_at, due)
-    assert not told.warnings
+    assert (reported.user["left_at"], reported.user["due"]) == (left_at, due)
+    assert not reported.warnings
 
 
 def test_a_leave_date_that_was_put_off_since_the_index_saw_it_counts(dated):
     jane, until = {**JANE, "employeeLeaveDateTime": later(hours=2)}, later()
     expect_found(dated, search(f"employeeLeaveDateTime le {until}", jane), found=[jane], select=WITH_DATE)
 
-    told = look(dated, left_before=until)
+    reported = look(dated, left_before=until)
 
-    assert (told.user["left_at"], told.user["due"]) == (later(hours=2), False)
+    assert (reported.user["left_at"], reported.user["due"]) == (later(hours=2), False)
 
 
 def test_a_leave_date_that_lies_ahead_does_not_count_for_who_was_named_and_found(dated):
@@ -526,9 +530,9 @@ def test_a_leave_date_that_lies_ahead_does_not_count_for_who_was_named_and_found
     dated.wire.expect(search(SALES, jane))
     dated.wire.expect(find(jane, select=WITH_DATE), read(jane, select=WITH_DATE))
 
-    told = look(dated, users=UPN, filter=SALES)
+    reported = look(dated, users=UPN, filter=SALES)
 
-    assert (told.user["left_at"], told.user["due"]) == (None, True)
+    assert (reported.user["left_at"], reported.user["due"]) == (None, True)
 
 
 @pytest.mark.parametrize("source", ["filter", "group"])
@@ -538,18 +542,18 @@ def test_leave_dates_that_may_not_be_read_are_warned_of(lab, source):
     else:
         expect_found(lab, search(SALES, JANE), found=[JANE])
 
-    told = look(lab, **{source: "Leavers" if source == "group" else SALES})
+    reported = look(lab, **{source: "Leavers" if source == "group" else SALES})
 
-    assert "may not read their leave dates" in told.warnings
+    assert "may not read their leave dates" in reported.warnings
 
 
 def test_whether_who_was_found_leaves_later_is_not_known_without_the_permission(lab):
     expect_found(lab, search(SALES, JANE, PIERRE), found=[JANE, PIERRE])
 
-    told = look(lab, filter=SALES)
+    reported = look(lab, filter=SALES)
 
     # Whose sign-in is blocked cannot be locked out too early.
-    assert [(one["user"], one["due"]) for one in told.users] == [(UPN, None), ("pierre@contoso.com", True)]
+    assert [(one["user"], one["due"]) for one in reported.users] == [(UPN, None), ("pierre@contoso.com", True)]
 
 
 def test_who_may_be_able_to_sign_in_may_leave_later(lab):
@@ -580,9 +584,9 @@ def test_the_audit_of_a_thousand_reads_nobody_one_by_one(lab):
     expect_found(lab, *lists, found=everybody)
     lab.wire.expect(*[get_mailbox(one, mailbox(one, on=False)) for one in everybody], *map(roles, everybody))
 
-    told = lab.run(MODULE, filter=SALES, directory_roles=True)
+    reported = lab.run(MODULE, filter=SALES, directory_roles=True)
 
-    assert [one["id"] for one in told.users] == [one["id"] for one in everybody]
-    assert not any(one["open"] for one in told.users)
+    assert [one["id"] for one in reported.users] == [one["id"] for one in everybody]
+    assert not any(one["open"] for one in reported.users)
     assert len(lab.wire.to(GRAPH)) <= len(lists) + 2 * 1000 / 20
     assert len(lab.wire.to(EXCHANGE)) <= 1000 / 10

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     find,
     find_by_address,
     find_deleted,
     forbidden,
     graph_error,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import GRAPH, Reply, Turn
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import GRAPH, Reply, Turn
 
 UPN = "jane.dow@contoso.com"
 HINT = "Check the spelling. Mail addresses and aliases are not names of users."
@@ -48,12 +48,12 @@ def test_the_closest_names_are_suggested_and_nobody_is_looked_at(lab):
     found = ["janet.smith@contoso.com", "jane.doe@contoso.com", "jane.dowe@contoso.com", "jane.d@contoso.com", "x@y.z"]
     lab.wire.expect(similar("jane.", "dow", *found))
 
-    (told,) = look(lab, UPN).users
+    (reported,) = look(lab, UPN).users
 
-    assert told["id"] is None
-    assert told["error"]["code"] == "not_found"
-    assert told["error"]["message"] == f"There is no user {UPN}."
-    assert told["error"]["hint"] == (
+    assert reported["id"] is None
+    assert reported["error"]["code"] == "not_found"
+    assert reported["error"]["message"] == f"There is no user {UPN}."
+    assert reported["error"]["hint"] == (
         f"{HINT} Users with a similar name: jane.dowe@contoso.com, jane.doe@contoso.com, jane.d@contoso.com."
     )
 
@@ -62,9 +62,9 @@ def test_a_misspelt_beginning_is_found_by_the_surname(lab):
     expect_unknown(lab, "jnae.doe@contoso.com")
     lab.wire.expect(similar("jnae.", "doe", "jane.doe@contoso.com", "bob.doe@contoso.com"))
 
-    (told,) = look(lab, "jnae.doe@contoso.com").users
+    (reported,) = look(lab, "jnae.doe@contoso.com").users
 
-    assert told["error"]["hint"].endswith("Users with a similar name: jane.doe@contoso.com.")
+    assert reported["error"]["hint"].endswith("Users with a similar name: jane.doe@contoso.com.")
 
 
 @pytest.mark.parametrize(
@@ -83,28 +83,28 @@ def test_a_search_that_fails_or_finds_nobody_like_that_changes_nothing(lab, repl
     expect_unknown(lab, UPN)
     lab.wire.expect(similar("jane.", "dow", reply=reply))
 
-    (told,) = look(lab, UPN).users
+    (reported,) = look(lab, UPN).users
 
-    assert (told["error"]["code"], told["error"]["hint"]) == ("not_found", HINT)
+    assert (reported["error"]["code"], reported["error"]["hint"]) == ("not_found", HINT)
 
 
 def test_a_name_of_the_tenant_cannot_forge_a_line(lab):
     expect_unknown(lab, UPN)
     lab.wire.expect(similar("jane.", "dow", "jane.doe\n! all is well@contoso.com", "jane.do\u202ee@contoso.com"))
 
-    (told,) = look(lab, UPN).users
+    (reported,) = look(lab, UPN).users
 
-    assert "\n" not in told["error"]["hint"]
-    assert "\u202e" not in told["error"]["hint"]
+    assert "\n" not in reported["error"]["hint"]
+    assert "\u202e" not in reported["error"]["hint"]
 
 
 def test_an_apostrophe_stays_within_the_condition(lab):
     expect_unknown(lab, "o'brian@contoso.com")
     lab.wire.expect(similar("o''br", "o''b", "o'brien@contoso.com"))
 
-    (told,) = look(lab, "o'brian@contoso.com").users
+    (reported,) = look(lab, "o'brian@contoso.com").users
 
-    assert told["error"]["hint"].endswith("Users with a similar name: o'brien@contoso.com.")
+    assert reported["error"]["hint"].endswith("Users with a similar name: o'brien@contoso.com.")
 
 
 def test_five_names_are_searched_for_at_most(lab):
@@ -112,9 +112,9 @@ def test_five_names_are_searched_for_at_most(lab):
     expect_unknown(lab, *names)
     lab.wire.expect(*(similar("nobo", "nob", f"nobody{number}0@contoso.com") for number in range(5)))
 
-    told = look(lab, *names).users
+    reported = look(lab, *names).users
 
-    assert ["similar" in one["error"]["hint"] for one in told] == [True] * 5 + [False] * 2
+    assert ["similar" in one["error"]["hint"] for one in reported] == [True] * 5 + [False] * 2
 
 
 def test_nothing_is_searched_for_where_it_is_not_wanted_or_somebody_is_found(lab):

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.closing import READING, closing, expect
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.residual import group, memberships
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.closing import READING, closing, expect
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.residual import group, memberships
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     administrators,
     find,
     forbidden,
     graph_error,
     roles,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import GRAPH, Reply, Turn
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import GRAPH, Reply, Turn
 
 MODULE = "m365_user_memberships"
 JANE, UPN = person("jane.doe"), "jane.doe@contoso.com"
@@ -48,19 +48,19 @@ def leave_role():
 def test_a_group_that_graph_cannot_change_is_told_with_the_reason(lab, facts, reason):
     expect(lab, find(JANE), memberships(JANE, finance(1, **facts)))
 
-    told = lab.run(MODULE, users=UPN, state="absent", allow_admins=False)
+    reported = lab.run(MODULE, users=UPN, state="absent", allow_admins=False)
 
-    assert (told.statuses, told.changed, told.failed) == (["unchanged"], False, False)
-    assert told.user["note"] == f"Left as it is: group Group 1. {reason}"
-    assert [one["status"] for one in told.user["objects"]] == ["not_applicable"]
+    assert (reported.statuses, reported.changed, reported.failed) == (["unchanged"], False, False)
+    assert reported.user["note"] == f"Left as it is: group Group 1. {reason}"
+    assert [one["status"] for one in reported.user["objects"]] == ["not_applicable"]
 
 
 def test_dynamic_groups_and_administrative_units_are_not_looked_at(lab):
     expect(lab, find(JANE), memberships(JANE, finance(1, "DynamicMembership", "Unified", mailEnabled=True), UNIT))
 
-    told = lab.run(MODULE, users=UPN, state="absent", allow_admins=False)
+    reported = lab.run(MODULE, users=UPN, state="absent", allow_admins=False)
 
-    assert (told.statuses, told.user["objects"]) == (["unchanged"], [])
+    assert (reported.statuses, reported.user["objects"]) == (["unchanged"], [])
 
 
 def test_a_microsoft_365_group_is_one_that_graph_can_change(lab):
@@ -74,10 +74,10 @@ def test_directory_roles_are_taken_where_administrators_are_allowed(lab):
     expect(lab, find(JANE), memberships(JANE, ROLE, finance(1)), administrators())
     expect(lab, (leave_role(), closing(MODULE, JANE, 1)), memberships(JANE))
 
-    told = lab.run(MODULE, users=UPN, state="absent", allow_admins=True)
+    reported = lab.run(MODULE, users=UPN, state="absent", allow_admins=True)
 
-    assert told.statuses == ["verified"]
-    assert {one["kind"]: one["name"] for one in told.user["objects"]} == {
+    assert reported.statuses == ["verified"]
+    assert {one["kind"]: one["name"] for one in reported.user["objects"]} == {
         "directory_role": "Reports Reader",
         "group": "Group 1",
     }
@@ -86,27 +86,27 @@ def test_directory_roles_are_taken_where_administrators_are_allowed(lab):
 def test_the_last_global_administrator_keeps_the_role(lab):
     expect(lab, find(JANE), memberships(JANE, ROLE), administrators(JANE))
 
-    told = lab.run(MODULE, users=UPN, state="absent", allow_admins=True)
+    reported = lab.run(MODULE, users=UPN, state="absent", allow_admins=True)
 
-    assert (told.statuses, told.user["error"]["code"]) == (["refused"], "last_global_administrator")
-    assert told.user["objects"] == []
+    assert (reported.statuses, reported.user["error"]["code"]) == (["refused"], "last_global_administrator")
+    assert reported.user["objects"] == []
 
 
 def test_a_role_names_the_permission_that_it_needs(lab):
     expect(lab, find(JANE), memberships(JANE, ROLE), administrators(), leave_role().but(forbidden()))
 
-    told = lab.run(MODULE, users=UPN, state="absent", allow_admins=True)
+    reported = lab.run(MODULE, users=UPN, state="absent", allow_admins=True)
 
-    assert "RoleManagement.ReadWrite.Directory" in told.user["error"]["hint"]
+    assert "RoleManagement.ReadWrite.Directory" in reported.user["error"]["hint"]
 
 
 def test_so_does_a_group_that_can_be_assigned_to_roles(lab):
     guarded = finance(1, isAssignableToRole=True)
     expect(lab, find(JANE), memberships(JANE, guarded), roles(JANE), closing(MODULE, JANE, 1).but(forbidden()))
 
-    told = lab.run(MODULE, users=UPN, state="absent", allow_admins=False)
+    reported = lab.run(MODULE, users=UPN, state="absent", allow_admins=False)
 
-    assert "RoleManagement.ReadWrite.Directory" in told.user["error"]["hint"]
+    assert "RoleManagement.ReadWrite.Directory" in reported.user["error"]["hint"]
 
 
 def join(collection, holder, reply=None):
@@ -124,26 +124,29 @@ def test_the_user_is_added_again_to_what_the_evidence_names_and_to_nothing_else(
     )
     expect(lab, memberships(JANE, finance(2), finance(1), ROLE))
 
-    told = lab.run(MODULE, users=UPN, state="present", objects={UPN: [GROUP_ENTRY, ROLE_ENTRY]}, allow_admins=True)
+    reported = lab.run(MODULE, users=UPN, state="present", objects={UPN: [GROUP_ENTRY, ROLE_ENTRY]}, allow_admins=True)
 
-    assert told.statuses == ["verified"]
-    assert {one["key"]: one["status"] for one in told.user["objects"]} == {"group-1": "verified", "role-1": "verified"}
+    assert reported.statuses == ["verified"]
+    assert {one["key"]: one["status"] for one in reported.user["objects"]} == {
+        "group-1": "verified",
+        "role-1": "verified",
+    }
 
 
 @pytest.mark.parametrize("entry", [ROLE_ENTRY, {**GROUP_ENTRY, "before": {"name": "x", "role_assignable": True}}])
 def test_nobody_is_made_an_administrator_again_unless_that_is_allowed(lab, entry):
     expect(lab, find(JANE), memberships(JANE))
 
-    told = lab.run(MODULE, users=UPN, state="present", objects={UPN: [entry]}, allow_admins=False)
+    reported = lab.run(MODULE, users=UPN, state="present", objects={UPN: [entry]}, allow_admins=False)
 
-    assert (told.statuses, told.changed) == (["unchanged"], False)
-    assert "Directory roles are given again only with allow_admins." in told.user["note"]
+    assert (reported.statuses, reported.changed) == (["unchanged"], False)
+    assert "Directory roles are given again only with allow_admins." in reported.user["note"]
 
 
 def test_who_was_added_meanwhile_is_read_and_done(lab):
     there = graph_error(400, "Request_BadRequest", "One or more added object references already exist.")
     expect(lab, find(JANE), memberships(JANE), join("groups", "group-1", there), memberships(JANE, finance(1)))
 
-    told = lab.run(MODULE, users=UPN, state="present", objects={UPN: [GROUP_ENTRY]}, allow_admins=True)
+    reported = lab.run(MODULE, users=UPN, state="present", objects={UPN: [GROUP_ENTRY]}, allow_admins=True)
 
-    assert told.statuses == ["verified"]
+    assert reported.statuses == ["verified"]

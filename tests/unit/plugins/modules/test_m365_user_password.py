@@ -9,9 +9,9 @@ import string
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import NOW, iso, later, moment
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import crowd, guest, locked, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import NOW, iso, later, moment
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd, guest, locked, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     administrators,
     fault,
     find,
@@ -39,31 +39,31 @@ def passwords(lab) -> list[str]:
 def test_a_reset_is_sent_alone_and_seen_by_its_moment(lab):
     lab.wire.expect_each(find(JANE), administrators(), reset(JANE), read(RESET))
 
-    told = lab.run(MODULE, users=UPN)
+    reported = lab.run(MODULE, users=UPN)
 
-    assert (told.user["status"], told.changed, told.failed) == ("verified", True, False)
-    assert told.user["before"] == {"last_password_change_date_time": "2026-03-02T08:00:00Z"}
-    assert told.user["after"] == {"last_password_change_date_time": later()}
-    assert told.user["written_at"] == later()
+    assert (reported.user["status"], reported.changed, reported.failed) == ("verified", True, False)
+    assert reported.user["before"] == {"last_password_change_date_time": "2026-03-02T08:00:00Z"}
+    assert reported.user["after"] == {"last_password_change_date_time": later()}
+    assert reported.user["written_at"] == later()
     # Surely shut only an hour after the sign-out, which is yet to come.
-    assert told.user["effective_by"] is None
+    assert reported.user["effective_by"] is None
 
 
 def test_a_reset_of_somebody_whose_roles_were_just_read_takes_no_more_than_the_write_and_its_proof(lab):
     lab.wire.expect_each(find(JANE), reset(JANE), read(RESET))
 
-    told = lab.run(MODULE, users=[{"user": UPN, "directory_roles": []}])
+    reported = lab.run(MODULE, users=[{"user": UPN, "directory_roles": []}])
 
-    assert told.statuses == ["verified"]
+    assert reported.statuses == ["verified"]
 
 
 def test_without_verify_timeout_a_reset_is_not_read_back_and_promises_nothing(lab):
     lab.wire.expect_each(find(JANE), administrators(), reset(JANE))
 
-    told = lab.run(MODULE, users=UPN, verify_timeout=0)
+    reported = lab.run(MODULE, users=UPN, verify_timeout=0)
 
-    assert (told.user["status"], told.user["after"]) == ("accepted", None)
-    assert (told.user["written_at"], told.user["effective_by"]) == (later(), None)
+    assert (reported.user["status"], reported.user["after"]) == ("accepted", None)
+    assert (reported.user["written_at"], reported.user["effective_by"]) == (later(), None)
 
 
 # --- already so ---
@@ -105,9 +105,9 @@ def test_a_reset_is_left_out_only_where_blocked_and_the_trace_of_our_order_is_se
     if enabled or not done:
         lab.wire.expect(administrators())
 
-    told = lab.run(MODULE, check=True, users=UPN, left_at=left_at)
+    reported = lab.run(MODULE, check=True, users=UPN, left_at=left_at)
 
-    assert told.statuses == ["unchanged" if done and not enabled else "planned"]
+    assert reported.statuses == ["unchanged" if done and not enabled else "planned"]
 
 
 def test_a_user_without_any_password_moment_is_reset(lab):
@@ -123,10 +123,10 @@ def test_what_is_so_already_tells_when_it_is_surely_shut(lab):
     jane = locked()
     lab.wire.expect(find(jane))
 
-    told = lab.run(MODULE, users=UPN)
+    reported = lab.run(MODULE, users=UPN)
 
-    assert (told.user["status"], told.changed) == ("unchanged", False)
-    assert told.user["effective_by"] == later(2)
+    assert (reported.user["status"], reported.changed) == ("unchanged", False)
+    assert reported.user["effective_by"] == later(2)
 
 
 def test_force_resets_even_what_is_so_already(lab):
@@ -149,51 +149,51 @@ def test_a_users_own_left_at_beats_the_common_one(lab):
     lab.wire.expect(find(ann), find(bob))
 
     users = [{"user": ann["userPrincipalName"], "left_at": later(hours=2)}, bob["userPrincipalName"]]
-    told = lab.run(MODULE, users=users, left_at=later(hours=1))
+    reported = lab.run(MODULE, users=users, left_at=later(hours=1))
 
-    assert later(hours=2) in told.users[0]["note"]
-    assert later(hours=1) in told.users[1]["note"]
+    assert later(hours=2) in reported.users[0]["note"]
+    assert later(hours=1) in reported.users[1]["note"]
 
 
 def test_a_guest_has_no_password_here(lab):
     ann = guest("ann")
     lab.wire.expect(find(ann))
 
-    told = lab.run(MODULE, users=ann["userPrincipalName"])
+    reported = lab.run(MODULE, users=ann["userPrincipalName"])
 
-    assert (told.user["status"], told.changed, told.failed) == ("not_applicable", False, False)
-    assert "home tenant" in told.user["note"]
+    assert (reported.user["status"], reported.changed, reported.failed) == ("not_applicable", False, False)
+    assert "home tenant" in reported.user["note"]
 
 
 def test_a_synced_account_is_tried_and_fails_with_the_note(lab):
     synced = {**JANE, "onPremisesSyncEnabled": True}
     lab.wire.expect_each(find(synced), administrators(), reset(JANE).but(mastered_on_premises()))
 
-    told = lab.run(MODULE, users=UPN)
+    reported = lab.run(MODULE, users=UPN)
 
-    assert told.statuses == ["failed"]
-    assert "disable it in Active Directory too" in told.user["note"]
-    assert "Active Directory" in told.user["error"]["hint"]
+    assert reported.statuses == ["failed"]
+    assert "disable it in Active Directory too" in reported.user["note"]
+    assert "Active Directory" in reported.user["error"]["hint"]
 
 
 def test_the_password_of_a_synced_account_is_given_at_home(lab):
     synced = {**JANE, "onPremisesSyncEnabled": True}
     lab.wire.expect_each(find(synced), reset(JANE, GIVEN).but(mastered_on_premises()))
 
-    told = lab.run(MODULE, users=UPN, password=GIVEN)
+    reported = lab.run(MODULE, users=UPN, password=GIVEN)
 
-    assert told.statuses == ["failed"]
-    assert "its password is set there" in told.user["note"]
-    assert "disable" not in told.user["note"]
+    assert reported.statuses == ["failed"]
+    assert "its password is set there" in reported.user["note"]
+    assert "disable" not in reported.user["note"]
 
 
 def test_forbidden_since_the_token_lacks_the_permission(lab):
     lab.entra.permissions["https://graph.microsoft.com"] = ("User.Read.All", "User.ReadWrite.All")
     lab.wire.expect_each(find(JANE), administrators(), reset(JANE).but(forbidden()), roles(JANE))
 
-    told = lab.run(MODULE, users=UPN)
+    reported = lab.run(MODULE, users=UPN)
 
-    assert "lacks the permission User-PasswordProfile.ReadWrite.All" in told.user["error"]["hint"]
+    assert "lacks the permission User-PasswordProfile.ReadWrite.All" in reported.user["error"]["hint"]
 
 
 def test_the_last_global_administrator_keeps_the_password_unless_one_is_given(lab):
@@ -214,16 +214,16 @@ def test_generated_passwords_are_long_mixed_distinct_and_never_told(lab):
     lab.wire.expect(*map(reset, everybody))
     lab.wire.expect(*[read({**one, "lastPasswordChangeDateTime": later()}) for one in everybody])
 
-    told = lab.run(MODULE, users=[one["userPrincipalName"] for one in everybody], verbosity=4)
+    reported = lab.run(MODULE, users=[one["userPrincipalName"] for one in everybody], verbosity=4)
 
     sent = passwords(lab)
-    assert set(told.statuses) == {"verified"}
+    assert set(reported.statuses) == {"verified"}
     assert len(set(sent)) == 25
     for password in sent:
         assert len(password) == 32
         for characters in (string.ascii_lowercase, string.ascii_uppercase, string.digits, string.punctuation):
             assert set(password) & set(characters)
-        assert password not in told.output
+        assert password not in reported.output
         assert "leaver" not in password.lower()
 
 
@@ -239,9 +239,9 @@ def test_an_unknown_outcome_is_followed_by_the_same_password(lab):
 def test_a_reset_that_was_carried_out_although_its_answer_was_a_fault_is_not_repeated(lab):
     lab.wire.expect_each(find(JANE), administrators(), reset(JANE).but(fault(500)), read(RESET))
 
-    told = lab.run(MODULE, users=UPN)
+    reported = lab.run(MODULE, users=UPN)
 
-    assert told.statuses == ["verified"]
+    assert reported.statuses == ["verified"]
     assert len(passwords(lab)) == 1
 
 
@@ -261,10 +261,10 @@ def test_a_password_that_microsoft_refuses_is_not_told(lab):
     )
     lab.wire.expect_each(find(JANE), administrators(), refusal)
 
-    told = lab.run(MODULE, users=UPN, verbosity=4)
+    reported = lab.run(MODULE, users=UPN, verbosity=4)
 
-    assert told.statuses == ["failed"]
-    assert passwords(lab)[0] not in told.output
+    assert reported.statuses == ["failed"]
+    assert passwords(lab)[0] not in reported.output
 
 
 def test_a_given_password_is_sent_masked_and_implies_force(lab):
@@ -272,10 +272,10 @@ def test_a_given_password_is_sent_masked_and_implies_force(lab):
     moved = {**jane, "lastPasswordChangeDateTime": later()}
     lab.wire.expect_each(find(jane), reset(jane, GIVEN), read(moved))
 
-    told = lab.run(MODULE, users=UPN, password=GIVEN, verbosity=4)
+    reported = lab.run(MODULE, users=UPN, password=GIVEN, verbosity=4)
 
-    assert told.statuses == ["verified"]
-    assert GIVEN not in told.output
+    assert reported.statuses == ["verified"]
+    assert GIVEN not in reported.output
 
 
 @pytest.mark.parametrize(
@@ -293,12 +293,12 @@ def test_a_given_password_is_sent_masked_and_implies_force(lab):
     ],
 )
 def test_a_given_password_that_breaks_the_rules_is_refused_before_anything_is_sent(lab, password, rule):
-    told = lab.run(MODULE, users=UPN, password=password)
+    reported = lab.run(MODULE, users=UPN, password=password)
 
-    assert told.failed
-    assert rule in told.msg
+    assert reported.failed
+    assert rule in reported.msg
     assert not lab.wire.outer
-    assert not password or password not in told.output
+    assert not password or password not in reported.output
 
 
 @pytest.mark.parametrize("password", ["Ab1-wxyz", "abcdefg1-", "ABCDEFG1-", "Ab1-" * 64, "With blank 1"])
@@ -309,10 +309,10 @@ def test_a_given_password_that_keeps_the_rules_is_taken(lab, password):
 
 
 def test_a_given_password_is_for_one_user_only(lab):
-    told = lab.run(MODULE, users=[UPN, "bob@contoso.com"], password=GIVEN)
+    reported = lab.run(MODULE, users=[UPN, "bob@contoso.com"], password=GIVEN)
 
-    assert told.failed
-    assert "one user only" in told.msg
+    assert reported.failed
+    assert "one user only" in reported.msg
     assert not lab.wire.outer
 
 
@@ -325,11 +325,11 @@ def test_the_same_user_twice_is_still_one_user_for_a_given_password(lab):
 def test_check_mode_tells_that_the_moment_would_move_and_makes_no_password(lab):
     lab.wire.expect_each(find(JANE), administrators())
 
-    told = lab.run(MODULE, check=True, users=UPN)
+    reported = lab.run(MODULE, check=True, users=UPN)
 
-    assert (told.statuses, told.changed) == (["planned"], True)
-    assert told.user["after"] == {"last_password_change_date_time": None}
-    assert told.result["diff"]["after"][UPN] != told.result["diff"]["before"][UPN]
+    assert (reported.statuses, reported.changed) == (["planned"], True)
+    assert reported.user["after"] == {"last_password_change_date_time": None}
+    assert reported.result["diff"]["after"][UPN] != reported.result["diff"]["before"][UPN]
 
 
 def test_nobody_is_created_for_an_unknown_name(lab):
@@ -337,15 +337,15 @@ def test_nobody_is_created_for_an_unknown_name(lab):
         find("nobody@contoso.com"), find_deleted("nobody@contoso.com"), find_by_address("nobody@contoso.com")
     )
 
-    told = lab.run(MODULE, users="nobody@contoso.com")
+    reported = lab.run(MODULE, users="nobody@contoso.com")
 
-    assert (told.statuses, told.changed, told.failed) == (["failed"], False, True)
+    assert (reported.statuses, reported.changed, reported.failed) == (["failed"], False, True)
 
 
 def test_moments_are_microsofts_and_the_controllers_clock_does_not_count(lab):
     # The simulated Microsoft lives in November 2026, whatever the clock of this machine says.
     lab.wire.expect_each(find(JANE), administrators(), reset(JANE), read(RESET))
 
-    told = lab.run(MODULE, users=UPN, left_at=later())
+    reported = lab.run(MODULE, users=UPN, left_at=later())
 
-    assert moment(told.user["written_at"]) == NOW
+    assert moment(reported.user["written_at"]) == NOW

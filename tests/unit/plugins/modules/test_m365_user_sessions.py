@@ -9,9 +9,9 @@ import datetime
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import NOW, iso, later
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import guest, locked, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import NOW, iso, later
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import guest, locked, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     fault,
     find,
     forbidden,
@@ -19,7 +19,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
     revoke,
     roles,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import Reply
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import Reply
 
 MODULE = "m365_user_sessions"
 JANE = person("jane.doe")
@@ -30,13 +30,13 @@ UPN = "jane.doe@contoso.com"
 def test_a_sign_out_is_seen_by_its_moment(lab):
     lab.wire.expect_each(find(JANE), revoke(JANE), read(SIGNED_OUT))
 
-    told = lab.run(MODULE, users=UPN)
+    reported = lab.run(MODULE, users=UPN)
 
-    assert (told.user["status"], told.changed, told.failed) == ("verified", True, False)
-    assert told.user["before"] == {"sign_in_sessions_valid_from_date_time": "2026-03-02T07:59:00Z"}
-    assert told.user["after"] == {"sign_in_sessions_valid_from_date_time": later()}
-    assert told.user["effective_by"] == later(hours=1)
-    assert "Outlook on the web may linger" in told.user["note"]
+    assert (reported.user["status"], reported.changed, reported.failed) == ("verified", True, False)
+    assert reported.user["before"] == {"sign_in_sessions_valid_from_date_time": "2026-03-02T07:59:00Z"}
+    assert reported.user["after"] == {"sign_in_sessions_valid_from_date_time": later()}
+    assert reported.user["effective_by"] == later(hours=1)
+    assert "Outlook on the web may linger" in reported.user["note"]
     assert lab.clock.naps == []
 
 
@@ -74,17 +74,17 @@ def test_a_sign_out_is_left_out_only_where_blocked_and_the_moments_prove_it(lab,
     )
     lab.wire.expect(find(jane))
 
-    told = lab.run(MODULE, check=True, users=UPN, left_at=left_at)
+    reported = lab.run(MODULE, check=True, users=UPN, left_at=left_at)
 
-    assert told.statuses == ["unchanged" if done and not enabled else "planned"]
+    assert reported.statuses == ["unchanged" if done and not enabled else "planned"]
 
 
 def test_what_is_so_already_tells_when_it_is_surely_shut(lab):
     lab.wire.expect(find(locked()))
 
-    told = lab.run(MODULE, users=UPN)
+    reported = lab.run(MODULE, users=UPN)
 
-    assert (told.statuses, told.user["effective_by"]) == (["unchanged"], later(2))
+    assert (reported.statuses, reported.user["effective_by"]) == (["unchanged"], later(2))
 
 
 def test_force_signs_out_again(lab):
@@ -98,10 +98,10 @@ def test_a_guest_has_no_sessions_here(lab):
     ann = guest("ann")
     lab.wire.expect(find(ann))
 
-    told = lab.run(MODULE, users=ann["userPrincipalName"])
+    reported = lab.run(MODULE, users=ann["userPrincipalName"])
 
-    assert (told.statuses, told.failed) == (["not_applicable"], False)
-    assert "home tenant" in told.user["note"]
+    assert (reported.statuses, reported.failed) == (["not_applicable"], False)
+    assert "home tenant" in reported.user["note"]
 
 
 def test_who_leaves_later_is_not_due(lab):
@@ -163,21 +163,21 @@ def test_any_2xx_is_a_sign_out(lab, reply):
 def test_a_sign_out_that_is_not_seen_in_time_is_accepted_and_no_moment_is_promised(lab):
     lab.wire.expect_each(find(JANE), revoke(JANE), read(JANE), read(JANE))
 
-    told = lab.run(MODULE, users=UPN, verify_timeout=0.5)
+    reported = lab.run(MODULE, users=UPN, verify_timeout=0.5)
 
-    assert (told.user["status"], told.failed) == ("accepted", False)
+    assert (reported.user["status"], reported.failed) == ("accepted", False)
     # The S that was read is that of March: an hour after it proves nothing.
-    assert told.user["effective_by"] is None
-    assert told.user["after"] == told.user["before"]
+    assert reported.user["effective_by"] is None
+    assert reported.user["after"] == reported.user["before"]
 
 
 def test_without_verify_timeout_a_sign_out_is_not_read_back_and_promises_nothing(lab):
     lab.wire.expect_each(find(JANE), revoke(JANE))
 
-    told = lab.run(MODULE, users=UPN, verify_timeout=0)
+    reported = lab.run(MODULE, users=UPN, verify_timeout=0)
 
-    assert (told.user["status"], told.user["after"]) == ("accepted", None)
-    assert (told.user["written_at"], told.user["effective_by"]) == (later(), None)
+    assert (reported.user["status"], reported.user["after"]) == ("accepted", None)
+    assert (reported.user["written_at"], reported.user["effective_by"]) == (later(), None)
 
 
 def test_a_sign_out_whose_answer_is_lost_is_looked_for_before_it_is_repeated(lab):
@@ -191,9 +191,9 @@ def test_forbidden_since_the_token_lacks_the_permission(lab):
     lab.entra.permissions["https://graph.microsoft.com"] = ("User.Read.All",)
     lab.wire.expect_each(find(JANE), revoke(JANE).but(forbidden()), roles(JANE))
 
-    told = lab.run(MODULE, users=UPN)
+    reported = lab.run(MODULE, users=UPN)
 
-    assert "lacks the permission User.RevokeSessions.All" in told.user["error"]["hint"]
+    assert "lacks the permission User.RevokeSessions.All" in reported.user["error"]["hint"]
 
 
 @pytest.mark.parametrize("permission", ["User.ReadWrite.All", "Directory.ReadWrite.All"])
@@ -207,18 +207,18 @@ def test_a_larger_permission_is_not_called_missing(lab, permission):
 def test_check_mode_foretells_and_reads_only(lab):
     lab.wire.expect(find(JANE))
 
-    told = lab.run(MODULE, check=True, users=UPN)
+    reported = lab.run(MODULE, check=True, users=UPN)
 
-    assert (told.statuses, told.changed) == (["planned"], True)
-    assert told.user["after"] == {"sign_in_sessions_valid_from_date_time": None}
-    assert "moment of the write" in str(told.result["diff"]["after"])
+    assert (reported.statuses, reported.changed) == (["planned"], True)
+    assert reported.user["after"] == {"sign_in_sessions_valid_from_date_time": None}
+    assert "moment of the write" in str(reported.result["diff"]["after"])
 
 
 def test_a_synced_account_can_be_signed_out_in_the_cloud_and_needs_no_other_note(lab):
     synced = {**JANE, "onPremisesSyncEnabled": True}
     lab.wire.expect_each(find(synced), revoke(JANE), read({**synced, "signInSessionsValidFromDateTime": later()}))
 
-    told = lab.run(MODULE, users=UPN)
+    reported = lab.run(MODULE, users=UPN)
 
-    assert told.statuses == ["verified"]
-    assert "Outlook on the web" in told.user["note"]
+    assert reported.statuses == ["verified"]
+    assert "Outlook on the web" in reported.user["note"]

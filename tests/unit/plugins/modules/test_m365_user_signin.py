@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.entra import GRAPH_PERMISSIONS
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import crowd, guest, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import GRAPH_PERMISSIONS
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd, guest, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     administrators,
     enable,
     fault,
@@ -32,9 +32,9 @@ UPN = "jane.doe@contoso.com"
 def test_a_block_is_sent_alone_read_back_and_told_whole(lab):
     lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False), read(BLOCKED))
 
-    told = lab.run(MODULE, users=UPN, state="blocked")
+    reported = lab.run(MODULE, users=UPN, state="blocked")
 
-    assert told.user == {
+    assert reported.user == {
         "user": UPN,
         "id": JANE["id"],
         "user_principal_name": UPN,
@@ -50,8 +50,8 @@ def test_a_block_is_sent_alone_read_back_and_told_whole(lab):
         "note": None,
         "error": None,
     }
-    assert (told.failed, told.changed, told.msg) == (False, True, "1 user: 1 verified.")
-    assert told.result["diff"] == {
+    assert (reported.failed, reported.changed, reported.msg) == (False, True, "1 user: 1 verified.")
+    assert reported.result["diff"] == {
         "before": {UPN: {"account_enabled": True}},
         "after": {UPN: {"account_enabled": False}},
     }
@@ -60,22 +60,22 @@ def test_a_block_is_sent_alone_read_back_and_told_whole(lab):
 def test_allowing_needs_no_look_at_the_administrators_and_takes_effect_at_no_told_time(lab):
     lab.wire.expect_each(find(BLOCKED), enable(JANE, True), read(JANE))
 
-    told = lab.run(MODULE, users=UPN, state="allowed")
+    reported = lab.run(MODULE, users=UPN, state="allowed")
 
-    assert (told.user["status"], told.user["after"]) == ("verified", {"account_enabled": True})
-    assert told.user["effective_by"] is None
+    assert (reported.user["status"], reported.user["after"]) == ("verified", {"account_enabled": True})
+    assert reported.user["effective_by"] is None
 
 
 @pytest.mark.parametrize(("state", "enabled"), [("blocked", False), ("allowed", True)])
 def test_what_is_so_already_costs_one_read_and_no_write(lab, state, enabled):
     lab.wire.expect(find({**JANE, "accountEnabled": enabled}))
 
-    told = lab.run(MODULE, users=UPN, state=state)
+    reported = lab.run(MODULE, users=UPN, state=state)
 
-    assert (told.user["status"], told.changed, told.failed) == ("unchanged", False, False)
-    assert told.user["before"] == told.user["after"] == {"account_enabled": enabled}
-    assert told.user["effective_by"] is told.user["written_at"] is None
-    assert told.result["diff"] == {"before": {}, "after": {}}
+    assert (reported.user["status"], reported.changed, reported.failed) == ("unchanged", False, False)
+    assert reported.user["before"] == reported.user["after"] == {"account_enabled": enabled}
+    assert reported.user["effective_by"] is reported.user["written_at"] is None
+    assert reported.result["diff"] == {"before": {}, "after": {}}
 
 
 @pytest.mark.parametrize(("state", "wanted"), [("blocked", False), ("allowed", True)])
@@ -95,61 +95,61 @@ def test_check_mode_foretells_and_reads_only(lab, state, enabled):
     if state == "blocked":
         lab.wire.expect(administrators())
 
-    told = lab.run(MODULE, check=True, users=UPN, state=state)
+    reported = lab.run(MODULE, check=True, users=UPN, state=state)
 
-    assert (told.user["status"], told.changed) == ("planned", True)
-    assert told.user["before"] == {"account_enabled": enabled}
-    assert told.result["diff"]["after"] == {UPN: {"account_enabled": not enabled}}
-    assert told.user["written_at"] is told.user["effective_by"] is None
+    assert (reported.user["status"], reported.changed) == ("planned", True)
+    assert reported.user["before"] == {"account_enabled": enabled}
+    assert reported.result["diff"]["after"] == {UPN: {"account_enabled": not enabled}}
+    assert reported.user["written_at"] is reported.user["effective_by"] is None
 
 
 def test_check_mode_plans_nothing_for_who_is_blocked_already(lab):
     lab.wire.expect(find(BLOCKED))
 
-    told = lab.run(MODULE, check=True, users=UPN, state="blocked")
+    reported = lab.run(MODULE, check=True, users=UPN, state="blocked")
 
-    assert (told.statuses, told.changed) == (["unchanged"], False)
+    assert (reported.statuses, reported.changed) == (["unchanged"], False)
 
 
 def test_a_write_that_is_not_seen_within_verify_timeout_is_accepted_not_verified_and_no_failure(lab):
     lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False))
     lab.wire.expect_each(*[read(JANE)] * 5)  # at once, then after 0.5, 1, 2 and 1.5 s more
 
-    told = lab.run(MODULE, users=UPN, state="blocked", verify_timeout=5)
+    reported = lab.run(MODULE, users=UPN, state="blocked", verify_timeout=5)
 
-    assert (told.user["status"], told.changed, told.failed) == ("accepted", True, False)
-    assert told.user["after"] == {"account_enabled": True}
-    assert told.user["effective_by"] == later(hours=24)
+    assert (reported.user["status"], reported.changed, reported.failed) == ("accepted", True, False)
+    assert reported.user["after"] == {"account_enabled": True}
+    assert reported.user["effective_by"] == later(hours=24)
     assert (lab.clock.naps, lab.clock.passed) == ([0.5, 1.0, 2.0, 1.5], 5.0)
 
 
 def test_a_write_that_a_lagging_replica_shows_late_is_verified(lab):
     lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False), read(JANE), read(JANE), read(BLOCKED))
 
-    told = lab.run(MODULE, users=UPN, state="blocked")
+    reported = lab.run(MODULE, users=UPN, state="blocked")
 
-    assert (told.statuses, lab.clock.passed) == (["verified"], 1.5)
+    assert (reported.statuses, lab.clock.passed) == (["verified"], 1.5)
 
 
 def test_a_leaver_who_is_not_found_when_read_back_is_accepted_not_failed(lab):
     gone = read(JANE).but(forbidden())
     lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False), gone, gone)
 
-    told = lab.run(MODULE, users=UPN, state="blocked", verify_timeout=0.5)
+    reported = lab.run(MODULE, users=UPN, state="blocked", verify_timeout=0.5)
 
-    assert (told.statuses, told.failed) == (["accepted"], False)
+    assert (reported.statuses, reported.failed) == (["accepted"], False)
     # What was there before the write says nothing of what is there now.
-    assert (told.user["before"], told.user["after"]) == ({"account_enabled": True}, None)
+    assert (reported.user["before"], reported.user["after"]) == ({"account_enabled": True}, None)
 
 
 def test_without_verify_timeout_nothing_is_read_back(lab):
     lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False))
 
-    told = lab.run(MODULE, users=UPN, state="blocked", verify_timeout=0)
+    reported = lab.run(MODULE, users=UPN, state="blocked", verify_timeout=0)
 
-    assert (told.user["status"], told.changed, told.failed) == ("accepted", True, False)
-    assert (told.user["before"], told.user["after"]) == ({"account_enabled": True}, None)
-    assert (told.user["written_at"], told.user["effective_by"]) == (later(), later(hours=24))
+    assert (reported.user["status"], reported.changed, reported.failed) == ("accepted", True, False)
+    assert (reported.user["before"], reported.user["after"]) == ({"account_enabled": True}, None)
+    assert (reported.user["written_at"], reported.user["effective_by"]) == (later(), later(hours=24))
     assert lab.clock.passed == 0
 
 
@@ -161,22 +161,22 @@ def test_without_verify_timeout_an_answer_that_is_lost_still_leads_to_a_look(lab
     lab.wire.expect(read({**ann, "accountEnabled": False}), read(cid))
     lab.wire.expect(enable(cid, False))
 
-    told = lab.run(
+    reported = lab.run(
         MODULE, users=[one["userPrincipalName"] for one in (ann, bob, cid)], state="blocked", verify_timeout=0
     )
 
-    assert told.statuses == ["verified", "accepted", "accepted"]
+    assert reported.statuses == ["verified", "accepted", "accepted"]
     # What was read of the third one was read before the write that counts.
-    assert [one["after"] for one in told.users] == [{"account_enabled": False}, None, None]
+    assert [one["after"] for one in reported.users] == [{"account_enabled": False}, None, None]
 
 
 def test_before_and_after_are_told_once_more_only_where_a_diff_is_asked_for(lab):
     lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False), read(BLOCKED))
 
-    told = lab.run(MODULE, diff=False, users=UPN, state="blocked")
+    reported = lab.run(MODULE, diff=False, users=UPN, state="blocked")
 
-    assert "diff" not in told.result
-    assert told.user["after"] == {"account_enabled": False}
+    assert "diff" not in reported.result
+    assert reported.user["after"] == {"account_enabled": False}
 
 
 def test_one_leavers_failure_never_stops_the_others_and_fails_the_module_with_all_records(lab):
@@ -190,17 +190,17 @@ def test_one_leavers_failure_never_stops_the_others_and_fails_the_module_with_al
     lab.wire.expect(roles(bob))
 
     names = [ann["userPrincipalName"], "nobody@contoso.com", bob["userPrincipalName"], cid["userPrincipalName"]]
-    told = lab.run(MODULE, users=names, state="blocked")
+    reported = lab.run(MODULE, users=names, state="blocked")
 
-    assert [(one["user"], one["status"]) for one in told.users] == list(
+    assert [(one["user"], one["status"]) for one in reported.users] == list(
         zip(names, ["verified", "failed", "failed", "verified"], strict=True)
     )
-    assert told.failed
-    assert told.changed
-    assert told.msg.startswith("4 users: 2 verified, 2 failed. ")
-    assert "nobody@contoso.com" in told.msg
-    assert names[2] in told.msg
-    assert list(told.result["diff"]["after"]) == [names[0], names[3]]
+    assert reported.failed
+    assert reported.changed
+    assert reported.msg.startswith("4 users: 2 verified, 2 failed. ")
+    assert "nobody@contoso.com" in reported.msg
+    assert names[2] in reported.msg
+    assert list(reported.result["diff"]["after"]) == [names[0], names[3]]
 
 
 def test_forty_five_leavers_travel_in_batches_and_each_has_one_record_in_the_order_asked_for(lab):
@@ -210,10 +210,10 @@ def test_forty_five_leavers_travel_in_batches_and_each_has_one_record_in_the_ord
     lab.wire.expect(*[enable(one, False) for one in everybody])
     lab.wire.expect(*[read({**one, "accountEnabled": False}) for one in everybody])
 
-    told = lab.run(MODULE, users=[one["userPrincipalName"] for one in everybody], state="blocked")
+    reported = lab.run(MODULE, users=[one["userPrincipalName"] for one in everybody], state="blocked")
 
-    assert [one["id"] for one in told.users] == [one["id"] for one in everybody]
-    assert set(told.statuses) == {"verified"}
+    assert [one["id"] for one in reported.users] == [one["id"] for one in everybody]
+    assert set(reported.statuses) == {"verified"}
     assert len(lab.wire.to("graph.microsoft.com")) == 3 + 1 + 3 + 3
     assert len(lab.entra.asked_for("token")) == 1
 
@@ -229,32 +229,32 @@ def test_a_synced_account_that_the_cloud_blocks_carries_the_note(lab):
     synced = {**JANE, "onPremisesSyncEnabled": True}
     lab.wire.expect_each(find(synced), administrators(), enable(JANE, False), read({**synced, "accountEnabled": False}))
 
-    told = lab.run(MODULE, users=UPN, state="blocked")
+    reported = lab.run(MODULE, users=UPN, state="blocked")
 
-    assert told.user["status"] == "verified"
-    assert "disable it in Active Directory too" in told.user["note"]
+    assert reported.user["status"] == "verified"
+    assert "disable it in Active Directory too" in reported.user["note"]
 
 
 def test_a_synced_account_that_is_allowed_again_is_to_be_enabled_at_home_too(lab):
     synced = {**JANE, "onPremisesSyncEnabled": True, "accountEnabled": False}
     lab.wire.expect_each(find(synced), enable(JANE, True), read({**synced, "accountEnabled": True}))
 
-    told = lab.run(MODULE, users=UPN, state="allowed")
+    reported = lab.run(MODULE, users=UPN, state="allowed")
 
-    assert told.user["status"] == "verified"
-    assert "enable it there too" in told.user["note"]
+    assert reported.user["status"] == "verified"
+    assert "enable it there too" in reported.user["note"]
 
 
 def test_a_synced_account_that_the_cloud_refuses_fails_with_the_note_and_what_to_do(lab):
     synced = {**JANE, "onPremisesSyncEnabled": True}
     lab.wire.expect_each(find(synced), administrators(), enable(JANE, False).but(mastered_on_premises()))
 
-    told = lab.run(MODULE, users=UPN, state="blocked")
+    reported = lab.run(MODULE, users=UPN, state="blocked")
 
-    assert (told.user["status"], told.user["changed"]) == ("failed", False)
-    assert "disable it in Active Directory too" in told.user["note"]
-    assert told.user["error"]["code"] == "Request_BadRequest"
-    assert "Active Directory" in told.user["error"]["hint"]
+    assert (reported.user["status"], reported.user["changed"]) == ("failed", False)
+    assert "disable it in Active Directory too" in reported.user["note"]
+    assert reported.user["error"]["code"] == "Request_BadRequest"
+    assert "Active Directory" in reported.user["error"]["hint"]
 
 
 # --- left_at ---
@@ -263,10 +263,10 @@ def test_a_synced_account_that_the_cloud_refuses_fails_with_the_note_and_what_to
 def test_who_leaves_later_is_not_due_and_not_written(lab):
     lab.wire.expect(find(JANE))
 
-    told = lab.run(MODULE, users=[{"user": UPN, "left_at": later(seconds=1)}], state="blocked")
+    reported = lab.run(MODULE, users=[{"user": UPN, "left_at": later(seconds=1)}], state="blocked")
 
-    assert (told.user["status"], told.changed, told.failed) == ("not_due", False, False)
-    assert later(seconds=1) in told.user["note"]
+    assert (reported.user["status"], reported.changed, reported.failed) == ("not_due", False, False)
+    assert later(seconds=1) in reported.user["note"]
 
 
 @pytest.mark.parametrize("left_at", [later(), later(hours=-1), "2026-11-20T17:00:00+01:00"])
@@ -279,9 +279,9 @@ def test_who_has_left_by_microsofts_clock_is_written(lab, left_at):
 def test_allowing_does_not_look_at_left_at(lab):
     lab.wire.expect_each(find(BLOCKED), enable(JANE, True), read(JANE))
 
-    told = lab.run(MODULE, users=[{"user": UPN, "left_at": later(days=9)}], state="allowed")
+    reported = lab.run(MODULE, users=[{"user": UPN, "left_at": later(days=9)}], state="allowed")
 
-    assert told.statuses == ["verified"]
+    assert reported.statuses == ["verified"]
 
 
 # --- 403 has one text for several reasons ---
@@ -289,9 +289,9 @@ def test_allowing_does_not_look_at_left_at(lab):
 
 def explain_forbidden(lab, leaver, *, roles_turn):
     lab.wire.expect_each(find(leaver), administrators(), enable(leaver, False).but(forbidden()), roles_turn)
-    told = lab.run(MODULE, users=leaver["userPrincipalName"], state="blocked")
-    error = told.user["error"]
-    assert (told.user["status"], told.user["changed"]) == ("failed", False)
+    reported = lab.run(MODULE, users=leaver["userPrincipalName"], state="blocked")
+    error = reported.user["error"]
+    assert (reported.user["status"], reported.user["changed"]) == ("failed", False)
     assert (error["code"], error["request_id"]) == ("Authorization_RequestDenied", "req-0001")
     assert "Could not block sign-in of jane.doe@contoso.com" in error["message"]
     return error["hint"]
@@ -348,9 +348,9 @@ def test_forbidden_with_a_delegated_token_that_holds_the_permission_as_scope(lab
     token = lab.entra.issue("https://graph.microsoft.com", roles=None, scp=scopes)
     lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False).but(forbidden()), roles(JANE))
 
-    told = lab.run(MODULE, credential={"access_token": token}, users=UPN, state="blocked")
+    reported = lab.run(MODULE, credential={"access_token": token}, users=UPN, state="blocked")
 
-    assert "has the permission User.EnableDisableAccount.All" in told.user["error"]["hint"]
+    assert "has the permission User.EnableDisableAccount.All" in reported.user["error"]["hint"]
 
 
 def test_forbidden_with_a_token_that_nobody_can_read(lab):
@@ -360,10 +360,10 @@ def test_forbidden_with_a_token_that_nobody_can_read(lab):
         find(JANE), administrators(), enable(JANE, False).but(forbidden()), roles(JANE, "Groups Admin")
     )
 
-    told = lab.run(MODULE, credential={"access_token": "opaque-token"}, users=UPN, state="blocked")
+    reported = lab.run(MODULE, credential={"access_token": "opaque-token"}, users=UPN, state="blocked")
 
-    assert token not in told.output
-    assert "Groups Admin" in told.user["error"]["hint"]
+    assert token not in reported.output
+    assert "Groups Admin" in reported.user["error"]["hint"]
 
 
 # --- the last Global Administrator ---
@@ -372,10 +372,10 @@ def test_forbidden_with_a_token_that_nobody_can_read(lab):
 def test_the_last_enabled_global_administrator_is_refused(lab):
     lab.wire.expect_each(find(JANE), administrators(JANE, person("old.boss", accountEnabled=False)))
 
-    told = lab.run(MODULE, users=UPN, state="blocked")
+    reported = lab.run(MODULE, users=UPN, state="blocked")
 
-    assert (told.user["status"], told.failed, told.changed) == ("refused", True, False)
-    assert told.user["error"]["code"] == "last_global_administrator"
+    assert (reported.user["status"], reported.failed, reported.changed) == ("refused", True, False)
+    assert reported.user["error"]["code"] == "last_global_administrator"
 
 
 def test_both_of_the_last_two_global_administrators_are_refused_and_the_others_are_blocked(lab):
@@ -383,9 +383,9 @@ def test_both_of_the_last_two_global_administrators_are_refused_and_the_others_a
     lab.wire.expect(*map(find, (ann, bob, cid)))
     lab.wire.expect_each(administrators(ann, cid), enable(bob, False), read({**bob, "accountEnabled": False}))
 
-    told = lab.run(MODULE, users=[one["userPrincipalName"] for one in (ann, bob, cid)], state="blocked")
+    reported = lab.run(MODULE, users=[one["userPrincipalName"] for one in (ann, bob, cid)], state="blocked")
 
-    assert told.statuses == ["refused", "verified", "refused"]
+    assert reported.statuses == ["refused", "verified", "refused"]
 
 
 def test_a_global_administrator_is_blocked_while_another_one_stays(lab):
@@ -414,11 +414,11 @@ def test_where_the_administrators_cannot_be_read_every_holder_of_a_role_is_refus
     lab.wire.expect(roles(ann, "Reader"), roles(bob), roles(cid).but(forbidden()))
     lab.wire.expect_each(enable(bob, False), read({**bob, "accountEnabled": False}))
 
-    told = lab.run(MODULE, users=[one["userPrincipalName"] for one in (ann, bob, cid)], state="blocked")
+    reported = lab.run(MODULE, users=[one["userPrincipalName"] for one in (ann, bob, cid)], state="blocked")
 
-    assert told.statuses == ["refused", "verified", "refused"]
-    assert told.users[0]["error"]["code"] == "administrators_unread"
-    assert "RoleManagement.Read.Directory" in told.users[0]["error"]["hint"]
+    assert reported.statuses == ["refused", "verified", "refused"]
+    assert reported.users[0]["error"]["code"] == "administrators_unread"
+    assert "RoleManagement.Read.Directory" in reported.users[0]["error"]["hint"]
 
 
 def told_roles(one, *names):
@@ -434,11 +434,11 @@ def test_where_the_administrators_cannot_be_read_those_who_were_just_read_are_no
     lab.wire.expect(enable(bob, False), enable(dan, False))
     lab.wire.expect(*[read({**one, "accountEnabled": False}) for one in (bob, dan)])
 
-    untold = [cid["userPrincipalName"], {"user": dan["userPrincipalName"], "directory_roles": None}]
-    told = lab.run(MODULE, users=[told_roles(ann, "role-x"), told_roles(bob), *untold], state="blocked")
+    unreported = [cid["userPrincipalName"], {"user": dan["userPrincipalName"], "directory_roles": None}]
+    reported = lab.run(MODULE, users=[told_roles(ann, "role-x"), told_roles(bob), *unreported], state="blocked")
 
-    assert told.statuses == ["refused", "verified", "refused", "verified"]
-    assert [one["error"]["code"] for one in told.users if one["error"]] == ["administrators_unread"] * 2
+    assert reported.statuses == ["refused", "verified", "refused", "verified"]
+    assert [one["error"]["code"] for one in reported.users if one["error"]] == ["administrators_unread"] * 2
 
 
 READ_ROLES = "RoleManagement.Read.Directory"
@@ -457,18 +457,18 @@ def test_where_the_administrators_can_be_read_the_last_one_is_refused_whatever_t
         lab.wire.expect(read(JANE), administrators(JANE))
 
     users = [{**told_roles(JANE), "user": name}]
-    told = lab.run(MODULE, users=users, state="blocked", allow_admins=allow_admins)
+    reported = lab.run(MODULE, users=users, state="blocked", allow_admins=allow_admins)
 
-    assert told.user["error"]["code"] == "last_global_administrator"
+    assert reported.user["error"]["code"] == "last_global_administrator"
 
 
 def test_where_the_token_cannot_be_read_the_administrators_are_asked_for_whatever_the_caller_read(lab):
     lab.entra.accept("https://graph.microsoft.com", "opaque")
     lab.wire.expect_each(find(JANE), administrators(JANE))
 
-    told = lab.run(MODULE, users=[told_roles(JANE)], state="blocked", credential={"access_token": "opaque"})
+    reported = lab.run(MODULE, users=[told_roles(JANE)], state="blocked", credential={"access_token": "opaque"})
 
-    assert told.user["error"]["code"] == "last_global_administrator"
+    assert reported.user["error"]["code"] == "last_global_administrator"
 
 
 @pytest.mark.parametrize("name", [UPN, JANE["id"]], ids=["by name", "by id"])
@@ -486,10 +486,10 @@ def test_one_holder_of_a_role_is_reason_enough_to_ask_for_the_administrators(lab
     lab.wire.expect_each(enable(ann, False), read({**ann, "accountEnabled": False}))
 
     users = [{**told_roles(one, *held), "user": one["id"]} for one, held in ((ann, ()), (bob, ("role-x",)))]
-    told = lab.run(MODULE, users=users, state="blocked")
+    reported = lab.run(MODULE, users=users, state="blocked")
 
-    assert told.statuses == ["verified", "refused"]
-    assert told.users[1]["error"]["code"] == "administrators_unread"
+    assert reported.statuses == ["verified", "refused"]
+    assert reported.users[1]["error"]["code"] == "administrators_unread"
 
 
 def test_where_the_administrators_can_be_read_another_role_does_not_spare_whoever_holds_it(lab):
@@ -519,9 +519,9 @@ def test_who_is_asked_for_by_object_id_is_read_in_one_request_with_the_administr
     lab.wire.expect(read(JANE), administrators())
     lab.wire.expect_each(enable(JANE, False), read(BLOCKED))
 
-    told = lab.run(MODULE, users=JANE["id"], state="blocked")
+    reported = lab.run(MODULE, users=JANE["id"], state="blocked")
 
-    assert told.statuses == ["verified"]
+    assert reported.statuses == ["verified"]
     assert len(lab.wire.to("graph.microsoft.com")) == 3
 
 
@@ -546,9 +546,9 @@ def test_allowing_by_object_id_does_not_look_at_the_administrators(lab):
 def test_a_block_whose_answer_is_lost_but_that_was_carried_out_is_not_sent_again(lab):
     lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False).but(fault(504)), read(BLOCKED))
 
-    told = lab.run(MODULE, users=UPN, state="blocked")
+    reported = lab.run(MODULE, users=UPN, state="blocked")
 
-    assert (told.user["status"], told.user["error"]) == ("verified", None)
+    assert (reported.user["status"], reported.user["error"]) == ("verified", None)
     assert len(lab.wire.writes) == 1
 
 
@@ -564,10 +564,10 @@ def test_a_block_that_no_answer_confirms_fails_and_may_have_changed_something(la
     lab.wire.expect_each(find(JANE), administrators())
     lab.wire.expect_each(*[enable(JANE, False).but(fault(503)), read(JANE)] * 3)
 
-    told = lab.run(MODULE, users=UPN, state="blocked", retry_timeout=3)
+    reported = lab.run(MODULE, users=UPN, state="blocked", retry_timeout=3)
 
-    assert (told.user["status"], told.user["changed"], told.changed) == ("failed", True, True)
-    assert "run again" in told.user["error"]["hint"]
+    assert (reported.user["status"], reported.user["changed"], reported.changed) == ("failed", True, True)
+    assert "run again" in reported.user["error"]["hint"]
     assert lab.clock.naps == [1.0, 2.0]
 
 
@@ -575,6 +575,6 @@ def test_a_refusal_after_an_unknown_outcome_does_not_prove_that_nothing_was_chan
     lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False).but(fault(503)), read(JANE))
     lab.wire.expect_each(enable(JANE, False).but(forbidden()), roles(JANE))
 
-    told = lab.run(MODULE, users=UPN, state="blocked")
+    reported = lab.run(MODULE, users=UPN, state="blocked")
 
-    assert (told.user["status"], told.user["changed"]) == ("failed", True)
+    assert (reported.user["status"], reported.user["changed"]) == ("failed", True)

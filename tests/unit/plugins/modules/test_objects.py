@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.closing import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.closing import (
     OWN,
     READING,
     READS,
@@ -16,8 +16,8 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.closing import 
     closing,
     expect,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     administrators,
     fault,
     find,
@@ -62,8 +62,8 @@ def run(lab, module, **options):
     return lab.run(module, **{"users": UPN, **OWN[module], **options})
 
 
-def statuses(told):
-    return {one["key"].rpartition("-")[2]: one["status"] for one in told.user["objects"]}
+def statuses(reported):
+    return {one["key"].rpartition("-")[2]: one["status"] for one in reported.user["objects"]}
 
 
 @every_module
@@ -71,40 +71,40 @@ def test_each_object_is_written_and_read_back_on_its_own_and_told_whole(lab, mod
     opening(lab, module, 1, 2)
     expect(lab, (closing(module, JANE, 1), closing(module, JANE, 2)), *reads(module))
 
-    told = run(lab, module)
+    reported = run(lab, module)
 
-    first, second = told.user["objects"]
-    assert (told.failed, told.changed, told.msg) == (False, True, "1 user: 1 verified.")
-    assert told.user["before"] == {first["key"]: first["before"], second["key"]: second["before"]}
-    assert told.user["after"] == {first["key"]: None, second["key"]: None}
-    assert told.result["diff"] == {"before": {UPN: told.user["before"]}, "after": {UPN: told.user["after"]}}
+    first, second = reported.user["objects"]
+    assert (reported.failed, reported.changed, reported.msg) == (False, True, "1 user: 1 verified.")
+    assert reported.user["before"] == {first["key"]: first["before"], second["key"]: second["before"]}
+    assert reported.user["after"] == {first["key"]: None, second["key"]: None}
+    assert reported.result["diff"] == {"before": {UPN: reported.user["before"]}, "after": {UPN: reported.user["after"]}}
     assert first["before"] != second["before"]
     assert first == {**second, **{name: first[name] for name in ("key", "name", "before", "request_id")}}
     assert (first["status"], first["written_at"], first["error"]) == ("verified", later(), None)
-    assert (told.user["written_at"], told.user["request_id"]) == (later(), second["request_id"])
-    assert (told.user["note"], told.user["error"], told.user["effective_by"]) == (None, None, None)
+    assert (reported.user["written_at"], reported.user["request_id"]) == (later(), second["request_id"])
+    assert (reported.user["note"], reported.user["error"], reported.user["effective_by"]) == (None, None, None)
 
 
 @every_module
 def test_who_has_none_costs_no_write(lab, module):
     expect(lab, find(JANE), *reads(module))
 
-    told = run(lab, module, allow_admins=False)
+    reported = run(lab, module, allow_admins=False)
 
-    assert (told.statuses, told.changed, told.failed) == (["unchanged"], False, False)
-    assert (told.user["before"], told.user["after"], told.user["objects"]) == ({}, {}, [])
+    assert (reported.statuses, reported.changed, reported.failed) == (["unchanged"], False, False)
+    assert (reported.user["before"], reported.user["after"], reported.user["objects"]) == ({}, {}, [])
 
 
 @every_module
 def test_check_mode_foretells_each_object(lab, module):
     opening(lab, module, 1, 2)
 
-    told = run(lab, module, check=True)
+    reported = run(lab, module, check=True)
 
-    assert (told.statuses, told.changed) == (["planned"], True)
-    assert statuses(told) == {"1": "planned", "2": "planned"}
-    assert told.result["diff"]["before"][UPN] == told.user["before"]
-    assert list(told.result["diff"]["after"][UPN]) == list(told.user["before"])
+    assert (reported.statuses, reported.changed) == (["planned"], True)
+    assert statuses(reported) == {"1": "planned", "2": "planned"}
+    assert reported.result["diff"]["before"][UPN] == reported.user["before"]
+    assert list(reported.result["diff"]["after"][UPN]) == list(reported.user["before"])
 
 
 @every_module
@@ -113,23 +113,23 @@ def test_one_objects_failure_never_stops_the_others(lab, module):
     opening(lab, module, 1, 2)
     expect(lab, (closing(module, JANE, 1).but(forbidden()), closing(module, JANE, 2)), *reads(module, 1))
     if module == "m365_user_authentication_methods":
-        from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import roles
+        from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import roles
 
         expect(lab, roles(JANE))
 
-    told = run(lab, module)
+    reported = run(lab, module)
 
-    first, second = told.user["objects"]
-    assert (told.statuses, told.failed, told.changed) == (["failed"], True, True)
+    first, second = reported.user["objects"]
+    assert (reported.statuses, reported.failed, reported.changed) == (["failed"], True, True)
     assert [first["status"], second["status"]] == ["failed", "verified"]
-    assert told.user["error"] == first["error"]
+    assert reported.user["error"] == first["error"]
     assert first["error"]["code"] == "Authorization_RequestDenied"
     assert f" {first['name'] or first['key']} of {UPN}: Microsoft Graph answered 403 " in first["error"]["message"]
     assert (
         first["error"]["hint"] == f"The application lacks the permission {WRITE[module]}: grant it with admin consent."
     )
-    assert told.user["after"][second["key"]] is None
-    assert told.user["after"][first["key"]] == first["before"]
+    assert reported.user["after"][second["key"]] is None
+    assert reported.user["after"][first["key"]] == first["before"]
 
 
 @every_module
@@ -137,9 +137,9 @@ def test_what_somebody_else_has_closed_meanwhile_is_read_and_done(lab, module):
     opening(lab, module, 1)
     expect(lab, closing(module, JANE, 1).but(GONE), *reads(module))
 
-    told = run(lab, module)
+    reported = run(lab, module)
 
-    assert (told.statuses, told.user["error"]) == (["verified"], None)
+    assert (reported.statuses, reported.user["error"]) == (["verified"], None)
 
 
 @every_module
@@ -147,9 +147,9 @@ def test_a_404_for_what_is_still_there_is_a_failure(lab, module):
     opening(lab, module, 1)
     expect(lab, closing(module, JANE, 1).but(GONE), *reads(module, 1))
 
-    told = run(lab, module)
+    reported = run(lab, module)
 
-    assert (told.statuses, told.user["error"]["code"]) == (["failed"], "Request_ResourceNotFound")
+    assert (reported.statuses, reported.user["error"]["code"]) == (["failed"], "Request_ResourceNotFound")
 
 
 @every_module
@@ -171,10 +171,10 @@ def test_what_is_not_seen_in_time_is_accepted(lab, module):
     opening(lab, module, 1)
     expect(lab, closing(module, JANE, 1), *reads(module, 1), *reads(module, 1))
 
-    told = run(lab, module, verify_timeout=0.4)
+    reported = run(lab, module, verify_timeout=0.4)
 
-    assert (told.statuses, told.changed, told.failed) == (["accepted"], True, False)
-    assert told.user["after"] == told.user["before"]
+    assert (reported.statuses, reported.changed, reported.failed) == (["accepted"], True, False)
+    assert reported.user["after"] == reported.user["before"]
 
 
 @every_module
@@ -182,9 +182,13 @@ def test_nothing_is_read_back_where_the_caller_will(lab, module):
     opening(lab, module, 1)
     expect(lab, closing(module, JANE, 1))
 
-    told = run(lab, module, verify_timeout=0)
+    reported = run(lab, module, verify_timeout=0)
 
-    assert (told.statuses, told.user["after"], told.user["objects"][0]["after"]) == (["accepted"], None, None)
+    assert (reported.statuses, reported.user["after"], reported.user["objects"][0]["after"]) == (
+        ["accepted"],
+        None,
+        None,
+    )
 
 
 @every_module
@@ -192,11 +196,11 @@ def test_nothing_is_read_back_where_the_caller_will(lab, module):
 def test_a_list_that_cannot_be_read_shows_nothing_and_nothing_is_written(lab, module, answer):
     expect(lab, find(JANE), *reads(module, reply=answer), *before_the_first_write(module))
 
-    told = run(lab, module)
+    reported = run(lab, module)
 
-    assert (told.statuses, told.changed, told.user["objects"]) == (["failed"], False, [])
-    assert told.user["error"]["message"].startswith("Could not look at ")
-    assert UPN in told.user["error"]["message"]
+    assert (reported.statuses, reported.changed, reported.user["objects"]) == (["failed"], False, [])
+    assert reported.user["error"]["message"].startswith("Could not look at ")
+    assert UPN in reported.user["error"]["message"]
 
 
 @every_module
@@ -204,9 +208,9 @@ def test_a_list_that_cannot_be_read_afterwards_is_no_proof(lab, module):
     opening(lab, module, 1)
     expect(lab, closing(module, JANE, 1), *reads(module, reply=forbidden()), *reads(module, reply=forbidden()))
 
-    told = run(lab, module, verify_timeout=0.4)
+    reported = run(lab, module, verify_timeout=0.4)
 
-    assert (told.statuses, told.user["after"]) == (["accepted"], None)
+    assert (reported.statuses, reported.user["after"]) == (["accepted"], None)
 
 
 @every_module
@@ -214,10 +218,10 @@ def test_an_object_without_an_id_is_not_written_and_not_passed_over(lab, module)
     thing = {**an_object(module, JANE), "id": None}
     expect(lab, find(JANE), *READS[module](JANE, thing), *before_the_first_write(module))
 
-    told = run(lab, module)
+    reported = run(lab, module)
 
-    assert told.statuses == ["failed"]
-    assert "the id of an object" in told.user["error"]["message"]
+    assert reported.statuses == ["failed"]
+    assert "the id of an object" in reported.user["error"]["message"]
 
 
 @every_module
@@ -229,10 +233,10 @@ def test_several_users_share_requests(lab, module):
     both = zip(reads(module), reads(module, user=OMAR), strict=True)
     expect(lab, *[(*one, *other) for one, other in both])
 
-    told = run(lab, module, users=[UPN, "omar@contoso.com"])
+    reported = run(lab, module, users=[UPN, "omar@contoso.com"])
 
-    assert told.statuses == ["verified", "verified"]
-    assert [len(one["objects"]) for one in told.users] == [1, 1]
+    assert reported.statuses == ["verified", "verified"]
+    assert [len(one["objects"]) for one in reported.users] == [1, 1]
 
 
 BACK = [name for name in OWN if name != "m365_user_authentication_methods"]
@@ -254,18 +258,18 @@ STATES = {"m365_user_devices": "enabled"}
     ],
 )
 def test_what_to_make_again_must_be_said_for_just_these_users(lab, module, objects, says):
-    told = run(lab, module, state=STATES.get(module, "present"), objects=objects)
+    reported = run(lab, module, state=STATES.get(module, "present"), objects=objects)
 
-    assert (told.failed, lab.wire.outer) == (True, [])
-    assert says in told.msg
+    assert (reported.failed, lab.wire.outer) == (True, [])
+    assert says in reported.msg
 
 
 @pytest.mark.parametrize("module", BACK)
 def test_objects_beside_a_state_that_closes_are_refused(lab, module):
-    told = run(lab, module, objects={UPN: []})
+    reported = run(lab, module, objects={UPN: []})
 
-    assert (told.failed, lab.wire.outer) == (True, [])
-    assert "objects says what to make again" in told.msg
+    assert (reported.failed, lab.wire.outer) == (True, [])
+    assert "objects says what to make again" in reported.msg
 
 
 @pytest.mark.parametrize("module", BACK)
@@ -273,6 +277,6 @@ def test_nothing_is_made_again_where_nobody_knows_whether_it_is_there(lab, modul
     entry = {"key": "a b c", "kind": "group", "before": {"name": "x"}}
     expect(lab, find(JANE), *reads(module, reply=forbidden()))
 
-    told = run(lab, module, state=STATES.get(module, "present"), objects={UPN: [entry]})
+    reported = run(lab, module, state=STATES.get(module, "present"), objects={UPN: [entry]})
 
-    assert (told.statuses, told.changed) == (["failed"], False)
+    assert (reported.statuses, reported.changed) == (["failed"], False)

@@ -10,9 +10,9 @@ import json
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.module_utils._foreign import clean
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import locked, mailbox, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import locked, mailbox, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     administrators,
     enable,
     fault,
@@ -35,7 +35,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.turns import (
     search,
     web_page,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.wire import Reply
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import Reply
 
 JANE, BOB, OMAR = person("jane.doe"), person("bob"), person("omar")
 UPN = "jane.doe@contoso.com"
@@ -49,9 +49,9 @@ OWN = {
 every_module = pytest.mark.parametrize("module", OWN)
 
 
-def error_of(told):
-    assert (told.statuses, told.failed, told.changed) == (["failed"], True, False)
-    return told.user["error"]
+def error_of(reported):
+    assert (reported.statuses, reported.failed, reported.changed) == (["failed"], True, False)
+    return reported.user["error"]
 
 
 # --- the first read ---
@@ -105,9 +105,9 @@ def test_a_name_and_an_object_id_may_be_written_in_any_case(lab):
 def test_answers_that_were_mixed_up_in_a_batch_are_nobodys(lab):
     lab.wire.expect(find(UPN, BOB), find("bob@contoso.com", JANE), find(OMAR))
 
-    told = lab.run("m365_user_info", users=[UPN, "bob@contoso.com", "omar@contoso.com"], steps=["signin"])
+    reported = lab.run("m365_user_info", users=[UPN, "bob@contoso.com", "omar@contoso.com"], steps=["signin"])
 
-    assert told.statuses == ["failed", "failed", "unchanged"]
+    assert reported.statuses == ["failed", "failed", "unchanged"]
 
 
 @pytest.mark.parametrize("body", [{}, {"value": None}, {"value": {}}, {"value": [], "@odata.nextLink": "x"}, {"a": 1}])
@@ -140,10 +140,10 @@ def test_another_user_read_back_is_an_error_and_never_verified(lab, module, turn
     shut = {**locked("bob"), "lastPasswordChangeDateTime": later(5), "signInSessionsValidFromDateTime": later(6)}
     lab.wire.expect_each(find(JANE), *turns, *[read(JANE).but(Reply(json=shut))] * 3)
 
-    told = lab.run(module, users=UPN, verify_timeout=1.2, **OWN[module])
+    reported = lab.run(module, users=UPN, verify_timeout=1.2, **OWN[module])
 
-    assert (told.statuses, told.failed, told.changed) == (["failed"], True, True)
-    assert "another user than the one asked for" in told.user["error"]["message"]
+    assert (reported.statuses, reported.failed, reported.changed) == (["failed"], True, True)
+    assert "another user than the one asked for" in reported.user["error"]["message"]
 
 
 def test_another_user_read_back_once_is_read_again(lab):
@@ -165,9 +165,9 @@ def test_a_wrong_answer_about_the_protected_is_told_as_such(lab, reply):
     lab.wire.expect(find_by_address(name).but(reply))
     lab.wire.expect_each(administrators(), enable(JANE, False), read({**JANE, "accountEnabled": False}))
 
-    told = lab.run("m365_user_signin", users=UPN, state="blocked", protected_users=[name])
+    reported = lab.run("m365_user_signin", users=UPN, state="blocked", protected_users=[name])
 
-    assert f"protected_users: {name} could not be looked up" in told.warnings
+    assert f"protected_users: {name} could not be looked up" in reported.warnings
 
 
 def test_an_entry_whose_first_answer_was_wrong_is_not_said_to_mean_nobody(lab):
@@ -176,10 +176,10 @@ def test_an_entry_whose_first_answer_was_wrong_is_not_said_to_mean_nobody(lab):
     lab.wire.expect(find_by_address(name))
     lab.wire.expect_each(administrators(), enable(JANE, False), read({**JANE, "accountEnabled": False}))
 
-    told = lab.run("m365_user_signin", users=UPN, state="blocked", protected_users=[name])
+    reported = lab.run("m365_user_signin", users=UPN, state="blocked", protected_users=[name])
 
-    assert "could not be looked up" in told.warnings
-    assert "means no user" not in told.warnings
+    assert "could not be looked up" in reported.warnings
+    assert "means no user" not in reported.warnings
 
 
 @pytest.mark.parametrize(
@@ -189,12 +189,12 @@ def test_an_entry_whose_first_answer_was_wrong_is_not_said_to_mean_nobody(lab):
 def test_administrators_who_could_not_be_read_are_told_with_the_reason(lab, reply, reason):
     lab.wire.expect_each(find(JANE), administrators().but(reply), roles(JANE, "Reader"))
 
-    told = lab.run("m365_user_signin", users=UPN, state="blocked")
+    reported = lab.run("m365_user_signin", users=UPN, state="blocked")
 
-    assert told.statuses == ["refused"]
-    assert "remains could not be read, so nothing was sent: " in told.user["error"]["message"]
-    assert reason in told.user["error"]["message"]
-    assert "RoleManagement.Read.Directory" in told.user["error"]["hint"]
+    assert reported.statuses == ["refused"]
+    assert "remains could not be read, so nothing was sent: " in reported.user["error"]["message"]
+    assert reason in reported.user["error"]["message"]
+    assert "RoleManagement.Read.Directory" in reported.user["error"]["hint"]
 
 
 @pytest.mark.parametrize("module", ["m365_user_sessions", "m365_deleted_user"])
@@ -218,10 +218,10 @@ def test_another_group_than_the_one_asked_for_is_an_error(lab, turn):
     lab.wire.expect(turn)
     name = "Movers" if "filter" in str(turn) else "9a1d3c52-7c1e-4f0a-8b5d-2f6e7a8b9c0e"
 
-    told = lab.run("m365_user_info", group=name, steps=["signin"])
+    reported = lab.run("m365_user_info", group=name, steps=["signin"])
 
-    assert told.failed
-    assert "another group" in told.msg
+    assert reported.failed
+    assert "another group" in reported.msg
 
 
 @pytest.mark.parametrize("name", ["LEAVERS", "Gone@contoso.com"])
@@ -248,9 +248,9 @@ def test_a_user_of_whatever_type_is_a_user(lab, kind, options):
         lab.wire.expect(search("accountEnabled eq false", one, advanced=False))
     lab.wire.expect(read(JANE))
 
-    told = lab.run("m365_user_info", steps=["signin"], **options)
+    reported = lab.run("m365_user_info", steps=["signin"], **options)
 
-    assert [one["user_principal_name"] for one in told.users] == [UPN]
+    assert [one["user_principal_name"] for one in reported.users] == [UPN]
 
 
 @pytest.mark.parametrize("kind", ["device", "group", "servicePrincipal", "orgContact", "contact"])
@@ -284,11 +284,11 @@ def test_what_people_write_stays_as_it_is(text):
 def test_names_and_roles_are_told_clean_and_in_one_line(lab):
     lab.wire.expect_each(find({**JANE, "displayName": f"{NASTY}\r\nX\tY"}), roles(JANE, NASTY), administrators())
 
-    told = lab.run("m365_user_info", users=UPN, steps=["signin"], directory_roles=True)
+    reported = lab.run("m365_user_info", users=UPN, steps=["signin"], directory_roles=True)
 
-    assert told.user["display_name"] == f"{NICE} X Y"
-    assert told.user["directory_roles"] == [NICE]
-    assert "\x1b" not in json.dumps(told.result, ensure_ascii=False)
+    assert reported.user["display_name"] == f"{NICE} X Y"
+    assert reported.user["directory_roles"] == [NICE]
+    assert "\x1b" not in json.dumps(reported.result, ensure_ascii=False)
 
 
 def test_errors_are_told_clean(lab):
@@ -306,9 +306,9 @@ def test_errors_are_told_clean(lab):
 def test_refusals_of_entra_are_told_clean(lab):
     lab.entra.instead["token"] = [Reply(401, {"error": "invalid_client", "error_description": f"AADSTS1: {NASTY}"})]
 
-    told = lab.run("m365_user_info", users=UPN, steps=["signin"])
+    reported = lab.run("m365_user_info", users=UPN, steps=["signin"])
 
-    assert f"AADSTS1: {NICE}" in told.msg
+    assert f"AADSTS1: {NICE}" in reported.msg
 
 
 def test_pages_and_faults_of_a_proxy_show_nothing_of_theirs(lab):
@@ -357,13 +357,13 @@ def test_a_batch_that_repeats_its_payload_gets_no_password_told(lab, where, form
     lab.wire.expect(administrators())
     lab.wire.expect(reset(JANE), reset(BOB), whole=graph_error(400, "BadRequest", "No."))
 
-    told = lab.run("m365_user_password", users=[UPN, "bob@contoso.com"])
+    reported = lab.run("m365_user_password", users=[UPN, "bob@contoso.com"])
 
-    assert told.statuses == ["failed", "failed"]
+    assert reported.statuses == ["failed", "failed"]
     assert len(offered) == 2
     for password in offered:
         for part in (password[:8], password[8:16], password[-8:]):
-            assert part not in told.output
+            assert part not in reported.output
 
 
 # --- addresses ---
@@ -385,9 +385,9 @@ def test_a_scheme_in_any_case_goes_through_the_proxy(lab, spelling, proxy):
 def test_a_scheme_that_is_not_https_is_refused_in_any_case(lab, monkeypatch, option):
     monkeypatch.setenv(option, "Http://graph.microsoft.com")
 
-    told = lab.run("m365_user_signin", users=UPN, state="blocked")
+    reported = lab.run("m365_user_signin", users=UPN, state="blocked")
 
-    assert "is not an address that a credential may be sent to" in told.msg
+    assert "is not an address that a credential may be sent to" in reported.msg
     assert ids() == lab.wire.outer
 
 
@@ -396,7 +396,7 @@ def test_only_404_says_that_there_is_no_such_user(lab, status):
     gone = read(JANE).but(graph_error(status, "Request_ResourceNotFound", "Resource does not exist."))
     lab.wire.expect(gone)
 
-    told = lab.run("m365_user_info", users=JANE["id"], steps=["signin"], person=False, retry_timeout=0)
+    reported = lab.run("m365_user_info", users=JANE["id"], steps=["signin"], person=False, retry_timeout=0)
 
-    assert told.user["error"]["code"] != "not_found"
-    assert "no user" not in told.user["error"]["message"]
+    assert reported.user["error"]["code"] != "not_found"
+    assert "no user" not in reported.user["error"]["message"]

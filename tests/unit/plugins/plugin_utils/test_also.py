@@ -19,7 +19,7 @@ from ansible_collections.m365.offboarding.plugins.plugin_utils._also import (
 )
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.plugins.plugin_utils._table import failures, table
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
     all_steps,
     problem,
     read_record,
@@ -97,7 +97,7 @@ def test_results_join_records_by_topic_and_what_was_read_last():
 
     assert one["also"]["consents"]["objects"] == record["objects"]
     assert one["also"]["devices"]["status"] == "pending"
-    assert {topic: told["state"] for topic, told in one["residual"].items()} == {
+    assert {topic: reported["state"] for topic, reported in one["residual"].items()} == {
         "consents": "none",
         "delegates": "found",
     }
@@ -123,7 +123,7 @@ def test_without_it_a_result_does_not_speak_of_it():
 
 
 @pytest.mark.parametrize(
-    ("told", "line"),
+    ("reported", "line"),
     [
         (entry("verified", "verified", "verified"), "closed (2)"),
         (entry("verified", "verified", "not_applicable"), "closed (1), 1 left as it is"),
@@ -133,8 +133,8 @@ def test_without_it_a_result_does_not_speak_of_it():
         (entry("failed", "failed", error=LACKS), "NOT CLOSED"),
     ],
 )
-def test_a_line_for_each_topic(told, line):
-    assert rows(leaver({"consents": told})) == [f"  consents: {line}"]
+def test_a_line_for_each_topic(reported, line):
+    assert rows(leaver({"consents": reported})) == [f"  consents: {line}"]
 
 
 def test_why_something_is_not_closed():

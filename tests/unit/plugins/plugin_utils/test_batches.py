@@ -12,7 +12,7 @@ from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import j
 from ansible_collections.m365.offboarding.plugins.plugin_utils._carried import MOST_PLAIN, carried, opened
 from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import tenant_entry
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
     STEPS,
     all_steps,
     problem,
@@ -50,7 +50,7 @@ def put(opening, before=None, **more):
     return join(opening, before=before, **{**plain, **more})
 
 
-def told(kept):
+def reported(kept):
     return {one["user_principal_name"] or one["user"]: one["status"] for one in unpack(kept["records"])}
 
 
@@ -95,7 +95,7 @@ def test_batches_add_up_in_the_order_asked_for():
     more["runs"] = all_steps("miles.obrien")
     second = put(EVERYBODY, first, batches=[batch(MILES)], number=2, closing={"users": [MILES]}, **more)
 
-    assert list(told(second).items()) == [
+    assert list(reported(second).items()) == [
         (MILES["user"], "open"),
         (ANN["user"], "contained"),
         (JANE["user"], "contained"),
@@ -116,7 +116,7 @@ def test_a_step_without_records_fails_for_those_who_were_to_go_through_it():
 
     after = put(looked(JANE), kept, batches=[batch(JANE)], number=1, runs=runs, closing={"users": [JANE]}, total=1)
 
-    assert list(told(after).values()) == ["failed"]
+    assert list(reported(after).values()) == ["failed"]
 
 
 def test_what_is_carried_comes_out_as_it_was_as_a_list_and_as_text():

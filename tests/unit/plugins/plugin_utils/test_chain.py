@@ -31,7 +31,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def told(folder, **more):
+def reported(folder, **more):
     return problems(verify(str(folder), **more))
 
 
@@ -59,31 +59,31 @@ def test_each_evidence_names_the_one_before_with_its_checksum(folder):
 def test_a_changed_file_is_named(folder, name):
     (folder / name).write_text((folder / name).read_text().replace("h", "H", 1))
 
-    assert any(sentence.startswith(f"{name} is not as it was written") for sentence in told(folder))
+    assert any(sentence.startswith(f"{name} is not as it was written") for sentence in reported(folder))
 
 
 def test_a_changed_file_with_a_changed_checksum_breaks_the_chain(folder):
     rewrite(folder / "monday.json", "{}")
 
-    assert told(folder) == [
+    assert reported(folder) == [
         "monday.json is not the file that tuesday.json was compared with: it was changed since.",
     ]
 
 
 def test_a_changed_end_of_the_chain_does_not_have_the_checksum_that_was_kept_elsewhere(folder):
     kept = sha256((folder / "wednesday.json").read_bytes())
-    assert told(folder, expected=[kept.upper()]) == []
+    assert reported(folder, expected=[kept.upper()]) == []
 
     rewrite(folder / "wednesday.json", "{}")
 
-    assert told(folder) == []
-    assert told(folder, expected=[kept]) == [f"No file has the checksum {kept}."]
+    assert reported(folder) == []
+    assert reported(folder, expected=[kept]) == [f"No file has the checksum {kept}."]
 
 
 def test_a_missing_file_is_named(folder):
     (folder / "tuesday.json").unlink()
 
-    assert told(folder) == [
+    assert reported(folder) == [
         "tuesday.json is not there, but its checksum is.",
         "tuesday.json is not there, but wednesday.json was compared with it.",
     ]
@@ -93,26 +93,26 @@ def test_a_file_that_is_missing_with_its_checksum_is_named_by_the_next(folder):
     (folder / "monday.json").unlink()
     (folder / "monday.json.sha256").unlink()
 
-    assert told(folder) == ["monday.json is not there, but tuesday.json was compared with it."]
+    assert reported(folder) == ["monday.json is not there, but tuesday.json was compared with it."]
 
 
 def test_a_missing_report_that_no_chain_holds_is_named_by_its_checksum(folder):
     (folder / "monday.html").unlink()
 
-    assert told(folder) == ["monday.html is not there, but its checksum is."]
+    assert reported(folder) == ["monday.html is not there, but its checksum is."]
 
 
 def test_a_file_without_a_checksum_is_named(folder):
     (folder / "thursday.csv").write_text("a,b")
 
-    assert told(folder) == ["thursday.csv has no checksum beside it."]
+    assert reported(folder) == ["thursday.csv has no checksum beside it."]
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", f"{'0' * 64}  other.json\n", f"{'0' * 64} monday.json\n"])
 def test_a_checksum_that_is_not_that_of_its_file_is_named(folder, text):
     (folder / "monday.json.sha256").write_text(text)
 
-    assert told(folder) == ["monday.json.sha256 is not the checksum of monday.json."]
+    assert reported(folder) == ["monday.json.sha256 is not the checksum of monday.json."]
 
 
 def test_a_renamed_file_still_belongs_to_the_chain(folder):
@@ -121,7 +121,7 @@ def test_a_renamed_file_still_belongs_to_the_chain(folder):
     (folder / "monday.json.sha256").unlink()
     rewrite(folder / "first.json", content)
 
-    assert told(folder) == []
+    assert reported(folder) == []
 
 
 def test_folders_below_are_looked_at_and_drafts_are_not(folder):
@@ -131,9 +131,9 @@ def test_folders_below_are_looked_at_and_drafts_are_not(folder):
         (folder / name).rename(below / name)
     (folder / ".draft.json").write_text("half")
 
-    assert told(folder) == []
+    assert reported(folder) == []
     (below / "monday.json").write_text("{}")
-    assert told(folder)[0].startswith("2026/11/monday.json is not as it was written")
+    assert reported(folder)[0].startswith("2026/11/monday.json is not as it was written")
 
 
 @pytest.mark.parametrize("name", [None, "notes.txt", ".hidden.json"])
@@ -141,7 +141,7 @@ def test_a_folder_without_evidence_proves_nothing(tmp_path, name):
     if name:
         (tmp_path / name).write_text("")
 
-    assert told(tmp_path) == ["There is no report in the folder: nothing was checked."]
+    assert reported(tmp_path) == ["There is no report in the folder: nothing was checked."]
 
 
 def test_a_folder_whose_files_are_all_gone_names_them(folder):
@@ -150,7 +150,7 @@ def test_a_folder_whose_files_are_all_gone_names_them(folder):
     for path in folder.glob("*.html"):
         path.unlink()
 
-    assert len(told(folder)) == 6
+    assert len(reported(folder)) == 6
 
 
 def test_a_run_that_was_killed_is_told_and_is_no_problem(folder):
@@ -168,7 +168,7 @@ def test_evidence_of_an_earlier_version_has_no_chain_and_passes(tmp_path):
     del evidence["chain"]
     write(json.dumps(evidence), str(tmp_path / "old.json"))
 
-    assert told(tmp_path) == []
+    assert reported(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -177,14 +177,14 @@ def test_evidence_of_an_earlier_version_has_no_chain_and_passes(tmp_path):
 def test_json_that_is_not_evidence_has_no_chain(tmp_path, text):
     write(text, str(tmp_path / "a.json"))
 
-    assert told(tmp_path) == []
+    assert reported(tmp_path) == []
 
 
 @pytest.mark.parametrize("chain", [None, "x", [1], [{}], {"a": 1}])
 def test_a_chain_that_cannot_be_read_does_not_pass_for_one(tmp_path, chain):
     write(json.dumps(sample_evidence.evidence(1, chain=chain)), str(tmp_path / "a.json"))
 
-    assert told(tmp_path) == (
+    assert reported(tmp_path) == (
         []
         if chain in (None, [1]) or not isinstance(chain, list)
         else ["None is not there, but a.json was compared with it."]
@@ -195,7 +195,7 @@ def test_a_file_that_cannot_be_read_is_named(folder):
     (folder / "link.json").symlink_to(folder / "nowhere")
     os.mkfifo(folder / "pipe.json")
 
-    sentences = told(folder)
+    sentences = reported(folder)
 
     assert any(sentence.startswith("link.json cannot be read") for sentence in sentences)
     assert any(sentence.startswith("pipe.json cannot be read") for sentence in sentences)
@@ -205,7 +205,7 @@ def test_a_file_that_is_too_large_is_named(folder, monkeypatch):
     monkeypatch.setattr(_chain, "_LARGEST_FILE", 1)
     monkeypatch.setattr(_chain._bytes, "__defaults__", (1,))
 
-    assert "monday.json cannot be read: it is larger than 1 bytes." in told(folder)
+    assert "monday.json cannot be read: it is larger than 1 bytes." in reported(folder)
 
 
 @pytest.mark.parametrize("kept", ["", "x" * 64, "ab", "0" * 63])

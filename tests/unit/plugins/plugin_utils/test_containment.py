@@ -15,9 +15,9 @@ from ansible_collections.m365.offboarding.plugins.plugin_utils._containment impo
     parse_period,
 )
 from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import summary
-from ansible_collections.m365.offboarding.plugins.plugin_utils._report_words import times_in_words
+from ansible_collections.m365.offboarding.plugins.plugin_utils._report_model import times_in_words
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
     STEPS,
     all_steps,
     problem,
@@ -98,9 +98,9 @@ def test_what_is_no_period_is_refused_with_how_it_is_written(text):
 
 
 def test_of_somebody_whom_this_run_locked_out_both_times_are_known():
-    told = containment(shut_now())
+    reported = containment(shut_now())
 
-    assert told == {
+    assert reported == {
         "last_write_at": WRITTEN,
         "surely_shut_by": "2026-11-21T16:00:00Z",
         "seconds_to_last_write": 4 * HOUR,
@@ -117,10 +117,10 @@ def test_the_last_write_counts_and_doors_that_were_found_shut_were_shut_before_i
     opening = read_record("jane.doe", left_at=LEFT)
     (one,) = results([opening], steps=STEPS, runs=runs, closing=[read_record("jane.doe", state="shut")])
 
-    told = containment(one)
+    reported = containment(one)
 
-    assert (told["last_write_at"], told["seconds_to_last_write"]) == ("2026-11-20T18:00:00Z", 6 * HOUR)
-    assert (told["surely_shut_by"], told["seconds_to_surely_shut"]) == (None, None)
+    assert (reported["last_write_at"], reported["seconds_to_last_write"]) == ("2026-11-20T18:00:00Z", 6 * HOUR)
+    assert (reported["surely_shut_by"], reported["seconds_to_surely_shut"]) == (None, None)
 
 
 def test_whoever_was_locked_out_before_leaving_took_no_time():
@@ -132,9 +132,9 @@ def test_a_run_that_finds_everything_shut_does_not_know_when_that_was_done():
 
 
 def test_without_a_date_there_is_nothing_to_count_from():
-    told = containment(shut_now(left_at=None), period=60, read_at=WRITTEN)
+    reported = containment(shut_now(left_at=None), period=60, read_at=WRITTEN)
 
-    assert (told["last_write_at"], told["seconds_to_last_write"], told["within"]) == (WRITTEN, None, None)
+    assert (reported["last_write_at"], reported["seconds_to_last_write"], reported["within"]) == (WRITTEN, None, None)
 
 
 @pytest.mark.parametrize(
@@ -167,10 +167,10 @@ def test_a_door_that_a_failed_step_did_not_shut_has_no_known_moment():
 def test_an_audit_knows_it_from_the_evidence_of_the_run_that_locked_them_out():
     then = shut_now(password={"after": {"last_password_change_date_time": RESET}})
 
-    told = containment(found(), [locked_out(then)])
+    reported = containment(found(), [locked_out(then)])
 
-    assert (told["last_write_at"], told["surely_shut_by"]) == (WRITTEN, "2026-11-21T16:00:00Z")
-    assert told["seconds_to_last_write"] == 4 * HOUR
+    assert (reported["last_write_at"], reported["surely_shut_by"]) == (WRITTEN, "2026-11-21T16:00:00Z")
+    assert reported["seconds_to_last_write"] == 4 * HOUR
 
 
 def test_and_the_next_audit_knows_it_from_that_audit():
@@ -222,9 +222,9 @@ def test_whoever_was_found_locked_out_in_time_was_locked_out_in_time():
 
 
 def test_a_password_that_was_reset_after_the_period_is_late():
-    told = containment(found(), period=2 * HOUR, read_at="2026-11-22T00:00:00Z")
+    reported = containment(found(), period=2 * HOUR, read_at="2026-11-22T00:00:00Z")
 
-    assert (told["within"], told["seconds_to_last_write"]) == (False, None)
+    assert (reported["within"], reported["seconds_to_last_write"]) == (False, None)
 
 
 @pytest.mark.parametrize("one", [found(due=False, left_at="2026-12-01T00:00:00Z"), found("open", left_at=None)])
@@ -247,8 +247,8 @@ def test_an_audit_fails_for_whoever_was_late_once():
     second = judged(found(), first)
     third = judged(found(), second)
 
-    told = [(one["containment"]["within"], one["containment"]["fails_audit"]) for one in (first, second, third)]
-    assert told == [(False, True), (False, False), (False, False)]
+    reported = [(one["containment"]["within"], one["containment"]["fails_audit"]) for one in (first, second, third)]
+    assert reported == [(False, True), (False, False), (False, False)]
 
 
 def test_an_audit_fails_for_whoever_is_still_open_every_time():

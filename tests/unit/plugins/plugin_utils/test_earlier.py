@@ -12,9 +12,9 @@ import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._earlier import read
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.earlier import earlier, with_since
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.earlier import earlier, with_since
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import SWITCHES
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
     ACCOUNT,
     STEPS,
     all_steps,

@@ -75,7 +75,7 @@ def test_a_tenant_that_could_not_be_looked_at_says_why(opening, error):
 
 
 def test_a_run_says_what_it_was_for_and_who_launched_it():
-    told = evidence(
+    reported = evidence(
         {"localhost": {"steps": []}},
         {"localhost": [{"user": "jane"}]},
         job={
@@ -91,8 +91,8 @@ def test_a_run_says_what_it_was_for_and_who_launched_it():
     )
 
     version = yaml.safe_load((Path(__file__).parents[4] / "galaxy.yml").read_text())["version"]
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", told.pop("written_at"))
-    assert told == {
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", reported.pop("written_at"))
+    assert reported == {
         "format": "m365.offboarding/evidence",
         "version": 1,
         "complete": True,
@@ -148,9 +148,9 @@ def test_what_a_person_wrote_is_cut():
 
 
 def test_the_times_of_a_run_that_goes_on_are_not_known():
-    told = evidence({"a": {}}, {"a": [{}]}, job={}, **{**RUN, "complete": False})
+    reported = evidence({"a": {}}, {"a": [{}]}, job={}, **{**RUN, "complete": False})
 
-    assert told["hosts"]["a"]["containment"] is None
+    assert reported["hosts"]["a"]["containment"] is None
 
 
 def test_an_installed_collection_tells_the_version_of_its_manifest(tmp_path, monkeypatch):

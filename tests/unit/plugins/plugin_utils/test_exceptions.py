@@ -15,16 +15,16 @@ from ansible_collections.m365.offboarding.plugins.plugin_utils._exceptions impor
     DOORS,
     KINDS,
     accept,
+    exceptions_report,
     names_kinds,
     parse_exceptions,
-    told_exceptions,
     unmatched,
 )
 from ansible_collections.m365.offboarding.plugins.plugin_utils._exceptions_file import exceptions, read_exceptions
 from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import plan
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import SWITCHES
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
     STEPS,
     all_steps,
     doors,
@@ -468,14 +468,14 @@ def test_what_matches_nobody_or_has_ended_is_told():
         ENTRY, entry(user="jnae.doe@contoso.com"), entry(user="john.roe@contoso.com", until="2026-11-26"), ROOM
     )
     leavers = accept(results([OPEN_MAIL], steps=STEPS), given, TODAY)
-    told = told_exceptions(given, leavers, TODAY)
-    assert [(one["state"], one["leavers"]) for one in told] == [
+    reported = exceptions_report(given, leavers, TODAY)
+    assert [(one["state"], one["leavers"]) for one in reported] == [
         ("in_force", [OPEN_MAIL["id"]]),
         ("unmatched", []),
         ("ended", []),
         ("unmatched", []),
     ]
-    assert unmatched(told) == [
+    assert unmatched(reported) == [
         "The exception for jnae.doe@contoso.com matches nobody (entry 2): correct or remove it.",
         "The exception for john.roe@contoso.com ended on 2026-11-26 (entry 3): renew or remove it.",
         "The exception for mailboxes of the kind RoomMailbox matches nobody (entry 4): correct or remove it.",
@@ -485,7 +485,7 @@ def test_what_matches_nobody_or_has_ended_is_told():
 def test_an_exception_for_somebody_who_is_contained_matches_them():
     given = parsed(ENTRY)
     leavers = accept(results([read_record("jane.doe", state="shut")], steps=STEPS), given, TODAY)
-    assert told_exceptions(given, leavers, TODAY)[0]["state"] == "in_force"
+    assert exceptions_report(given, leavers, TODAY)[0]["state"] == "in_force"
 
 
 def test_every_kind_is_known_in_any_case():

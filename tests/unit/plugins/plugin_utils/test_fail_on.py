@@ -12,8 +12,8 @@ import pytest
 from ansible_collections.m365.offboarding.plugins.plugin_utils._exceptions import accept, parse_exceptions
 from ansible_collections.m365.offboarding.plugins.plugin_utils._fail_on import FAIL_ON, fatal, parse_fail_on
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.earlier import earlier, with_since
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.earlier import earlier, with_since
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
     STEPS,
     doors,
     problem,
@@ -31,7 +31,7 @@ LATER = read_record("lena.leaving", due=False, left_at="2027-12-01T00:00:00Z")
 SUBSETS = [set(some) for size in (1, 2, 3) for some in itertools.combinations(FAIL_ON, size)]
 
 
-def told(*records, then=None, refused=None, exceptions=(), today="2026-11-27"):
+def reported(*records, then=None, refused=None, exceptions=(), today="2026-11-27"):
     """Return the results of an audit, compared with an earlier one."""
     made = accept(results(records, steps=STEPS, refused=refused), exceptions, today)
     if then is None:
@@ -45,21 +45,21 @@ def fails(leavers, fail_on):
 
 @pytest.mark.parametrize("fail_on", SUBSETS, ids=lambda some: "+".join(sorted(some)))
 def test_contained_deleted_and_not_due_never_fail(fail_on):
-    assert fails(told(SHUT, DELETED, LATER), fail_on) == []
+    assert fails(reported(SHUT, DELETED, LATER), fail_on) == []
 
 
 @pytest.mark.parametrize("fail_on", SUBSETS, ids=lambda some: "+".join(sorted(some)))
 def test_without_earlier_evidence_every_open_door_is_new(fail_on):
     expected = [OWA["user"]] if fail_on & {"new", "open"} else []
-    assert fails(told(SHUT, OWA), fail_on) == expected
+    assert fails(reported(SHUT, OWA), fail_on) == expected
     # As in evidence that does not know the leaver.
-    assert fails(told(SHUT, OWA, then=told(SHUT)), fail_on) == expected
+    assert fails(reported(SHUT, OWA, then=reported(SHUT)), fail_on) == expected
 
 
 @pytest.mark.parametrize("fail_on", SUBSETS, ids=lambda some: "+".join(sorted(some)))
 def test_a_door_of_which_the_earlier_evidence_told_is_open_and_not_new(fail_on):
     expected = [OWA["user"]] if "open" in fail_on else []
-    assert fails(told(OWA, then=told(OWA)), fail_on) == expected
+    assert fails(reported(OWA, then=reported(OWA)), fail_on) == expected
 
 
 @pytest.mark.parametrize(
@@ -77,27 +77,27 @@ def test_a_door_of_which_the_earlier_evidence_told_is_open_and_not_new(fail_on):
     ],
 )
 def test_new_is_what_nobody_was_told_of(then, now, fatal_as_new):
-    assert bool(fails(told(now, then=told(then)), {"new"})) is fatal_as_new
+    assert bool(fails(reported(now, then=reported(then)), {"new"})) is fatal_as_new
 
 
 @pytest.mark.parametrize("fail_on", SUBSETS, ids=lambda some: "+".join(sorted(some)))
 def test_whoever_could_not_be_read_is_a_failure_and_has_no_open_door(fail_on):
-    assert fails(told(SHUT, NOBODY), fail_on) == ([NOBODY["user"]] if "failed" in fail_on else [])
+    assert fails(reported(SHUT, NOBODY), fail_on) == ([NOBODY["user"]] if "failed" in fail_on else [])
 
 
 @pytest.mark.parametrize("fail_on", SUBSETS, ids=lambda some: "+".join(sorted(some)))
 def test_whoever_was_refused_is_a_failure_and_so_are_their_doors(fail_on):
     refused = {OWA["id"]: problem("protected", "It is protected.")}
-    assert fails(told(SHUT, OWA, refused=refused), fail_on) == [OWA["user"]]
+    assert fails(reported(SHUT, OWA, refused=refused), fail_on) == [OWA["user"]]
     # Known already, only the refusal fails.
-    then = told(OWA)
+    then = reported(OWA)
     expected = [OWA["user"]] if fail_on & {"open", "failed"} else []
-    assert fails(told(SHUT, OWA, refused=refused, then=then), fail_on) == expected
+    assert fails(reported(SHUT, OWA, refused=refused, then=then), fail_on) == expected
 
 
 @pytest.mark.parametrize("fail_on", SUBSETS, ids=lambda some: "+".join(sorted(some)))
 def test_a_run_that_could_read_nobody_fails_whatever_was_chosen(fail_on):
-    assert fails(told(NOBODY), fail_on) == [NOBODY["user"]]
+    assert fails(reported(NOBODY), fail_on) == [NOBODY["user"]]
     accepted = parse_exceptions(
         [
             (
@@ -106,28 +106,28 @@ def test_a_run_that_could_read_nobody_fails_whatever_was_chosen(fail_on):
             )
         ]
     )
-    assert fails(told(NOBODY, exceptions=accepted), fail_on) == [NOBODY["user"]]
-    assert fails(told(NOBODY, SHUT, exceptions=accepted), fail_on) == []
+    assert fails(reported(NOBODY, exceptions=accepted), fail_on) == [NOBODY["user"]]
+    assert fails(reported(NOBODY, SHUT, exceptions=accepted), fail_on) == []
 
 
 def test_leavers_who_are_not_due_fail_only_where_that_was_chosen():
-    assert fails(told(LATER), FAIL_ON) == []
-    assert [one["user"] for one in fatal(told(LATER), FAIL_ON, not_due=True)] == [LATER["user"]]
+    assert fails(reported(LATER), FAIL_ON) == []
+    assert [one["user"] for one in fatal(reported(LATER), FAIL_ON, not_due=True)] == [LATER["user"]]
 
 
 @pytest.mark.parametrize("fail_on", SUBSETS, ids=lambda some: "+".join(sorted(some)))
 def test_a_door_that_was_shut_fails_also_where_the_leaver_is_not_due_any_more(fail_on):
-    then = told(read_record("lena.leaving", state="shut"))
-    assert fails(told(LATER, SHUT, then=then), fail_on) == ([LATER["user"]] if fail_on & {"new", "open"} else [])
+    then = reported(read_record("lena.leaving", state="shut"))
+    assert fails(reported(LATER, SHUT, then=then), fail_on) == ([LATER["user"]] if fail_on & {"new", "open"} else [])
 
 
 @pytest.mark.parametrize("fail_on", SUBSETS, ids=lambda some: "+".join(sorted(some)))
 def test_an_exception_that_has_ended_is_new_the_day_after(fail_on):
     entry = {"user": OWA["id"], "doors": "owa", "reason": "r", "accepted_by": "a", "until": "2026-11-27"}
     accepted = parse_exceptions([("entry 1", entry)])
-    today = told(OWA, SHUT, exceptions=accepted, today="2026-11-27")
+    today = reported(OWA, SHUT, exceptions=accepted, today="2026-11-27")
     assert fails(today, fail_on) == []
-    tomorrow = told(OWA, SHUT, exceptions=accepted, today="2026-11-28", then=today)
+    tomorrow = reported(OWA, SHUT, exceptions=accepted, today="2026-11-28", then=today)
     assert fails(tomorrow, fail_on) == ([OWA["user"]] if fail_on & {"new", "open"} else [])
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _table
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
     STEPS,
     all_steps,
     doors,
@@ -87,12 +87,12 @@ def test_who_is_not_found_is_named_as_asked():
 
 def test_a_thousand_are_named_and_the_rest_is_counted():
     # AWX throws away what is larger than 700,000 bytes.
-    told = failures(result("open") * 1_002)
+    reported = failures(result("open") * 1_002)
 
-    assert told[0].startswith("jane.doe@contoso.com [1] [2]: open: password, sessions, signin, all 12 protocols")
-    assert told[1_000] == "and 2 more, see the report"
-    assert [line.partition(" people")[0] for line in told[1_001:]] == ["[1] 1002", "[2] 1002"]
-    assert sum(map(len, told)) < 700_000
+    assert reported[0].startswith("jane.doe@contoso.com [1] [2]: open: password, sessions, signin, all 12 protocols")
+    assert reported[1_000] == "and 2 more, see the report"
+    assert [line.partition(" people")[0] for line in reported[1_001:]] == ["[1] 1002", "[2] 1002"]
+    assert sum(map(len, reported)) < 700_000
 
 
 DENIED = "Could not reset the password of {}@contoso.com: the application lacks a role."
@@ -109,29 +109,29 @@ def refused(*names, message=DENIED):
 
 
 def test_a_reason_that_differs_by_the_name_alone_is_told_once_with_the_number_of_people():
-    told = failures([*refused("ann", "bob", "cid", "dan"), *result("unknown")])
+    reported = failures([*refused("ann", "bob", "cid", "dan"), *result("unknown")])
 
-    assert told[:4] == [
+    assert reported[:4] == [
         f"{name}@contoso.com [1]: open: password, sessions, signin, all 12 protocols"
         for name in ("ann", "bob", "cid", "dan")
     ]
-    assert told[4].startswith("nobody@contoso.com: There is no user")
-    assert told[5:] == [
+    assert reported[4].startswith("nobody@contoso.com: There is no user")
+    assert reported[5:] == [
         "[1] 4 people: Could not reset the password of the leaver: the application lacks a role. Give it one."
     ]
 
 
 def test_a_reason_that_begins_with_the_name_is_still_a_sentence():
-    told = failures(refused("ann", "bob", message="{}@contoso.com is protected."))
+    reported = failures(refused("ann", "bob", message="{}@contoso.com is protected."))
 
-    assert told[-1] == "[1] 2 people: The leaver is protected. Give it one."
+    assert reported[-1] == "[1] 2 people: The leaver is protected. Give it one."
 
 
 def test_a_name_within_another_name_is_not_taken_for_it():
-    told = failures(refused("ann", "bob", message="The manager of {0}@contoso.com is joe.{0}@contoso.com."))
+    reported = failures(refused("ann", "bob", message="The manager of {0}@contoso.com is joe.{0}@contoso.com."))
 
-    assert "The manager of ann@contoso.com is joe.ann@contoso.com." in told[0]
-    assert len(told) == 2
+    assert "The manager of ann@contoso.com is joe.ann@contoso.com." in reported[0]
+    assert len(reported) == 2
 
 
 def test_a_dry_run_leaves_out_whoever_would_not_be_offboarded_if_others_would():

@@ -66,9 +66,11 @@ def test_sha256sum_accepts_the_checksum_until_the_file_is_changed(tmp_path, name
 def test_the_checksum_is_the_line_of_sha256sum(tmp_path):
     path, digest = write("text", str(tmp_path / "a\\b.json"))
 
-    told = subprocess.run(["sha256sum", "--", os.path.basename(path)], cwd=tmp_path, check=True, capture_output=True)
+    reported = subprocess.run(
+        ["sha256sum", "--", os.path.basename(path)], cwd=tmp_path, check=True, capture_output=True
+    )
 
-    assert sum_line(digest, path).encode() == told.stdout
+    assert sum_line(digest, path).encode() == reported.stdout
 
 
 def test_the_checksum_of_a_report_that_is_gone_is_kept(tmp_path):

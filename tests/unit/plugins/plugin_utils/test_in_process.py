@@ -26,7 +26,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._errors import OU
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_signin import JOB
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _in_process
 from ansible_collections.m365.offboarding.plugins.plugin_utils._in_process import in_child
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.running import VARIABLES, action_for
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.running import VARIABLES, action_for
 
 OPTIONS = {"users": ["jane.doe@contoso.com"], "state": "blocked"}
 RESULT = {"changed": True, "msg": "done"}
@@ -296,8 +296,8 @@ def test_a_child_does_not_outlive_its_worker(sign, handler):
     command = [sys.executable, "-c", _WORKER, collections, handler, str(writer)]
     with subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL) as worker:
         os.close(writer)
-        with os.fdopen(reader) as told:
-            child = int(told.readline())
+        with os.fdopen(reader) as reported:
+            child = int(reported.readline())
         worker.send_signal(sign)
         worker.wait(timeout=60)
 

@@ -13,14 +13,14 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _results
+from ansible_collections.m365.offboarding.plugins.plugin_utils._messages import person_in_words
 from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import looked_at
 from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import plan as decide
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report import render
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
-from ansible_collections.m365.offboarding.plugins.plugin_utils._sentences import person_in_words
 from ansible_collections.m365.offboarding.plugins.plugin_utils._table import failures, table
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.earlier import earlier
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import STEPS, problem, read_record
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.earlier import earlier
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import STEPS, problem, read_record
 from tools import sample_evidence
 
 counts = functools.partial(_results.counts, names=False)
@@ -72,11 +72,11 @@ def test_somebody_else_is_refused_whatever_their_doors_and_their_date(state, due
 
 
 def test_a_name_that_meant_another_account_then_is_refused():
-    told = plan([JANE], earlier=evidence_of())
+    reported = plan([JANE], earlier=evidence_of())
 
-    assert told["write"] == []
-    assert told["refused"][JANE["id"]]["code"] == "other_account"
-    assert told["refused"][JANE["id"]]["message"] == (
+    assert reported["write"] == []
+    assert reported["refused"][JANE["id"]]["code"] == "other_account"
+    assert reported["refused"][JANE["id"]]["message"] == (
         f"{UPN} is now another account: its object id is {JANE['id']}, in the earlier evidence it was {THEN}; "
         "nothing was sent."
     )
@@ -105,7 +105,7 @@ def test_who_was_known_by_that_name_under_both_ids_is_the_same():
 
 
 @pytest.mark.parametrize(
-    ("told", "written"),
+    ("reported", "written"),
     [
         pytest.param([], True, id="no workflow"),
         pytest.param([stats(JANE["id"])], True, id="looked at, contained"),
@@ -118,8 +118,8 @@ def test_who_was_known_by_that_name_under_both_ids_is_the_same():
         pytest.param(["text", None, {"localhost": "text"}, {"localhost": {"dry_run": "yes"}}], True, id="nonsense"),
     ],
 )
-def test_only_whom_the_dry_run_looked_at_is_written(told, written):
-    decided = plan([JANE], stats=told, host="localhost")
+def test_only_whom_the_dry_run_looked_at_is_written(reported, written):
+    decided = plan([JANE], stats=reported, host="localhost")
 
     assert bool(decided["write"]) is written
     assert [error["code"] for error in decided["refused"].values()] == ([] if written else ["other_account"])
@@ -169,7 +169,7 @@ def test_one_line_says_who_it_is():
 
 
 @pytest.mark.parametrize(
-    ("facts", "told"),
+    ("facts", "reported"),
     [
         ({"job_title": "Clerk", "last_password_change_date_time": "2026-08-29T09:12:44Z"}, "Sales · Clerk"),
         ({"last_password_change_date_time": "2026-08-29T09:12:44Z"}, "· password of 2026-08-29"),
@@ -182,8 +182,8 @@ def test_one_line_says_who_it_is():
         ({"department": "D" * 70}, f"{'D' * 59}… ·"),
     ],
 )
-def test_what_is_known_stands_in_the_line_and_what_is_not_is_left_out(facts, told):
-    assert told in person_in_words({"display_name": "Sam Smith", "person": {**PERSON, **facts}})
+def test_what_is_known_stands_in_the_line_and_what_is_not_is_left_out(facts, reported):
+    assert reported in person_in_words({"display_name": "Sam Smith", "person": {**PERSON, **facts}})
 
 
 @pytest.mark.parametrize("person", [None, {}])

@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import looked_at
 from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import plan as decide
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
     doors,
     problem,
     read_record,
@@ -76,10 +76,10 @@ def test_only_who_has_a_door_that_is_not_known_to_be_shut_is_written(states, wri
 
 
 def test_who_was_found_and_may_leave_later_is_refused():
-    told = plan([read_record(due=None)])
+    reported = plan([read_record(due=None)])
 
-    assert told["write"] == []
-    error = told["refused"][JANE["id"]]
+    assert reported["write"] == []
+    error = reported["refused"][JANE["id"]]
     assert error["code"] == "leave_date_unread"
     assert "User-LifeCycleInfo.Read.All" in error["hint"]
 
@@ -91,9 +91,9 @@ def test_who_is_unknown_or_not_due_is_neither_written_nor_refused(one):
 
 def test_the_protected_are_refused_whatever_is_allowed():
     for allowed in (False, True):
-        told = plan([read_record(protected=True)], allow_admins=allowed)
-        assert told["write"] == []
-        assert told["refused"][JANE["id"]]["code"] == "protected"
+        reported = plan([read_record(protected=True)], allow_admins=allowed)
+        assert reported["write"] == []
+        assert reported["refused"][JANE["id"]]["code"] == "protected"
 
 
 def test_a_protected_leaver_whose_doors_are_shut_is_no_refusal():
@@ -113,9 +113,9 @@ def test_administrators_are_refused_with_their_roles_unless_allowed():
 def test_who_must_stay_is_refused_even_where_administrators_are_allowed():
     last = problem("last_global_administrator", "No one would be left.")
 
-    told = plan([read_record(directory_roles=["Global Administrator"], must_stay=last)], allow_admins=True)
+    reported = plan([read_record(directory_roles=["Global Administrator"], must_stay=last)], allow_admins=True)
 
-    assert told == {"write": [], "refused": {JANE["id"]: last}}
+    assert reported == {"write": [], "refused": {JANE["id"]: last}}
 
 
 def test_who_must_stay_is_refused_whatever_their_roles():
@@ -140,10 +140,10 @@ CROWD = [read_record(f"leaver{number}") for number in range(5)]
 
 @pytest.mark.parametrize(("limit", "written"), [(None, 5), (6, 5), (5, 5), (4, 0), (0, 0)])
 def test_more_than_the_limit_are_all_refused(limit, written):
-    told = plan(CROWD, max_users=limit)
+    reported = plan(CROWD, max_users=limit)
 
-    assert (len(told["write"]), len(told["refused"])) == (written, 5 - written)
-    for error in told["refused"].values():
+    assert (len(reported["write"]), len(reported["refused"])) == (written, 5 - written)
+    for error in reported["refused"].values():
         assert error["code"] == "max_users"
         assert f"({limit})" in error["message"]
 
@@ -151,9 +151,9 @@ def test_more_than_the_limit_are_all_refused(limit, written):
 def test_who_is_not_written_does_not_count_towards_the_limit():
     others = [read_record("a", state="shut"), read_record("b", protected=True), read_record("c", due=False)]
 
-    told = plan([*CROWD, *others], max_users=5)
+    reported = plan([*CROWD, *others], max_users=5)
 
-    assert len(told["write"]) == 5
+    assert len(reported["write"]) == 5
 
 
 def test_nobody_is_planned_of_nobody():
@@ -169,6 +169,6 @@ def test_who_is_contained_goes_through_the_steps_only_where_more_than_the_doors_
 
 @pytest.mark.parametrize("facts", [{"protected": True}, {"directory_roles": ["x"]}, {"due": None}])
 def test_what_keeps_somebody_from_the_steps_keeps_them_from_more_than_that(facts):
-    told = plan([read_record("jane.doe", "shut", **facts)], also=True)
+    reported = plan([read_record("jane.doe", "shut", **facts)], also=True)
 
-    assert (told["write"], list(told["refused"])) == ([], [JANE["id"]])
+    assert (reported["write"], list(reported["refused"])) == ([], [JANE["id"]])

@@ -22,8 +22,8 @@ from jsonschema import Draft202012Validator
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _containment, _evidence, _results
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report import FORMATS, format_of, formats_of, render
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab import records
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.earlier import earlier, with_since
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes import records
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.earlier import earlier, with_since
 from tools import sample_evidence
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -157,10 +157,10 @@ def test_what_the_role_joins_fits_the_schema(name, status, schema):
     joined = _results.results([record], steps=STEPS, runs=runs, closing=[record])
     automation = {"tenant_id": record["id"], "client_id": None, "object_id": None}
     tenant = _evidence.tenant_entry({"automation": automation, "users": [record]}, steps=STEPS)
-    told = {"started_at": "2026-11-20T16:00:00Z", "job": {}, "ansible": "2.19.3", "check_mode": False}
+    reported = {"started_at": "2026-11-20T16:00:00Z", "job": {}, "ansible": "2.19.3", "check_mode": False}
 
     def told_of(leavers):
-        return _evidence.evidence({"x": tenant}, {"x": leavers}, purpose="audit", complete=True, **told)
+        return _evidence.evidence({"x": tenant}, {"x": leavers}, purpose="audit", complete=True, **reported)
 
     evidence = told_of(joined)
     assert complaints(schema, evidence) == []
@@ -414,10 +414,10 @@ def test_every_row_says_what_kind_of_run_it_was_and_who_asked_for_it():
             "run_reason": "Dismissed without notice",
             "run_ticket": "HR-2218",
         }
-    told = {row["host"]: (row["tenant_name"], row["application_name"]) for row in rows}
-    assert told["fabrikam"] == ("Fabrikam", "m365-offboarding")
+    reported = {row["host"]: (row["tenant_name"], row["application_name"]) for row in rows}
+    assert reported["fabrikam"] == ("Fabrikam", "m365-offboarding")
     # Nobody could look there.
-    assert told["tailspin"] == ("", "")
+    assert reported["tailspin"] == ("", "")
 
 
 def timed(period="4h", **facts):
@@ -433,14 +433,14 @@ def test_the_time_to_contain_is_in_every_format():
     text = render(evidence, "html")
     (row,) = rows_of(evidence)
     (suite,) = junitparser.JUnitXml.fromstring(render(evidence, "xml").encode())
-    told = {one.name: one.value for one in suite.properties()}
+    reported = {one.name: one.value for one in suite.properties()}
 
     assert json.loads(render(evidence, "json"))["hosts"]["localhost"]["containment"]["last_write"] == {
         "known": 1,
         "median_seconds": 251,
         "worst_seconds": 251,
     }
-    for facts in (row, told):
+    for facts in (row, reported):
         assert [facts[f"{fact}_seconds_to_last_write"] for fact in ("median", "worst")] == ["251", "251"]
         assert (facts["contain_within"], facts["beyond"]) == ("4h", "0")
     assert row["last_write_at"] == "2026-11-20T16:04:11Z"
@@ -486,7 +486,7 @@ def test_without_a_period_nobody_is_asked_whether_it_was_kept():
         (
             "planned",
             {"check_mode": True},
-            [f"would be {deed}" for deed in ("reset", "signed out", "blocked", "turned off")],
+            [f"would be {action}" for action in ("reset", "signed out", "blocked", "turned off")],
         ),
         ("contained_before", {"check_mode": True}, ["would stay as it is"] * 4),
         ("open", {"purpose": "audit"}, ["is open"] * 4),
@@ -689,11 +689,11 @@ def test_junit_says_who_accepted_a_door_and_which_exception_met_nobody():
     evidence = evidence_of(one)
     evidence["hosts"]["localhost"]["exceptions"] = [sample_evidence.exception("unmatched")]
     (suite,) = suites_of(evidence)
-    told = {case.name.partition(": ")[2] or case.name: case.result[0].message for case in suite if case.result}
+    reported = {case.name.partition(": ")[2] or case.name: case.result[0].message for case in suite if case.result}
 
-    assert told["password"].startswith("Accepted by Chris Cio until 2026-12-31: password (Rooms are booked")
-    assert told["protocols"].startswith("Accepted by Chris Cio until 2026-12-31: protocols (")
-    assert "matches nobody" in told["exception 1 without effect"]
+    assert reported["password"].startswith("Accepted by Chris Cio until 2026-12-31: password (Rooms are booked")
+    assert reported["protocols"].startswith("Accepted by Chris Cio until 2026-12-31: protocols (")
+    assert "matches nobody" in reported["exception 1 without effect"]
     # What is open beside it is a failure all the same.
     accepted = [{**one["accepted"][0], "doors": {"owa": "open"}}]
     beside = leaver("accepted", open=["imap"], accepted=accepted)
@@ -787,26 +787,26 @@ def test_junit_of_a_run_that_did_not_end_is_never_green():
 def test_junit_counts_right():
     evidence = sample_evidence.evidence(100, residual_access=True, changes=True)
 
-    told = junitparser.JUnitXml.fromstring(render(evidence, "xml").encode())
+    reported = junitparser.JUnitXml.fromstring(render(evidence, "xml").encode())
 
-    assert len(list(told)) == 3
-    for suite in told:
+    assert len(list(reported)) == 3
+    for suite in reported:
         before = (suite.tests, suite.failures, suite.errors, suite.skipped)
         suite.update_statistics()
         assert (suite.tests, suite.failures, suite.errors, suite.skipped) == before
-    before = (told.tests, told.failures, told.errors)
-    told.update_statistics()
-    assert (told.tests, told.failures, told.errors) == before
-    assert min(*before, told.skipped) > 0
+    before = (reported.tests, reported.failures, reported.errors)
+    reported.update_statistics()
+    assert (reported.tests, reported.failures, reported.errors) == before
+    assert min(*before, reported.skipped) > 0
 
 
 def test_junit_says_which_run_and_tenant_it_was():
     evidence = sample_evidence.evidence(20)
 
-    told = junitparser.JUnitXml.fromstring(render(evidence, "xml").encode())
+    reported = junitparser.JUnitXml.fromstring(render(evidence, "xml").encode())
 
-    assert (told.name, told.time) == ("m365.offboarding offboard", 61)
-    suite = next(iter(told))
+    assert (reported.name, reported.time) == ("m365.offboarding offboard", 61)
+    suite = next(iter(reported))
     properties = {one.name: one.value for one in suite.properties()}
     assert (suite.name, suite.hostname, suite.timestamp) == ("contoso", "contoso", "2026-11-20T16:04:00")
     assert properties["tenant_id"] == sample_evidence.identifier("tenant contoso")
@@ -815,7 +815,7 @@ def test_junit_says_which_run_and_tenant_it_was():
         "false",
         "sam.helpdesk",
     )
-    assert "tenant_id" not in {one.name for one in list(told)[2].properties()}
+    assert "tenant_id" not in {one.name for one in list(reported)[2].properties()}
 
 
 @given(anything)

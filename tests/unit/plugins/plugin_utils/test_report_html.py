@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from ansible_collections.m365.offboarding.plugins.module_utils._foreign import clean
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _report_html
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report_html import html
-from ansible_collections.m365.offboarding.plugins.plugin_utils._report_words import door_states, span
+from ansible_collections.m365.offboarding.plugins.plugin_utils._report_model import door_states, span
 from tools import sample_evidence as sample
 
 
@@ -135,9 +135,9 @@ def rendered(source, **values):
 
 @given(hostile)
 def test_text_is_shown_as_it_is_but_for_what_cannot_be_shown(text):
-    (told,) = rendered("<p>{{ text }}</p>", text=text).pieces or [""]
+    (reported,) = rendered("<p>{{ text }}</p>", text=text).pieces or [""]
 
-    assert told == clean(text)
+    assert reported == clean(text)
 
 
 @given(hostile)
@@ -225,7 +225,7 @@ L = sample.leaver
 
 
 @pytest.mark.parametrize(
-    ("leavers", "facts", "told"),
+    ("leavers", "facts", "reported"),
     [
         ([], {}, "No leavers."),
         ([L("contained_now")], {}, "The leaver is contained."),
@@ -243,8 +243,8 @@ L = sample.leaver
         ([L("mailbox_unread"), L("not_due", 1)], {}, "None of 2 leavers are contained; 1 has unconfirmed doors."),
     ],
 )
-def test_the_verdict_is_one_sentence(leavers, facts, told):
-    assert verdict(sample.file({"localhost": sample.host(leavers)}, **facts)) == told
+def test_the_verdict_is_one_sentence(leavers, facts, reported):
+    assert verdict(sample.file({"localhost": sample.host(leavers)}, **facts)) == reported
 
 
 def test_what_else_is_wrong_stands_below_the_verdict():
@@ -521,11 +521,11 @@ def test_every_time_is_utc():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "reported"),
     [(0, "0 s"), (59.9, "59 s"), (61, "1 min 1 s"), (3600, "1 h"), (86400 + 3661, "1 d 1 h"), (86405, "1 d 5 s")],
 )
-def test_how_long_is_told_in_two_units(seconds, told):
-    assert span(datetime.timedelta(seconds=seconds)) == told
+def test_how_long_is_told_in_two_units(seconds, reported):
+    assert span(datetime.timedelta(seconds=seconds)) == reported
 
 
 # --- residual access, and changes ---
@@ -571,12 +571,12 @@ def test_changes_stand_out():
     assert "Newly open: IMAP, Sign-in." in text
     assert "Newly shut: POP3." in text
     assert "New: not in the earlier evidence." in text
-    told = read(L("open") | {"since": {"newly_open": [], "newly_shut": [], "new": False}}).text
-    assert not any(word in told for word in ("Newly", "newly shut", "New:"))
+    reported = read(L("open") | {"since": {"newly_open": [], "newly_shut": [], "new": False}}).text
+    assert not any(word in reported for word in ("Newly", "newly shut", "New:"))
 
 
 @pytest.mark.parametrize(
-    ("since", "chain", "told"),
+    ("since", "chain", "reported"),
     [
         (None, None, None),
         # A file that was given and could not be compared with is no comparison.
@@ -594,10 +594,10 @@ def test_changes_stand_out():
         ),
     ],
 )
-def test_a_comparison_is_told_with_its_file(since, chain, told):
+def test_a_comparison_is_told_with_its_file(since, chain, reported):
     text = read(L("open") | {"since": since}, purpose="audit", **({"chain": chain} if chain else {})).text
 
-    assert told in text if told else "Compared" not in text and "newly" not in text
+    assert reported in text if reported else "Compared" not in text and "newly" not in text
 
 
 # --- tenants, and what may be missing ---

@@ -10,9 +10,9 @@ import pytest
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import UNDONE
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OUTCOME_UNKNOWN
 from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_outcome import outcome
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import problem, step_record
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import problem, step_record
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring import (
     asked,
     asked_of,
     decide,
@@ -61,18 +61,18 @@ def plan(*also, name="jane.doe", now=None, **options):
     return decide(opening(now or shut_now(name)), asked_of(runs, f"{name}@contoso.com"), "localhost", **options)
 
 
-def only(told):
-    assert told["error"] is None
-    (one,) = told["leavers"]
+def only(reported):
+    assert reported["error"] is None
+    (one,) = reported["leavers"]
     return one
 
 
 @pytest.mark.parametrize("topic", UNDONE)
 def test_what_a_run_closed_is_handed_to_its_module(topic):
-    told = plan(left(**{topic: [thing("1"), thing("2", "another")]}))
+    reported = plan(left(**{topic: [thing("1"), thing("2", "another")]}))
 
-    assert {name: names(objects) for name, objects in only(told)["also"].items()} == {topic: ["1", "2"]}
-    handed = told["also"][topic][JANE["id"]]
+    assert {name: names(objects) for name, objects in only(reported)["also"].items()} == {topic: ["1", "2"]}
+    handed = reported["also"][topic][JANE["id"]]
     assert [(one["key"], one["kind"], one["name"], one["before"]) for one in handed] == [
         ("1", "inbox_rule", "Thing 1", {"enabled": True}),
         ("2", "another", "Thing 2", {"enabled": True}),
@@ -95,20 +95,20 @@ def test_what_a_run_closed_is_handed_to_its_module(topic):
     ],
 )
 def test_only_what_was_closed_or_may_have_been(facts, counts):
-    told = plan(left(forwarding=[{**thing(), **facts}]))
+    reported = plan(left(forwarding=[{**thing(), **facts}]))
 
-    assert bool(only(told)["also"]) is counts
+    assert bool(only(reported)["also"]) is counts
 
 
 def test_of_several_runs_each_object_is_as_the_first_one_that_closed_it_found_it():
     first = left(forwarding=[thing("1", name="old"), thing("2")])
     second = left(forwarding=[thing("1", name="new")], consents=[thing("3", "consent")])
 
-    told = only(plan(first, second))["also"]
+    reported = only(plan(first, second))["also"]
 
-    assert names(told["forwarding"]) == ["1", "2"]
-    assert told["forwarding"][0]["before"] == {"name": "old"}
-    assert names(told["consents"]) == ["3"]
+    assert names(reported["forwarding"]) == ["1", "2"]
+    assert reported["forwarding"][0]["before"] == {"name": "old"}
+    assert names(reported["consents"]) == ["3"]
 
 
 def test_a_run_that_closed_nothing_but_this_can_be_undone():
@@ -119,19 +119,19 @@ def test_a_run_that_closed_nothing_but_this_can_be_undone():
     for name in ("password", "sessions"):
         record["steps"][name] = {**record["steps"][name], "status": "unchanged"}
 
-    told = decide(opening(shut_now()), asked(evidence(record)), "localhost")
+    reported = decide(opening(shut_now()), asked(evidence(record)), "localhost")
 
-    assert list(only(told)["also"]) == ["memberships"]
-    assert not only(told)["signin"]
+    assert list(only(reported)["also"]) == ["memberships"]
+    assert not only(reported)["signin"]
 
 
 def test_only_the_steps_that_are_asked_for():
     also = left(forwarding=[thing()], devices=[thing("d", "device")], consents=[thing("c", "consent")])
 
-    told = plan(also, steps=["signin", "devices"])
+    reported = plan(also, steps=["signin", "devices"])
 
-    assert list(only(told)["also"]) == ["devices"]
-    assert only(told)["signin"]
+    assert list(only(reported)["also"]) == ["devices"]
+    assert only(reported)["signin"]
 
 
 @pytest.mark.parametrize(("kinds", "phones"), [(["device"], False), (["device", "phone"], True)])
@@ -140,17 +140,17 @@ def test_exchange_is_asked_for_phones_only_where_there_are_some(kinds, phones):
 
 
 def test_a_wipe_is_not_undone_and_that_is_said():
-    told = plan(left(devices=[thing("w", "phone_wipe"), thing("p", "phone")]))
+    reported = plan(left(devices=[thing("w", "phone_wipe"), thing("p", "phone")]))
 
-    assert names(only(told)["also"]["devices"]) == ["p"]
-    assert any("was wiped, which cannot be undone" in note for note in only(told)["notes"])
+    assert names(only(reported)["also"]["devices"]) == ["p"]
+    assert any("was wiped, which cannot be undone" in note for note in only(reported)["notes"])
 
 
 def test_sign_in_methods_cannot_be_made_again_and_that_is_said():
-    told = plan(left(authentication_methods=[thing("m", "fido2")]))
+    reported = plan(left(authentication_methods=[thing("m", "fido2")]))
 
-    assert only(told)["also"] == {}
-    assert any("cannot be made again" in note for note in only(told)["notes"])
+    assert only(reported)["also"] == {}
+    assert any("cannot be made again" in note for note in only(reported)["notes"])
 
 
 def test_nothing_is_made_again_for_who_is_refused_or_deleted():
@@ -177,28 +177,28 @@ def run(topic, status, **facts):
     return {"step": topic, "users": [JANE["id"]], "result": {"users": [record]}}
 
 
-def result(told):
-    (one,) = told["leavers"]
+def result(reported):
+    (one,) = reported["leavers"]
     return one
 
 
 def test_it_is_told_and_comes_before_sign_in():
     planned = plan(left(forwarding=[thing()], memberships=[thing("g", "membership")]))
 
-    told = outcome(planned, [run("forwarding", "verified"), run("memberships", "verified")])
+    reported = outcome(planned, [run("forwarding", "verified"), run("memberships", "verified")])
 
-    assert list(result(told)["steps"]) == ["protocols", "memberships", "forwarding", "signin"]
-    assert any("forwarding" in line and "on again" in line for line in told["table"])
-    assert any("memberships" in line and "member again" in line for line in told["table"])
+    assert list(result(reported)["steps"]) == ["protocols", "memberships", "forwarding", "signin"]
+    assert any("forwarding" in line and "on again" in line for line in reported["table"])
+    assert any("memberships" in line and "member again" in line for line in reported["table"])
 
 
 def test_what_cannot_be_made_again_fails_the_run_and_opens_the_doors_all_the_same():
     planned = plan(left(consents=[thing("c", "consent")]))
 
-    told = outcome(planned, [run("consents", "failed", error=problem("Authorization_RequestDenied", "No."))])
+    reported = outcome(planned, [run("consents", "failed", error=problem("Authorization_RequestDenied", "No."))])
 
-    assert (result(told)["status"], told["open"]) == ("failed", [JANE["id"]])
-    assert "No." in told["failures"][0]
+    assert (result(reported)["status"], reported["open"]) == ("failed", [JANE["id"]])
+    assert "No." in reported["failures"][0]
 
 
 def test_a_module_that_fails_as_a_whole_fails_everyone_in_it():

@@ -11,8 +11,8 @@ import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_files import read
 from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_outcome import outcome
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring import (
     asked_of,
     decide,
     entry,
@@ -50,18 +50,18 @@ def also(status="verified", **topics):
 
 
 def plan(*runs, steps=STEPS, now=None, complete=True):
-    contents = [{**evidence(shut_out(also=told)), "complete": complete} for told in runs]
+    contents = [{**evidence(shut_out(also=reported)), "complete": complete} for reported in runs]
     for number, content in enumerate(contents):
         content["run"] = {"started_at": f"2026-11-20T16:0{number}:00Z"}
     return decide(opening(now or shut_now()), asked_of(contents), steps=steps)
 
 
 def test_what_was_closed_is_made_again_by_object_id():
-    told = plan(also(memberships=[one("g1"), one("g2", "accepted")], consents=[one("c", kind="consent")]))
+    reported = plan(also(memberships=[one("g1"), one("g2", "accepted")], consents=[one("c", kind="consent")]))
 
     assert {
         topic: {user: [obj["key"] for obj in objects] for user, objects in of.items()}
-        for topic, of in told["also"].items()
+        for topic, of in reported["also"].items()
     } == {
         "memberships": {JANE["id"]: ["g1", "g2"]},
         "consents": {JANE["id"]: ["c"]},
@@ -87,19 +87,19 @@ def test_of_several_runs_the_first_that_wrote_an_object_knows_how_it_was():
     first = also(memberships=[one("g1", before={"name": "Then"}), one("g2", "failed", after={"name": "g2"})])
     second = also(memberships=[one("g2")])
 
-    told = plan(first, second)["also"]["memberships"][JANE["id"]]
+    reported = plan(first, second)["also"]["memberships"][JANE["id"]]
 
-    assert [(obj["key"], obj["before"]["name"]) for obj in told] == [("g1", "Then"), ("g2", "g2")]
+    assert [(obj["key"], obj["before"]["name"]) for obj in reported] == [("g1", "Then"), ("g2", "g2")]
 
 
 def test_a_leaver_whose_doors_were_shut_before_gets_the_rest_back():
     unchanged = {step: entry("unchanged", {}, {}) for step in ("password", "sessions", "signin", "protocols")}
     content = evidence(shut_out(also=also(memberships=[one()]), steps=unchanged))
 
-    told = decide(opening(shut_now()), asked_of([content]), steps=STEPS)
+    reported = decide(opening(shut_now()), asked_of([content]), steps=STEPS)
 
-    assert told["leavers"][0]["error"] is None
-    assert list(told["also"]) == ["memberships"]
+    assert reported["leavers"][0]["error"] is None
+    assert list(reported["also"]) == ["memberships"]
 
 
 def test_steps_that_are_left_out_are_not_undone():
@@ -109,10 +109,10 @@ def test_steps_that_are_left_out_are_not_undone():
 def test_what_cannot_be_undone_is_said():
     closed = also(authentication_methods=[one(kind="fido2")], devices=[one("p", kind="phone_wipe")])
 
-    told = plan(closed)
+    reported = plan(closed)
 
-    notes = " ".join(told["leavers"][0]["notes"])
-    assert told["also"] == {}
+    notes = " ".join(reported["leavers"][0]["notes"])
+    assert reported["also"] == {}
     assert "Sign-in methods that were deleted: 1. They cannot be made again" in notes
     assert "The account on a phone was wiped, which cannot be undone" in notes
 
@@ -130,7 +130,7 @@ def test_whoever_is_refused_gets_nothing_back():
 
 
 def test_the_outcome_tells_each_topic_and_a_failure_keeps_sign_in_from_nothing():
-    told = plan(also(memberships=[one()], consents=[one("c", kind="consent")]))
+    reported = plan(also(memberships=[one()], consents=[one("c", kind="consent")]))
     error = {"code": "x", "message": "Could not make again consent c of jane.", "hint": None, "request_id": None}
     records = {
         "memberships": {"id": JANE["id"], "status": "verified", "written_at": "2026-11-20T17:00:00Z"},
@@ -141,7 +141,7 @@ def test_the_outcome_tells_each_topic_and_a_failure_keeps_sign_in_from_nothing()
         for topic, record in records.items()
     ]
 
-    ended = outcome(told, runs)
+    ended = outcome(reported, runs)
 
     steps = ended["leavers"][0]["steps"]
     assert (steps["memberships"]["status"], steps["consents"]["status"]) == ("verified", "failed")

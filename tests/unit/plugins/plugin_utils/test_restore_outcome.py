@@ -8,12 +8,12 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_outcome import outcome as results
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
     problem,
     step_record,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring import (
     OFF,
     ON,
     asked,
@@ -24,7 +24,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring impor
     shut_now,
     shut_out,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring import (
     decide as plan,
 )
 
@@ -57,21 +57,21 @@ DONE = [
 ]
 
 
-def only(told):
-    (one,) = told["leavers"]
+def only(reported):
+    (one,) = reported["leavers"]
     return one
 
 
 def test_everything_done_is_restored():
-    told = results(planned(), DONE)
+    reported = results(planned(), DONE)
 
-    one = only(told)
-    assert (one["status"], one["error"], told["failures"]) == ("restored", None, [])
+    one = only(reported)
+    assert (one["status"], one["error"], reported["failures"]) == ("restored", None, [])
     assert (one["user"], one["id"], one["user_principal_name"]) == (UPN, JANE["id"], UPN)
     assert list(one["steps"]) == ["protocols", "signin"]
     assert list(one["steps"]["signin"]) == ["status", "before", "after", "written_at", "request_id", "note", "error"]
-    assert told["table"][:2] == ["1 of 1 leaver is restored", f"{UPN}  restored"]
-    text = " ".join(" ".join(told["table"]).split())
+    assert reported["table"][:2] == ["1 of 1 leaver is restored", f"{UPN}  restored"]
+    text = " ".join(" ".join(reported["table"]).split())
     assert "on again: activesync, owa" in text
     assert "as the organisation says: smtp_auth" in text
     assert "allowed at 2026-11-20T16:00:00Z" in text
@@ -92,27 +92,29 @@ def test_everything_done_is_restored():
     ],
 )
 def test_the_worst_of_the_steps_is_the_verdict(protocols, signin, status, failing):
-    told = results(open_again(), [run("protocols", protocols), run("signin", signin)])
+    reported = results(open_again(), [run("protocols", protocols), run("signin", signin)])
 
-    assert only(told)["status"] == status
-    assert bool(told["failures"]) is failing
+    assert only(reported)["status"] == status
+    assert bool(reported["failures"]) is failing
     if failing:
-        assert told["failures"] == [f"{UPN}: It did not work."]
+        assert reported["failures"] == [f"{UPN}: It did not work."]
 
 
 def test_who_needs_nothing_is_told_no_last_word():
-    told = results(open_again(), [run("protocols", "unchanged"), run("signin", "unchanged")])
+    reported = results(open_again(), [run("protocols", "unchanged"), run("signin", "unchanged")])
 
-    assert "cannot be undone" not in " ".join(told["table"])
+    assert "cannot be undone" not in " ".join(reported["table"])
 
 
 @pytest.mark.parametrize("step", ["protocols", "signin"])
 def test_a_door_that_was_shut_and_is_open_right_after_was_read_from_a_server_that_lags(step):
     """The plan has read it as shut, and the step as open: nobody has opened it in between."""
-    told = results(planned(), [run(one, "unchanged" if one == step else "verified") for one in ("protocols", "signin")])
+    reported = results(
+        planned(), [run(one, "unchanged" if one == step else "verified") for one in ("protocols", "signin")]
+    )
 
-    assert (only(told)["status"], only(told)["steps"][step]["error"]["code"]) == ("failed", "stale")
-    assert "run again in some minutes" in told["failures"][0]
+    assert (only(reported)["status"], only(reported)["steps"][step]["error"]["code"]) == ("failed", "stale")
+    assert "run again in some minutes" in reported["failures"][0]
 
 
 def test_nobody_is_restored_who_cannot_sign_in():
@@ -121,19 +123,19 @@ def test_nobody_is_restored_who_cannot_sign_in():
         then["steps"][step]["status"] = "unchanged"
     order = plan(opening(shut_now()), asked(evidence(then)), "localhost")
 
-    told = results(order, [DONE[0]])
+    reported = results(order, [DONE[0]])
 
-    assert (only(told)["status"], told["failures"]) == ("partial", [])
-    assert told["table"][:2] == ["0 of 1 leaver is restored", f"{UPN}  sign-in stays blocked"]
-    assert "Sign-in was blocked before that run and stays blocked." in " ".join(told["table"])
+    assert (only(reported)["status"], reported["failures"]) == ("partial", [])
+    assert reported["table"][:2] == ["0 of 1 leaver is restored", f"{UPN}  sign-in stays blocked"]
+    assert "Sign-in was blocked before that run and stays blocked." in " ".join(reported["table"])
 
 
 def test_files_that_are_not_used_are_named():
     request = asked(evidence(shut_out()), left_out=["The evidence x.json is no JSON: Extra data in line 2."])
 
-    told = results(plan(opening(shut_now()), request, "localhost"), DONE)
+    reported = results(plan(opening(shut_now()), request, "localhost"), DONE)
 
-    assert "Left out: The evidence x.json is no JSON" in " ".join(told["table"])
+    assert "Left out: The evidence x.json is no JSON" in " ".join(reported["table"])
 
 
 def test_sign_in_opens_whatever_becomes_of_the_protocols():
@@ -142,18 +144,18 @@ def test_sign_in_opens_whatever_becomes_of_the_protocols():
 
 @pytest.mark.parametrize("status", ["failed", "refused"])
 def test_sign_in_waits_for_a_password_that_could_not_be_set(status):
-    told = results(planned(), [run("password", status), run("protocols", "verified")], provided=[JANE["id"]])
+    reported = results(planned(), [run("password", status), run("protocols", "verified")], provided=[JANE["id"]])
 
-    assert told["open"] == []
-    signin = only(told)["steps"]["signin"]
+    assert reported["open"] == []
+    signin = only(reported)["steps"]["signin"]
     assert (signin["status"], signin["error"]["code"]) == ("failed", "held_back")
 
 
 @pytest.mark.parametrize("status", ["verified", "accepted", "planned", "not_applicable"])
 def test_sign_in_opens_after_a_password_that_was_set(status):
-    told = results(planned(), [run("password", status)], provided=[JANE["id"]])
+    reported = results(planned(), [run("password", status)], provided=[JANE["id"]])
 
-    assert told["open"] == [JANE["id"]]
+    assert reported["open"] == [JANE["id"]]
 
 
 def test_only_without_a_password_it_is_said_that_none_was_provided():
@@ -169,10 +171,10 @@ def test_only_without_a_password_it_is_said_that_none_was_provided():
 
 def test_notes_of_steps_are_told_once():
     note = "smtp_auth stays off."
-    told = results(planned(), [run("protocols", "verified", note=note), run("signin", "verified", note=note)])
+    reported = results(planned(), [run("protocols", "verified", note=note), run("signin", "verified", note=note)])
 
-    assert only(told)["notes"].count(note) == 1
-    assert f"  - {note}" in told["table"]
+    assert only(reported)["notes"].count(note) == 1
+    assert f"  - {note}" in reported["table"]
 
 
 def test_a_step_without_records_has_failed_for_everybody():
@@ -180,28 +182,28 @@ def test_a_step_without_records_has_failed_for_everybody():
     crashed = {"step": "protocols", "users": [JANE["id"]], "result": {"msg": "It crashed.", "error": error}}
     assert results(planned(), [crashed])["failures"] == [f"{UPN}: Invalid client secret."]
 
-    told = results(planned(), [{**crashed, "result": {"msg": "It crashed."}}])
+    reported = results(planned(), [{**crashed, "result": {"msg": "It crashed."}}])
 
-    assert only(told)["steps"]["protocols"]["error"]["message"] == "It crashed."
-    assert told["failures"] == [f"{UPN}: It crashed."]
+    assert only(reported)["steps"]["protocols"]["error"]["message"] == "It crashed."
+    assert reported["failures"] == [f"{UPN}: It crashed."]
 
 
 def test_a_mailbox_that_is_gone_is_a_failure_of_its_own():
     content = evidence(shut_out())
     no_mailbox = plan(opening(shut_now(facts={"protocols": None})), asked(content), "localhost")
 
-    told = results(no_mailbox, [run("protocols", "not_applicable"), DONE[1]])
+    reported = results(no_mailbox, [run("protocols", "not_applicable"), DONE[1]])
 
-    assert only(told)["status"] == "failed"
-    assert only(told)["steps"]["protocols"]["error"]["code"] == "no_mailbox"
-    assert only(told)["steps"]["signin"]["status"] == "verified"
+    assert only(reported)["status"] == "failed"
+    assert only(reported)["steps"]["protocols"]["error"]["code"] == "no_mailbox"
+    assert only(reported)["steps"]["signin"]["status"] == "verified"
 
 
 def test_who_was_refused_has_no_steps_and_the_reason():
-    told = results(plan(opening(shut_now(protected=True)), asked(evidence(shut_out())), "localhost"), [])
+    reported = results(plan(opening(shut_now(protected=True)), asked(evidence(shut_out())), "localhost"), [])
 
-    assert (only(told)["status"], only(told)["steps"], told["open"]) == ("refused", {}, [])
-    assert told["failures"][0].startswith(f"{UPN}: {UPN} is protected; nothing was sent.")
+    assert (only(reported)["status"], only(reported)["steps"], reported["open"]) == ("refused", {}, [])
+    assert reported["failures"][0].startswith(f"{UPN}: {UPN} is protected; nothing was sent.")
 
 
 def test_among_many_each_is_told_for_himself():
@@ -211,11 +213,11 @@ def test_among_many_each_is_told_for_himself():
         run("signin", "verified", "ann"),
     ]
 
-    told = results(planned("ann", "bob", "cid"), runs)
+    reported = results(planned("ann", "bob", "cid"), runs)
 
-    assert [one["status"] for one in told["leavers"]] == ["restored", "failed", "planned"]
-    assert told["table"][0] == "1 of 3 leavers are restored"
-    assert [line.partition(":")[0] for line in told["failures"]] == ["bob@contoso.com"]
+    assert [one["status"] for one in reported["leavers"]] == ["restored", "failed", "planned"]
+    assert reported["table"][0] == "1 of 3 leavers are restored"
+    assert [line.partition(":")[0] for line in reported["failures"]] == ["bob@contoso.com"]
 
 
 # --- deleted accounts ---
@@ -226,52 +228,52 @@ def undeleted(**options):
 
 
 def test_in_check_mode_all_the_rest_is_planned():
-    told = results(undeleted(), [run("account", "planned")], provided=[JANE["id"]])
+    reported = results(undeleted(), [run("account", "planned")], provided=[JANE["id"]])
 
-    assert {step: one["status"] for step, one in only(told)["steps"].items()} == dict.fromkeys(
+    assert {step: one["status"] for step, one in only(reported)["steps"].items()} == dict.fromkeys(
         ("account", "protocols", "signin"), "planned"
     ) | {"password": "planned"}
-    assert told["open"] == []
+    assert reported["open"] == []
 
 
 def test_what_needs_an_account_that_could_not_be_restored_has_failed_too():
-    told = results(undeleted(), [run("account", "failed")])
+    reported = results(undeleted(), [run("account", "failed")])
 
-    assert {one["status"] for one in only(told)["steps"].values()} == {"failed"}
-    assert told["open"] == []
+    assert {one["status"] for one in only(reported)["steps"].values()} == {"failed"}
+    assert reported["open"] == []
     # Once is enough.
-    assert told["failures"] == [f"{UPN}: It did not work."]
+    assert reported["failures"] == [f"{UPN}: It did not work."]
 
 
 def test_a_restored_account_is_part_of_the_result():
-    told = results(planned(), [run("account", "verified"), *DONE])
+    reported = results(planned(), [run("account", "verified"), *DONE])
 
-    assert list(only(told)["steps"]) == ["account", "protocols", "signin"]
-    assert "restored at 2026-11-20T16:00:00Z" in " ".join(told["table"])
+    assert list(only(reported)["steps"]) == ["account", "protocols", "signin"]
+    assert "restored at 2026-11-20T16:00:00Z" in " ".join(reported["table"])
 
 
 def test_an_account_that_was_seen_after_all_is_confirmed():
-    told = results(planned(), [run("account", "accepted"), *DONE])
+    reported = results(planned(), [run("account", "accepted"), *DONE])
 
-    assert (only(told)["status"], only(told)["steps"]["account"]["status"]) == ("restored", "verified")
+    assert (only(reported)["status"], only(reported)["steps"]["account"]["status"]) == ("restored", "verified")
 
 
 def test_an_account_that_was_restored_and_is_not_seen_yet_is_told_so():
     unseen = plan(opening(nobody(JANE["id"])), asked(evidence(shut_out()), JANE["id"]), "localhost")
 
-    told = results(unseen, [run("account", "accepted")])
+    reported = results(unseen, [run("account", "accepted")])
 
-    assert (only(told)["status"], only(told)["error"]["code"]) == ("failed", "not_visible")
-    assert only(told)["steps"]["account"]["status"] == "accepted"
+    assert (only(reported)["status"], only(reported)["error"]["code"]) == ("failed", "not_visible")
+    assert only(reported)["steps"]["account"]["status"] == "accepted"
 
 
 def test_without_evidence_a_deleted_account_is_found_by_the_name_that_was_asked_for():
     gone = nobody(UPN, "deleted")
     order = plan(opening(gone), asked(None), "localhost", protocols=["owa"], undelete=True, allow_admins=True)
 
-    told = results(order, [run("account", "planned", user=UPN)])
+    reported = results(order, [run("account", "planned", user=UPN)])
 
-    assert only(told)["steps"]["account"]["status"] == "planned"
+    assert only(reported)["steps"]["account"]["status"] == "planned"
 
 
 # --- the table ---
@@ -279,38 +281,38 @@ def test_without_evidence_a_deleted_account_is_found_by_the_name_that_was_asked_
 
 def test_no_line_is_wider_than_88():
     long = problem("x", "word " * 60)
-    told = results(planned(), [run("protocols", "failed", error=long, note="note " * 40), DONE[1]])
+    reported = results(planned(), [run("protocols", "failed", error=long, note="note " * 40), DONE[1]])
 
-    assert max(map(len, told["table"])) <= 88
+    assert max(map(len, reported["table"])) <= 88
 
 
 def test_what_was_taken_and_not_seen_is_told_so():
-    told = results(planned(), [run("signin", "accepted")])
+    reported = results(planned(), [run("signin", "accepted")])
 
-    assert "allowed at 2026-11-20T16:00:00Z, not seen yet" in " ".join(told["table"])
+    assert "allowed at 2026-11-20T16:00:00Z, not seen yet" in " ".join(reported["table"])
 
 
 def test_check_mode_is_told_in_the_conditional():
-    told = results(planned(), [run("protocols", "planned", before=OFF, after=ON), run("signin", "planned")])
+    reported = results(planned(), [run("protocols", "planned", before=OFF, after=ON), run("signin", "planned")])
 
-    text = " ".join(told["table"])
+    text = " ".join(reported["table"])
     assert f"{UPN}  would be restored" in text
     assert "would be on again: activesync" in text
     assert "would be allowed" in text
 
 
 def test_switches_that_were_on_already_are_not_told_as_turned_on():
-    told = results(
+    reported = results(
         planned(), [run("protocols", "verified", before={"owa": True, "pop": False}, after={"owa": True, "pop": True})]
     )
 
-    assert any("on again: pop at" in line for line in told["table"])
+    assert any("on again: pop at" in line for line in reported["table"])
 
 
 def test_evidence_without_any_door_to_open_is_done_at_once():
     then = shut_out(signin=entry("unchanged", {"account_enabled": False}, {"account_enabled": False}))
     del then["steps"]["protocols"]
 
-    told = results(plan(opening(shut_now()), asked(evidence(then)), "localhost"))
+    reported = results(plan(opening(shut_now()), asked(evidence(then)), "localhost"))
 
-    assert (only(told)["status"], only(told)["steps"], told["failures"]) == ("unchanged", {}, [])
+    assert (only(reported)["status"], only(reported)["steps"], reported["failures"]) == ("unchanged", {}, [])

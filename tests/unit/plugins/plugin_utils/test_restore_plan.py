@@ -9,9 +9,9 @@ import pytest
 
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OUTCOME_UNKNOWN
 from ansible_collections.m365.offboarding.plugins.module_utils._times import parse_moment
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import P, problem
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import SWITCHES, person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import P, problem
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring import (
     LATER,
     OFF,
     ON,
@@ -27,7 +27,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring impor
     shut_now,
     shut_out,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring import (
     decide as plan,
 )
 
@@ -40,9 +40,9 @@ MOMENT = "last_password_change_date_time"
 def planned(then=None, now=None, *names, **options):
     """Return the order of the only leaver."""
     content = evidence(then or shut_out())
-    told = plan(opening(now or shut_now()), asked(content, *names), "localhost", **options)
-    assert told["error"] is None
-    (order,) = told["leavers"]
+    reported = plan(opening(now or shut_now()), asked(content, *names), "localhost", **options)
+    assert reported["error"] is None
+    (order,) = reported["leavers"]
     return order
 
 
@@ -57,13 +57,13 @@ def by_name(now, **options):
 def test_a_malformed_name_fails_alone(content):
     malformed = [{"user": "Jane Doe", "complaint": "'Jane Doe' is neither a user principal name nor an object id."}]
 
-    told = plan(opening(shut_now()), asked(content, malformed=malformed), "localhost", protocols=["owa"])
+    reported = plan(opening(shut_now()), asked(content, malformed=malformed), "localhost", protocols=["owa"])
 
-    assert [(one["user"], one["status"], one["signin"]) for one in told["leavers"]] == [
+    assert [(one["user"], one["status"], one["signin"]) for one in reported["leavers"]] == [
         ("jane.doe@contoso.com", None, True),
         ("Jane Doe", "failed", False),
     ]
-    assert told["leavers"][1]["error"]["code"] == "not_a_name"
+    assert reported["leavers"][1]["error"]["code"] == "not_a_name"
 
 
 # --- which entry of the evidence ---
@@ -75,9 +75,9 @@ def test_the_entry_is_that_of_the_host_or_the_only_one_of_its_tenant(name, tenan
     content = evidence(shut_out(), host="localhost", tenant_id=tenant_id)
     content["hosts"]["third"] = {"tenant_id": None, "leavers": []}
 
-    told = plan(opening(shut_now()), asked(content), name)
+    reported = plan(opening(shut_now()), asked(content), name)
 
-    assert (told["error"], told["leavers"][0]["signin"]) == (None, True)
+    assert (reported["error"], reported["leavers"][0]["signin"]) == (None, True)
 
 
 @pytest.mark.parametrize(
@@ -92,16 +92,16 @@ def test_the_entry_is_that_of_the_host_or_the_only_one_of_its_tenant(name, tenan
     ],
 )
 def test_evidence_of_another_tenant_or_of_none_is_refused(host, of_file, of_token, text):
-    told = plan(opening(shut_now(), tenant_id=of_token), asked(evidence(shut_out(), tenant_id=of_file)), host)
+    reported = plan(opening(shut_now(), tenant_id=of_token), asked(evidence(shut_out(), tenant_id=of_file)), host)
 
-    assert text in told["error"]
-    assert (told["leavers"], told["groups"], told["undelete"]) == ([], [], [])
+    assert text in reported["error"]
+    assert (reported["leavers"], reported["groups"], reported["undelete"]) == ([], [], [])
 
 
 def test_a_result_without_an_identity_is_of_no_tenant():
-    told = plan({"users": [shut_now()], "automation": None}, asked(evidence(shut_out())), "localhost")
+    reported = plan({"users": [shut_now()], "automation": None}, asked(evidence(shut_out())), "localhost")
 
-    assert "The token does not say which tenant" in told["error"]
+    assert "The token does not say which tenant" in reported["error"]
 
 
 def test_two_hosts_of_one_tenant_are_not_guessed_at():
@@ -160,9 +160,9 @@ def test_a_mailbox_that_cannot_be_read_now_is_left_to_the_step():
 
 
 def test_a_mailbox_that_is_gone_is_known_to_be():
-    told = plan(opening(shut_now(facts={"protocols": None})), asked(evidence(shut_out())), "localhost")
+    reported = plan(opening(shut_now(facts={"protocols": None})), asked(evidence(shut_out())), "localhost")
 
-    assert (told["leavers"][0]["no_mailbox"], told["waiting"]) == (True, [JANE["id"]])
+    assert (reported["leavers"][0]["no_mailbox"], reported["waiting"]) == (True, [JANE["id"]])
 
 
 def test_where_there_was_no_mailbox_none_is_missed():
@@ -252,14 +252,14 @@ def test_leavers_with_the_same_protocols_go_together():
     ]
     names = [one["user"] for one in leavers]
 
-    told = plan(
+    reported = plan(
         opening(*[shut_now(one) for one in ("ann", "bob", "cid", "dan")]),
         asked(evidence(*leavers), *names),
         "localhost",
     )
 
     ids = {name: person(name)["id"] for name in ("ann", "bob", "cid", "dan")}
-    assert told["groups"] == [
+    assert reported["groups"] == [
         {"users": [ids["ann"], ids["cid"]], "protocols": EVERY, "inherit_smtp_auth": True},
         {"users": [ids["bob"]], "protocols": EVERY, "inherit_smtp_auth": False},
         {"users": [ids["dan"]], "protocols": ["owa"], "inherit_smtp_auth": False},
@@ -267,9 +267,9 @@ def test_leavers_with_the_same_protocols_go_together():
 
 
 def test_who_is_named_twice_is_restored_once():
-    told = plan(opening(shut_now()), asked(evidence(shut_out()), UPN, JANE["id"].upper()), "localhost")
+    reported = plan(opening(shut_now()), asked(evidence(shut_out()), UPN, JANE["id"].upper()), "localhost")
 
-    assert [one["user"] for one in told["leavers"]] == [UPN]
+    assert [one["user"] for one in reported["leavers"]] == [UPN]
 
 
 # --- the password ---
@@ -428,27 +428,27 @@ GONE = [
 
 
 def deleted(then=None, records=(), **options):
-    told = plan(opening(*(records or GONE)), asked(evidence(then or shut_out())), "localhost", **options)
-    (order,) = told["leavers"]
-    return order, told
+    reported = plan(opening(*(records or GONE)), asked(evidence(then or shut_out())), "localhost", **options)
+    (order,) = reported["leavers"]
+    return order, reported
 
 
 def test_a_deleted_account_is_told_unless_it_is_to_be_restored():
-    order, told = deleted()
+    order, reported = deleted()
 
     assert (order["status"], order["error"]["code"]) == ("failed", "deleted")
     assert "Set restore_employee_undelete" in order["error"]["hint"]
-    assert (told["undelete"], told["waiting"]) == ([], [JANE["id"]])
+    assert (reported["undelete"], reported["waiting"]) == ([], [JANE["id"]])
 
 
 def test_a_deleted_account_is_restored_by_its_id_before_all_else():
-    order, told = deleted(undelete=True)
+    order, reported = deleted(undelete=True)
 
     assert (order["error"], order["undelete"], order["signin"], order["protocols"]) == (None, True, True, EVERY)
-    assert told["undelete"] == [{"user": JANE["id"], "directory_roles": []}]
-    assert told["waiting"] == [JANE["id"]]
+    assert reported["undelete"] == [{"user": JANE["id"], "directory_roles": []}]
+    assert reported["waiting"] == [JANE["id"]]
     # The others can do nothing yet.
-    assert told["groups"] == []
+    assert reported["groups"] == []
 
 
 def test_a_deleted_administrator_is_refused():
@@ -459,9 +459,9 @@ def test_a_deleted_administrator_is_refused():
 
 
 def test_an_account_that_is_gone_for_good_is_not_found():
-    order, told = deleted(records=[nobody(UPN), nobody(JANE["id"])], undelete=True)
+    order, reported = deleted(records=[nobody(UPN), nobody(JANE["id"])], undelete=True)
 
-    assert (order["status"], order["error"]["code"], told["undelete"]) == ("failed", "not_found", [])
+    assert (order["status"], order["error"]["code"], reported["undelete"]) == ("failed", "not_found", [])
 
 
 # --- without evidence ---
@@ -498,11 +498,15 @@ def test_without_evidence_a_deleted_account_is_restored_by_the_id_that_was_found
     options = {"protocols": ["owa"], "undelete": True, "deleted": found}
 
     refused = plan(opening(GONE[0]), asked(None), "localhost", **options)
-    told = plan(opening(GONE[0]), asked(None), "localhost", allow_admins=True, **options)
+    reported = plan(opening(GONE[0]), asked(None), "localhost", allow_admins=True, **options)
 
     assert (refused["leavers"][0]["error"]["code"], refused["undelete"]) == ("roles_unread", [])
-    assert told["undelete"] == [JANE["id"]]
-    assert (told["leavers"][0]["signin"], told["leavers"][0]["id"], told["groups"]) == (True, JANE["id"], [])
+    assert reported["undelete"] == [JANE["id"]]
+    assert (reported["leavers"][0]["signin"], reported["leavers"][0]["id"], reported["groups"]) == (
+        True,
+        JANE["id"],
+        [],
+    )
     assert by_name(GONE[0])["error"]["code"] == "deleted"
 
 
@@ -570,9 +574,9 @@ def a_run(started_at, *leavers, complete=True, job=None):
 
 def of_runs(*contents, names=(), now=None, job="", **options):
     request = asked_of(list(contents), *names, job=job)
-    told = plan(opening(*(now or [shut_now()])), request, "localhost", **options)
-    assert told["error"] is None
-    (order,) = told["leavers"]
+    reported = plan(opening(*(now or [shut_now()])), request, "localhost", **options)
+    assert reported["error"] is None
+    (order,) = reported["leavers"]
     return order
 
 
@@ -700,10 +704,10 @@ def test_a_run_that_wrote_two_files_is_one_run():
 def test_runs_of_other_tenants_are_left_out_and_named():
     foreign = {**AGAIN[0], "hosts": evidence(shut_out(), tenant_id=OTHER_TENANT)["hosts"]}
 
-    told = plan(opening(*LONG_SINCE), asked_of([foreign, AGAIN[1]]), "localhost")
+    reported = plan(opening(*LONG_SINCE), asked_of([foreign, AGAIN[1]]), "localhost")
 
-    assert (told["error"], told["leavers"][0]["signin"]) == (None, True)
-    assert told["left_out"] == [
+    assert (reported["error"], reported["leavers"][0]["signin"]) == (None, True)
+    assert reported["left_out"] == [
         f"0.json: The evidence of host localhost is of the tenant {OTHER_TENANT}, the credential of {TENANT}."
     ]
     assert "0.json: " in plan(opening(shut_now()), asked_of([foreign]), "localhost")["error"]
@@ -729,10 +733,10 @@ OPEN_NOW = shut_now(facts={"signin": {"account_enabled": True}, "protocols": ON,
 def test_a_reading_that_is_older_than_the_evidence_is_repeated_and_fails_in_the_end():
     assert lagging(now=OLD, at=29)["again"] is True
 
-    told = lagging(now=OLD, at=31)
+    reported = lagging(now=OLD, at=31)
 
-    (order,) = told["leavers"]
-    assert (told["again"], order["status"], order["error"]["code"]) == (False, "failed", "stale")
+    (order,) = reported["leavers"]
+    assert (reported["again"], order["status"], order["error"]["code"]) == (False, "failed", "stale")
     assert "is still shown as before the password of" in order["error"]["message"]
     assert "verify_timeout" in order["error"]["hint"]
     assert (order["signin"], order["protocols"], order["password"]) == (False, [], False)
@@ -746,8 +750,11 @@ def test_an_open_door_is_looked_at_again_until_the_evidence_is_as_old_as_a_write
     (order,) = lagging(now=OPEN_NOW, began=25, at=31)["leavers"]
     assert any("Read as open already: mailbox protocols and sign-in" in note for note in order["notes"])
     # Long after, somebody has opened it.
-    told = lagging(now=OPEN_NOW, began=86400, at=86401)
-    assert (told["again"], any("Read as open" in note for note in told["leavers"][0]["notes"])) == (False, False)
+    reported = lagging(now=OPEN_NOW, began=86400, at=86401)
+    assert (reported["again"], any("Read as open" in note for note in reported["leavers"][0]["notes"])) == (
+        False,
+        False,
+    )
 
 
 def test_an_open_door_that_was_written_and_never_seen_shut_may_lag_too():
@@ -757,16 +764,18 @@ def test_an_open_door_that_was_written_and_never_seen_shut_may_lag_too():
         "protocols": entry("accepted", ON, ON),
     }
 
-    told = lagging(now=OPEN_NOW, **unseen)
+    reported = lagging(now=OPEN_NOW, **unseen)
 
-    assert told["again"] is True
-    assert any("Read as open already: mailbox protocols and sign-in" in note for note in told["leavers"][0]["notes"])
+    assert reported["again"] is True
+    assert any(
+        "Read as open already: mailbox protocols and sign-in" in note for note in reported["leavers"][0]["notes"]
+    )
 
 
 def test_who_is_read_as_shut_is_not_looked_at_again():
-    told = lagging(now=shut_now(facts={"password": {MOMENT: NEW}}))
+    reported = lagging(now=shut_now(facts={"password": {MOMENT: NEW}}))
 
-    assert (told["again"], told["leavers"][0]["error"]) == (False, None)
+    assert (reported["again"], reported["leavers"][0]["error"]) == (False, None)
 
 
 def test_a_restored_account_that_is_not_there_yet_is_looked_at_again():

@@ -14,8 +14,8 @@ import pytest
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _evidence_files, _restore_files
 from ansible_collections.m365.offboarding.plugins.plugin_utils._carried import opened
 from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_request import request
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.restoring import evidence, shut_out
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring import evidence, shut_out
 
 
 def read(leavers, path="", host="", job=""):
@@ -59,20 +59,20 @@ def having(value, *path):
 
 
 def test_a_leaver_is_looked_at_by_name_and_by_the_object_id_of_the_evidence(written):
-    told = read([UPN], written(GOOD), "localhost")
+    reported = read([UPN], written(GOOD), "localhost")
 
-    assert (told["error"], told["names"], told["read"]) == (None, [UPN], [UPN, JANE["id"]])
-    assert (told["left_out"], told["job"]) == ([], "")
-    (run,) = opened(told["evidence"])
+    assert (reported["error"], reported["names"], reported["read"]) == (None, [UPN], [UPN, JANE["id"]])
+    assert (reported["left_out"], reported["job"]) == ([], "")
+    (run,) = opened(reported["evidence"])
     assert [one["user"] for one in run["hosts"]["localhost"]["leavers"]] == [UPN, "bob@contoso.com"]
 
 
 @pytest.mark.parametrize("name", [UPN.upper(), JANE["id"].upper(), f" {UPN} "])
 def test_names_are_known_in_any_case(written, name):
-    told = read([name], written(GOOD), "localhost")
+    reported = read([name], written(GOOD), "localhost")
 
-    assert told["names"] == [name.strip()]
-    assert [one.lower() for one in told["read"]] in ([UPN, JANE["id"]], [JANE["id"]])
+    assert reported["names"] == [name.strip()]
+    assert [one.lower() for one in reported["read"]] in ([UPN, JANE["id"]], [JANE["id"]])
 
 
 def test_several_in_one_text_are_several(written):
@@ -93,9 +93,9 @@ def test_who_is_in_no_evidence_is_looked_at_by_name(written):
 
 
 def test_without_a_file_the_names_are_all_there_is():
-    told = read([UPN], "", "localhost")
+    reported = read([UPN], "", "localhost")
 
-    assert (told["error"], told["names"], told["read"], told["evidence"]) == (None, [UPN], [UPN], None)
+    assert (reported["error"], reported["names"], reported["read"], reported["evidence"]) == (None, [UPN], [UPN], None)
 
 
 def test_evidence_of_a_run_that_was_cut_off_is_evidence(written):
@@ -192,11 +192,11 @@ STEP = (*LEAVER, "steps", "signin")
     ],
 )
 def test_what_is_no_evidence_is_not_believed_and_the_place_is_named(written, content, text):
-    told = read([UPN], written(content), "localhost")
+    reported = read([UPN], written(content), "localhost")
 
-    assert text in told["error"]
-    assert "evidence.json" in told["error"]
-    assert told["evidence"] is None
+    assert text in reported["error"]
+    assert "evidence.json" in reported["error"]
+    assert reported["evidence"] is None
 
 
 def test_no_complaint_quotes_the_file(written):
@@ -213,9 +213,9 @@ def test_no_complaint_quotes_the_file(written):
     ]
 
     for content in contents:
-        told = read([UPN], written(content), "localhost")
-        assert told["error"], content
-        assert secret not in told["error"]
+        reported = read([UPN], written(content), "localhost")
+        assert reported["error"], content
+        assert secret not in reported["error"]
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path, monkeypatch):
@@ -246,13 +246,13 @@ def test_a_folder_is_all_its_evidence_and_what_is_none_is_named(tmp_path):
     (tmp_path / "b.html").write_text("no evidence, and nobody says so")
     (tmp_path / ".b.json").write_text("a draft")
 
-    told = read([UPN], str(tmp_path), "localhost")
+    reported = read([UPN], str(tmp_path), "localhost")
 
-    assert told["error"] is None
-    assert sorted(run["path"] for run in opened(told["evidence"])) == sorted(str(tmp_path / name) for name in good)
-    assert len(told["left_out"]) == len(bad)
+    assert reported["error"] is None
+    assert sorted(run["path"] for run in opened(reported["evidence"])) == sorted(str(tmp_path / name) for name in good)
+    assert len(reported["left_out"]) == len(bad)
     for name, (_content, text) in bad.items():
-        (sentence,) = [one for one in told["left_out"] if name in one]
+        (sentence,) = [one for one in reported["left_out"] if name in one]
         assert text in sentence
 
 
@@ -260,10 +260,10 @@ def test_a_folder_in_which_nothing_is_evidence_is_refused_with_all_reasons(tmp_p
     (tmp_path / "a.json").write_text("{")
     (tmp_path / "b.json").write_text("[]")
 
-    told = read([UPN], str(tmp_path), "localhost")
+    reported = read([UPN], str(tmp_path), "localhost")
 
-    assert "a.json is no JSON" in told["error"]
-    assert "b.json cannot be used" in told["error"]
+    assert "a.json is no JSON" in reported["error"]
+    assert "b.json cannot be used" in reported["error"]
 
 
 @pytest.mark.parametrize("given", ["list", "comma", "lines", "twice"])
@@ -289,8 +289,8 @@ def test_a_named_file_that_is_no_evidence_stops_all_others(tmp_path):
     good, audit = str(tmp_path / "good.json"), str(tmp_path / "audit.json")
 
     assert "No such file" in read([UPN], [good, str(tmp_path / "typo.json")], "localhost")["error"]
-    told = read([UPN], [good, audit], "localhost")
-    assert (told["error"], len(told["left_out"])) == (None, 1)
+    reported = read([UPN], [good, audit], "localhost")
+    assert (reported["error"], len(reported["left_out"])) == (None, 1)
 
 
 def test_a_job_is_found_by_its_number_inside_a_file(tmp_path):
@@ -315,19 +315,19 @@ def test_leavers_that_cannot_be_meant_are_refused_before_the_file_is_read(leaver
 
 
 def test_a_malformed_name_among_others_is_that_leavers_alone(written):
-    told = read(["Jane Doe", UPN, "jane@"], written(GOOD), "localhost")
+    reported = read(["Jane Doe", UPN, "jane@"], written(GOOD), "localhost")
 
-    assert (told["error"], told["names"], told["read"]) == (None, [UPN], [UPN, JANE["id"]])
-    assert told["malformed"] == [
+    assert (reported["error"], reported["names"], reported["read"]) == (None, [UPN], [UPN, JANE["id"]])
+    assert reported["malformed"] == [
         {"user": name, "complaint": f"{name!r} is neither a user principal name nor an object id."}
         for name in ("Jane Doe", "jane@")
     ]
 
 
 def test_malformed_names_alone_are_all_told():
-    told = read("Jane Doe, jane@", "", "localhost")
+    reported = read("Jane Doe, jane@", "", "localhost")
 
-    assert told["error"] == (
+    assert reported["error"] == (
         "'Jane Doe' is neither a user principal name nor an object id. "
         "'jane@' is neither a user principal name nor an object id. Nothing was sent."
     )

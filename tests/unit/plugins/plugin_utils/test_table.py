@@ -9,9 +9,9 @@ import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.plugins.plugin_utils._table import table
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.earlier import earlier, with_since
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.people import SWITCHES
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.earlier import earlier, with_since
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import SWITCHES
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
     STEPS,
     P,
     S,

@@ -16,7 +16,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._written import (
     is_stale,
 )
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import written
-from ansible_collections.m365.offboarding.tests.unit.plugins.lab.records import (
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
     all_steps,
     doors,
     problem,
@@ -131,17 +131,20 @@ def test_without_a_mailbox_before_and_after_nothing_is_stale():
 
 
 def test_user_and_mailbox_are_read_again_each_by_itself():
-    told = written(all_steps(JANE, "accepted"))[ID]
+    reported = written(all_steps(JANE, "accepted"))[ID]
 
-    assert is_stale(told, SHUT) == (False, False)
-    assert is_stale(told, {**SHUT, "before": {**SHUT["before"], "signin": {"account_enabled": True}}}) == (True, False)
-    assert is_stale(told, {**SHUT, "doors": {**doors("shut"), "owa": "open"}}) == (False, True)
+    assert is_stale(reported, SHUT) == (False, False)
+    assert is_stale(reported, {**SHUT, "before": {**SHUT["before"], "signin": {"account_enabled": True}}}) == (
+        True,
+        False,
+    )
+    assert is_stale(reported, {**SHUT, "doors": {**doors("shut"), "owa": "open"}}) == (False, True)
 
 
 @pytest.mark.parametrize(("code", "again"), [("not_found", True), ("deleted", False), ("http_503", False)])
 def test_only_somebody_whom_a_replica_may_not_know_yet_is_looked_for_again(code, again):
-    told = written(all_steps(JANE))[ID]
+    reported = written(all_steps(JANE))[ID]
     gone = {**unknown_record(), "user": ID, "error": problem(code, "It is not there.")}
 
-    assert is_stale(told, gone) == (again, False)
+    assert is_stale(reported, gone) == (again, False)
     assert is_stale({}, gone) == (False, False)

@@ -42,7 +42,7 @@ def reason_of(error: Record) -> str:
 
 
 # What a step did: in a run that writes, in check mode, and where the write has not been seen.
-_DEEDS = {
+_ACTIONS = {
     "password": ("reset now", "would be reset", "reset sent, not confirmed"),
     "sessions": ("signed out now", "would be signed out", "sign-out sent, not confirmed"),
     "signin": ("blocked now", "would be blocked", "block sent, not confirmed"),
@@ -51,13 +51,13 @@ _DEEDS = {
 NOT_DONE = "not looked at"
 
 
-def deed(step: str, status: str, *, purpose: str, check_mode: bool) -> str:
+def what_was_done(step: str, status: str, *, purpose: str, check_mode: bool) -> str:
     """What a step did for a leaver, in two or three words, so that a run, a dry run and an audit differ at a glance.
 
     :param status: of the step's entry in a result.
     """
     audit = purpose == "audit"
-    now, would, sent = _DEEDS[step]
+    now, would, sent = _ACTIONS[step]
     words = {
         "verified": now,
         "accepted": sent,
@@ -106,13 +106,13 @@ def _day(moment: t.Any) -> str:
 def span(length: datetime.timedelta) -> str:
     """How long, in the two largest units."""
     units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-    told: list[str] = []
+    reported: list[str] = []
     rest = int(length.total_seconds())
     for name, size in units:
-        if rest >= size or (name == "s" and not told):
-            told.append(f"{rest // size} {name}")
+        if rest >= size or (name == "s" and not reported):
+            reported.append(f"{rest // size} {name}")
             rest %= size
-    return " ".join(told[:2])
+    return " ".join(reported[:2])
 
 
 def folded(line: str) -> list[str]:

@@ -18,8 +18,8 @@ from ..module_utils._doors import PROTOCOLS, STEPS
 from ..module_utils._times import parse_moment
 from ._also import not_closed, rows
 from ._evidence import summary
+from ._messages import span, what_was_done
 from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
-from ._sentences import deed, span
 
 Record = t.Mapping[str, t.Any]
 
@@ -77,35 +77,37 @@ DOOR_STATES = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Leaver:
+class ReportedLeaver:
     """A result, and where it comes from."""
 
-    told: Record
+    record: Record
     place: str
     tenant: Record
     doors: t.Mapping[str, str]
 
     @property
     def status(self) -> str:
-        return str(self.told.get("status"))
+        return str(self.record.get("status"))
 
     @property
     def name(self) -> str:
-        told = self.told
-        return str(told.get("display_name") or told.get("user_principal_name") or told.get("user") or "Somebody")
+        reported = self.record
+        return str(
+            reported.get("display_name") or reported.get("user_principal_name") or reported.get("user") or "Somebody"
+        )
 
     @property
     def account(self) -> t.Any:
         """The user principal name, or what was asked for where nobody was found."""
-        return self.told.get("user_principal_name") or self.told.get("user")
+        return self.record.get("user_principal_name") or self.record.get("user")
 
     @property
     def steps(self) -> t.Mapping[str, Record]:
-        return _mappings(self.told.get("steps"))
+        return _mappings(self.record.get("steps"))
 
     @property
     def since(self) -> Record:
-        return self.told.get("since") or {}
+        return self.record.get("since") or {}
 
     @property
     def newly_open(self) -> t.Sequence[str]:
@@ -114,23 +116,23 @@ class Leaver:
     @property
     def errors(self) -> list[Record]:
         """Each error once: the same refusal stands in every step."""
-        errors = [self.told.get("error"), *(entry.get("error") for entry in self.steps.values())]
+        errors = [self.record.get("error"), *(entry.get("error") for entry in self.steps.values())]
         return list({str(error.get("message")): error for error in errors if error}.values())
 
     @property
     def reasons(self) -> list[Record]:
         """Why doors are open or unconfirmed, as far as no error says it already."""
         said = {" ".join(filter(None, (error.get("message"), error.get("hint")))) for error in self.errors}
-        return [entry for entry in self.told.get("reasons") or () if entry["reason"] not in said]
+        return [entry for entry in self.record.get("reasons") or () if entry["reason"] not in said]
 
     @property
     def accepted(self) -> t.Sequence[Record]:
         """What somebody has accepted of this leaver's doors."""
-        return self.told.get("accepted") or ()
+        return self.record.get("accepted") or ()
 
     @property
     def topics(self) -> t.Mapping[str, Record]:
-        return _mappings(self.told.get("residual"))
+        return _mappings(self.record.get("residual"))
 
     @property
     def residual(self) -> list[str]:
@@ -151,7 +153,7 @@ class Leaver:
     @property
     def also(self) -> list[str]:
         """What was closed besides the doors, a line each, and why it was not."""
-        return [*(line.strip() for line in rows(self.told)), *not_closed(self.told)]
+        return [*(line.strip() for line in rows(self.record)), *not_closed(self.record)]
 
     def having(self, *states: str) -> list[str]:
         return [door for door, state in self.doors.items() if state in states]
@@ -161,17 +163,17 @@ class Leaver:
 class Report:
     """An evidence file, its leavers sorted: those with newly open doors first, then the worst first."""
 
-    told: Record
+    record: Record
     tenants: t.Mapping[str, Record]
-    leavers: t.Sequence[Leaver]
+    leavers: t.Sequence[ReportedLeaver]
 
     @classmethod
     def of(cls, evidence: Record) -> Report:
         tenants = _mappings(evidence.get("hosts"))
         leavers = [
-            Leaver(told, place, tenant, door_states(told))
+            ReportedLeaver(reported, place, tenant, door_states(reported))
             for place, tenant in tenants.items()
-            for told in tenant.get("leavers") or ()
+            for reported in tenant.get("leavers") or ()
         ]
         order = list(STATUSES)
         leavers.sort(key=lambda one: (not one.newly_open, order.index(one.status) if one.status in order else -1))
@@ -186,7 +188,7 @@ class Report:
     @property
     def is_compared(self) -> bool:
         """Whether leavers were compared with earlier evidence. That one was given does not say so."""
-        return any(one.told.get("since") is not None for one in self.leavers)
+        return any(one.record.get("since") is not None for one in self.leavers)
 
     @property
     def counts(self) -> t.Mapping[str, int]:
@@ -209,17 +211,17 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        return self.told.get("complete") is not False
+        return self.record.get("complete") is not False
 
     @property
     def writes(self) -> bool:
         """Whether this run may have changed something."""
-        return self.told.get("purpose") != "audit" and not self.told.get("check_mode")
+        return self.record.get("purpose") != "audit" and not self.record.get("check_mode")
 
     @property
-    def late(self) -> list[Leaver]:
+    def late(self) -> list[ReportedLeaver]:
         """Leavers who were not contained within the period."""
-        return [one for one in self.leavers if (one.told.get("containment") or {}).get("within") is False]
+        return [one for one in self.leavers if (one.record.get("containment") or {}).get("within") is False]
 
     @property
     def only_tenant(self) -> str | None:
@@ -231,11 +233,11 @@ class Report:
     @property
     def chain(self) -> t.Sequence[Record]:
         """The earlier evidence that the run was given."""
-        return self.told.get("chain") or ()
+        return self.record.get("chain") or ()
 
     @property
     def run(self) -> Record:
-        return self.told.get("run") or {}
+        return self.record.get("run") or {}
 
 
 def _mappings(value: t.Any) -> dict[str, Record]:
@@ -276,22 +278,24 @@ def _door_state(result: Record, door: str) -> str:
     return ABSENT if step == "protocols" and not any(door in facts for facts in seen) else SHUT
 
 
-def _is_shut(one: Leaver, step: str) -> bool:
+def _is_shut(one: ReportedLeaver, step: str) -> bool:
     own = [one.doors[door] for door in (PROTOCOLS if step == "protocols" else (step,))]
     return SHUT in own and set(own) <= {SHUT, ABSENT}
 
 
-def doors_in_words(one: Leaver) -> str:
+def doors_in_words(one: ReportedLeaver) -> str:
     """The picture for those who hear it, or see it far from its head: what is wrong by name, what is right by number."""
-    told = [
+    reported = [
         f"{DOOR_STATES[state].capitalize()}: {_doors_in_short(doors)}."
         for state in (OPEN, UNSURE, ACCEPTED, UNSEEN)
         if (doors := one.having(state))
     ]
     shut, there = len(one.having(SHUT)), len(DOORS) - len(one.having(ABSENT))
     if shut:
-        told.append(f"{shut} of {number(there, 'door')} shut." if shut < there else f"Shut: {number(there, 'door')}.")
-    return " ".join(told)
+        reported.append(
+            f"{shut} of {number(there, 'door')} shut." if shut < there else f"Shut: {number(there, 'door')}."
+        )
+    return " ".join(reported)
 
 
 def compared_with(report: Report) -> str:
@@ -309,10 +313,10 @@ def opened_in_words(report: Report) -> str:
 def protocols_in_words(facts: t.Mapping[str, bool | None]) -> str:
     """Which switches of a mailbox are on, not set and off, as in "on: all 12"."""
     sides = {"on": True, "not set": None, "off": False}
-    told = {side: [door for door, on in facts.items() if on is value] for side, value in sides.items()}
+    reported = {side: [door for door, on in facts.items() if on is value] for side, value in sides.items()}
     return "; ".join(
         f"{side}: all {len(doors)}" if len(doors) == len(facts) else f"{side}: {doors_named(doors)}"
-        for side, doors in told.items()
+        for side, doors in reported.items()
         if doors
     )
 
@@ -338,15 +342,15 @@ def verdict(report: Report) -> tuple[str, str | None]:
     total = len(report.leavers)
     rest: list[str] = []
     if total:
-        told, *rest = _counted(report)
+        reported, *rest = _counted(report)
     else:
-        told = "Nobody was looked at" if report.unreached else "No leavers"
+        reported = "Nobody was looked at" if report.unreached else "No leavers"
     if not report.complete:
-        told = f"So far: {told[0].lower()}{told[1:]}"
+        reported = f"So far: {reported[0].lower()}{reported[1:]}"
     if report.unreached:
         rest.append(f"{number(len(report.unreached), 'tenant')} could not be looked at")
     more = _listed(rest)
-    return f"{told}.", f"{more[0].upper()}{more[1:]}." if more else None
+    return f"{reported}.", f"{more[0].upper()}{more[1:]}." if more else None
 
 
 def _counted(report: Report) -> list[str]:
@@ -375,7 +379,7 @@ _SORTS = {
 }
 
 
-def _sort_of(one: Leaver) -> str:
+def _sort_of(one: ReportedLeaver) -> str:
     if one.status == CONTAINED:
         return CONTAINED
     if one.status in (NOT_DUE, ACCEPTED, DELETED):
@@ -391,9 +395,9 @@ def _sort_of(one: Leaver) -> str:
 
 
 def done_in_words(evidence: Record, step: str, entry: Record) -> str:
-    """What a step did, as `deed` says it."""
+    """What a step did, as `what_was_done` says it."""
     purpose, check_mode = str(evidence.get("purpose")), bool(evidence.get("check_mode"))
-    return deed(step, str(entry.get("status")), purpose=purpose, check_mode=check_mode)
+    return what_was_done(step, str(entry.get("status")), purpose=purpose, check_mode=check_mode)
 
 
 def asked_in_words(report: Report) -> list[tuple[str, str | None]]:
@@ -431,8 +435,8 @@ def times_in_words(tenants: t.Collection[Record]) -> list[tuple[str, str]]:
             )
             pairs.append((label, f"median {median}, worst {worst} (known of {spread['known']:,} of {len(leavers):,})"))
     if periods:
-        told = f"{whole['within']:,} within, {whole['beyond']:,} beyond, {whole['not_known']:,} not known"
-        pairs.append((f"Period of {' and '.join(sorted(periods))}", told))
+        reported = f"{whole['within']:,} within, {whole['beyond']:,} beyond, {whole['not_known']:,} not known"
+        pairs.append((f"Period of {' and '.join(sorted(periods))}", reported))
     return pairs
 
 
@@ -441,7 +445,7 @@ def times_in_words(tenants: t.Collection[Record]) -> list[tuple[str, str]]:
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """C(kind) is past, sent (and not confirmed) or sure; C(after) tells how long after leaving."""
+    """`kind` is past, sent (and not confirmed) or sure; `after` tells how long after leaving."""
 
     moment: str
     label: str
@@ -463,9 +467,9 @@ _SENT = {
 }
 
 
-def timeline(one: Leaver) -> list[Event]:
+def timeline(one: ReportedLeaver) -> list[Event]:
     """Only what is known: who was shut out earlier has no moment for sign-in and protocols."""
-    left = parsed(one.told.get("left_at")) if one.status != NOT_DUE else None
+    left = parsed(one.record.get("left_at")) if one.status != NOT_DUE else None
     events = sorted(_events(one), key=lambda event: _sortable(event.moment))
     return [dataclasses.replace(event, after=_after(left, parsed(event.moment))) for event in events]
 
@@ -474,9 +478,9 @@ def _after(left: datetime.datetime | None, moment: datetime.datetime | None) -> 
     return f"{span(moment - left)} after leaving" if left and moment and moment > left else None
 
 
-def _events(one: Leaver) -> t.Iterator[Event]:
-    if one.told.get("left_at"):
-        yield Event(one.told["left_at"], "Leaves" if one.status == NOT_DUE else "Left", "past")
+def _events(one: ReportedLeaver) -> t.Iterator[Event]:
+    if one.record.get("left_at"):
+        yield Event(one.record["left_at"], "Leaves" if one.status == NOT_DUE else "Left", "past")
     for step, entry in one.steps.items():
         shut = _is_shut(one, step)
         moment = _shut_at(step, entry) if shut else entry.get("written_at")
@@ -496,13 +500,13 @@ def _shut_at(step: str, entry: Record) -> str | None:
     return moment
 
 
-def _sure_moments(one: Leaver) -> dict[str, str]:
+def _sure_moments(one: ReportedLeaver) -> dict[str, str]:
     """Of the steps whose doors are shut: when Microsoft says that they surely are."""
     steps = {step: entry.get("effective_by") for step, entry in one.steps.items() if _is_shut(one, step)}
     return {step: moment for step, moment in steps.items() if moment}
 
 
-def surely_shut_by(one: Leaver) -> str | None:
+def surely_shut_by(one: ReportedLeaver) -> str | None:
     """When the last door is surely shut, if that is known of all of them."""
     sure = _sure_moments(one)
     shut = [step for step in one.steps if _is_shut(one, step)]

@@ -79,13 +79,13 @@ def client(identity: str, name: str | None = None) -> Turn:
 
 def rule(name: str = "Forward", *, enabled: Any = True, **actions: Any) -> Facts:
     """Return an inbox rule; each action has addresses, or what else Graph may tell of it."""
-    told = {
+    reported = {
         action: [{"emailAddress": {"name": "X", "address": address}} for address in value]
         if isinstance(value, tuple)
         else value
         for action, value in actions.items()
     }
-    return {"id": f"rule-{name}", "displayName": name, "isEnabled": enabled, "actions": told}
+    return {"id": f"rule-{name}", "displayName": name, "isEnabled": enabled, "actions": reported}
 
 
 def application(name: str = "Payroll sync", *, secrets: tuple = (), certificates: tuple = (), **facts: Any) -> Facts:

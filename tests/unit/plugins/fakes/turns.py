@@ -256,8 +256,8 @@ def concurrency(status: int = 409) -> Reply:
     return graph_error(status, "Directory_ConcurrencyViolation", message)
 
 
-def throttled(told: str | None = None) -> Reply:
-    headers = {} if told is None else {"Retry-After": told}
+def throttled(reported: str | None = None) -> Reply:
+    headers = {} if reported is None else {"Retry-After": reported}
     body = {"error": {"code": "TooManyRequests", "message": "Please retry again later."}}
     return Reply(429, body, headers=headers)
 

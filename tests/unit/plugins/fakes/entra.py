@@ -43,7 +43,7 @@ def jwt(**claims: Any) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
+class RequestedUser:
     """A request to Entra or IMDS."""
 
     method: str
@@ -57,7 +57,7 @@ class Entra:
 
     def __init__(self, host: str = AUTHORITY) -> None:
         self.host = host
-        self.asked: list[Asked] = []
+        self.asked: list[RequestedUser] = []
         self.instead: dict[str, list[Reply]] = {"metadata": [], "token": []}
         self.permissions: dict[str, Sequence[str]] = {
             "https://graph.microsoft.com": GRAPH_PERMISSIONS,
@@ -98,7 +98,7 @@ class Entra:
         """All tokens that were ever given."""
         return [token for tokens in self._issued.values() for token in tokens]
 
-    def asked_for(self, what: str) -> list[Asked]:
+    def asked_for(self, what: str) -> list[RequestedUser]:
         return [one for one in self.asked if _kind(one.url) == what]
 
     def is_meant_by(self, request: requests.PreparedRequest) -> bool:
@@ -110,7 +110,7 @@ class Entra:
         url, body = request.url or "", request.body or ""
         form = dict(urllib.parse.parse_qsl(body.decode() if isinstance(body, bytes) else body))
         headers = {name.lower(): value for name, value in request.headers.items()}
-        self.asked.append(Asked(request.method or "", url, form, headers))
+        self.asked.append(RequestedUser(request.method or "", url, form, headers))
         kind = _kind(url)
         if self.instead[kind]:
             return self.instead[kind].pop(0)

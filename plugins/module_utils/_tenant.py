@@ -14,15 +14,15 @@ import datetime
 import typing as t
 import unicodedata
 
-from ._asked import OBJECT_ID, Asked, Known, Search, name_key, not_a_name, same_name
 from ._doors import Mailbox
 from ._errors import NEWER_ACCOUNT, OTHER_ACCOUNT, WRONG_PERSON, NetworkError, OffboardingError, ServiceError, shorten
 from ._exchange import Exchange, Row
 from ._foreign import one_line
 from ._graph import LEAVE_DATE_PERMISSION, Graph, User, listed, single
 from ._identity import wrong_person
-from ._service import Answer, Call, Outcome, mapping, side_by_side
+from ._service import Answer, Call, Outcome, map_concurrent, mapping
 from ._times import format_moment, parse_moment
+from ._user_input import OBJECT_ID, KnownUser, RequestedUser, Search, name_key, not_a_name, same_name
 
 _USER_TYPE = "#microsoft.graph.user"
 # What else a group may hold, and surely is not a user. Types derived from user come and go (agentUser is one), so any
@@ -83,16 +83,16 @@ class Found:
 class Leaver:
     """A leaver as far as known.
 
-    C(error) says why there is no C(user). C(mailbox) is C(None) for who has none, unless C(mailbox_error) says that
-    it could not be read; C(mailbox_read) is false until somebody looked. C(roles) are names or ids of directory
-    roles, C(None) when not looked at or when C(roles_error) says why not. C(due) is C(None) for somebody whom a search
+    `error` says why there is no `user`. `mailbox` is `None` for who has none, unless `mailbox_error` says that
+    it could not be read; `mailbox_read` is false until somebody looked. `roles` are names or ids of directory
+    roles, `None` when not looked at or when `roles_error` says why not. `due` is `None` for somebody whom a search
     found and whose leave date may not be read. `wrong_person` says why the account may be somebody else's.
     `own_password` is the `lastPasswordChangeDateTime` that a reset by this collection wrote, `None` where no earlier
     evidence shows that it did. `namesake` is the object id of another user who has the name that earlier evidence has
     of this one.
     """
 
-    asked: Asked
+    asked: RequestedUser
     user: User | None = None
     error: OffboardingError | None = None
     left_at: datetime.datetime | None = None
@@ -114,7 +114,7 @@ class Leaver:
 
     @property
     def contradiction(self) -> OffboardingError | None:
-        """Why nothing may be written, C(None) unless different dates were given for them."""
+        """Why nothing may be written, `None` unless different dates were given for them."""
         error = self.asked.contradiction
         return dataclasses.replace(self.asked, name=self.name).contradiction if error else None
 
@@ -162,7 +162,7 @@ class Tenant:
         self._protected = {name_key(entry): entry for entry in protected}
         # What earlier evidence says of users of this tenant, by object id in lower case. No date that lies ahead lets
         # those in again whom an earlier run has shut out.
-        self.earlier: t.Mapping[str, Known] = {}
+        self.earlier: t.Mapping[str, KnownUser] = {}
         # Entries that could not be resolved, with why: they still count as text.
         self.unknown_protected: dict[str, str] = {}
         self._administrators: Outcome | None = None
@@ -175,7 +175,7 @@ class Tenant:
 
     def resolve(
         self,
-        asked: t.Sequence[Asked],
+        asked: t.Sequence[RequestedUser],
         search: Search | None = None,
         *,
         administrators: bool = False,
@@ -186,7 +186,7 @@ class Tenant:
 
         A search answers from an index that lags. It says who it may be, and all else is read of them as of the named.
 
-        :param administrators: ask beside it for what R(last_administrators) wants to know.
+        :param administrators: ask beside it for what `last_administrators` wants to know.
         :param person: ask in the same requests for what tells a person from a namesake.
         :param with_earlier: everybody in `earlier` as well, last, by object id.
         :raises OffboardingError: a search that could not be brought to its end.
@@ -227,8 +227,8 @@ class Tenant:
                 if one.found or one.known_as:
                     continue
                 if leaver.user:
-                    told = [one.wrong_person for one in (leavers[key], leaver) if one.wrong_person]
-                    moved = [error for error in told if error.code == OTHER_ACCOUNT]
+                    updated = [one.wrong_person for one in (leavers[key], leaver) if one.wrong_person]
+                    moved = [error for error in updated if error.code == OTHER_ACCOUNT]
                     leaver = self._leaver(leavers[key].asked.or_as(one), outcome, protected_ids, read_as=one.name)
                     leaver = dataclasses.replace(leaver, wrong_person=moved[0]) if moved else leaver
             leavers[key] = leaver
@@ -249,40 +249,40 @@ class Tenant:
             and not OBJECT_ID.match(leaver.asked.known_as)
             and not same_name(leaver.name, leaver.asked.known_as)
         }
-        told = list(leavers)
+        updated = list(leavers)
         for (index, name), outcome in zip(
             moved.items(), self.graph.send([self.graph.find_user(name) for name in moved.values()]), strict=True
         ):
             found = _named(outcome, name)
             if isinstance(found, list) and len(found) == 1 and not same_name(found[0].id, leavers[index].asked.name):
-                told[index] = dataclasses.replace(told[index], namesake=found[0].id)
-        return told
+                updated[index] = dataclasses.replace(updated[index], namesake=found[0].id)
+        return updated
 
-    def _find_user(self, one: Asked, person: bool) -> Call:
+    def _find_user(self, one: RequestedUser, person: bool) -> Call:
         """The call for one leaver; the dates only where `wrong_person` compares them."""
         dates = not one.object_id and (person or one.left_at is not None)
         return self.graph.find_user(one.name, dates=dates, person=person)
 
     def resolve_with_mailboxes(
         self,
-        asked: t.Sequence[Asked],
+        asked: t.Sequence[RequestedUser],
         search: Search | None = None,
         *,
         person: bool = False,
-        known: t.Callable[[Asked], Mailbox | None] | None = None,
+        known: t.Callable[[RequestedUser], Mailbox | None] | None = None,
         writes: bool = False,
         with_earlier: bool = False,
     ) -> list[Leaver]:
-        """As R(resolve), but where all are asked for by object id, their mailboxes are read meanwhile.
+        """As `resolve`, but where all are asked for by object id, their mailboxes are read meanwhile.
 
-        Exchange needs no more than that. Of the others, C(mailbox_read) says that it is still to be done.
+        Exchange needs no more than that. Of the others, `mailbox_read` says that it is still to be done.
 
         :param known: gives the mailbox of somebody asked for by object id where it need not be read.
         :param writes: whether Exchange is written to next: then its token is asked for meanwhile.
         """
         ids = {name_key(one.name): one.name for one in asked if OBJECT_ID.match(one.name)}
-        told = {name_key(one.name): known(one) for one in asked if known and name_key(one.name) in ids}
-        mailboxes: dict[str, t.Any] = {key: mailbox for key, mailbox in told.items() if mailbox}
+        updated = {name_key(one.name): known(one) for one in asked if known and name_key(one.name) in ids}
+        mailboxes: dict[str, t.Any] = {key: mailbox for key, mailbox in updated.items() if mailbox}
         if search or len(ids) < len(asked) or with_earlier:
             leavers = self.resolve(asked, search, person=person, with_earlier=with_earlier)
         else:
@@ -304,8 +304,8 @@ class Tenant:
             _ready = self.exchange.permissions  # an error is remembered, and told when it is written
         return self.exchange.read_mailboxes(object_ids)
 
-    def resolve_deleted(self, asked: t.Sequence[Asked]) -> list[Leaver]:
-        """As R(resolve), but a user who was deleted, and is the only one of that name, is known as well.
+    def resolve_deleted(self, asked: t.Sequence[RequestedUser]) -> list[Leaver]:
+        """As `resolve`, but a user who was deleted, and is the only one of that name, is known as well.
 
         Of a name that a user has today, the deleted ones are looked for too: either may be meant.
         """
@@ -346,7 +346,7 @@ class Tenant:
         return dataclasses.replace(leaver, user=user, error=None, protected=protected, wrong_person=wrong)
 
     def refresh(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
-        """The same leavers with the user read again; C(error) where that failed, with the user as it was."""
+        """The same leavers with the user read again; `error` where that failed, with the user as it was."""
         outcomes = self.graph.send([self.graph.get_user(leaver.known.id) for leaver in leavers])
         return [self._reread(leaver, outcome) for leaver, outcome in zip(leavers, outcomes, strict=True)]
 
@@ -364,7 +364,7 @@ class Tenant:
         return [_with_mailbox_type(leaver, rows) for leaver, rows in zip(leavers, found, strict=True)]
 
     def await_mailboxes(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
-        """The same leavers, those that await a mailbox read again until it is there or C(verify_timeout) is over."""
+        """The same leavers, those that await a mailbox read again until it is there or `verify_timeout` is over."""
         leavers = list(leavers)
         awaiting = [index for index, leaver in enumerate(leavers) if leaver.awaits_mailbox]
         clock = self.graph.clock
@@ -380,11 +380,11 @@ class Tenant:
     def read_mailboxes_and_roles(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
         """The same leavers with both read, which come from two services; mailboxes that have been read are kept."""
         unread = [leaver for leaver in leavers if not leaver.mailbox_read]
-        read, told = _at_once(lambda: self.read_mailboxes(unread), lambda: self.read_roles(leavers))
+        read, updated = _at_once(lambda: self.read_mailboxes(unread), lambda: self.read_roles(leavers))
         fresh = {leaver.known.id: leaver for leaver in read}
         return [
             dataclasses.replace(fresh.get(one.known.id, one), roles=one.roles, roles_error=one.roles_error)
-            for one in told
+            for one in updated
         ]
 
     def read_roles(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
@@ -448,9 +448,9 @@ class Tenant:
         return self.graph.read_lists([call])[0] if several else listed(outcome)
 
     def _leaver(
-        self, asked: Asked, outcome: Outcome, protected_ids: t.Collection[str], read_as: str | None = None
+        self, asked: RequestedUser, outcome: Outcome, protected_ids: t.Collection[str], read_as: str | None = None
     ) -> Leaver:
-        """Who was asked for, by the answer to R(Graph.find_user).
+        """Who was asked for, by the answer to `Graph.find_user`.
 
         :param read_as: the name in that question, where it is not the first name that the operator gave.
         """
@@ -494,8 +494,8 @@ class Tenant:
             own_password=known.password if known else None,
         )
 
-    def _is_due(self, asked: Asked, user: User, left_at: datetime.datetime | None) -> bool | None:
-        """Whether they are to be out by now. C(None) where they might leave later, as far as can be read."""
+    def _is_due(self, asked: RequestedUser, user: User, left_at: datetime.datetime | None) -> bool | None:
+        """Whether they are to be out by now. `None` where they might leave later, as far as can be read."""
         if left_at:
             return left_at <= self._now
         if asked.found and not self.graph.reads_leave_dates and user.account_enabled is not False:
@@ -506,12 +506,12 @@ class Tenant:
     def _now(self) -> datetime.datetime:
         return self.graph.now or datetime.datetime.now(datetime.timezone.utc)
 
-    def _find(self, search: Search, named: t.Collection[str]) -> list[Asked]:
+    def _find(self, search: Search, named: t.Collection[str]) -> list[RequestedUser]:
         """Whom a search finds, each once, without those who are named by object id.
 
         Nobody is left out in silence: what cannot be read whole is an error.
         """
-        found: dict[str, Asked] = {}
+        found: dict[str, RequestedUser] = {}
         for source, call in self._searches(search):
             users = self.graph.read_search(call)
             if isinstance(users, OffboardingError):
@@ -522,7 +522,7 @@ class Tenant:
                 object_id = str(user.get("id"))
                 if not OBJECT_ID.match(object_id):
                     raise _not_found_out(source, OffboardingError("Microsoft Graph told of a user without object id."))
-                found.setdefault(name_key(object_id), Asked(object_id, search.left_at, found=True))
+                found.setdefault(name_key(object_id), RequestedUser(object_id, search.left_at, found=True))
         return [one for key, one in found.items() if key not in named]
 
     def _searches(self, search: Search) -> t.Iterator[tuple[str, Call]]:
@@ -592,12 +592,12 @@ class Tenant:
             ids.update(name_key(user.id) for user in found)
         return ids - {""}
 
-    def _find_deleted(self, one: Asked) -> Call:
+    def _find_deleted(self, one: RequestedUser) -> Call:
         """The call for a deleted user; the date only where it is compared, as in `_find_user`."""
         dates = one.left_at is not None and not one.object_id
         return self.graph.find_deleted(one.name, ("id", "userPrincipalName", *(["createdDateTime"] if dates else [])))
 
-    def _explain_unknown(self, unknown: t.Sequence[Asked]) -> list[OffboardingError]:
+    def _explain_unknown(self, unknown: t.Sequence[RequestedUser]) -> list[OffboardingError]:
         """Why names mean nobody: deleted, another name of somebody, or really unknown. Explained, never guessed."""
         names = [one.name for one in unknown]
         deleted = self.graph.send([self._find_deleted(one) for one in unknown])
@@ -617,7 +617,7 @@ class Tenant:
 
 def _at_once(*readings: t.Callable[[], t.Any]) -> list[t.Any]:
     """What each of these gives, each of a service of its own: they share neither gate nor patience."""
-    return side_by_side(lambda reading: reading(), readings, len(readings))
+    return map_concurrent(lambda reading: reading(), readings, len(readings))
 
 
 def _with_mailbox(leaver: Leaver, found: Mailbox | OffboardingError | None) -> Leaver:
@@ -627,9 +627,9 @@ def _with_mailbox(leaver: Leaver, found: Mailbox | OffboardingError | None) -> L
 
 
 def _with_mailbox_type(leaver: Leaver, rows: list[Row] | OffboardingError | None) -> Leaver:
-    told = rows[0].get("recipienttypedetails") if isinstance(rows, list) else None
-    if isinstance(told, str) and told:
-        return dataclasses.replace(leaver, mailbox_type=one_line(told))
+    updated = rows[0].get("recipienttypedetails") if isinstance(rows, list) else None
+    if isinstance(updated, str) and updated:
+        return dataclasses.replace(leaver, mailbox_type=one_line(updated))
     error = (
         rows if isinstance(rows, OffboardingError) else NetworkError("Exchange Online did not tell it.", reached=True)
     )
@@ -637,14 +637,14 @@ def _with_mailbox_type(leaver: Leaver, rows: list[Row] | OffboardingError | None
 
 
 def _why_unknown(
-    asked: Asked, deleted: list[dict[str, t.Any]] | OffboardingError, owners: list[User] | OffboardingError
+    asked: RequestedUser, deleted: list[dict[str, t.Any]] | OffboardingError, owners: list[User] | OffboardingError
 ) -> OffboardingError:
     """Why a name means nobody.
 
     :param deleted: the deleted users of that name, or why they are not known.
     :param owners: the users who have it as an address, or why they are not known.
     """
-    name = asked.told_as
+    name = asked.shown_as
     if deleted and isinstance(deleted, list):
         others = [_other_deleted(one, asked) for one in deleted]
         other = others[0] if all(others) else None
@@ -664,7 +664,7 @@ def _why_unknown(
         )
     for unread, what in ((deleted, "was deleted"), (owners, "is an alias of somebody")):
         if isinstance(unread, OffboardingError):
-            explained = unread.within(f"{name} was not found, and whether it {what} could not be looked up")
+            explained = unread.with_context(f"{name} was not found, and whether it {what} could not be looked up")
             if unread.code == "Authorization_RequestDenied":
                 explained.hint = "Reading users needs the permission User.Read.All."
             return explained
@@ -715,7 +715,7 @@ def _another(what: str) -> OffboardingError:
 
 
 def _named(outcome: Outcome, name: str) -> list[User] | OffboardingError:
-    """The users of an answer to R(Graph.find_user) or R(Graph.get_user); an empty list only where Graph says so.
+    """The users of an answer to `Graph.find_user` or `Graph.get_user`; an empty list only where Graph says so.
 
     All of them are who was asked for, or it is an error: whoever else is in the answer may be written to next.
     """
@@ -733,7 +733,7 @@ def _named(outcome: Outcome, name: str) -> list[User] | OffboardingError:
 
 
 def _addressed(outcome: Outcome, address: str) -> list[User] | OffboardingError:
-    """The users of an answer to R(Graph.find_by_address)."""
+    """The users of an answer to `Graph.find_by_address`."""
     found = listed(outcome)
     if isinstance(found, OffboardingError):
         return found
@@ -747,9 +747,9 @@ def _addressed(outcome: Outcome, address: str) -> list[User] | OffboardingError:
     return _another("a user without the address asked for")
 
 
-def _other_deleted(deleted: t.Mapping[str, t.Any], asked: Asked) -> OffboardingError | None:
+def _other_deleted(deleted: t.Mapping[str, t.Any], asked: RequestedUser) -> OffboardingError | None:
     """Why a deleted account may be somebody else's, as `wrong_person` has it: another object id, or a newer account."""
-    identity, told = shorten(str(deleted.get("id"))), deleted.get("createdDateTime")
+    identity, updated = shorten(str(deleted.get("id"))), deleted.get("createdDateTime")
     if asked.object_id:
         if same_name(asked.object_id, identity):
             return None
@@ -760,7 +760,7 @@ def _other_deleted(deleted: t.Mapping[str, t.Any], asked: Asked) -> OffboardingE
             hint="Find out which of the two is meant, then ask for it by its object id.",
         )
     try:
-        created = parse_moment(told) if isinstance(told, str) else None
+        created = parse_moment(updated) if isinstance(updated, str) else None
     except ValueError:
         return None
     if created is None or asked.left_at is None or created <= asked.left_at:
@@ -774,7 +774,7 @@ def _other_deleted(deleted: t.Mapping[str, t.Any], asked: Asked) -> OffboardingE
 
 
 def _deleted_named(outcome: Outcome, name: str) -> list[dict[str, t.Any]] | OffboardingError:
-    """The deleted users of this name or object id in an answer to R(Graph.find_deleted)."""
+    """The deleted users of this name or object id in an answer to `Graph.find_deleted`."""
     by_id = bool(OBJECT_ID.match(name))
     found = single(outcome) if by_id else listed(outcome)
     if isinstance(found, OffboardingError):
@@ -829,7 +829,7 @@ def _role_names(roles: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[str, ...]:
 
 
 def _not_found_out(source: str, error: OffboardingError) -> OffboardingError:
-    explained = error.within(f"Could not find out who is meant by {source}")
+    explained = error.with_context(f"Could not find out who is meant by {source}")
     status = error.status if isinstance(error, ServiceError) else None
     if status == 400:
         explained.hint = (
@@ -845,7 +845,7 @@ def _not_found_out(source: str, error: OffboardingError) -> OffboardingError:
 
 
 def _about(name: str, error: OffboardingError) -> OffboardingError:
-    explained = error.within(f"Could not look up {name}")
+    explained = error.with_context(f"Could not look up {name}")
     if error.code == "Authorization_RequestDenied":
         explained.hint = "Reading users needs the permission User.Read.All."
     return explained

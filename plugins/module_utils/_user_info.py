@@ -12,15 +12,15 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ._asked import Asked, Search, name_key
 from ._door_states import door_states, note_for, observed, surely_shut
 from ._doors import OPEN, SHUT, STEPS, UNKNOWN, Protocols
 from ._errors import OffboardingError
-from ._leavers import Leaver, Tenant
 from ._records import person_of, record
 from ._residual import survey
 from ._similar import with_suggestions
+from ._tenant import Leaver, Tenant
 from ._times import format_moment
+from ._user_input import RequestedUser, Search, name_key
 from ._written import is_stale
 
 # Said of a step's record only. A look writes nothing, and a thousand leavers make a large result as it is.
@@ -29,7 +29,7 @@ _OF_A_WRITE = ("after", "written_at", "effective_by", "request_id", "note")
 
 def observe(
     tenant: Tenant,
-    asked: t.Sequence[Asked],
+    asked: t.Sequence[RequestedUser],
     steps: t.Sequence[str],
     protocols: Protocols,
     *,
@@ -83,7 +83,7 @@ def observe(
 
 def _read(
     tenant: Tenant,
-    asked: t.Sequence[Asked],
+    asked: t.Sequence[RequestedUser],
     search: Search | None,
     *,
     mailboxes: bool,
@@ -101,15 +101,15 @@ def _read(
     else:
         known = [leaver for leaver in known if mailboxes and not leaver.mailbox_read]
         read = tenant.read_mailboxes(known)
-    told = {id(leaver): one for leaver, one in zip(known, read, strict=True)}
-    leavers = [told.get(id(leaver), leaver) for leaver in leavers]
+    updated = {id(leaver): one for leaver, one in zip(known, read, strict=True)}
+    leavers = [updated.get(id(leaver), leaver) for leaver in leavers]
     return tenant.await_mailboxes(leavers) if mailboxes else leavers
 
 
 def _with_types(
     tenant: Tenant, leavers: t.Sequence[Leaver], steps: t.Sequence[str], protocols: Protocols
 ) -> list[Leaver]:
-    told = list(leavers)
+    updated = list(leavers)
     wanted = [
         index
         for index, one in enumerate(leavers)
@@ -118,9 +118,9 @@ def _with_types(
         and one.left_at is None
         and not {OPEN, UNKNOWN}.isdisjoint(door_states(one, steps, protocols).values())
     ]
-    for index, fresh in zip(wanted, tenant.read_mailbox_types([told[index] for index in wanted]), strict=True):
-        told[index] = fresh
-    return told
+    for index, fresh in zip(wanted, tenant.read_mailbox_types([updated[index] for index in wanted]), strict=True):
+        updated[index] = fresh
+    return updated
 
 
 def _read_until_shown(
@@ -139,29 +139,30 @@ def _read_until_shown(
     """
     clock = tenant.graph.clock
     deadline, pause = clock.monotonic() + verify_timeout, 0.5
-    told = list(leavers)
+    updated = list(leavers)
     while True:
         stale = [
-            is_stale(written.get(name_key(one.asked.name), {}), _observation(one, steps, protocols, {})) for one in told
+            is_stale(written.get(name_key(one.asked.name), {}), _observation(one, steps, protocols, {}))
+            for one in updated
         ]
         left = deadline - clock.monotonic()
         if left <= 0 or not any(graph or mailbox for graph, mailbox in stale):
-            return told
+            return updated
         clock.sleep(min(pause, left))
         pause = min(2 * pause, 4.0)
         users = [index for index, (graph, _mailbox) in enumerate(stale) if graph]
         for index, fresh in zip(
-            users, _resolve_again(tenant, [told[index] for index in users], person=person), strict=True
+            users, _resolve_again(tenant, [updated[index] for index in users], person=person), strict=True
         ):
-            told[index] = fresh
+            updated[index] = fresh
         # Somebody whom the first read did not find has no mailbox read yet.
         mailboxes = [
             index
             for index, (graph, mailbox) in enumerate(stale)
-            if "protocols" in steps and told[index].user and (mailbox or (graph and not told[index].mailbox_read))
+            if "protocols" in steps and updated[index].user and (mailbox or (graph and not updated[index].mailbox_read))
         ]
-        for index, fresh in zip(mailboxes, tenant.read_mailboxes([told[index] for index in mailboxes]), strict=True):
-            told[index] = fresh
+        for index, fresh in zip(mailboxes, tenant.read_mailboxes([updated[index] for index in mailboxes]), strict=True):
+            updated[index] = fresh
 
 
 def _resolve_again(tenant: Tenant, leavers: t.Sequence[Leaver], *, person: bool) -> list[Leaver]:
@@ -193,7 +194,7 @@ def _observation(
         facts = {step: observed(leaver, step, protocols) for step in STEPS if step in steps}
         notes = {step: note for step in STEPS if step in steps and (note := note_for(leaver, step))}
         if leaver.mailbox_error:
-            error = leaver.mailbox_error.within(f"Could not read the mailbox of {leaver.name}")
+            error = leaver.mailbox_error.with_context(f"Could not read the mailbox of {leaver.name}")
     one = record(leaver, "failed" if error else "unchanged", before=facts, error=error)
     timed = [step for step in ("password", "sessions") if doors.get(step) == SHUT]
     sparing = spared.get(leaver.user.id) if leaver.user else None
@@ -210,7 +211,7 @@ def _observation(
         "directory_roles": list(leaver.roles) if leaver.roles is not None else None,
         "directory_roles_error": leaver.roles_error.as_record() if leaver.roles_error else None,
         "contradiction": leaver.contradiction.as_record() if leaver.contradiction else None,
-        "must_stay": sparing.within(leaver.name).as_record() if sparing else None,
+        "must_stay": sparing.with_context(leaver.name).as_record() if sparing else None,
         "mailbox_type": leaver.mailbox_type,
         "mailbox_type_error": leaver.mailbox_type_error.as_record() if leaver.mailbox_type_error else None,
         "doors": doors,

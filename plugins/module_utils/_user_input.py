@@ -27,11 +27,11 @@ _MOMENT_HINT = "Write it with its offset, as 2026-11-20T17:00:00+01:00 or 2026-1
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
+class RequestedUser:
     """One user as the operator wrote it: a principal name or an object id, and from when they must be out.
 
-    Or one whom a search found: then C(name) is the object id until they are read, and their principal name after that.
-    C(roles) are the directory roles that the caller has just read of them, C(None) where it has not. `protocols` are
+    Or one whom a search found: then `name` is the object id until they are read, and their principal name after that.
+    `roles` are the directory roles that the caller has just read of them, `None` where it has not. `protocols` are
     the switches of their mailbox by the name of the protocol, likewise.
     `id` is the object id that the operator wrote beside the name, `None` where there is none.
     """
@@ -50,7 +50,7 @@ class Asked:
     known_as: str | None = None
 
     @property
-    def told_as(self) -> str:
+    def shown_as(self) -> str:
         """The user as a sentence names it: of earlier evidence the name of that time, with the object id."""
         return f"{self.known_as} ({self.name})" if self.known_as and self.known_as != self.name else self.name
 
@@ -59,7 +59,7 @@ class Asked:
         """The object id that the operator wrote, as the name or beside it. A search's finding was written by nobody."""
         return self.id or (self.name if OBJECT_ID.match(self.name) and not self.found else None)
 
-    def or_as(self, other: Asked) -> Asked:
+    def or_as(self, other: RequestedUser) -> RequestedUser:
         """The same user, asked for a second time. Whether different moments are meant nobody can tell: both are kept."""
         # Told once only, or differently: what is not sure is read.
         roles = self.roles if self.roles == other.roles else None
@@ -78,16 +78,16 @@ class Asked:
         """The refusal of a user who was named with different moments."""
         if not self.moments:
             return None
-        told = " and ".join(sorted(format_moment(moment) or "now (no date)" for moment in self.moments))
+        reported = " and ".join(sorted(format_moment(moment) or "now (no date)" for moment in self.moments))
         return OffboardingError(
-            f"{self.name} was named more than once, with different dates: {told}; nothing was sent.",
+            f"{self.name} was named more than once, with different dates: {reported}; nothing was sent.",
             code="contradiction",
             hint="Name them once, or with one date.",
         )
 
 
 def parse_left_at(value: t.Any, name: str = "left_at") -> datetime.datetime | None:
-    """C(left_at) as people and YAML write it; null and empty mean not given.
+    """`left_at` as people and YAML write it; null and empty mean not given.
 
     :param name: what the moment is called where it is written.
     :raises ValueError: with the reason as text.
@@ -104,7 +104,7 @@ def parse_left_at(value: t.Any, name: str = "left_at") -> datetime.datetime | No
         raise ValueError(f"{name} {value!r} is no moment with an offset. {_MOMENT_HINT}") from None
 
 
-def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) -> list[Asked]:
+def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) -> list[RequestedUser]:
     """The elements of `users`, each name once.
 
     A text that is not a name is one user's `complaint`; what puts the whole list in doubt is an error.
@@ -113,7 +113,7 @@ def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) ->
         string may hold several names.
     :raises OptionError: naming every element that cannot be meant.
     """
-    asked: dict[str, Asked] = {}
+    asked: dict[str, RequestedUser] = {}
     complaints = []
     elements = raw if isinstance(raw, list) else [raw]
     for index, element in enumerate(elements):
@@ -137,7 +137,7 @@ def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) ->
     return list(asked.values())
 
 
-def _parse_element(element: t.Any, default_left_at: datetime.datetime | None) -> list[Asked]:
+def _parse_element(element: t.Any, default_left_at: datetime.datetime | None) -> list[RequestedUser]:
     left_at, roles, protocols, identity = default_left_at, None, None, None
     if isinstance(element, dict):
         unknown = sorted(str(key) for key in element if key not in _KEYS)
@@ -161,7 +161,7 @@ def _parse_element(element: t.Any, default_left_at: datetime.datetime | None) ->
         if not isinstance(name, str):
             raise ValueError(f"{type(name).__name__} instead of a name")
     return [
-        Asked(
+        RequestedUser(
             name,
             left_at,
             roles=roles,
@@ -206,7 +206,7 @@ def _complaint(name: str) -> str:
 
 
 def not_a_name(message: str) -> OffboardingError:
-    """The failure of one whose name is malformed, from `Asked.complaint`."""
+    """The failure of one whose name is malformed, from `RequestedUser.complaint`."""
     hint = "Name them by user principal name (jane@contoso.com) or object id."
     return OffboardingError(message, code="not_a_name", hint=hint)
 
@@ -228,7 +228,7 @@ def _parse_protocols(value: t.Any) -> dict[str, bool | None] | None:
 
 
 def is_name(text: str) -> bool:
-    """Whether C(text) has the shape of a user principal name or an object id."""
+    """Whether `text` has the shape of a user principal name or an object id."""
     return len(text) <= _LONGEST_NAME and bool(_PRINCIPAL_NAME.match(text) or OBJECT_ID.match(text))
 
 
@@ -248,7 +248,7 @@ def same_name(one: t.Any, other: t.Any) -> bool:
 
 
 @dataclasses.dataclass(frozen=True)
-class Known:
+class KnownUser:
     """What evidence of earlier runs says of a user of this tenant.
 
     `name` is the user principal name of that time, or the object id. `left_at` is the moment from which the user had to
@@ -263,16 +263,16 @@ class Known:
     password: datetime.datetime | None = None
 
     @property
-    def asked(self) -> Asked:
-        return Asked(self.id, self.left_at, known_as=self.name)
+    def asked(self) -> RequestedUser:
+        return RequestedUser(self.id, self.left_at, known_as=self.name)
 
 
-def parse_known(raw: t.Mapping[str, t.Any], tenant_id: str | None) -> dict[str, Known]:
+def parse_known(raw: t.Mapping[str, t.Any], tenant_id: str | None) -> dict[str, KnownUser]:
     """The option `earlier` of M(m365.offboarding.m365_user_info): the users of this tenant, by object id in lower case.
 
     :raises OptionError: it is not what the role gives.
     """
-    known: dict[str, Known] = {}
+    known: dict[str, KnownUser] = {}
     try:
         for tenant, users in raw.items():
             for one in users:
@@ -280,7 +280,7 @@ def parse_known(raw: t.Mapping[str, t.Any], tenant_id: str | None) -> dict[str, 
                 if identity is None:
                     raise ValueError("a user without object id")
                 if same_name(tenant, tenant_id):
-                    known[name_key(identity)] = Known(
+                    known[name_key(identity)] = KnownUser(
                         identity,
                         str(one["user"] or identity),
                         parse_left_at(one["left_at"]),
@@ -302,7 +302,7 @@ def names_nobody(raw: t.Any) -> bool:
 class Search:
     """Whom to look for in the directory: everybody who meets any of these.
 
-    C(condition) is Graph's C($filter). C(left_at) counts for those whose own date the directory does not tell.
+    `condition` is Graph's `$filter`. `left_at` counts for those whose own date the directory does not tell.
     """
 
     condition: str = ""

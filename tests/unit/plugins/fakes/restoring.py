@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_files import _run
-from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_plan import plan
+from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_plan import restore_plan
 
 from .people import SWITCHES, person
 from .records import P, S, problem, read_record, unknown_record
@@ -82,14 +82,14 @@ def asked_of(contents: list[dict[str, Any]], *names: str, **facts: Any) -> dict[
     """Return what is asked of several files, which are called 0.json, 1.json and so on."""
     runs = [_run(f"{number}.json", content) for number, content in enumerate(contents)]
     names = names or ("jane.doe@contoso.com",)
-    told = {"error": None, "names": list(names), "read": [], "evidence": runs or None, "left_out": [], "job": ""}
-    return {**told, "malformed": [], **facts}
+    reported = {"error": None, "names": list(names), "read": [], "evidence": runs or None, "left_out": [], "job": ""}
+    return {**reported, "malformed": [], **facts}
 
 
 def decide(opening: dict[str, Any], request: dict[str, Any], host: str = "localhost", **options: Any) -> dict[str, Any]:
     """Return the plan for what is read and asked."""
     wanted = {name: request[name] for name in ("names", "malformed", "evidence", "left_out", "job")}
-    return plan(opening, host=host, **{**wanted, **options})
+    return restore_plan(opening, host=host, **{**wanted, **options})
 
 
 def opening(*records: dict[str, Any], tenant_id: str | None = TENANT) -> dict[str, Any]:

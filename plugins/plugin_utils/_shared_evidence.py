@@ -21,8 +21,8 @@ import os
 import typing as t
 
 from ._files import write
-from ._offboarding import Tenant, write_evidence
-from ._sentences import Record
+from ._messages import Record
+from ._offboarding import HostRun, write_evidence
 
 _LEDGER = "m365_offboarding.json"
 Ledger = dict[str, dict[str, dict[str, t.Any]]]
@@ -33,20 +33,20 @@ def goes_alone(strategy: str) -> bool:
     return strategy.endswith(("free", "host_pinned"))
 
 
-def write_side_by_side(
+def write_shared_evidence(
     host: str,
-    tenant: Tenant,
+    tenant: HostRun,
     state: Record,
     *,
     folder: str,
     play_hosts: t.Sequence[str],
     complete: bool,
     started_at: str,
-    **told: t.Any,
+    **reported: t.Any,
 ) -> dict[str, dict[str, t.Any]]:
     """Write the evidence of a host, and in the files that it shares that of the others, as they have put it on record.
 
-    :param state: see `Tenant.state`.
+    :param state: see `HostRun.state`.
     :param folder: the temporary folder of this run of Ansible, which all its workers share and which it removes.
     :param play_hosts: all hosts of the play.
     :param complete: whether this host is at its end. A file is complete when all hosts that share it are.
@@ -72,7 +72,7 @@ def write_side_by_side(
                 missing=missing if complete else (),
                 complete=all(one["complete"] for one in sharing.values()),
                 started_at=min(one["started_at"] for one in sharing.values()),
-                **told,
+                **reported,
             )
             sums |= written[host]["sha256"]
             for name, one in sharing.items():
@@ -80,9 +80,9 @@ def write_side_by_side(
         return {host: {"run_id": run_id, "files": dict(own["files"]), "sha256": sums}}
 
 
-def _tenant(host: str, path: str, one: Record) -> Tenant:
+def _tenant(host: str, path: str, one: Record) -> HostRun:
     """What `write_evidence` needs of a host that shares this file, by its entry in the ledger."""
-    return Tenant(
+    return HostRun(
         {
             "__offboard_employee_asked": {"run_id": "", "report_paths": [path], "chain": one["chain"]},
             "__offboard_employee_journal": {"hosts": {host: {"run_id": "", "files": one["files"]}}},
