@@ -44,6 +44,8 @@ with warnings.catch_warnings():
             importlib.import_module(_library)
 
 _PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html
+# The signals that end a task: Ctrl-C, a stopped run, and the `timeout` of a task.
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 
 
 class Unusual(Exception):
@@ -164,10 +166,13 @@ def in_child(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
     """
     parent = os.getpid()
     reader, writer = os.pipe()
+    # Python ignores exceptions in the hooks that run after a fork: a signal handler must not run there.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     child = os.fork()
     if not child:
-        _be_child(work, writer, parent)
+        _be_child(work, writer, parent, mask)
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(writer)
         with open(reader, "rb", buffering=0) as pipe:
             text = _read(pipe)
@@ -200,12 +205,16 @@ def _ended(status: int) -> str:
     return f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {os.WEXITSTATUS(status)}"
 
 
-def _be_child(work: t.Callable[[], dict[str, t.Any]], writer: int, parent: int) -> t.NoReturn:
-    """Write the result into the pipe and end, without going through anything of the worker's."""
+def _be_child(work: t.Callable[[], dict[str, t.Any]], writer: int, parent: int, mask: t.Collection[int]) -> t.NoReturn:
+    """Write the result into the pipe and end, without going through anything of the worker's.
+
+    :param mask: the signals that the worker blocks, as they were before the fork.
+    """
     try:
         # The worker's own handlers speak for the worker.
         for sign in (signal.SIGINT, signal.SIGTERM):
             signal.signal(sign, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == parent:
             # What libraries print, warn of and log is for nobody: it may hold what must not be seen.

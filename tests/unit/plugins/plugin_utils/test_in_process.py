@@ -275,6 +275,32 @@ def test_whatever_interrupts_the_worker_ends_the_child(tmp_path):
     assert gone(int(mark.read_text()))
 
 
+_strikes = []
+
+
+def test_a_signal_during_the_fork_is_not_lost():
+    """An exception in a hook after a fork is ignored by Python: a signal is handled after the hooks."""
+
+    def stop(*args):
+        raise Stopped
+
+    before = signal.signal(signal.SIGALRM, stop)
+    # A hook cannot be taken back: this one does nothing afterwards.
+    os.register_at_fork(after_in_parent=lambda: _strikes and os.kill(os.getpid(), _strikes.pop()))
+    _strikes.append(signal.SIGALRM)
+    try:
+        with pytest.raises(Stopped):
+            in_child(lambda: time.sleep(5) or {})
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+    assert signal.SIGALRM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_the_work_runs_with_the_signals_of_its_worker():
+    assert in_child(lambda: {"blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, []))}) == {"blocked": []}
+
+
 _WORKER = """
 import os, signal, sys, time
 sys.path.insert(0, sys.argv[1])
