@@ -21,7 +21,7 @@ import threading
 import time
 import typing as t
 
-from ._errors import CredentialError, MissingLibraryError, OffboardingError, OptionError, shorten
+from ._errors import CredentialError, MicrosoftCode, MissingLibraryError, OffboardingError, OptionError, shorten
 from ._foreign import clean, one_line
 
 # The options of one way to sign in: the first names it, the others belong to it.
@@ -376,7 +376,7 @@ def entra_error(answer: t.Mapping[str, t.Any], service: str) -> CredentialError:
     code = next((code for code in codes if isinstance(code, int)), None) if isinstance(codes, list) else None
     return CredentialError(
         f"Entra ID refused a token for {service}: {sentence}",
-        code=f"AADSTS{code}" if code else shorten(str(answer.get("error") or "")) or None,
+        code=MicrosoftCode(f"AADSTS{code}" if code else shorten(str(answer.get("error") or ""))),
         hint=_HINTS.get(code or 0),
         request_id=shorten(str(answer.get("correlation_id") or "")) or None,
     )
@@ -398,7 +398,7 @@ def _identity_error(refusal: t.Mapping[str, t.Any] | None, service: str) -> Cred
     code = inner.get("code") if inner else error
     return CredentialError(
         f"The managed identity endpoint refused a token for {service}: {shorten(text)}",
-        code=code if isinstance(code, str) else None,
+        code=MicrosoftCode(code) if isinstance(code, str) else None,
         hint="Check that this machine has a managed identity; client_id names one that is not the machine's own.",
     )
 

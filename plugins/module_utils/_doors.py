@@ -28,7 +28,7 @@ UNDONE = ("memberships", "forwarding", "devices", "consents")
 OPEN, SHUT, UNKNOWN, NOT_APPLICABLE = "open", "shut", "unknown", "not_applicable"
 
 # Code of the error of a user for whom Exchange knows no mailbox, and who should have one: nothing is wrong but the time.
-MAILBOX_AWAITED = "mailbox_awaited"
+MAILBOX_AWAITED: t.Final = "mailbox_awaited"
 
 # Our name -> the property of Get-CASMailbox and parameter of Set-CASMailbox.
 # https://learn.microsoft.com/powershell/module/exchangepowershell/set-casmailbox

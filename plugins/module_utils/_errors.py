@@ -12,12 +12,61 @@ from __future__ import annotations
 import os
 import textwrap
 import traceback
+import typing as t
+
+# Every `error.code` that is not Microsoft's. docs/docsite/rst/troubleshooting.rst explains each; mypy and a test compare.
+Code = t.Literal[
+    "administrator",
+    "administrators_unread",
+    "ambiguous",
+    "another_user",
+    "bad_credential",
+    "bad_option",
+    "bad_protected_users",
+    "before_unknown",
+    "contradiction",
+    "crashed",
+    "deleted",
+    "held_back",
+    "internal",
+    "last_global_administrator",
+    "leave_date_unread",
+    "limited_information",
+    "mailbox_awaited",
+    "max_users",
+    "missing_library",
+    "missing_permission",
+    "network",
+    "newer_account",
+    "no_mailbox",
+    "no_records",
+    "not_a_name",
+    "not_a_principal_name",
+    "not_found",
+    "not_in_evidence",
+    "not_reached",
+    "not_read_back",
+    "not_recorded",
+    "not_visible",
+    "nothing_changed",
+    "other_account",
+    "protected",
+    "recreated",
+    "renamed",
+    "roles_unread",
+    "several_offboardings",
+    "stale",
+    "unusable_answer",
+]
+# A code from an answer of Microsoft, or `http_<status>` where the answer has none.
+MicrosoftCode = t.NewType("MicrosoftCode", str)
 
 # The hint of a failure that may have been a success. Evidence is read by it, too.
 OUTCOME_UNKNOWN = "Whether it was done is not known: run again, the next run reads first."
 
 # The codes of what says that an account may be somebody else's. Evidence is read by them, too.
-NEWER_ACCOUNT, OTHER_ACCOUNT = "newer_account", "other_account"
+NEWER_ACCOUNT: t.Final = "newer_account"
+OTHER_ACCOUNT: t.Final = "other_account"
 WRONG_PERSON = frozenset({NEWER_ACCOUNT, OTHER_ACCOUNT})
 
 
@@ -31,20 +80,20 @@ class OffboardingError(Exception):
     :param outcome_unknown: the request may have been carried out although no answer says so.
     """
 
-    default_code = "error"
+    default_code: t.ClassVar[Code] = "unusable_answer"
 
     def __init__(
         self,
         message: str,
         *,
-        code: str | None = None,
+        code: Code | MicrosoftCode | None = None,
         hint: str | None = None,
         request_id: str | None = None,
         outcome_unknown: bool = False,
     ) -> None:
         self.message = message if message.endswith((".", "!", "?")) else f"{message}."
         super().__init__(self.message)
-        self.code = code or self.default_code
+        self.code: Code | MicrosoftCode = code or self.default_code
         self.hint = hint
         self.request_id = request_id
         self.outcome_unknown = outcome_unknown
@@ -75,13 +124,13 @@ class OffboardingError(Exception):
 class OptionError(OffboardingError):
     """The options cannot be meant as they are; nothing was sent."""
 
-    default_code = "bad_option"
+    default_code: t.ClassVar[Code] = "bad_option"
 
 
 class MissingLibraryError(OffboardingError):
     """A Python library is missing on the interpreter that runs the module; nothing was sent."""
 
-    default_code = "missing_library"
+    default_code: t.ClassVar[Code] = "missing_library"
 
     def __init__(self, library: str, interpreter: str) -> None:
         super().__init__(
@@ -94,7 +143,7 @@ class MissingLibraryError(OffboardingError):
 class CredentialError(OffboardingError):
     """Entra ID gives no token for these credentials, or they cannot be read."""
 
-    default_code = "bad_credential"
+    default_code: t.ClassVar[Code] = "bad_credential"
 
 
 class NetworkError(OffboardingError):
@@ -107,7 +156,7 @@ class NetworkError(OffboardingError):
     `spent` is how many seconds the attempt took; it counts as waiting.
     """
 
-    default_code = "network"
+    default_code: t.ClassVar[Code] = "network"
 
     def __init__(
         self, message: str, *, reached: bool, final: bool = False, late: bool = False, hint: str | None = None
@@ -138,7 +187,7 @@ class ServiceError(OffboardingError):
     ) -> None:
         # These may come although the write was applied (https://learn.microsoft.com/graph/errors).
         unknown = status == 408 or status >= 500
-        super().__init__(message, code=code, hint=hint, request_id=request_id, outcome_unknown=unknown)
+        super().__init__(message, code=MicrosoftCode(code), hint=hint, request_id=request_id, outcome_unknown=unknown)
         self.status = status
         self.retry_after: float | None = None
 

@@ -17,7 +17,7 @@ from ._user_input import is_name
 
 PROTECTED_VARIABLE = "M365_PROTECTED_USERS"
 # The code of a leaver whose directory roles could not be read.
-ROLES_UNREAD = "roles_unread"
+ROLES_UNREAD: t.Final = "roles_unread"
 
 _SEPARATORS = re.compile(r"[,;\r\n]")
 # Only these may surround a name. What `str.strip` removes besides them is invisible, and nobody meant to write it.

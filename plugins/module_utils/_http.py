@@ -24,7 +24,7 @@ import zlib
 
 from ._clouds import metadata
 from ._credentials import entra_error
-from ._errors import CredentialError, MissingLibraryError, NetworkError, OffboardingError
+from ._errors import CredentialError, MicrosoftCode, MissingLibraryError, NetworkError, OffboardingError
 from ._foreign import clean, one_line
 from ._retry import Clock, RetryBudget, http_date, retry_after
 
@@ -495,7 +495,7 @@ class PatientTokenHttp:
                     f"{who} answered {response.status}"
                     + (f" and asks to wait {delay:g} s" if delay else "")
                     + f"; gave up after {budget.waited:.0f} s of waiting.",
-                    code=f"http_{response.status}",
+                    code=MicrosoftCode(f"http_{response.status}"),
                     request_id=response.headers.get("x-ms-request-id"),
                 )
             except NetworkError as exc:
@@ -516,7 +516,7 @@ class PatientTokenHttp:
         if not isinstance(answer, dict):
             raise CredentialError(
                 f"{who} answered {response.status} with something that is no JSON.",
-                code=f"http_{response.status}",
+                code=MicrosoftCode(f"http_{response.status}"),
                 hint="Check that this machine has a managed identity."
                 if of_identity
                 else "A proxy's page? Check proxy and authority_url.",

@@ -32,7 +32,7 @@ _NOT_USERS = frozenset(
     for name in ("application", "contact", "device", "directoryrole", "group", "orgcontact", "serviceprincipal")
 )
 # The code of an answer that is about somebody else.
-ANOTHER_USER = "another_user"
+ANOTHER_USER: t.Final = "another_user"
 # Without it, a group that hides its members looks empty.
 _HIDDEN_MEMBERS_PERMISSION = "Member.Read.Hidden"
 

@@ -13,6 +13,8 @@ import datetime
 import textwrap
 import typing as t
 
+from ..module_utils._errors import Code
+
 Record = t.Mapping[str, t.Any]
 
 # Ansible shows a list of lines with ten more columns around each: together they fit 100.
@@ -20,7 +22,7 @@ WIDTH = 88
 _LONGEST_PART = 60
 
 
-def as_error(code: str, message: str, hint: str | None = None) -> Record:
+def as_error(code: Code, message: str, hint: str | None = None) -> Record:
     """An error as the modules' records have them, of something that no service was asked about."""
     return {"code": code, "message": message, "hint": hint, "request_id": None}
 
