@@ -162,11 +162,6 @@ def lint(session: nox.Session) -> None:
     )
 
 
-@nox.session(name="ansible-lint")
-def ansible_lint(session: nox.Session) -> None:
-    """Check roles, playbooks and metadata with ansible-lint's profile "production"."""
-    install(session, cores.requirement(OWN_CORE), "ansible-lint")
-    tool(session, "lint")
 
 
 def units(session: nox.Session, series: str) -> None:
@@ -315,13 +310,6 @@ def docs_run(session: nox.Session) -> None:
     """Follow the links of the documentation, and run its playbooks and commands against the simulator."""
     install(session, *SIMULATOR, *PYTEST, "markdown-it-py")
     run_pytest(session, "tests/docs")
-
-
-@nox.session
-def molecule(session: nox.Session) -> None:
-    """Run the scenarios of extensions/molecule against one simulator."""
-    install(session, *SIMULATOR, "molecule")
-    tool(session, "scenarios", *session.posargs)
 
 
 @nox.session
