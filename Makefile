@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Needs Python 3.11 or newer, git, and a package index that pip can reach. Everything lands in .venv, .nox and .work.
+# Needs Python 3.11 or newer, git, and a package index that pip can reach. Everything is installed in .venv, .nox and .work.
 
 PYTHON ?= python3
 
@@ -9,51 +9,51 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP := .venv/bin/python -m pip install --quiet --quiet --constraint tests/constraints.txt
 
-# One session more than there are cores, since each of them waits now and then.
+# One session more than there are cores, since sessions also wait.
 SESSIONS = $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 
 .DEFAULT_GOAL := help
 .PHONY: help demo tenant test clients mutants soak bench bench-peers screenshots docs matrix release clean
 
-help: ## Tell what there is
+help: ## List the targets
 	@echo "make TARGET [PYTHON=/path/to/python3.11-or-newer]"
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: .venv/simulator.stamp ## Block a leaver of a simulated tenant, prove it, and show the evidence (1 minute)
+demo: .venv/simulator.stamp ## Offboard a leaver of a simulated tenant, and show the evidence (1 minute)
 	@PYTHONPATH=tests .venv/bin/python -m demo
 
-tenant: .venv/simulator.stamp ## Start a simulated tenant to try things on, and say how to reach it
+tenant: .venv/simulator.stamp ## Start a simulated tenant, and print how to reach it
 	@PYTHONPATH=tests .venv/bin/python -m demo.tenant $(if $(APP),--app $(APP))
 
-test: .venv/nox.stamp ## Run everything that has to pass
+test: .venv/nox.stamp ## Run all checks and tests that must pass (15 minutes)
 	@.venv/bin/python -m nox --parallel $(SESSIONS)
 
-clients: .venv/nox.stamp ## Let Microsoft's own clients judge (installs 500 MB)
+clients: .venv/nox.stamp ## Test the simulator with Microsoft's own clients (installs 500 MB)
 	@.venv/bin/python -m nox --session clients
 
-mutants: .venv/nox.stamp ## See whether the unit tests would notice (half an hour; ONLY=door_states)
+mutants: .venv/nox.stamp ## Run coverage and mutation tests (half an hour; ONLY=door_states)
 	@.venv/bin/python -m nox --session $(if $(ONLY),,coverage) mutants -- $(ONLY)
 
 soak: .venv/nox.stamp ## Run the role through faults, kills and thousands of generated schedules (an hour)
 	@.venv/bin/python -m nox --session soak -- $(SOAK)
 
-bench: .venv/nox.stamp ## Measure the role beside its floor and what people use today (50 minutes; SIZES=1,20 RUNS=1)
+bench: .venv/nox.stamp ## Measure the role against other tools (50 minutes; SIZES=1,20 RUNS=1)
 	@.venv/bin/python -m nox --session bench -- $(if $(SIZES),--sizes $(SIZES)) $(if $(RUNS),--runs $(RUNS)) $(BENCH)
 
 bench-peers: .venv/nox.stamp ## Add azure.azcollection and CLI for Microsoft 365 to that (installs 2.6 GB)
 	@.venv/bin/python -m nox --session bench-peers -- $(if $(SIZES),--sizes $(SIZES)) $(if $(RUNS),--runs $(RUNS)) $(BENCH)
 
-screenshots: .venv/nox.stamp ## Take the pictures of docs/images anew
+screenshots: .venv/nox.stamp ## Retake the screenshots in docs/images
 	@.venv/bin/python -m nox --session screenshots
 
 docs: .venv/nox.stamp ## Check the documentation and build it as a site
 	@.venv/bin/python -m nox --session docs-check docs
 
-matrix: .venv/nox.stamp ## Sanity, units and the role on every pair of ansible-core and Python (an hour; PAIRS="2.18-py3.13")
+matrix: .venv/nox.stamp ## Run sanity, units and the role on every pair of ansible-core and Python (an hour; PAIRS="2.18-py3.13")
 	@.venv/bin/python -m nox --session matrix -- $(PAIRS)
 
-release: .venv/nox.stamp ## Make artifact, checksums and bill of materials in .work/release, and use them (4 minutes)
+release: .venv/nox.stamp ## Build artifact, checksums and bill of materials in .work/release, and use them (4 minutes)
 	@.venv/bin/python -m nox --session release
 
 clean: ## Remove everything that the other targets made
@@ -62,9 +62,9 @@ clean: ## Remove everything that the other targets made
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "$(PYTHON) is not Python 3.11 or newer: say which one to take, as in make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; \
+	  echo "$(PYTHON) is not Python 3.11 or newer: choose one, for example make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; \
 	  exit 1; }
-	@echo "Making a virtual environment in .venv ..."
+	@echo "Creating a virtual environment in .venv ..."
 	@$(PYTHON) -m venv .venv
 
 .venv/simulator.stamp: requirements.txt tests/requirements.txt tests/constraints.txt | .venv/bin/python

