@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Draws docs/images/architecture.svg from who imports whom. ``--check`` fails when the picture is not of today's code."""
+"""The layers that docs/architecture.md lists; `python -m tools.layers` draws docs/images/architecture.svg from their imports."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import ast
 import functools
 import html
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import tree
 
+PAGE = tree.ROOT / "docs" / "architecture.md"
 PICTURE = tree.ROOT / "docs" / "images" / "architecture.svg"
 _PLUGINS = tree.ROOT / "plugins"
-# Left in the picture, what runs where Ansible runs; right, what is sent to wherever modules run.
+# Left in the picture: what runs on the controller. Right: what is sent to wherever modules run.
 _SIDES = {"plugin_utils": "left", "module_utils": "right"}
 _IMPORT = re.compile(r"(?:^|\.)(?:module|plugin)_utils(?:\.(_\w+))?$")
 _NAMED = re.compile(r"m365\.offboarding\.(\w+)")
@@ -33,34 +33,28 @@ rect{fill:#eef2f8;stroke:#8a97a8}rect.left{fill:#eaf5ec}rect.top{fill:#fbf3e2}pa
 
 @dataclass(frozen=True)
 class Box:
-    """A file of ours, or all plugins of a kind, and the names of those that it uses."""
+    """A file, or all plugins of a kind, with the names of the boxes that it uses."""
 
     name: str
     side: str
     uses: frozenset[str]
 
 
-def main() -> int:
-    picture = draw(list(boxes()))
-    if "--check" in sys.argv:
-        if PICTURE.read_text(encoding="utf-8") != picture:
-            print(f"{PICTURE.relative_to(tree.ROOT)} is of other code: run PYTHONPATH=tests python -m tools.layers")
-            return 1
-        return 0
-    PICTURE.write_text(picture, encoding="utf-8")
-    return 0
+def order() -> list[str]:
+    """Return the files of `plugin_utils` and `module_utils` as the page lists them: each uses only those after it."""
+    return re.findall(r"^  (_\w+)  ", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def boxes() -> Iterator[Box]:
-    """Everything that is drawn, as the code is now."""
+    """Yield everything that is drawn, with its imports in today's code."""
     for folder, side in _SIDES.items():
-        for path in sorted((_PLUGINS / folder).glob("_*.py")):
-            if path.name != "__init__.py":
-                yield Box(path.stem, side, frozenset(_imports(path)))
+        for name in sorted(order()):
+            if (path := _PLUGINS / folder / f"{name}.py").is_file():
+                yield Box(name, side, frozenset(_imports(path)))
     kinds = {"modules": "right", "action": "left", "filter": "left", "lookup": "left"}
     named: dict[str, str] = {}
     for kind, side in kinds.items():
-        # A file of modules that imports nothing of ours documents an action plugin.
+        # A module file that imports nothing of ours documents an action plugin.
         paths = [path for path in (_PLUGINS / kind).glob("*.py") if kind != "modules" or _imports(path)]
         named.update((path.stem, kind) for path in paths if path.stem not in named)
         yield Box(kind, side, frozenset(name for path in paths for name in _imports(path)))
@@ -88,7 +82,7 @@ def _mentioned(folder: Path) -> set[str]:
 
 
 def draw(found: list[Box]) -> str:
-    """The picture: whoever uses somebody stands above them."""
+    """Return the picture as SVG: each box stands above those that it uses."""
     uses = {box.name: box.uses for box in found}
 
     @functools.cache
@@ -132,18 +126,18 @@ def draw(found: list[Box]) -> str:
         _line(places[name], places[other])
         for name, others in uses.items()
         for other in sorted(others)
-        if not any(other in below(near) for near in others)  # what follows from the others is left out
+        if not any(other in below(near) for near in others)  # lines that follow from others are left out
     ]
     shapes = [_shape(box, *places[box.name]) for box in found]
     titles = [
         f'<text class="side" x="{middles[side]:.0f}" y="{tall - 8}">{text}</text>'
         for side, text in (
-            ("left", "plugin_utils: where Ansible runs"),
+            ("left", "plugin_utils: on the controller"),
             ("right", "module_utils: wherever modules run"),
         )
     ]
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {tall:.0f}" role="img">'
-    title = "<title>Who uses whom: playbooks use roles, roles use plugins, and each file only those below it</title>"
+    title = "<title>Playbooks use roles, roles use plugins, and each file uses only those below it</title>"
     return "\n".join([head, title, f"<style>{_STYLE}</style>", *lines, *shapes, *titles, "</svg>", ""])
 
 
@@ -169,4 +163,4 @@ def _shape(box: Box, x: float, y: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    PICTURE.write_text(draw(list(boxes())), encoding="utf-8")

@@ -48,7 +48,7 @@ _DECISIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         _RETRIES,
     ),
-    f"{_UTILS}/_leavers.py": (("_leaver", "_is_due", "last_administrators"), (f"{_TESTS}/modules",)),
+    f"{_UTILS}/_tenant.py": (("_leaver", "_is_due", "last_administrators"), (f"{_TESTS}/modules",)),
 }
 # The bar in a type is no operation, and what a decorator is for is not decided here.
 _MEANINGLESS = ("core/ReplaceBinaryOperator_BitOr", "core/RemoveDecorator")

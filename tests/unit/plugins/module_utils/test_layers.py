@@ -11,28 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tools import layers
+
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
-LAYERS = (
-    ("_foreign", "_errors", "_times", "_files", "_inputs", "_leavers_file", "_messages", "_carried"),
-    ("_clouds", "_user_input", "_doors", "_given", "_destinations", "_also"),
-    ("_written",),
-    ("_credentials", "_retry", "_guards", "_results", "_evidence"),
-    ("_containment", "_evidence_files"),
-    ("_http", "_chain", "_earlier", "_restore_files", "_restore_history", "_exceptions", "_fail_on"),
-    ("_service", "_table", "_plan", "_batches", "_restore_request", "_exceptions_file"),
-    ("_graph", "_restore_plan", "_report_model"),
-    ("_exchange", "_restore_outcome", "_identity"),
-    ("_passwords", "_tenant"),
-    ("_door_states", "_records", "_residual", "_similar"),
-    ("_steps", "_user_info", "_phones"),
-    ("_objects", "_run"),
-    ("_module", "_in_process"),
-    ("_report_html",),
-    ("_report",),
-    ("_request", "_offboarding", "_restoration"),
-    ("_shared_evidence",),
-)
-HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
+LAYERS = layers.order()
+HEIGHT = {name: -depth for depth, name in enumerate(LAYERS)}
 _OURS = re.compile(r"^(ansible_collections\.m365\.offboarding\.plugins\.)?(module|plugin)_utils\.")
 
 
@@ -53,9 +36,13 @@ UTILS = sorted(path for path in PLUGINS.glob("*_utils/*.py") if path.name != "__
 every_util = pytest.mark.parametrize("path", UTILS, ids=lambda path: path.stem)
 
 
+def test_the_list_names_every_file_once_and_no_other():
+    assert sorted(LAYERS) == sorted(path.stem for path in UTILS)
+
+
 @every_util
 def test_a_layer_imports_only_what_is_below_it(path):
-    assert path.stem in HEIGHT, f"say in this test how high {path.stem} stands"
+    assert path.stem in HEIGHT, f"{path.stem} is missing from the list in docs/architecture.md"
     above = {name for name in imports(path) & set(HEIGHT) if HEIGHT[name] >= HEIGHT[path.stem]}
 
     assert not above, f"{path.stem} imports {above}"
