@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Change the functions that decide, one small change at a time, and see whether the unit tests notice.
+"""Mutation tests: change the functions that decide, one small change at a time, and check that a unit test fails.
 
-A change that no test notices is a survivor. Each one that stays has its reason in ``tests/survivors.yml``; the run
-fails on any other, and on a reason whose survivor is gone. Cosmic Ray knows which changes there are.
+A change with which all tests pass is a survivor. `tests/survivors.yml` explains the ones that stay; the run fails on any
+other, and on an explanation whose survivor is gone. Cosmic Ray provides the changes.
 """
 
 from __future__ import annotations
@@ -21,18 +21,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import yaml
-from cosmic_ray.ast import ast_nodes, get_ast
-from cosmic_ray.ast.ast_query import ASTQuery
-from cosmic_ray.mutating import mutate_code
-from cosmic_ray.plugins import get_operator, operator_names
 
 from . import tree
 
 _UTILS = "plugins/module_utils"
 _TESTS = "tests/unit/plugins"
 _RETRIES = (f"{_TESTS}/module_utils/test_http.py", f"{_TESTS}/modules")
-# What decides: the file, its functions (none: all of them), and the tests that must notice, the quickest first.
-_DECISIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+# Each file that decides, with its functions (none: all of them) and the tests that must fail, the fastest first.
+DECISIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     f"{_UTILS}/_door_states.py": ((), (f"{_TESTS}/module_utils/test_door_states.py", f"{_TESTS}/modules")),
     f"{_UTILS}/_retry.py": ((), _RETRIES),
     f"{_UTILS}/_service.py": (
@@ -50,15 +46,15 @@ _DECISIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     f"{_UTILS}/_tenant.py": (("_leaver", "_is_due", "last_administrators"), (f"{_TESTS}/modules",)),
 }
-# The bar in a type is no operation, and what a decorator is for is not decided here.
+# The `|` of a type is not an operation, and decorators decide nothing.
 _MEANINGLESS = ("core/ReplaceBinaryOperator_BitOr", "core/RemoveDecorator")
-_REASONS = tree.ROOT / "tests" / "survivors.yml"
-# A change that makes a test wait for ever is noticed, too. The slowest of these tests take seconds.
+SURVIVORS = tree.ROOT / "tests" / "survivors.yml"
+# A change that makes a test hang is noticed too. The slowest of these tests take seconds.
 _LONGEST = 300
 
 
 class Mutant(NamedTuple):
-    """One change: where, and what stands there before and after."""
+    """One change: the file, the function, the line before and after, and the whole file after it."""
 
     path: str
     function: str
@@ -72,7 +68,12 @@ class Mutant(NamedTuple):
 
 
 def mutants(path: str, functions: tuple[str, ...]) -> Iterator[Mutant]:
-    """Yield every change that Cosmic Ray knows in these functions of a file, each once."""
+    """Yield every change that Cosmic Ray makes in these functions of a file, each once."""
+    from cosmic_ray.ast import ast_nodes, get_ast
+    from cosmic_ray.ast.ast_query import ASTQuery
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.plugins import get_operator, operator_names
+
     source = (tree.ROOT / path).read_text(encoding="utf-8")
     parsed = get_ast(source)
     seen: set[str] = set()
@@ -100,7 +101,7 @@ def _difference(source: str, code: str) -> tuple[str, str]:
 
 
 def survives(mutant: Mutant, tests: tuple[str, ...], place: Path) -> bool:
-    """Return whether no test notices the change, made in a copy of the checkout."""
+    """Return whether all tests pass with the change, which is made in a copy of the checkout."""
     changed = place / mutant.path
     original = changed.read_text(encoding="utf-8")
     changed.write_text(mutant.code, encoding="utf-8")
@@ -112,7 +113,7 @@ def survives(mutant: Mutant, tests: tuple[str, ...], place: Path) -> bool:
 
 def _pass(place: Path, tests: tuple[str, ...]) -> bool:
     command = [sys.executable, "-m", "pytest", "--exitfirst", "--quiet", "-p", "no:cacheprovider", *tests]
-    # Bytecode is told by the second it was made in, which is too long here.
+    # Python compares bytecode with its source by the second, which is too coarse here.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "ANSIBLE_COLLECTIONS_PATH": str(place.parents[2])}
     try:
         ran = subprocess.run(
@@ -130,7 +131,7 @@ def _pass(place: Path, tests: tuple[str, ...]) -> bool:
 
 
 def _survivors(todo: list[tuple[Mutant, tuple[str, ...]]]) -> Iterator[Mutant]:
-    """Yield those that nobody notices, several at once, each in a copy that no other touches."""
+    """Yield the changes that no test notices. Several run at once, each in its own copy of the checkout."""
     places: queue.SimpleQueue[Path] = queue.SimpleQueue()
     workers = os.cpu_count() or 1
     for number in range(workers):
@@ -138,7 +139,7 @@ def _survivors(todo: list[tuple[Mutant, tuple[str, ...]]]) -> Iterator[Mutant]:
     place = places.get()
     for tests in dict.fromkeys(tests for _mutant, tests in todo):
         if not _pass(place, tests):
-            raise SystemExit(f"Nothing can be learnt: {' '.join(tests)} fail before anything is changed.")
+            raise SystemExit(f"{' '.join(tests)} fail before anything is changed.")
     places.put(place)
 
     def look(one: tuple[Mutant, tuple[str, ...]]) -> Mutant | None:
@@ -151,7 +152,7 @@ def _survivors(todo: list[tuple[Mutant, tuple[str, ...]]]) -> Iterator[Mutant]:
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         for done, survivor in enumerate(pool.map(look, todo), 1):
             if survivor:
-                print(f"{done} of {len(todo)}: nobody notices {survivor.name}", flush=True)
+                print(f"{done} of {len(todo)}: no test notices {survivor.name}", flush=True)
                 yield survivor
 
 
@@ -162,7 +163,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     todo = [
         (mutant, tests)
-        for path, (functions, tests) in _DECISIONS.items()
+        for path, (functions, tests) in DECISIONS.items()
         for mutant in mutants(path, functions)
         if not options.only or mutant.function in options.only
     ]
@@ -170,7 +171,7 @@ def main(arguments: list[str]) -> int:
         print("\n".join(mutant.name for mutant, _tests in todo))
         return 0
     found = [mutant.name for mutant in _survivors(todo)]
-    explained = [one["change"] for one in yaml.safe_load(_REASONS.read_text(encoding="utf-8"))]
+    explained = [one["change"] for one in yaml.safe_load(SURVIVORS.read_text(encoding="utf-8"))]
     meant = {name for name in explained if not options.only or name.split()[1].rstrip(":") in options.only}
     unexplained = [name for name in found if name not in meant]
     gone = sorted(meant - set(found))
