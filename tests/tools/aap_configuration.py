@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write the data of playbooks/vars/awx_setup in the shape of infra.aap_configuration: `python -m tools.aap_configuration`.
+"""Convert playbooks/vars/awx_setup to variables of infra.aap_configuration: `python -m tools.aap_configuration`.
 
-What the playbook awx_setup adds to an item when it calls a module of awx.awx is added here. Settings stay templates.
+It adds to each item what the playbook awx_setup adds when it calls a module of awx.awx. Settings stay templates.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from . import tree
 SOURCE = tree.ROOT / "playbooks" / "vars" / "awx_setup"
 PLAYBOOK = tree.ROOT / "playbooks" / "awx_setup.yml"
 TARGET = tree.ROOT / "extensions" / "awx" / "aap_configuration.yml"
-# Split, so that they are not taken for the licence of this file.
+# Split, so that tools do not read them as the licence of this file.
 _HEAD = """\
 # SPDX-FileCopyright{text}: The m365.offboarding contributors
 # SPDX-License-{identifier}: GPL-3.0-or-later
@@ -28,7 +28,7 @@ _HEAD = """\
 # settings at its beginning. Written by "python -m tools.aap_configuration" from playbooks/vars/awx_setup: change those.
 """
 _REFERENCE = re.compile(r"\{\{ (awx_setup_\w+) \}\}")
-# Of no use to whoever copies the file, and changes what stands there.
+# Variables of the playbook that are not settings of the file.
 _OF_THE_PLAYBOOK = (
     "ansible_python_interpreter",
     "awx_setup_modules",
@@ -41,7 +41,7 @@ Item = dict[str, Any]
 
 
 class Unsafe(str):
-    """A text that is tagged `!unsafe`: for AWX, not for Ansible."""
+    """A text tagged `!unsafe`: a template for AWX, not for Ansible."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -53,7 +53,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        """Lists are indented, as ansible-lint wants them."""
+        """Indent lists, as ansible-lint requires."""
         super().increase_indent(flow, False)
 
 
@@ -69,14 +69,14 @@ def _load(path: Path) -> Any:
 
 
 def settings() -> Item:
-    """What may be set, with its defaults."""
+    """Return the settings with their defaults."""
     known = {name: value for name, value in _load(PLAYBOOK)[0]["vars"].items() if name not in _OF_THE_PLAYBOOK}
-    # A folded template keeps the line breaks before what is indented further.
+    # A folded template keeps the line breaks before lines that are indented further.
     return {name: " ".join(value.split()) if isinstance(value, str) else value for name, value in known.items()}
 
 
 def source() -> Item:
-    """All variables of the data files, with references to one another resolved."""
+    """Return all variables of the data files, with references among them resolved."""
     data: Item = {}
     for path in sorted(SOURCE.glob("*.yml")):
         data |= _load(path)
@@ -93,7 +93,7 @@ def _resolved(value: Any, data: Item) -> Any:
 
 
 def configuration() -> Item:
-    """The variables of infra.aap_configuration."""
+    """Return the variables of infra.aap_configuration."""
     data = source()
     owned = {"organization": "{{ awx_setup_organization }}"}
     environment = data["awx_setup_execution_environments"][0]["name"]
@@ -154,7 +154,7 @@ def configuration() -> Item:
 
 
 def text() -> str:
-    """The file, whole."""
+    """Return the whole file."""
     known = {**settings(), **configuration()}
     head = _HEAD.format(text="Text", identifier="Identifier")
     return head + yaml.dump(known, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)

@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Build the collection's artifact from the checkout as it lies there, and look into it.
+"""Build the collection's artifact from the checkout, and check its content.
 
-``ansible-galaxy`` lists files as the file system does and notes the time of the build. Here the same files come in order,
-with the time of the commit, so that whoever builds a tag gets the artifact that was published, byte by byte (given the
-same zlib). One file is not as in the checkout: the relative links of README.md lead to the version's tag, for Galaxy shows
-the page where they would lead nowhere.
+`ansible-galaxy` orders files as the file system does, and records the time of the build. The artifact is therefore
+rewritten: files are sorted and have the time of the commit, so that anyone who builds a tag gets the published artifact, byte
+by byte (given the same zlib). Only README.md differs from the checkout: its relative links lead to the version's tag, since
+they would be broken on Galaxy.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pathlib import Path
 from . import tree
 
 _LARGEST = 400 * 1024
-# What users need, and nothing else: a name that is new here is a decision, not an accident.
+# Exactly what users need. Adding a path here is a decision.
 _MAY_HOLD = re.compile(
     r"""(
         MANIFEST\.json | FILES\.json | README\.md | CHANGELOG\.md | COPYING | requirements\.txt |
@@ -36,18 +36,17 @@ _MAY_HOLD = re.compile(
     )""",
     re.VERBOSE,
 )
-# Of these everything that git knows must be inside.
+# Every file of these folders that git tracks must be in the artifact.
 _WHOLE = ("LICENSES/", "docs/", "extensions/awx/", "extensions/eda/", "meta/", "playbooks/", "plugins/", "roles/")
-# Pictures, and the page for who works on this, are shown from the repository; they would fill most of what the artifact
-# may weigh. AWX takes its project from the repository, too; in the artifact, Galaxy's importer lints it without knowing
-# the playbooks it imports.
+# Pictures and the page for contributors are shown from the repository; they would fill most of the allowed size. AWX uses
+# its project from the repository too; in the artifact, Galaxy's importer would lint it without the playbooks it imports.
 _LEFT_OUT = ("docs/architecture.md", "docs/images/", "extensions/awx/project/")
 _SINGLE = ("README.md", "CHANGELOG.md", "COPYING", "requirements.txt")
 # Certified content caps nothing, and names neither ansible nor ansible-core:
 # https://docs.ansible.com/projects/partner-certification-requirements/dependencies/
 _REQUIREMENT = re.compile(r"(?!ansible)[a-z0-9-]+(>=[0-9.]+)?")
 _RELATIVE = re.compile(r"(\]\(|\bsrc=\"|\bsrcset=\")(?![a-z]+:|#)")
-# Where the version of a release is written out for people.
+# Where the documentation names the version of a release.
 _NAMES_VERSION = re.compile(r"(?:m365-offboarding:|awx_setup_project_branch: )([0-9]+\.[0-9]+\.[0-9]+)")
 
 
@@ -68,18 +67,18 @@ def build(name: str, source: Path = tree.ROOT) -> Path:
 
 
 def build_twice(name: str) -> tuple[Path, list[str]]:
-    """Build from the checkout, and from a copy of what git knows of it, in another moment and with files in another order."""
+    """Build from the checkout, and again from a copy of it, at another time and with files in another order."""
     first = build(name)
     again = f"{name}-again"
     second = build(again, tree.copy(f"{again}-source"))
     same = first.read_bytes() == second.read_bytes()
     for place in (again, f"{again}-source"):
         shutil.rmtree(tree.WORK / place)
-    return first, [] if same else ["a copy of this checkout makes another artifact"]
+    return first, [] if same else ["a copy of this checkout gives a different artifact"]
 
 
 def made_at() -> int:
-    """When the checkout was committed, or what SOURCE_DATE_EPOCH says: https://reproducible-builds.org/specs/source-date-epoch/"""
+    """Return the time of the commit, or SOURCE_DATE_EPOCH: https://reproducible-builds.org/specs/source-date-epoch/"""
     given = os.environ.get("SOURCE_DATE_EPOCH")
     if given:
         return int(given)
@@ -88,7 +87,7 @@ def made_at() -> int:
 
 
 def _normalise(artifact: Path) -> None:
-    """Write the artifact anew: in order, and with nothing of this machine or moment."""
+    """Rewrite the artifact: sorted, and without anything from this machine or time."""
     with tarfile.open(artifact) as archive:
         members = {member.name: member for member in archive.getmembers()}
         data = {name: archive.extractfile(member).read() for name, member in members.items() if member.isfile()}  # type: ignore[union-attr]
@@ -117,7 +116,7 @@ def _normalise(artifact: Path) -> None:
 
 
 def _absolute(page: str, about: dict[str, str]) -> str:
-    """Lead to the tag of this version; pictures, to their bytes."""
+    """Make relative links lead to the tag of this version, and those of pictures to the raw files."""
 
     def lead(start: re.Match[str]) -> str:
         kind = "blob" if start.group(1) == "](" else "raw"
@@ -127,12 +126,12 @@ def _absolute(page: str, about: dict[str, str]) -> str:
 
 
 def _json(value: object) -> bytes:
-    """As ansible-galaxy writes it."""
+    """Encode JSON as ansible-galaxy does."""
     return json.dumps(value, indent=1).encode()
 
 
 def problems(artifact: Path) -> list[str]:
-    """Tell what is inside, and return what should not be, or is missing."""
+    """Print the content, and return what is missing or has no place in it."""
     known = tree.listed()
     with tarfile.open(artifact) as archive:
         held = {member.name for member in archive.getmembers() if not member.isdir()}
@@ -143,18 +142,18 @@ def problems(artifact: Path) -> list[str]:
     print(f"{artifact.name}: {len(held)} files, {size / 1024:.0f} KiB")
 
     found = [f"{path} has no place in the artifact" for path in sorted(held) if not _MAY_HOLD.fullmatch(path)]
-    found += [f"{path} is not known to git" for path in sorted(held - known - {"MANIFEST.json", "FILES.json"})]
+    found += [f"{path} is not tracked by git" for path in sorted(held - known - {"MANIFEST.json", "FILES.json"})]
     wanted = {path for path in known if path.startswith(_WHOLE) and not path.startswith(_LEFT_OUT)} | set(_SINGLE)
-    found += [f"{path} is to be left out" for path in sorted(held) if path.startswith(_LEFT_OUT)]
+    found += [f"{path} must be left out" for path in sorted(held) if path.startswith(_LEFT_OUT)]
     found += [f"{path} is missing" for path in sorted(wanted - held)]
     if size > _LARGEST:
         found.append(f"{size} bytes are more than {_LARGEST}")
     if manifest["collection_info"]["dependencies"]:
-        found.append("the collection is to depend on no other")
+        found.append("the collection must not depend on others")
     found += [f"README.md leads to {start}..., which Galaxy does not have" for start in _RELATIVE.findall(readme)]
     found += _other_versions(manifest["collection_info"]["version"], held)
     found += [
-        f"{line} is no requirement without a cap"
+        f"{line} is not a plain requirement, or has an upper bound"
         for line in _requirements("requirements.txt")
         if not _REQUIREMENT.fullmatch(line)
     ]
@@ -164,7 +163,7 @@ def problems(artifact: Path) -> list[str]:
 
 
 def _other_versions(version: str, held: set[str]) -> list[str]:
-    """Where people are told to use another version than this one."""
+    """Return the places that name another version than this one."""
     return [
         f"{path} names {named}, not {version}"
         for path in sorted(held - {"MANIFEST.json", "FILES.json"})

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The modules of awx.awx, for tests only: out of the package "ansible", the one place on PyPI that holds them."""
+"""The modules of awx.awx, for tests only, from the package "ansible", the only one on PyPI that contains them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from pathlib import Path
 
 from . import tree
 
-# The last series with awx.awx in it; newer than the ansible-core of the tests, which does not matter to the modules.
+# The last series that contains awx.awx. Its modules also work with the older ansible-core of the tests.
 _PACKAGE = "ansible>=13,<14"
 _HELD = "ansible_collections/awx/awx/"
 
 
 def folder() -> Path:
-    """Return a folder for ``ANSIBLE_COLLECTIONS_PATH`` that holds awx.awx, downloading it unless it is there."""
+    """Return a folder for `ANSIBLE_COLLECTIONS_PATH` that holds awx.awx; download it if necessary."""
     place = tree.WORK / "awx.awx"
     if not (place / _HELD / "MANIFEST.json").is_file():
-        # Several test processes may come here at once: the first one's stays.
+        # Several test processes may run this at once: the first one's folder stays.
         own = place.with_name(f"awx.awx.{os.getpid()}")
         shutil.rmtree(own, ignore_errors=True)
         _extract(_download(own / "download"), own)
@@ -36,7 +36,7 @@ def folder() -> Path:
 
 
 def _download(target: Path) -> Path:
-    # Of the package only files are wanted: neither its dependencies nor the Python that it asks for.
+    # Only the files of the package are needed, not its dependencies or its Python.
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
     subprocess.run([*command, "--python-version=3.13", f"--dest={target}", _PACKAGE], check=True)
     (wheel,) = target.glob("ansible-*.whl")

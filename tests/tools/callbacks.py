@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What switches on the callback plugins of the tests."""
+"""The variables that enable the callback plugins of the tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from . import tree
 
 
 def environment(record: Path | None = None) -> dict[str, str]:
-    """Return variables with which a run shares built modules with the others of this process, and keeps a record."""
+    """Return variables with which runs of this process share built modules, and write a record if a path is given."""
     return {
         "ANSIBLE_CALLBACK_PLUGINS": str(tree.ROOT / "tests" / "callback_plugins"),
         "ANSIBLE_CALLBACKS_ENABLED": "module_cache,record" if record else "module_cache",

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Find Chromium, the one of the distribution; on a machine of CI, install it first."""
+"""Find the distribution's Chromium; in CI, install it first."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-MISSING = "There is no Chromium on this machine: apt-get install chromium, or let CHROMIUM name its executable."
-# Nothing that phones home: a test that sees a request has found something.
+MISSING = "Chromium is not installed: apt-get install chromium, or set CHROMIUM to its executable."
+# No background traffic: a request that a test sees must come from the page.
 _QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
 
 
 def find() -> str | None:
-    """Return the path of a Chromium, or None where there is none."""
+    """Return the path of Chromium, or None if it is not installed."""
     wanted = os.environ.get("CHROMIUM")
     return shutil.which(wanted) if wanted else shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def provide() -> str | None:
-    """Return the path of a Chromium. A machine that belongs to a person is left as it is."""
+    """Return the path of Chromium, or None. Nothing is installed outside CI."""
     found = find()
     if found or not os.environ.get("CI") or os.geteuid() or not shutil.which("apt-get"):
         return found
@@ -44,7 +44,7 @@ def provide() -> str | None:
 
 @contextmanager
 def running() -> Iterator[Browser]:
-    """Start Chromium, and stop it in the end."""
+    """Start Chromium, and stop it at the end."""
     from playwright.sync_api import sync_playwright
 
     path = find()

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is supported: each series of ansible-core with the Pythons of its controller side.
+"""The supported series of ansible-core, each with the Pythons of its controller.
 
 https://docs.ansible.com/projects/ansible/latest/reference_appendices/release_and_maintenance.html#ansible-core-support-matrix
 """
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from . import pythons
 
-# The Python that a session of its own prefers comes first. 3.10 is there for 2.16 only, so 2.16 is where it is tested.
+# A session uses the first Python of its series that is installed. Only 2.16 supports 3.10, so 2.16 is tested with it.
 SUPPORTED = {
     "2.16": ("3.10", "3.12", "3.11"),
     "2.18": ("3.12", "3.13", "3.11"),
@@ -34,24 +34,24 @@ class Pair(NamedTuple):
 
     @property
     def interpreter(self) -> str | None:
-        """The path of its Python, or None where this machine has none."""
+        """The path of its Python, or None if it is not installed."""
         return pythons.find(self.python)
 
 
 def pairs() -> list[Pair]:
-    """Every supported pair, the oldest first."""
+    """Return every supported pair, the oldest first."""
     found = [Pair(series, python) for series, versions in SUPPORTED.items() for python in versions]
     return sorted(found, key=lambda pair: [_number(pair.series), _number(pair.python)])
 
 
 def ends() -> list[Pair]:
-    """The oldest and the newest pair whose Python is on this machine."""
+    """Return the oldest and the newest pair whose Python is installed."""
     here = [pair for pair in pairs() if pair.interpreter]
     return [here[0], here[-1]] if len(here) > 1 else here
 
 
 def requirement(series: str) -> str:
-    """The requirement for the newest ansible-core of a series."""
+    """Return the requirement for the newest ansible-core of a series."""
     major, minor = _number(series)
     return f"ansible-core>={series},<{major}.{minor + 1}"
 

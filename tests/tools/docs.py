@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Build the documentation, the guides and the plugins' own pages, as one site in .work/docs, without any network.
+"""Build the guides and the plugins' pages as one site in .work/docs, without using the network.
 
-A warning is an error: an unknown reference, a page that nothing leads to, markup that is not closed.
+A warning is an error: an unknown reference, a page without a link to it, markup that is not closed.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _COLLECTION = "m365.offboarding"
 _PLACE = tree.WORK / "docs"
 _PAGES = _PLACE / "rst"
 _SITE = _PLACE / "html"
-# Where our pages lead to in Ansible's own documentation. A whole inventory would have to come from the network.
+# Targets of our links in Ansible's documentation. Its whole inventory would have to be downloaded.
 _ANSIBLE = "https://docs.ansible.com/projects/ansible/latest/"
 _ANSIBLE_LABELS = {
     "action_plugins": "plugins/action.html",
     "common_return_values": "reference_appendices/common_return_values.html",
 }
-# What is otherwise than antsibull-docs proposes. It comes behind what "antsibull-docs sphinx-init" writes.
+# Changes to the configuration that "antsibull-docs sphinx-init" writes, appended to it.
 _CONFIGURATION = f"""
 
 from pygments.lexers.shell import BashLexer
@@ -43,11 +43,11 @@ pygments_dark_style = "github-dark"
 antsibull_ext_color_scheme = "default-autodark"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
-# Microsoft's name of a language in which its pages write commands of its client.
+# The language name that Microsoft's pages use for commands of the Azure CLI.
 lexers["azurecli"] = BashLexer()
 """
-# The captions are for the navigation; on the page stands a heading with the same words. Light or dark is as the browser
-# wants it, for the tables of antsibull-docs know nothing of the theme's own switch.
+# Captions are for the navigation; the page has a heading with the same words. Light or dark follows the browser, because
+# the tables of antsibull-docs ignore the theme's own switch.
 _STYLE = """
 .toctree-wrapper > p.caption, .theme-toggle { display: none }
 .sidebar-brand-text { font-size: 1.25rem }
@@ -61,18 +61,18 @@ table.docutils td { vertical-align: top }
 
 
 def main() -> int:
-    """Build the site, and tell where it is."""
+    """Build the site, and print where it is."""
     shutil.rmtree(_PLACE, ignore_errors=True)
     _PLACE.mkdir(parents=True)
     _run("sphinx-init", "--dest-dir", str(_PLACE), "--sphinx-theme", "furo")
-    # antsibull-docs wants that nobody else can write there.
+    # antsibull-docs requires that nobody else can write there.
     _PAGES.chmod(0o700)
     _run("collection", "--dest-dir", str(_PAGES), "--cleanup", "everything", "--fail-on-error")
-    # Guides name pictures as they lie in the repository, so that they are seen there, too.
+    # Guides use the repository's paths to pictures, so that they also show there.
     shutil.copytree(tree.ROOT / "docs" / "images", _PLACE / "images")
     _suit_the_theme()
     _configure()
-    # antsibull-docs takes only the pages along.
+    # antsibull-docs copies only the pages.
     images = tree.ROOT / "docs" / "docsite" / "rst" / "images"
     if images.is_dir():
         shutil.copytree(images, _PAGES / "docsite" / "images", dirs_exist_ok=True)
@@ -89,7 +89,7 @@ def _run(command: str, *arguments: str) -> None:
         **os.environ,
         **tree.home("docs"),
         "ANSIBLE_COLLECTIONS_PATH": str(tree.link()),
-        # Only ours counts, not what happens to be installed beside Python.
+        # Only ours counts, not what happens to be installed with Python.
         "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false",
     }
     done = subprocess.run(
@@ -121,7 +121,7 @@ def _inventory() -> bytes:
 
 
 def _suit_the_theme() -> None:
-    """The theme has its own table of contents beside each page, and a narrow column for the names of all pages."""
+    """Adapt the pages to the theme, which has its own table of contents and a narrow column for page names."""
     for page in _PAGES.rglob("*.rst"):
         text = page.read_text(encoding="utf-8")
         text = re.sub(r"^\.\. contents::.*\n(?: +.*\n)*", "", text, flags=re.MULTILINE)
@@ -129,7 +129,7 @@ def _suit_the_theme() -> None:
 
     index = _PAGES / "index.rst"
     text = index.read_text(encoding="utf-8").replace("M365.Offboarding\n", f"{_COLLECTION}\n", 1)
-    # An entry "foo_module" is called "foo", and each list of pages in the navigation as its section on the page.
+    # Show an entry "foo_module" as "foo", and give each list of pages in the navigation the title of its section.
     text = re.sub(r"^    (\w+)_(module|filter|role|lookup|callback)$", r"    \1 <\1_\2>", text, flags=re.MULTILINE)
     sections = re.split(r"^(.+)\n([-~])\2+\n", text, flags=re.MULTILINE)
     named = [sections[0]]
@@ -149,7 +149,7 @@ def _sphinx() -> int:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    # Complaints name the copy, people edit the original.
+    # Messages name the copy; people edit the original.
     copied = str(_PAGES / "docsite")
     print(done.stdout.replace(copied, str(Path("docs/docsite/rst"))), end="")
     return done.returncode

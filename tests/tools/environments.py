@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Environments beside that of a session: another ansible-core, on another Python."""
+"""Virtual environments with another ansible-core or another Python than the session has."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ REQUIREMENTS = tree.ROOT / "requirements.txt"
 
 
 def make(place: Path, interpreter: str, *wanted: str, oldest: bool = False, constrained: bool = True) -> Path:
-    """Make a new environment with what is wanted and nothing else, not even pip; return the folder of its programs.
+    """Create an environment with exactly these requirements, without pip; return the folder of its programs.
 
-    With *oldest*, the modules' libraries are then replaced by the oldest that requirements.txt allows. *constrained*: the
-    versions are those of tests/constraints.txt, if nox says so.
+    With `oldest`, replace the modules' libraries by the oldest that requirements.txt allows. With `constrained`, the
+    versions of tests/constraints.txt apply if nox has set them.
     """
     shutil.rmtree(place, ignore_errors=True)
     subprocess.run([interpreter, "-m", "venv", "--without-pip", str(place)], check=True)
@@ -35,6 +35,6 @@ def make(place: Path, interpreter: str, *wanted: str, oldest: bool = False, cons
 
 
 def lowest() -> list[str]:
-    """The oldest libraries that the modules support, as requirements."""
+    """Return the oldest libraries that the modules support, as requirements."""
     lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
     return [line.replace(">=", "==") for line in lines if ">=" in line]

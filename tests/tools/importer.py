@@ -1,10 +1,9 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Import the artifact as Galaxy would, and read what the importer says.
+"""Import the artifact as Galaxy does, and check the importer's log and its list of contents.
 
-The importer ends with 0 whatever its parts found, and also when it left a part out. So its log is the verdict, together
-with the list of what it found inside.
+The importer exits with 0 whatever its checks found, and also if it skipped one.
 """
 
 from __future__ import annotations
@@ -69,7 +68,7 @@ def main() -> int:
 
 
 def _unseen(result: Path) -> list[str]:
-    """Return what the checkout holds and the importer did not find or found without documentation."""
+    """Return what the importer did not find in the artifact, or found without documentation."""
     if not result.is_file():
         return ["the importer wrote no result"]
     reported = json.loads(result.read_text(encoding="utf-8"))

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sanity, units and the role on every supported pair of ansible-core and Python, each in an environment of its own.
+"""Run sanity, units and the role on every supported pair of ansible-core and Python, each in its own environment.
 
-``python -m tools.matrix 2.18-py3.13 --only role`` is a part of it. Whose Python this machine lacks is said at the end.
+`python -m tools.matrix 2.18-py3.13 --only role` runs a part. Pairs whose Python is not installed are listed as skipped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from . import cores, environments, rehearsal, tree
 
 _PLACE = tree.WORK / "matrix"
 # What the units and ansible-test need; tests/constraints.txt has the versions.
-_JUDGES = (
+_TEST_TOOLS = (
     "hypothesis",
     "jsonschema",
     "junitparser",
@@ -42,22 +42,22 @@ def main(arguments: list[str]) -> int:
     if unknown := set(options.pairs) - known.keys():
         parser.error(f"not supported: {', '.join(sorted(unknown))}")
     chosen = [pair for name, pair in known.items() if not options.pairs or name in options.pairs]
-    outcomes = {pair: _judge(pair, options.only or list(_PARTS)) for pair in chosen}
+    outcomes = {pair: _test(pair, options.only or list(_PARTS)) for pair in chosen}
     print("\nansible-core  Python  outcome")
     for pair, outcome in outcomes.items():
         reported = ", ".join(f"{part} {'passed' if passed else 'FAILED'}" for part, passed in outcome.items())
-        print(f"{pair.series:12}  {pair.python:6}  {reported or f'SKIPPED: no Python {pair.python} on this machine'}")
+        print(f"{pair.series:12}  {pair.python:6}  {reported or f'SKIPPED: Python {pair.python} is not installed'}")
     return 0 if any(outcomes.values()) and all(all(outcome.values()) for outcome in outcomes.values()) else 1
 
 
-def _judge(pair: cores.Pair, parts: list[str]) -> dict[str, bool]:
-    """Run the parts, and tell which passed; none without an interpreter."""
+def _test(pair: cores.Pair, parts: list[str]) -> dict[str, bool]:
+    """Run the parts and return which passed; an empty result if the Python is not installed."""
     interpreter = pair.interpreter
     if interpreter is None:
         return {}
-    # The oldest of everything belongs together, as in the units of the default run.
+    # The oldest pair gets the oldest libraries, as in the units of `make test`.
     oldest = pair == cores.pairs()[0]
-    wanted = (cores.requirement(pair.series), "-r", str(environments.REQUIREMENTS), *_JUDGES)
+    wanted = (cores.requirement(pair.series), "-r", str(environments.REQUIREMENTS), *_TEST_TOOLS)
     programs = environments.make(_PLACE / str(pair), interpreter, *wanted, oldest=oldest)
     outcome = {}
     for part in parts:
@@ -82,7 +82,7 @@ def _role(pair: cores.Pair, programs: Path) -> bool:
 
 
 def _run(programs: Path, *arguments: str, env: dict[str, str]) -> bool:
-    """Run this pair's Python; what is beside it is found first."""
+    """Run this pair's Python, with the programs of its environment first on the PATH."""
     path = os.pathsep.join([str(programs), os.environ["PATH"]])
     command = [str(programs / "python"), *arguments]
     ran = subprocess.run(command, cwd=tree.ROOT, env={**os.environ, **env, "PATH": path}, check=False)

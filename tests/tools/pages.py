@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What stands in the guides of docs/docsite, for tests that hold it against the source."""
+"""Read the guides in docs/docsite, for tests that compare them with the source."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def text(page: str) -> str:
 
 
 def tables(page: str) -> list[list[list[str]]]:
-    """Return the rows of each ``list-table`` of a page, without its header, each row as the texts of its cells."""
+    """Return each `list-table` of a page as a list of rows, without the header; a row is the texts of its cells."""
     found = []
     for table in re.split(r"^\.\. list-table::\n", text(page), flags=re.MULTILINE)[1:]:
         own = re.match(r"(?:(?: {3}.*)?\n)+", table)

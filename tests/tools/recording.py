@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Record two commands in a terminal, as they really run against a local tenant, into docs/images/terminal-*.svg.
+"""Record two commands in a terminal, run against a local tenant, as docs/images/terminal-*.svg.
 
-The pictures move as the output came, with long silences cut; who does not want moving pictures, or cannot see them, has
-the end. Nothing but the name of the temporary folder is other than it was.
+The pictures are animated in the rhythm of the output, with long pauses cut. Without animations they show the end. Only
+the name of the temporary folder is replaced.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ _COMMANDS = (
     "ansible-playbook m365.offboarding.audit -e leavers=jane.doe@contoso.com",
     "ansible-playbook m365.offboarding.offboard -e leavers=jane.doe@contoso.com",
 )
-# Nobody looks at a terminal that stands still for longer than this, in seconds.
+# Longer pauses are cut to this many seconds.
 _LONGEST_SILENCE = 0.4
 _HOME = "/home/you"
 
-# Colours that can be read on their ground: background, text, the eight colours, the eight bright ones.
+# Readable colours: background, text, the eight colours, the eight bright ones.
 _THEMES = {
     "light": ("f6f8fa", "1f2328", "24292f cf222e 116329 7d4e00 0969da 8250df 1b7c83 57606a", "57606a a40e26 1a7f37 633c01"),
     "dark": ("0d1117", "e6edf3", "484f58 ff7b72 3fb950 d29922 58a6ff bc8cff 39c5cf b1bac4", "6e7681 ffa198 56d364 e3b341"),
 }  # fmt: skip
 
-# Only the window is ours: what is in it comes from rich. Without animations it shows the end.
+# The window; rich draws its content. Without animations it shows the end.
 _WINDOW = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} @height@" role="img" aria-label="@label@">
 <style>
@@ -73,7 +73,7 @@ _MARGIN = 12
 
 
 def main() -> int:
-    """Record, and fail if a picture is larger than a README should load."""
+    """Record, and fail if a picture is too large for a README."""
     printed = _record()
     lines, moments = _lines(printed)
     sizes = []
@@ -86,7 +86,7 @@ def main() -> int:
 
 
 def _record() -> list[tuple[float, str]]:
-    """What came, with the seconds after which it came."""
+    """Return pieces of output, each with the second at which it came."""
     printed: list[tuple[float, str]] = []
     with tempfile.TemporaryDirectory(prefix="m365-recording-") as folder, Tenant() as tenant:
         collections = Path(folder, ".ansible", "collections", "ansible_collections", "m365")
@@ -100,7 +100,7 @@ def _record() -> list[tuple[float, str]]:
             "TERM": "xterm-256color",
             "ANSIBLE_HOME": str(Path(folder, ".ansible")),
             "ANSIBLE_REMOTE_TEMP": str(Path(folder, ".ansible", "tmp")),
-            # Fewer lines that say nothing about leavers.
+            # Suppress lines that say nothing about leavers.
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
             "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
@@ -118,7 +118,7 @@ def _record() -> list[tuple[float, str]]:
 
 
 def _run(command: str, folder: str, environment: dict[str, str]) -> list[tuple[float, str]]:
-    """Run it in a terminal, and return what came, each piece with the silence before it."""
+    """Run a command in a terminal; return pieces of output, each with the pause before it in seconds."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
     process = subprocess.Popen(
@@ -131,7 +131,7 @@ def _run(command: str, folder: str, environment: dict[str, str]) -> list[tuple[f
         while True:
             try:
                 read = terminal.read(65536)
-            except OSError:  # what Linux says when the other side is closed
+            except OSError:  # on Linux: the other side is closed
                 break
             if not read:
                 break
@@ -143,7 +143,7 @@ def _run(command: str, folder: str, environment: dict[str, str]) -> list[tuple[f
 
 
 def _lines(printed: list[tuple[float, str]]) -> tuple[list[Text], list[float]]:
-    """The lines on the screen, cut where a terminal cuts them, and when each was there."""
+    """Return the lines on the screen, wrapped as in a terminal, and the second at which each appeared."""
     lines: list[Text] = []
     moments: list[float] = []
     rest = ""
@@ -174,7 +174,7 @@ def _picture(name: str, lines: list[Text], moments: list[float]) -> str:
     svg = re.sub(r' clip-path="url\(#t-line-\d+\)"', "", svg)
 
     def shift(count: int) -> float:
-        """How far all is moved up when so many lines are there: when the window is full, the last is at the bottom."""
+        """Return how far the text scrolls up with so many lines: in a full window, the last line is at the bottom."""
         return row * min(0, _ROWS - count)
 
     total = moments[-1] + 1
@@ -183,10 +183,10 @@ def _picture(name: str, lines: list[Text], moments: list[float]) -> str:
         "height": f"{_ROWS * row + 2 * _MARGIN:.0f}",
         "down": f"{_ROWS * row + 2 * _MARGIN - 1:.0f}",
         "across": f"{width - 1:.0f}",
-        # What hangs below the line belongs to the last row.
+        # Room for descenders in the last row.
         "inner": f"{_ROWS * row + 6:.0f}",
         "label": "A terminal: the audit finds every door of a leaver open, the offboarding shuts them",
-        # What was not printed yet is behind a curtain.
+        # A rectangle covers what is not printed yet.
         "scroll": _frames({moment: shift(count) for moment, count in counts.items()}),
         "print": _frames({moment: count * row for moment, count in counts.items()}),
         "end": f"{shift(len(lines)):.1f}",
@@ -201,7 +201,7 @@ def _picture(name: str, lines: list[Text], moments: list[float]) -> str:
 
 
 def _frames(places: dict[float, float]) -> str:
-    """Where something is from which percentage on."""
+    """Return the key frames of an animation: the position from each percentage on."""
     return " ".join(f"{moment}% {{ transform: translateY({place:.1f}px) }}" for moment, place in places.items())
 
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One leaver, with the Ansible and the collection of a user, on a tenant of its own. The tenant's word counts, not Ansible's."""
+"""Offboard one leaver on a simulated tenant, with an installed Ansible and collection; check what the tenant shows, not Ansible."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ _WARNED = re.compile(r"\[(?:WARNING|DEPRECATION WARNING|ERROR)\]: .*")
 
 
 def offboard(programs: Path, collections: Path, folder: Path) -> list[str]:
-    """Shut a leaver out, do it again, audit with a credential that can only read; return what is not as it must be."""
+    """Offboard a leaver twice, then audit with a credential that can only read; return the problems."""
     folder.mkdir(parents=True, exist_ok=True)
     problems: list[str] = []
     with Tenant() as tenant:
         leaver = tenant.directory.user(LEAVER)
         if len(_open(leaver)) < len(_DOORS):
-            problems.append("a door is shut before anything was done: nothing can be shown")
+            problems.append("a door is shut before the first run, so the run proves nothing")
         for playbook, app in (("offboard", "offboarding"), ("offboard", "offboarding"), ("audit", "auditor")):
             environment = _environment(programs, collections, folder) | tenant.environment_of(app)
             problems += _play(programs, folder, environment, playbook)
             problems += [f"after {playbook}: {each}" for each in _open(leaver)]
             problems += [f"after {playbook}: {each}" for each in _journal(tenant)]
-        problems += [f"the tenant broke down: {crash}" for crash in tenant.crashes]
+        problems += [f"the simulator crashed: {crash}" for crash in tenant.crashes]
     return problems
 
 
 def _environment(programs: Path, collections: Path, folder: Path) -> dict[str, str]:
-    """All that a run is told: nothing of this checkout, nothing of who started it."""
+    """Return the whole environment of a run: nothing from this checkout or from the user."""
     return {
         "ANSIBLE_COLLECTIONS_PATH": str(collections),
         "ANSIBLE_HOME": str(folder / "ansible"),
@@ -71,15 +71,15 @@ def _play(programs: Path, folder: Path, environment: dict[str, str], playbook: s
 
 
 def _switches(leaver: User) -> set[str]:
-    """What is on in the mailbox. ECP is no way in."""
+    """Return the switches of the mailbox that are on. ECP gives no access."""
     settings = leaver.mailbox.settings if leaver.mailbox else {}
     return {name for name, value in settings.items() if value is True} - {"ECPEnabled"}
 
 
-# What is said of a door that is not as it must be, and how the tenant itself tells that it is.
+# The problem with each door, and how the tenant shows that the door is shut.
 _DOORS: dict[str, Callable[[User], bool]] = {
     "the password was not set exactly once": lambda leaver: len(leaver.passwords) == 1,
-    "sessions live on": lambda leaver: not leaver.sessions_alive,
+    "sessions are still alive": lambda leaver: not leaver.sessions_alive,
     "sign-in is not blocked": lambda leaver: not leaver.properties["accountEnabled"],
     "a protocol of the mailbox is on": lambda leaver: _switches(leaver) == {"SmtpClientAuthenticationDisabled"},
 }
@@ -90,7 +90,7 @@ def _open(leaver: User) -> list[str]:
 
 
 def _journal(tenant: Tenant) -> list[str]:
-    """Exactly four writes, in Microsoft's order, however often it was run."""
+    """Check for exactly four writes, in Microsoft's order, however often the role was run."""
     sent = [
         entry.cmdlet or (next(iter(entry.body)) if entry.method == "PATCH" else entry.path.rpartition("/")[2])
         for entry in tenant.journal.writes()

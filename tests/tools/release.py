@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make what a release consists of, and use it as a stranger would; everything lands in .work/release.
+"""Build a release in .work/release, and use it as a new user would.
 
-The artifact is built twice, from the checkout and from a copy of it, and has to come out the same. It is installed into empty
-environments, the oldest and the newest supported pair of ansible-core and Python that this machine has, and shuts a leaver
-out of a tenant there. Beside it lie a bill of materials (CycloneDX) and SHA256SUMS.
+The artifact is built twice, from the checkout and from a copy of it, and both must be identical. It is installed into empty
+environments, with the oldest and the newest supported pair of ansible-core and Python that is installed, and offboards a
+leaver of a simulated tenant there. A bill of materials (CycloneDX) and SHA256SUMS are written too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from . import artifact, cores, environments, rehearsal, tree
 
 _PLACE = tree.WORK / "release"
 _SUMS = "SHA256SUMS"
-# A collection works without everything else that is installed with it:
+# A collection must work without any other folder that is installed with it:
 # https://docs.ansible.com/projects/ansible/devel/community/collection_contributors/collection_requirements.html#other-directories
 _NEEDED = frozenset({"meta", "playbooks", "plugins", "roles"})
 
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     chosen = [pair for pair in cores.pairs() if str(pair) in options.pairs] if options.pairs else cores.ends()
     if not chosen:
-        raise SystemExit("none of these pairs is supported, or their Pythons are not on this machine")
+        raise SystemExit("none of these pairs is supported, or their Pythons are not installed")
 
     built, problems = artifact.build_twice(_PLACE.name)
     problems += artifact.problems(built)
@@ -63,11 +63,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _unreleased() -> list[str]:
-    """What keeps a tagged commit from being the release of its version. Before the tag, it is only said."""
+    """Return what is missing for the release of a tagged commit. Without a tag, only print it."""
     version = str(yaml.safe_load((tree.ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"])
     changes = tree.ROOT / "changelogs" / "changelog.yaml"
     reported = yaml.safe_load(changes.read_text(encoding="utf-8"))["releases"] if changes.is_file() else {}
-    problems = [] if version in reported else [f"changelogs/changelog.yaml does not tell of {version}"]
+    problems = [] if version in reported else [f"changelogs/changelog.yaml has no entry for {version}"]
     fragments = [path for path in tree.listed() if path.startswith("changelogs/fragments/") and path.endswith(".yml")]
     problems += [f"{path} is in no release" for path in sorted(fragments)]
     tags = subprocess.run(
@@ -75,15 +75,15 @@ def _unreleased() -> list[str]:
     )
     if tags.stdout.strip():
         return problems if version in tags.stdout.split() else [*problems, f"the tag is not {version}"]
-    print(f"No tag on this commit: a rehearsal. Before {version} is tagged: {'; '.join(problems) or 'nothing to do'}.")
+    print(f"This commit has no tag. Before {version} is tagged: {'; '.join(problems) or 'nothing to do'}.")
     return []
 
 
 def _try(built: Path, pair: cores.Pair, *, oldest: bool) -> tuple[Path, list[str]]:
-    """Install into an empty environment and use it; return its programs and what went wrong."""
+    """Install into an empty environment and use it; return the folder of its programs, and the problems."""
     interpreter = pair.interpreter
     if interpreter is None:
-        raise SystemExit(f"{pair}: no Python {pair.python} on this machine")
+        raise SystemExit(f"{pair}: Python {pair.python} is not installed")
     folder = _PLACE / str(pair)
     collections = folder / "collections"
     wanted = [cores.requirement(pair.series), "-r", str(environments.REQUIREMENTS)]
@@ -104,7 +104,7 @@ def _try(built: Path, pair: cores.Pair, *, oldest: bool) -> tuple[Path, list[str
 
 
 def _leave_the_needed(installed: Path) -> list[str]:
-    """Take everything away that the collection must be able to do without."""
+    """Delete everything that the collection must work without; return what is missing."""
     for path in installed.iterdir():
         if path.is_dir() and path.name not in _NEEDED:
             shutil.rmtree(path)
@@ -120,7 +120,7 @@ def _versions(programs: Path) -> dict[str, str]:
 
 
 def _list_parts(built: Path, programs: Path, target: Path) -> list[str]:
-    """Write the bill of materials: the collection, and what was beside it in the newest environment."""
+    """Write the bill of materials: the collection, and the packages of the newest environment; return the problems."""
     made = subprocess.run(
         [
             sys.executable,
@@ -145,9 +145,9 @@ def _list_parts(built: Path, programs: Path, target: Path) -> list[str]:
     problems = [
         f"the bill of materials lacks {name}" for name in ("ansible-core", "msal", "requests") if name not in direct
     ]
-    # A path of this machine would be told to everybody, and make every bill another one.
+    # A local path would be published, and would make each bill different.
     problems += [
-        f"the bill of materials tells {place}" for place in (str(tree.ROOT), str(Path.home())) if place in text
+        f"the bill of materials contains {place}" for place in (str(tree.ROOT), str(Path.home())) if place in text
     ]
     wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
     return [*problems, f"{target.name}: {wrong}"] if wrong else problems
@@ -162,7 +162,7 @@ def _collection(built: Path) -> dict[str, Any]:
         "name": name,
         "version": version,
         "description": about["description"].strip(),
-        # There is no type of package URL for collections: https://github.com/package-url/purl-spec
+        # Package URLs have no type for collections: https://github.com/package-url/purl-spec
         "purl": f"pkg:generic/{name}@{version}",
         "hashes": [{"alg": "SHA-256", "content": _sha256(built)}],
         "licenses": [{"license": {"id": identifier}} for identifier in about["license"]],
@@ -174,7 +174,7 @@ def _collection(built: Path) -> dict[str, Any]:
 
 
 def _scan(programs: Path) -> list[str]:
-    """Ask for known vulnerabilities in what the collection was run with; say so where nobody can be asked."""
+    """Look up known vulnerabilities of the packages that were used; print if they cannot be looked up."""
     listed = _PLACE / "packages.txt"
     listed.write_text(
         "".join(f"{name}=={version}\n" for name, version in _versions(programs).items()), encoding="utf-8"

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Evidence of leavers of every kind, the same at every call, for those who write reports and those who test them."""
+"""Sample evidence with leavers of every kind, the same at every call, for screenshots and tests of reports."""
 
 from __future__ import annotations
 

@@ -1,12 +1,11 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run ``ansible-test sanity`` of the ansible-core beside this interpreter, and see that it really looked.
+"""Run `ansible-test sanity` of this environment's ansible-core, and fail if it skipped a test that applies.
 
-What ansible-test needs and a plain machine lacks is arranged in the work folder: a checkout that lies in a collections
-tree and is a repository of its own, a home with pip's settings (ansible-test hides the environment from pip), a
-``get-pip`` that takes pip from the package index instead of ansible-core's own file server, and a PATH on which every
-``python3.N`` starts.
+The work folder provides what ansible-test needs: the checkout in a collections tree, as a git repository; a home with pip's
+settings, since ansible-test hides the environment from pip; a `get-pip` that takes pip from the package index instead of
+ansible-core's file server; and a PATH on which every `python3.N` works.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from pathlib import Path
 
 from . import cores, pythons, tree
 
-# The only test that may be left out whole: it reads PowerShell, which there is none of.
+# The only test that may be skipped: it checks PowerShell, and there is none.
 _MAY_BE_SKIPPED = frozenset({"pslint"})
-# Tests without which a green run would mean little. Others may find nothing they apply to.
+# Tests that must pass. Others may have nothing to check.
 _MUST_PASS = frozenset(
     {
         "ansible-doc",
@@ -42,7 +41,7 @@ _MUST_PASS = frozenset(
         "yamllint",
     }
 )
-# Settings of pip that are meant for the session's environment, not for those of ansible-test.
+# Settings of pip for the session's environment that must not apply to the environments of ansible-test.
 _OURS = frozenset({"config-file", "constraint", "require-virtualenv", "user"})
 _NOT_APPLICABLE = "No tests applicable."
 _NO_INTERPRETER = re.compile(r"on Python (\S+) because it could not be found")
@@ -59,8 +58,8 @@ runpy.run_module("pip", run_name="__main__")
 def main(arguments: list[str]) -> int:
     series = f"sanity-{arguments[0]}"
     if ignored := [path for path in tree.listed() if path.startswith("tests/sanity/ignore-")]:
-        raise SystemExit(f"Nothing is to be ignored: {', '.join(ignored)}")
-    # Nobody gets the tests: they are judged once, beside the newest ansible-core, since pylint takes a minute for them.
+        raise SystemExit(f"No sanity test may be ignored: {', '.join(ignored)}")
+    # The tests are not shipped. They are checked once, with the newest ansible-core, since pylint takes a minute for them.
     newest = arguments[0].startswith(list(cores.SUPPORTED)[-1])
     collection = tree.copy(series, without=None if newest else "tests/")
     (collection / "tests").mkdir(exist_ok=True)
@@ -83,7 +82,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _write_pip_settings(home: Path) -> None:
-    """Repeat pip's settings, wherever they come from, in the one place where ansible-test lets pip find them."""
+    """Copy pip's settings, wherever they come from, to the one file that ansible-test lets pip read."""
     reported = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True
     )
@@ -103,11 +102,11 @@ def _write_pip_settings(home: Path) -> None:
 def _write_get_pip(home: Path) -> None:
     spec = importlib.util.find_spec("ansible_test")
     if spec is None or not spec.submodule_search_locations:
-        raise SystemExit("ansible-test is not installed beside this interpreter")
+        raise SystemExit("ansible-test is not installed in this environment")
     source = Path(spec.submodule_search_locations[0], "_internal", "python_requirements.py")
     found = re.search(r"pip='([0-9.]+)'", source.read_text(encoding="utf-8"))
     if not found:
-        raise SystemExit(f"{source} does not tell which pip it wants")
+        raise SystemExit(f"{source} does not say which pip it needs")
     version = found.group(1)
     cache = home / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
@@ -120,7 +119,7 @@ def _write_get_pip(home: Path) -> None:
 
 
 def _path(links: Path) -> str:
-    """Return a PATH with this environment's programs, real interpreters, git, and the system's own programs."""
+    """Return a PATH with this environment's programs, working interpreters, git, and the system's programs."""
     shutil.rmtree(links, ignore_errors=True)
     links.mkdir(parents=True)
     for minor in range(8, 20):
@@ -134,7 +133,7 @@ def _path(links: Path) -> str:
 
 
 def _problems(reports: Path, listed: set[str], *, whole: bool) -> list[str]:
-    """Return what the reports of a run leave open, and print what was skipped for good reasons."""
+    """Return tests that failed to run, and print those that were skipped for a good reason."""
     passed: defaultdict[str, int] = defaultdict(int)
     problems: list[str] = []
     absent: set[str] = set()
@@ -159,9 +158,9 @@ def _problems(reports: Path, listed: set[str], *, whole: bool) -> list[str]:
     if whole:
         problems += [f"{name} passed nowhere" for name in sorted(_MUST_PASS - failed) if not passed[name]]
     idle = ", ".join(name for name in sorted(passed.keys() - failed) if not passed[name])
-    print(f"{sum(passed.values())} passed; nothing to look at: {idle or '-'}")
+    print(f"{sum(passed.values())} passed; nothing to check: {idle or '-'}")
     if absent:
-        print(f"Not looked at with Python {', '.join(sorted(absent))}: not on this machine.")
+        print(f"Not checked with Python {', '.join(sorted(absent))}, which is not installed.")
     return problems
 
 

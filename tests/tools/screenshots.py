@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Take the pictures of docs/images from a report of 20 leavers who never were."""
+"""Take the screenshots in docs/images from a report of 20 invented leavers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _report() -> str:
 
 
 def _take(page: Page, name: str) -> int:
-    """Take what is in sight, with few enough colours to load fast, and return its size."""
+    """Save the visible part of the page, with few enough colours to load fast; return its size in bytes."""
     path = _IMAGES / name
     with Image.open(io.BytesIO(page.screenshot())) as picture:
         picture.convert("RGB").quantize(colors=256, dither=Image.Dither.NONE).save(path, optimize=True)
@@ -44,7 +44,7 @@ def _take(page: Page, name: str) -> int:
 
 
 def main() -> int:
-    """Take them, and fail if one is larger than a README should load."""
+    """Take the screenshots, and fail if one is too large for a README."""
     _IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, chromium.running() as browser:
         place = Path(folder, "report.html")
@@ -56,7 +56,7 @@ def main() -> int:
 
         page = browser.new_page(viewport={"width": 1200, "height": 1000}, color_scheme="dark")
         page.goto(place.as_uri())
-        # One leaver with all that is behind the row, right below the names of the doors.
+        # One leaver with the row expanded, directly below the names of the doors.
         row = page.locator("#list > li[data-marks=residual][data-status=contained][data-left]").first
         row.locator("summary").click()
         row.evaluate(

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Count what pytest ran in all sessions of nox since the reports were last removed, and show how each failure ended."""
+"""Print the test counts of all nox sessions since the reports were last removed, and each failure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 
 from . import tree
 
-# Of a failure's text, which may hold the output of a play: what failed stands at its beginning and at its end.
+# Characters shown of the beginning and the end of a failure, which may hold the output of a whole play.
 _SHOWN = 2000
 
 

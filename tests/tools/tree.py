@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The checkout as Ansible wants it: below ``ansible_collections/m365/offboarding``."""
+"""The checkout where Ansible expects a collection: in `ansible_collections/m365/offboarding`."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _PLACE = Path("ansible_collections", "m365", "offboarding")
 
 
 def link() -> Path:
-    """Return a folder for ``sys.path`` and ``ANSIBLE_COLLECTIONS_PATH`` in which this checkout is the collection."""
+    """Return a folder for `sys.path` and `ANSIBLE_COLLECTIONS_PATH` that holds this checkout as the collection."""
     if ROOT.parts[-3:] == _PLACE.parts:
         return ROOT.parents[2]
     place = WORK / _PLACE
     place.parent.mkdir(parents=True, exist_ok=True)
     if not place.is_symlink() or place.resolve() != ROOT:
-        # Several test processes may come here at once: each makes its own link, the last one stays.
+        # Several test processes may run this at once: each creates its own link, and the last one replaces the others.
         own = place.with_name(f"offboarding.{os.getpid()}")
         own.unlink(missing_ok=True)
         own.symlink_to(ROOT)
@@ -31,7 +31,7 @@ def link() -> Path:
 
 
 def listed() -> set[str]:
-    """Return the files that git knows or would add."""
+    """Return the files that git tracks or would add."""
     reported = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
@@ -40,14 +40,14 @@ def listed() -> set[str]:
     )
     paths = {path for path in os.fsdecode(reported.stdout).split("\0") if path and os.path.lexists(ROOT / path)}
     if "galaxy.yml" not in paths:
-        raise SystemExit(f"{ROOT} is no checkout of the collection: git lists no galaxy.yml there")
+        raise SystemExit(f"{ROOT} is not a checkout of the collection: git lists no galaxy.yml")
     return paths
 
 
 def copy(name: str, *, without: str | None = None) -> Path:
-    """Copy what git knows or would add into a collections tree, as a repository of its own, and return its folder.
+    """Copy the files that git tracks or would add into a collections tree, as a git repository; return its folder.
 
-    What a path that begins with *without* names is left out.
+    Paths that begin with `without` are left out.
     """
     target = WORK / name / _PLACE
     if target.exists():
@@ -70,7 +70,7 @@ def home(name: str) -> dict[str, str]:
         "HOME": str(place),
         "XDG_CACHE_HOME": str(place / ".cache"),
         "ANSIBLE_HOME": str(ansible),
-        # Ansible's local connection takes "~" from the user database, whatever HOME says.
+        # Ansible's local connection takes "~" from the user database and ignores HOME.
         "ANSIBLE_ASYNC_DIR": str(ansible / "async"),
         "ANSIBLE_LOCAL_TEMP": str(ansible / "tmp"),
         "ANSIBLE_REMOTE_TEMP": str(ansible / "tmp"),
