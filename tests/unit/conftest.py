@@ -1,10 +1,18 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Let pytest explain the assertions of the laboratory, too."""
+"""Settings of all unit tests."""
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
 
-pytest.register_assert_rewrite("ansible_collections.m365.offboarding.tests.unit.plugins.lab")
+# Explains failed assertions in the fakes too.
+pytest.register_assert_rewrite("ansible_collections.m365.offboarding.tests.unit.plugins.fakes")
+
+# A busy machine is slow: no test may depend on how long an example takes.
+hypothesis.settings.register_profile(
+    "any_speed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any_speed")
