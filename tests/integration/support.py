@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
 import re
+import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -128,6 +131,8 @@ class Player:
 
     tenant: Tenant
     folder: Path
+    # Whether each module runs as an ordinary process, and not inside Ansible's worker.
+    ordinary: bool = False
     runs: int = 0
 
     def __call__(
@@ -176,8 +181,6 @@ class Player:
             stdin=silence,
             stdout=silence,
             stderr=silence,
-            # A group of its own, so that a test can kill the workers as well.
-            start_new_session=True,
         )
 
     def _prepare(
@@ -197,6 +200,8 @@ class Player:
         if hosts is not None:
             inventory = _write(folder / "hosts.yml", {"all": {"hosts": dict(hosts)}})
             variables.setdefault("target_hosts", "all")
+        if self.ordinary:
+            variables["ansible_python_interpreter"] = _another_interpreter(folder / "python")
         if variables:
             arguments = (*arguments, "--extra-vars", f"@{_write(folder / 'variables.yml', variables)}")
         return folder, [sys.executable, "-m", "ansible", "playbook", "--inventory", inventory, playbook, *arguments]
@@ -216,9 +221,48 @@ class Player:
             "ANSIBLE_REMOTE_TEMP": str(ansible / "remote"),
             "ANSIBLE_DEPRECATION_WARNINGS": "true",
             "ANSIBLE_NOCOLOR": "true",
+            # Only where a write never shows is this time spent; tests about waiting set their own.
+            "M365_VERIFY_TIMEOUT": "2",
             **callbacks.environment(folder / "record.jsonl"),
             **{name: value for name, value in known.items() if app or name not in credentials},
         }
+
+
+def kill(process: subprocess.Popen[Any]) -> None:
+    """Kill a process and all below it at once, as when the machine dies.
+
+    Ansible gives its workers sessions of their own: they outlive the group of ansible-playbook, and send again what failed.
+    """
+    struck: set[int] = set()
+    while family := _family(process.pid) - struck:
+        for pid in sorted(family):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        struck |= family
+    for pid in struck:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
+
+
+def _family(root: int) -> set[int]:
+    """A process and everything below it."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        # The name of the program, in parentheses, may hold anything. One that has ended by now has no file.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            parents[int(stat.parent.name)] = int(stat.read_text(errors="replace").rpartition(")")[2].split()[1])
+    family = {root} & set(parents)
+    while more := {pid for pid, parent in parents.items() if parent in family} - family:
+        family |= more
+    return family
+
+
+def _another_interpreter(path: Path) -> str:
+    """The same Python by another path: not the one that runs Ansible, so each module becomes a process of its own."""
+    path.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    path.chmod(0o700)
+    return str(path)
 
 
 def evidence(path: Path) -> dict[str, Any]:

@@ -188,6 +188,7 @@ def test_refusals_are_explained(tenant: Tenant, play: Player, files: dict[str, s
     assert answered == []
 
 
+@pytest.mark.own_way
 def test_missing_libraries(tenant: Tenant, play: Player, tmp_path: Path) -> None:
     """An interpreter with neither library, and one that has requests but no msal."""
     interpreters = {}

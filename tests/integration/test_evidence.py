@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import signal
 import subprocess
 import time
 from html.parser import HTMLParser
@@ -18,7 +16,7 @@ from junitparser import JUnitXml
 
 from simulator import Fault, Tenant
 
-from .support import AUDIT, OFFBOARD, STEPS, Player, a_play, evidence, evident_leavers, open_doors
+from .support import AUDIT, OFFBOARD, STEPS, Player, a_play, evidence, evident_leavers, kill, open_doors
 
 
 class _Texts(HTMLParser):
@@ -120,8 +118,7 @@ def test_a_run_that_is_killed_leaves_the_finished_batches(tenant: Tenant, play: 
     try:
         _wait_until(lambda: path.exists() and any(one["contained"] for one in evident_leavers(path)["localhost"]))
     finally:
-        os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
+        kill(running)
 
     reported = evidence(path)
     assert reported["complete"] is False
@@ -159,8 +156,7 @@ def test_each_step_is_in_the_file_before_the_next_begins(tenant: Tenant, play: P
     try:
         _wait_until(lambda: path.exists() and "sessions" in _done(path))
     finally:
-        os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
+        kill(running)
 
     (one,) = evident_leavers(path)["localhost"]
     statuses = {step: entry["status"] for step, entry in one["steps"].items()}

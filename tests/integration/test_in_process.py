@@ -22,20 +22,19 @@ from simulator import Fault, Tenant
 from .support import Played, Player, writes
 from .test_leaks import leaks, verbose
 
+pytestmark = pytest.mark.own_way
 IN_PLACE = "runs in a child of Ansible's worker"
 ORDINARY = "runs as an ordinary module: "
 # What no two runs have in common: moments, Microsoft's request ids, tokens' fingerprints, the folders of the runs.
 _VARYING = re.compile(
     r"\d{4}-\d\d-\d\dT[0-9:.]+(Z|\+00:00)|(?<=request id )[0-9a-f-]{36}|(?<=\"request_id\": \")[0-9a-f-]{36}"
 )
-# "environment" is what makes them ordinary modules here; no module reads the variable.
 _PLAY = """
 - name: Play
   hosts: all
   connection: local
   gather_facts: false
   strategy: {strategy}
-  environment: {environment}
   vars:
     ansible_python_interpreter: "{{{{ ansible_playbook_python }}}}"
   module_defaults:
@@ -132,11 +131,10 @@ GIVEN, WRONG = "Kolibri-7&Kaktus", "wrong-Secret-1"
 _ALWAYS_ORDINARY = {"Refused by the validator", "An option that is unknown", "Given twice"}
 
 
-def playbook(folder: Path, tasks: str, *, ordinary: bool, strategy: str = "linear") -> str:
-    path = folder / f"{'ordinary' if ordinary else 'in_place'}-{time.monotonic_ns()}.yml"
+def playbook(folder: Path, tasks: str, *, strategy: str = "linear") -> str:
+    path = folder / f"{time.monotonic_ns()}.yml"
     indented = "\n".join(f"    {line}" for line in tasks.strip().splitlines())
-    environment = '{NOBODY_READS: "1"}' if ordinary else "{}"
-    path.write_text(_PLAY.format(tasks=indented, environment=environment, strategy=strategy))
+    path.write_text(_PLAY.format(tasks=indented, strategy=strategy))
     return str(path)
 
 
@@ -144,10 +142,11 @@ def both(play: Player, tmp_path: Path, tasks: str, *arguments: str, **keywords: 
     """Play these tasks in both ways, each on the first day of the tenant; by whether it was ordinary, and the wire."""
     reported = {}
     for ordinary in (True, False):
+        play.ordinary = ordinary
         play.tenant.reset()
         jane = play.tenant.directory.user("jane")
         jane.properties["displayName"] = "Jane {{ 6 * 7 }}"
-        played = verbose(play, tmp_path, playbook(tmp_path, tasks, ordinary=ordinary), *arguments, **keywords)
+        played = verbose(play, tmp_path, playbook(tmp_path, tasks), *arguments, **keywords)
         reported[ordinary] = (played, wire(play.tenant))
     return reported
 
@@ -230,7 +229,7 @@ def test_libraries_are_loaded_once_and_for_all_workers(
     hosts = {name: {} for name in ("one", "two", "three")}
 
     played = play(
-        playbook(tmp_path, _BLOCK + _BLOCK.replace("Block", "Block again"), ordinary=False, strategy=strategy),
+        playbook(tmp_path, _BLOCK + _BLOCK.replace("Block", "Block again"), strategy=strategy),
         "-vvv",
         hosts=hosts,
         environment={"PYTHONPATH": str(site)},
@@ -266,7 +265,7 @@ def test_what_is_unusual_is_done_by_an_ordinary_module(
         "    def build_become_command(self, cmd, shell):\n        return cmd\n"
     )
     played = play(
-        playbook(tmp_path, _BLOCK.rstrip("\n") + "\n" + keywords, ordinary=False),
+        playbook(tmp_path, _BLOCK.rstrip("\n") + "\n" + keywords),
         "-vvv",
         environment={"ANSIBLE_BECOME_PLUGINS": str(become), "ANSIBLE_ASYNC_DIR": str(tmp_path / "async")},
     )
@@ -284,7 +283,7 @@ def test_a_delegated_task_goes_by_the_host_that_it_is_delegated_to(
     tasks = _BLOCK + "  delegate_to: other\n"
     hosts = {"one": {}, "other": {"ansible_connection": "local"}}
 
-    played = play(playbook(tmp_path, tasks, ordinary=False), "-vvv", "--limit", "one", hosts=hosts)
+    played = play(playbook(tmp_path, tasks), "-vvv", "--limit", "one", hosts=hosts)
 
     assert ways(played) == {"in place": 1, "ordinary": 0}
     assert writes(tenant) == [("jane", "signin")]
@@ -318,7 +317,7 @@ def test_a_task_that_takes_longer_than_its_timeout_writes_nothing_afterwards(
 ) -> None:
     tenant.faults.add(Fault(listener="graph", method="GET", delay=4, nth=1))
 
-    played = play(playbook(tmp_path, _BLOCK + "  timeout: 2\n  ignore_errors: true\n", ordinary=False), "-vvv")
+    played = play(playbook(tmp_path, _BLOCK + "  timeout: 2\n  ignore_errors: true\n"), "-vvv")
     time.sleep(5)
 
     assert ways(played)["in place"] == 1
@@ -335,7 +334,7 @@ def test_a_signal_during_a_write_ends_the_run_and_nothing_is_written_after_it(
     slow = tenant.faults.add(Fault(writes=True, delay=5, nth=(1, 9)))
     tasks = _BLOCK + "\n- name: Reset\n  m365.offboarding.m365_user_password: {users: jane.doe@contoso.com}\n"
     with subprocess.Popen(
-        [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", playbook(tmp_path, tasks, ordinary=False)],
+        [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", playbook(tmp_path, tasks)],
         cwd=tmp_path,
         env=play._environment(tmp_path, "offboarding"),
         stdin=subprocess.DEVNULL,
@@ -365,7 +364,7 @@ def test_a_child_that_crashes_costs_one_task_and_not_the_run(tenant: Tenant, pla
     )
     tasks = _BLOCK + "  ignore_errors: true\n\n- name: Go on\n  ansible.builtin.debug: {msg: still here}\n"
 
-    played = play(playbook(tmp_path, tasks, ordinary=False), "-vvv", environment={"PYTHONPATH": str(site)})
+    played = play(playbook(tmp_path, tasks), "-vvv", environment={"PYTHONPATH": str(site)})
 
     assert played.returncode == 0
     assert ways(played) == {"in place": 1, "ordinary": 0}

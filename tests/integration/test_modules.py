@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
+
 from simulator import Tenant
 
 from .support import (
@@ -25,6 +27,7 @@ from .support import (
     writes,
 )
 
+pytestmark = pytest.mark.both_ways
 READ = {
     "ansible.builtin.debug": {
         "msg": "{{ lookup('ansible.builtin.url', control ~ '/_tenant/users/' ~ item, ca_path=ca_path, split_lines=false) "

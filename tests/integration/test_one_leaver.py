@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from simulator import Tenant
 
 from .support import OFFBOARD, STEPS, SWITCHES, Player, moment, open_doors, snapshot, touched, writes
+
+pytestmark = pytest.mark.both_ways
 
 
 def test_offboarding_one_leaver(tenant: Tenant, play: Player) -> None:

@@ -9,11 +9,9 @@ As in ansible/awx, ``awx/main/models/inventory.py`` (``get_script_data``: hosts 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -21,6 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from integration.support import kill
 
 from .estate import SLICES, Estate
 
@@ -65,33 +65,8 @@ class Job:
         return {}
 
     def strike(self) -> None:
-        """As when the node dies: the runner, and all that it has started, at once.
-
-        ansible-runner gives ansible-playbook a terminal, and with it a process group of its own.
-        """
-        struck: set[int] = set()
-        while family := _family(self.process.pid) - struck:
-            for pid in sorted(family):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGSTOP)
-            struck |= family
-        for pid in struck:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.process.wait(10)
-
-
-def _family(root: int) -> set[int]:
-    """A process and everything below it."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        # The name of the program, in parentheses, may hold anything. Whoever has ended by now is nobody's child.
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            parents[int(stat.parent.name)] = int(stat.read_text(errors="replace").rpartition(")")[2].split()[1])
-    family = {root} & set(parents)
-    while more := {pid for pid, parent in parents.items() if parent in family} - family:
-        family |= more
-    return family
+        """As when the node dies: the runner, and all that it has started, at once."""
+        kill(self.process)
 
 
 def launch(
