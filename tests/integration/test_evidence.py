@@ -221,7 +221,7 @@ def test_hosts_of_a_play_that_goes_in_turns_share_a_file(tenant: Tenant, play: P
     path = tmp_path / "shared.json"
     hosts = {
         key: {"own": tenant.environment, "offboard_employee_leavers": tenant.directory.user(key).upn}
-        for key in ("jane", "john", "maria")
+        for key in ("jane", "john")
     }
     task = {"name": "Offboard", "ansible.builtin.include_role": {"name": "m365.offboarding.offboard_employee"}}
 
@@ -263,10 +263,10 @@ _UNREAD_DATES = (
 )
 
 
-def test_an_audit_of_a_thousand_costs_two_batches_per_twenty_and_one_per_ten(
+def test_an_audit_of_a_group_costs_two_batches_per_twenty_and_one_per_ten(
     tenant: Tenant, play: Player, tmp_path: Path
 ) -> None:
-    tenant.directory.add_crowd(1_000, group="leavers-mail")
+    tenant.directory.add_crowd(200, group="leavers-mail")
 
     played = play(
         AUDIT,
@@ -278,7 +278,7 @@ def test_an_audit_of_a_thousand_costs_two_batches_per_twenty_and_one_per_ten(
 
     assert played.returncode == 0, played.output
     leavers = evident_leavers(tmp_path / "all.json")["localhost"]
-    assert len(leavers) >= 1_000
+    assert len(leavers) >= 200
     asked = [entry for entry in tenant.journal if entry.batch is None and entry.listener != "entra"]
     graph = [entry for entry in asked if entry.listener == "graph" and "$batch" in entry.path]
     exchange = [entry for entry in asked if entry.listener == "exchange"]

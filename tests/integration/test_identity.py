@@ -38,12 +38,9 @@ def move_name(tenant: Tenant, key: str, other: str) -> tuple[User, User]:
     return jane, john
 
 
-@pytest.mark.parametrize("fact", ["createdDateTime", "employeeHireDate"])
-def test_a_newer_account_of_a_name_is_refused_until_its_object_id_is_named(
-    tenant: Tenant, play: Player, fact: str
-) -> None:
+def test_a_newer_account_of_a_name_is_refused_until_its_object_id_is_named(tenant: Tenant, play: Player) -> None:
     jane = tenant.directory.user("jane")
-    jane[fact] = ago(days=1).replace("+00:00", "Z")
+    jane["createdDateTime"] = ago(days=1).replace("+00:00", "Z")
     left_at = ago(days=2)
     before = snapshot(tenant)
 
@@ -55,7 +52,7 @@ def test_a_newer_account_of_a_name_is_refused_until_its_object_id_is_named(
         # A refusal stops writes only.
         assert refused.leaver()["open"] == open_doors(jane)
         assert "is a newer account of that name" in refused.failure()
-        assert jane[fact][:19] in refused.failure()
+        assert jane["createdDateTime"][:19] in refused.failure()
         assert (touched(before, tenant), writes(tenant)) == (set(), [])
 
     audit = play(AUDIT, leavers=jane.upn, left_at=left_at, offboard_employee_fail_on=["failed"], app="auditor")
