@@ -13,7 +13,7 @@ PIP := .venv/bin/python -m pip install --quiet --quiet --constraint tests/constr
 SESSIONS = $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tenant test clients mutants soak bench bench-peers screenshots docs matrix release clean
+.PHONY: help demo tenant test clients mutants soak bench bench-peers screenshots docs matrix ways release clean
 
 help: ## List the targets
 	@echo "make TARGET [PYTHON=/path/to/python3.11-or-newer]"
@@ -52,6 +52,9 @@ docs: .venv/nox.stamp ## Check the documentation and build it as a site
 
 matrix: .venv/nox.stamp ## Run sanity, units and the role on every pair of ansible-core and Python (an hour; PAIRS="2.18-py3.13")
 	@.venv/bin/python -m nox --session matrix -- $(PAIRS)
+
+ways: .venv/nox.stamp ## Run the integration tests in both ways of running a module, on three ansible-cores (40 minutes)
+	@.venv/bin/python -m nox --session ways-2.16 ways-2.19 ways-2.21
 
 release: .venv/nox.stamp ## Build artifact, checksums and bill of materials in .work/release, and use them (4 minutes)
 	@.venv/bin/python -m nox --session release

@@ -50,8 +50,8 @@ nox.options.sessions = [
     "docs-check",
     "docs",
     "ansible-lint",
-    f"units-{NEWEST}",
-    f"units-{OLDEST}",
+    # On the core of the integration tests too: inside Ansible's worker, modules depend on it.
+    *(f"units-{series}" for series in dict.fromkeys((NEWEST, OWN_CORE, OLDEST))),
     "simulator",
     "lint",
     "workflows",
@@ -78,12 +78,13 @@ for variable, place in {
 os.environ.update(tree.home("nox"))
 
 
-def install(session: nox.Session, *wanted: str, oldest: bool = False) -> None:
+def install(session: nox.Session, *wanted: str, oldest: bool = False, core: str | None = None) -> None:
     """Install into the session's environment, unless exactly this is installed there already.
 
-    With `oldest`, replace the modules' libraries by the oldest that requirements.txt allows.
+    With `oldest`, replace the modules' libraries by the oldest that requirements.txt allows; with `core`, ansible-core by
+    that series.
     """
-    digest = hashlib.sha256(repr((wanted, oldest)).encode())
+    digest = hashlib.sha256(repr((wanted, oldest, core)).encode())
     for path in ("requirements.txt", "tests/constraints.txt", *(one for one in wanted if one.endswith(".txt"))):
         digest.update((ROOT / path).read_bytes())
     stamp = Path(session.virtualenv.location, "installed")
@@ -91,6 +92,8 @@ def install(session: nox.Session, *wanted: str, oldest: bool = False) -> None:
         session.install(*wanted)
         if oldest:
             session.install(*environments.lowest(), env={"PIP_CONSTRAINT": ""})
+        if core:
+            session.install(cores.requirement(core))
         stamp.write_text(digest.hexdigest())
 
 
@@ -129,10 +132,10 @@ def run_pytest(session: nox.Session, folder: str, *arguments: str) -> None:
     )
 
 
-def for_each_core(run: Callable[[nox.Session, str], None]) -> None:
-    """Register a session for each series of ansible-core."""
+def for_each_core(run: Callable[[nox.Session, str], None], *, without: str = "") -> None:
+    """Register a session for each series of ansible-core, on any of its Pythons but *without*."""
     for series, versions in cores.SUPPORTED.items():
-        _register(run, series, versions)
+        _register(run, series, tuple(version for version in versions if version != without))
 
 
 def _register(run: Callable[[nox.Session, str], None], series: str, versions: tuple[str, ...]) -> None:
@@ -176,8 +179,15 @@ def sanity(session: nox.Session, series: str) -> None:
     tool(session, "sanity", series, *session.posargs)
 
 
+def ways(session: nox.Session, series: str) -> None:
+    """Run every integration test twice: with modules inside Ansible's worker, and as processes of their own."""
+    install(session, *SIMULATOR, *PYTEST, *READERS, core=series)
+    run_pytest(session, "tests/integration", "--both-ways")
+
+
 for_each_core(units)
 for_each_core(sanity)
+for_each_core(ways, without="3.10")  # the simulator needs Python 3.11
 
 
 @nox.session
