@@ -13,17 +13,15 @@ artifacts of AWX) shows that, see `expected` of `verify`.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
-import stat
 import typing as t
 
 from ..module_utils._errors import shorten
 from ..module_utils._foreign import clean, one_line
 from ._evidence import FORMAT
-from ._files import SUFFIX, sha256
+from ._files import SUFFIX, read_bytes, sha256
 
 # Reports. Other files of a folder are none of ours.
 _REPORTS = (".json", ".html", ".csv", ".xml")
@@ -32,12 +30,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}", re.IGNORECASE | re.ASCII)
 _LINE = re.compile(r"(\\?)([0-9a-f]{64}) [ *](.+)", re.IGNORECASE | re.ASCII)
 # A checksum is one line.
 _LONGEST_SUM = 64 * 1024
-_LARGEST_FILE = 256 * 1024 * 1024
 _PROBLEMS = ("changed", "missing", "unlisted", "broken", "unreadable", "lost")
-
-
-class _Unusable(OSError):
-    """A file that is not read."""
 
 
 def links(paths: t.Iterable[str]) -> list[dict[str, str]]:
@@ -48,7 +41,7 @@ def links(paths: t.Iterable[str]) -> list[dict[str, str]]:
     reported = []
     for path in paths:
         try:
-            content = _bytes(os.path.expanduser(path))
+            content = read_bytes(os.path.expanduser(path))
         except OSError as exc:
             raise ValueError(f"The earlier evidence {path} cannot be read: {exc.strerror}.") from None
         reported.append({"file": one_line(clean(os.path.basename(path))), "sha256": sha256(content)})
@@ -75,7 +68,7 @@ def verify(folder: str, expected: t.Sequence[str] = ()) -> dict[str, t.Any]:
     digests, references = {}, []
     for name in reports:
         try:
-            content = _bytes(os.path.join(folder, name))
+            content = read_bytes(os.path.join(folder, name))
         except OSError as exc:
             reported["unreadable"].append(f"{name} cannot be read: {exc.strerror}.")
             continue
@@ -143,7 +136,7 @@ def _verify_sum(
     """Compare one checksum with the file that it stands beside."""
     of = name.removesuffix(SUFFIX)
     try:
-        text = os.fsdecode(_bytes(os.path.join(folder, name), _LONGEST_SUM))
+        text = os.fsdecode(read_bytes(os.path.join(folder, name), _LONGEST_SUM))
     except OSError as exc:
         reported["unreadable"].append(f"{name} cannot be read: {exc.strerror}.")
         return
@@ -195,14 +188,3 @@ def _links_in(content: bytes) -> tuple[list[dict[str, str]], bool]:
         if isinstance(link, dict)
     ]
     return links_, evidence.get("complete") is not False
-
-
-def _bytes(path: str, most: int = _LARGEST_FILE) -> bytes:
-    """:raises OSError: it cannot be read, is not a file, or is larger than `most` bytes."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise _Unusable(errno.EINVAL, "it is not a file")
-    with open(path, "rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise _Unusable(errno.EFBIG, f"it is larger than {most:,} bytes")
-    return content

@@ -22,74 +22,55 @@ from ..module_utils._doors import OPEN, PROTOCOLS, SHUT, UNKNOWN
 from ..module_utils._errors import OTHER_ACCOUNT, WRONG_PERSON
 from ..module_utils._user_input import name_key, same_name
 from ._containment import locked_out
-from ._evidence_files import BOOLEAN, LIST, MAYBE_MAPPING, MAYBE_TEXT, TEXT, Evidence, Load, check, files, in_short
-from ._evidence_files import read as read_file
+from ._evidence_files import Evidence, in_short, read_each
+from ._files import Load
 from ._messages import Record, as_error, reason_of
 from ._results import ACCEPTED, DELETED, FAILED
 
 # States of a door that somebody knew, the worst first.
 _KNOWN = (OPEN, ACCEPTED, SHUT)
-_OF_A_LEAVER = {
-    "user": TEXT,
-    "id": MAYBE_TEXT,
-    "left_at": MAYBE_TEXT,
-    "status": TEXT,
-    "contained": BOOLEAN,
-    "open": LIST,
-    "unconfirmed": LIST,
-    "not_looked_at": LIST,
-    "error": MAYBE_MAPPING,
-    "since": MAYBE_MAPPING,
-}
 _KILLED = "its run was killed, or has not come to its end"
 _DRY_RUN = "it is of a dry run, which shuts nothing"
 _NOBODY = "its run looked at nobody"
 _NO_TENANT = "it does not say of which tenant it is"
 
 
-def read(since: t.Any, *, load: Load | None = None) -> list[dict[str, t.Any]]:
+def earlier_runs(since: t.Any, *, load: Load | None = None) -> list[dict[str, t.Any]]:
     """The runs of which there is evidence, the newest first, with what `Earlier` needs of them. JSON can hold it.
 
-    A file that was named and is not evidence stops everything. In a folder it is a run that cannot be compared with.
-    A folder may be empty: before the first night nothing is in it.
+    In a folder, a file that is not evidence is a run that cannot be compared with. A folder may be empty: before the
+    first night nothing is in it.
 
-    :param since: paths, see `_evidence_files.files`; empty for none.
+    :param since: paths, as in `read_each`; empty for none.
     :param load: reads a file, where it may be encrypted.
     :raises ValueError: a named file that cannot be read or is not evidence.
     """
     if since in (None, "", [], [""]):
         return []
-    runs = []
-    for path, named in files(since, "since", may_be_empty=True):
-        try:
-            runs.append(_run(read_file(path, load)))
-        except ValueError as exc:
-            if named:
-                raise
-            runs.append({"file": path, "written_at": "", "problem": str(exc), "hosts": {}})
+    runs = [
+        {"file": path, "written_at": "", "problem": str(found), "hosts": {}}
+        if isinstance(found, ValueError)
+        else _run(found)
+        for path, found in read_each(since, "since", may_be_empty=True, whole=True, load=load)
+    ]
     # Moments of one spelling, in UTC, are in order as text. What does not say when it was written is always named.
     return sorted(runs, key=lambda run: run["written_at"] or "9", reverse=True)
 
 
 def _run(file: Evidence) -> dict[str, t.Any]:
-    content, path = file.content, file.path
-    try:
-        check(content, "the file", {"written_at": TEXT, "complete": BOOLEAN})
-        hosts = {host: _tenant(host, entry, content["written_at"]) for host, entry in content["hosts"].items()}
-    except ValueError as exc:
-        raise ValueError(f"The evidence {path} cannot be used: {exc}.") from None
+    content = file.content
     is_dry_run = content["purpose"] == "offboard" and content["check_mode"]
     return {
-        "file": path,
+        "file": file.path,
         "sha256": file.sha256,
         "written_at": content["written_at"],
         "purpose": content["purpose"],
         "problem": _KILLED if not content["complete"] else _DRY_RUN if is_dry_run else None,
-        "hosts": hosts,
+        "hosts": {host: _tenant(entry, content["written_at"]) for host, entry in content["hosts"].items()},
     }
 
 
-def _tenant(host: str, entry: Record, written_at: str) -> dict[str, t.Any]:
+def _tenant(entry: Record, written_at: str) -> dict[str, t.Any]:
     error, compared = entry.get("error"), bool((entry.get("since") or {}).get("compared_with"))
     # Of a run that had compared, everybody may be gone.
     problem = _NOBODY if error or not (entry["leavers"] or compared) else None
@@ -99,27 +80,13 @@ def _tenant(host: str, entry: Record, written_at: str) -> dict[str, t.Any]:
         "tenant_id": entry["tenant_id"],
         "problem": problem,
         "compared": compared,
-        "people": [
-            _person(one, f"hosts.{host}.leavers[{number}]", written_at) for number, one in enumerate(entry["leavers"])
-        ],
+        "people": [_person(one, written_at) for one in entry["leavers"]],
     }
 
 
-def _person(one: Record, where: str, written_at: str) -> dict[str, t.Any]:
-    """What counts of a leaver's result.
-
-    :raises ValueError: a value of another kind than a run writes.
-    """
-    check(one, where, _OF_A_LEAVER)
-    for key in ("open", "unconfirmed", "not_looked_at"):
-        if not all(isinstance(name, str) for name in one[key]):
-            raise ValueError(f"{where}.{key} holds more than texts")
+def _person(one: Record, written_at: str) -> dict[str, t.Any]:
+    """What counts of a leaver's result."""
     before = one["since"] or {}
-    check(
-        {"id": None, "password": None, "shut_out": False, "last_known": {}, **before},
-        f"{where}.since",
-        {"id": MAYBE_TEXT, "password": MAYBE_TEXT, "shut_out": BOOLEAN, "last_known": (dict,)},
-    )
     doors = {name: state for name, state in before.get("last_known", {}).items() if state in _KNOWN}
     reported = reported_doors(one)
     doors.update((name, state) for name, state in reported.items() if state != UNKNOWN or name not in doors)
@@ -160,7 +127,7 @@ def _own_password(one: Record) -> str | None:
 class Earlier:
     """What earlier runs say of the leavers of one tenant.
 
-    :param runs: as `read` gives them.
+    :param runs: as `earlier_runs` gives them.
     :param purpose: what this run is for, `audit` or `offboard`.
     :param host: the name of this tenant in the inventory. Where a run knows it, nobody of its other hosts is carried over.
     """

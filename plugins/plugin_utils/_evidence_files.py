@@ -9,28 +9,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
-import stat
 import typing as t
 
 from ..module_utils._doors import ALSO, STEPS
 from ..module_utils._errors import shorten
 from ..module_utils._foreign import clean
 from ._evidence import FORMAT, VERSION
+from ._files import Load, read_bytes, sha256
 from ._messages import Record
 
-# A leaver takes up to 8 kB of a file.
-_LARGEST_FILE = 256 * 1024 * 1024
 _MOST_FILES = 10_000
 _MOST_TOLD = 20
-TEXT, MAYBE_TEXT, MAPPING, MAYBE_MAPPING, LIST = (str,), (str, type(None)), (dict,), (dict, type(None)), (list,)
-BOOLEAN = (bool,)
-# Reads a file, decrypted, so many bytes of it at most; raises OSError.
-Load = t.Callable[[str, int], bytes]
+_TEXT, _MAYBE_TEXT, _MAPPING, _MAYBE_MAPPING, _LIST = (str,), (str, type(None)), (dict,), (dict, type(None)), (list,)
+_BOOLEAN = (bool,)
 _KINDS = {str: "a text", dict: "a mapping", list: "a list", bool: "true or false", type(None): "null"}
+_OF_A_RESULT = {
+    "user": _TEXT,
+    "id": _MAYBE_TEXT,
+    "left_at": _MAYBE_TEXT,
+    "status": _TEXT,
+    "contained": _BOOLEAN,
+    **dict.fromkeys(("open", "unconfirmed", "not_looked_at"), _LIST),
+    **dict.fromkeys(("error", "since"), _MAYBE_MAPPING),
+}
 
 
 class Evidence(t.NamedTuple):
@@ -47,7 +51,7 @@ def in_short(sentences: t.Sequence[str]) -> str:
     return " ".join([*sentences[:_MOST_TOLD], *more])
 
 
-def files(evidence: t.Any, variable: str, *, may_be_empty: bool = False) -> list[tuple[str, bool]]:
+def _files(evidence: t.Any, variable: str, *, may_be_empty: bool = False) -> list[tuple[str, bool]]:
     """Each file once, and whether it was named itself.
 
     :param evidence: a path, several in a list or separated by commas or newlines; a folder means the `.json` files in it.
@@ -90,14 +94,39 @@ def _in_folder(folder: str, *, may_be_empty: bool) -> list[str]:
     return [os.path.join(folder, name) for name in found]
 
 
-def read(path: str, load: Load | None = None) -> Evidence:
+def read_each(
+    evidence: t.Any, variable: str, *, may_be_empty: bool = False, whole: bool = False, load: Load | None = None
+) -> t.Iterator[tuple[str, Evidence | ValueError]]:
+    """The evidence in each file, or why there is none: in a folder such a file is left out.
+
+    A file that was named and is not evidence stops everything: what it should have said may decide.
+
+    :param evidence: as in `_files`, and so are `variable` and `may_be_empty`.
+    :param whole: as in `read_evidence`, and so is `load`.
+    :returns: pairs of a path and what is in the file.
+    :raises ValueError: a named file that cannot be read or is not evidence.
+    """
+    for path, named in _files(evidence, variable, may_be_empty=may_be_empty):
+        try:
+            yield path, read_evidence(path, whole=whole, load=load)
+        except ValueError as exc:
+            if named:
+                raise
+            yield path, exc
+
+
+def read_evidence(path: str, *, whole: bool = False, load: Load | None = None) -> Evidence:
     """The evidence in a file, its texts clean. No error quotes what the file holds.
 
+    :param whole: whether all of a leaver's result must be there, or only what the steps did.
+    :param load: reads the file, where it may be encrypted.
     :raises ValueError: why it is not evidence.
     """
-    raw = _bytes(path, load)
     try:
+        raw = read_bytes(path, load=load)
         content = clean(json.loads(raw.decode("utf-8-sig")))
+    except OSError as exc:
+        raise ValueError(f"The evidence {path} cannot be read: {exc.strerror}.") from None
     except UnicodeDecodeError:
         raise ValueError(f"The evidence {path} is no text in UTF-8.") from None
     except json.JSONDecodeError as exc:
@@ -106,61 +135,60 @@ def read(path: str, load: Load | None = None) -> Evidence:
         raise ValueError(f"The evidence {path} is nested too deeply.") from None
     except ValueError:
         raise ValueError(f"The evidence {path} holds a number that is too long.") from None
-    complaint = _complaint(content)
-    if complaint:
-        raise ValueError(f"The evidence {path} cannot be used: {complaint}.")
-    return Evidence(path, content, hashlib.sha256(raw).hexdigest())
-
-
-def _bytes(path: str, load: Load | None) -> bytes:
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise ValueError(f"The evidence {path} is not a file.")
-        if load:
-            content = load(os.path.realpath(path), _LARGEST_FILE + 1)
-        else:
-            with open(path, "rb") as file:
-                content = file.read(_LARGEST_FILE + 1)
-    except OSError as exc:
-        raise ValueError(f"The evidence {path} cannot be read: {exc.strerror}.") from None
-    if len(content) > _LARGEST_FILE:
-        raise ValueError(f"The evidence {path} is larger than {_LARGEST_FILE // 1024**2} MiB.")
-    return content
-
-
-def _complaint(content: t.Any) -> str | None:
-    """What is wrong with it, `None` when it is evidence. Only what is used is looked at."""
-    try:
-        check(content, "the file", {})
-        if content.get("format") != FORMAT:
-            return f"its format is not {FORMAT}; it must be the .json report of an offboarding"
-        if content.get("version") != VERSION or isinstance(content.get("version"), bool):
-            return f"its version is not {VERSION}, the only one that is known here"
-        check(content, "the file", {"purpose": TEXT, "check_mode": BOOLEAN, "hosts": MAPPING})
-        for host, entry in content["hosts"].items():
-            where = f"hosts[{shorten(str(host))!r}]"
-            check(entry, where, {"tenant_id": MAYBE_TEXT, "leavers": LIST})
-            for index, leaver in enumerate(entry["leavers"]):
-                _check_leaver(leaver, f"{where}.leavers[{index}]")
+        _check_evidence(content, whole=whole)
     except ValueError as exc:
-        return str(exc)
-    return None
+        raise ValueError(f"The evidence {path} cannot be used: {exc}.") from None
+    return Evidence(path, content, sha256(raw))
+
+
+# --- what must be there. Only what is used is looked at. ---
+
+
+def _check_evidence(content: t.Any, *, whole: bool) -> None:
+    """:raises ValueError: what is wrong with it. So does each of the following."""
+    _check(content, "the file", {})
+    if content.get("format") != FORMAT:
+        raise ValueError(f"its format is not {FORMAT}; it must be the .json report of an offboarding")
+    if content.get("version") != VERSION or isinstance(content.get("version"), bool):
+        raise ValueError(f"its version is not {VERSION}, the only one that is known here")
+    times = {"written_at": _TEXT, "complete": _BOOLEAN} if whole else {}
+    _check(content, "the file", {"purpose": _TEXT, "check_mode": _BOOLEAN, "hosts": _MAPPING, **times})
+    for host, entry in content["hosts"].items():
+        where = f"hosts[{shorten(str(host))!r}]"
+        _check(entry, where, {"tenant_id": _MAYBE_TEXT, "leavers": _LIST})
+        for index, leaver in enumerate(entry["leavers"]):
+            _check_leaver(leaver, f"{where}.leavers[{index}]")
+            if whole:
+                _check_result(leaver, f"{where}.leavers[{index}]")
+
+
+def _check_result(leaver: Record, where: str) -> None:
+    """What a result says beside its steps."""
+    _check(leaver, where, _OF_A_RESULT)
+    for key in ("open", "unconfirmed", "not_looked_at"):
+        if not all(isinstance(name, str) for name in leaver[key]):
+            raise ValueError(f"{where}.{key} holds more than texts")
+    # Evidence of earlier versions does not have all of it.
+    since = {"id": None, "password": None, "shut_out": False, "last_known": {}, **(leaver["since"] or {})}
+    kinds = {"id": _MAYBE_TEXT, "password": _MAYBE_TEXT, "shut_out": _BOOLEAN, "last_known": _MAPPING}
+    _check(since, f"{where}.since", kinds)
 
 
 def _check_leaver(leaver: t.Any, where: str) -> None:
-    check(leaver, where, {"user": TEXT, "id": MAYBE_TEXT, "user_principal_name": MAYBE_TEXT, "steps": MAPPING})
+    _check(leaver, where, {"user": _TEXT, "id": _MAYBE_TEXT, "user_principal_name": _MAYBE_TEXT, "steps": _MAPPING})
     _check_also(leaver, where)
     for step, entry in leaver["steps"].items():
         if step not in STEPS:
             raise ValueError(f"{where}.steps names a step that is not known here")
         place = f"{where}.steps.{step}"
-        check(
+        _check(
             entry,
             place,
-            {"status": TEXT, "before": MAYBE_MAPPING, "after": MAYBE_MAPPING, "error": MAYBE_MAPPING},
+            {"status": _TEXT, "before": _MAYBE_MAPPING, "after": _MAYBE_MAPPING, "error": _MAYBE_MAPPING},
         )
         for facts in ("before", "after"):
-            kinds = MAYBE_TEXT if step in ("password", "sessions") else (bool, type(None))
+            kinds = _MAYBE_TEXT if step in ("password", "sessions") else (bool, type(None))
             for number, value in enumerate((entry[facts] or {}).values()):
                 if not isinstance(value, kinds):
                     raise ValueError(f"{place}.{facts}[{number}] is not {' or '.join(_KINDS[kind] for kind in kinds)}")
@@ -170,25 +198,25 @@ def _check_also(leaver: Record, where: str) -> None:
     """What was closed besides the doors; evidence of a run that closed nothing does not have it."""
     if "also" not in leaver:
         return
-    check(leaver, where, {"also": MAPPING})
+    _check(leaver, where, {"also": _MAPPING})
     for topic, entry in leaver["also"].items():
         if topic not in ALSO:
             raise ValueError(f"{where}.also names something that is not known here")
         place = f"{where}.also.{topic}"
-        check(entry, place, {"status": TEXT, "objects": LIST})
+        _check(entry, place, {"status": _TEXT, "objects": _LIST})
         for number, one in enumerate(entry["objects"]):
-            check(
+            _check(
                 one,
                 f"{place}.objects[{number}]",
                 {
-                    **dict.fromkeys(("key", "kind", "status"), TEXT),
-                    **dict.fromkeys(("before", "after", "error"), MAYBE_MAPPING),
-                    "name": MAYBE_TEXT,
+                    **dict.fromkeys(("key", "kind", "status"), _TEXT),
+                    **dict.fromkeys(("before", "after", "error"), _MAYBE_MAPPING),
+                    "name": _MAYBE_TEXT,
                 },
             )
 
 
-def check(holder: t.Any, where: str, keys: t.Mapping[str, tuple[type, ...]]) -> None:
+def _check(holder: t.Any, where: str, keys: t.Mapping[str, tuple[type, ...]]) -> None:
     """:raises ValueError: `holder` is not a mapping, lacks one of these keys, or has a value of another kind."""
     if not isinstance(holder, dict):
         raise ValueError(f"{where} is no mapping")

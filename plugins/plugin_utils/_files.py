@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Files that are whole or not there, that only their owner can read, and that have a checksum beside them."""
+"""Files that are whole or not there, that only their owner can read, and that have a checksum beside them; and reading them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,33 @@ import datetime
 import errno
 import hashlib
 import os
+import stat
 import tempfile
 import typing as t
 
 SUFFIX = ".sha256"
+# A leaver takes up to 8 kB of a file.
+LARGEST_FILE = 256 * 1024 * 1024
+# Reads a file, decrypted, so many bytes of it at most; raises OSError.
+Load = t.Callable[[str, int], bytes]
+
+
+class _Unusable(OSError):
+    """A file that is not read."""
+
+
+def read_bytes(path: str, most: int = LARGEST_FILE, load: Load | None = None) -> bytes:
+    """:raises OSError: it cannot be read, is not a file, or is larger than `most` bytes."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise _Unusable(errno.EINVAL, "it is not a file")
+    if load:
+        content = load(os.path.realpath(path), most + 1)
+    else:
+        with open(path, "rb") as file:
+            content = file.read(most + 1)
+    if len(content) > most:
+        raise _Unusable(errno.EFBIG, f"it is larger than {most:,} bytes")
+    return content
 
 
 def write(text: str, path: str, *, instead_of: str | None = None) -> tuple[str, str]:

@@ -20,13 +20,11 @@ from ._also import topics_after
 from ._carried import carried
 from ._chain import links
 from ._containment import parse_period
-from ._earlier import needed, tenants
-from ._earlier import read as read_earlier
-from ._evidence_files import Load
+from ._earlier import earlier_runs, needed, tenants
 from ._exceptions import names_kinds
 from ._exceptions_file import exceptions
 from ._fail_on import parse_fail_on
-from ._files import try_out
+from ._files import Load, try_out
 from ._given import typed
 from ._inputs import Refused
 from ._leavers_file import LARGEST, decode_csv, read_csv
@@ -59,7 +57,7 @@ def request(
     :returns: every variable of the role, and `named`, the leavers of the list and of the file; `is_searched`;
         `residual_after`, the topics of residual access to read at the end; `is_only_since`, whether nobody is asked for but
         those of earlier evidence; `report_paths`; `started_at`; `earlier`, the runs to compare with, see `carried` and
-        `_earlier.read`, null without `since`; `known`, the option `earlier` of `m365_user_info`; `chain`, the checksums of
+        `earlier_runs`, null without `since`; `known`, the option `earlier` of `m365_user_info`; `chain`, the checksums of
         their files, see `links`; `exceptions`, see `parse_exceptions` and `carried`; `mailbox_types`, whether types of
         mailboxes must be read; `msg`, what the file of leavers holds, empty without one; `purpose` and `host`.
     :raises Refused: with everything that is wrong.
@@ -78,7 +76,7 @@ def request(
         )
     _checked(complaints, lambda: Protocols.parse(asked["protocols"]))
     from_file, msg = _checked(complaints, lambda: _file_of_leavers(asked, load)) or ([], "")
-    runs = _checked(complaints, lambda: read_earlier(asked["since"], load=load)) or []
+    runs = _checked(complaints, lambda: earlier_runs(asked["since"], load=load)) or []
     _checked(complaints, lambda: parse_period(asked["contain_within"]))
     excepted = _checked(complaints, lambda: _exceptions(asked, load)) or []
     asked["fail_on"] = _checked(complaints, lambda: list(parse_fail_on(asked["fail_on"])))

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ._evidence_files import files, in_short
-from ._evidence_files import read as read_file
+from ._evidence_files import in_short, read_each
 from ._messages import Record
 
 _OF_A_LEAVER = ("user", "id", "user_principal_name", "display_name", "directory_roles")
@@ -20,11 +19,8 @@ _OF_A_STEP = ("status", "before", "after", "written_at", "error")
 _OF_AN_OBJECT = ("key", "kind", "name", "status", "before", "after", "error")
 
 
-def read(evidence: t.Any) -> tuple[list[dict[str, t.Any]], list[str]]:
+def runs_to_undo(evidence: t.Any) -> tuple[list[dict[str, t.Any]], list[str]]:
     """Every run of which there is evidence, and a sentence for each file that is left out.
-
-    A file that was named and is not evidence stops everything: what it should have told may decide. In a folder it is
-    left out.
 
     :param evidence: a path, several in a list or separated by commas or newlines; a folder means the `.json` files in it.
     :returns: runs as `{path, started_at, written_at, complete, job_id, hosts: {name: {tenant_id, leavers}}}`, in which
@@ -32,19 +28,13 @@ def read(evidence: t.Any) -> tuple[list[dict[str, t.Any]], list[str]]:
     :raises ValueError: a named file that cannot be read or is not evidence, or nothing that can be used.
     """
     runs, left_out = [], []
-    for path, named in files(evidence, "restore_employee_evidence"):
-        try:
-            content = read_file(path).content
-        except ValueError as exc:
-            if named:
-                raise
-            left_out.append(str(exc))
-            continue
-        reason = _useless(content)
-        if reason:
+    for path, found in read_each(evidence, "restore_employee_evidence"):
+        if isinstance(found, ValueError):
+            left_out.append(str(found))
+        elif reason := _useless(found.content):
             left_out.append(f"The evidence {path} cannot be used: {reason}.")
         else:
-            runs.append(_run(path, content))
+            runs.append(_run(path, found.content))
     if not runs:
         raise ValueError(in_short(left_out))
     return runs, left_out

@@ -16,14 +16,14 @@ from ..module_utils._errors import OptionError
 from ..module_utils._user_input import name_key, parse_users, same_name
 from ._carried import carried
 from ._messages import Record
-from ._restore_files import read
+from ._restore_files import runs_to_undo
 
 
 def request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> dict[str, t.Any]:
     """Whom to look at.
 
     :param leavers: as the modules' `users`.
-    :param evidence: path or paths of the evidence, empty for none, see `_restore_files.read`.
+    :param evidence: path or paths of the evidence, empty for none, see `runs_to_undo`.
     :param job: the number of the job in AWX that is to be undone, empty for none.
     :returns: `error`, why nothing can be done; `names`, the leavers asked for; `malformed`, those whose name cannot be
         a user's, as mappings with `user` and `complaint`; `evidence`, the runs, see `carried`,
@@ -48,7 +48,7 @@ def request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> d
             message = " ".join(str(one["complaint"]) for one in malformed)
             raise OptionError(message, hint="Nothing was sent.")
         if evidence not in ("", None, []):
-            runs, reported["left_out"] = read(evidence)
+            runs, reported["left_out"] = runs_to_undo(evidence)
             size = sum(len(host["leavers"]) for run in runs for host in run["hosts"].values())
             reported["evidence"] = carried(runs, size)
         _check_job(reported["job"], runs)

@@ -87,7 +87,7 @@ class Nights:
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "night.json"
             path.write_text(evidence)
-            runs = _earlier.read(str(path))
+            runs = _earlier.earlier_runs(str(path))
         return _earlier.Earlier(runs, tenant_id=self.world.tenant.tenant_id, purpose="audit", host="localhost")
 
     def block(self, key: str, *, left_at: str | None = None) -> None:

@@ -313,7 +313,7 @@ class World:
         before = len(self.tenant.journal)
         self.file = None
         self._started_at = timestamp(self.tenant.directory.now())
-        runs = _earlier.read(since)
+        runs = _earlier.earlier_runs(since)
         opening = self._opening(
             users,
             roles=False,
@@ -330,7 +330,7 @@ class World:
         if not since:
             return None
         tenant_id = opening["automation"]["tenant_id"]
-        return _earlier.Earlier(_earlier.read(since), tenant_id=tenant_id, purpose=purpose, host="localhost")
+        return _earlier.Earlier(_earlier.earlier_runs(since), tenant_id=tenant_id, purpose=purpose, host="localhost")
 
     def offboard(
         self,
@@ -351,7 +351,7 @@ class World:
         self.file = None
         self._started_at = timestamp(self.tenant.directory.now())
         self.before_task("opening")
-        earlier = _earlier.tenants(_earlier.read(since), purpose="offboard", host="localhost")
+        earlier = _earlier.tenants(_earlier.earlier_runs(since), purpose="offboard", host="localhost")
         opening = self._opening(users, earlier=earlier)
         compared = self._compared(since, opening, "offboard")
         plan = _plan.plan(opening["users"], allow_admins=False, max_users=None, earlier=compared, also=bool(also))

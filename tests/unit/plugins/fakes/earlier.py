@@ -10,7 +10,7 @@ import pathlib
 import tempfile
 from typing import Any
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._earlier import Earlier, read
+from ansible_collections.m365.offboarding.plugins.plugin_utils._earlier import Earlier, earlier_runs
 from tools import sample_evidence
 
 
@@ -19,7 +19,7 @@ def earlier(evidence: Any) -> Earlier:
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "earlier.json"
         path.write_text(json.dumps(evidence))
-        runs = read(str(path))
+        runs = earlier_runs(str(path))
     tenant_id = next(iter(evidence["hosts"].values()), sample_evidence.host([]))["tenant_id"]
     return Earlier(runs, tenant_id=tenant_id, purpose="audit", host="localhost")
 

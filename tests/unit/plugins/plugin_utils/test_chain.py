@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils import _chain
+from ansible_collections.m365.offboarding.plugins.plugin_utils import _files
 from ansible_collections.m365.offboarding.plugins.plugin_utils._chain import links, problems, verify
 from ansible_collections.m365.offboarding.plugins.plugin_utils._files import sha256, sum_line, write
 from tools import sample_evidence
@@ -202,8 +202,7 @@ def test_a_file_that_cannot_be_read_is_named(folder):
 
 
 def test_a_file_that_is_too_large_is_named(folder, monkeypatch):
-    monkeypatch.setattr(_chain, "_LARGEST_FILE", 1)
-    monkeypatch.setattr(_chain._bytes, "__defaults__", (1,))
+    monkeypatch.setattr(_files.read_bytes, "__defaults__", (1, None))
 
     assert "monday.json cannot be read: it is larger than 1 bytes." in reported(folder)
 

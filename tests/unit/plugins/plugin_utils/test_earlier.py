@@ -10,7 +10,7 @@ import json
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._earlier import read
+from ansible_collections.m365.offboarding.plugins.plugin_utils._earlier import earlier_runs
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.earlier import earlier, with_since
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import SWITCHES
@@ -250,17 +250,17 @@ def test_what_is_no_evidence_is_refused_in_a_sentence_and_named_in_a_folder(cont
     (tmp_path / "a.json").write_text(json.dumps(content))
 
     with pytest.raises(ValueError, match=f"^The evidence .*a.json cannot be used: .*{reason}"):
-        read(str(tmp_path / "a.json"))
-    (run,) = read(str(tmp_path))
+        earlier_runs(str(tmp_path / "a.json"))
+    (run,) = earlier_runs(str(tmp_path))
     assert "a.json cannot be used" in run["problem"]
 
 
 @pytest.mark.parametrize("nothing", [None, "", [], [""]])
 def test_without_evidence_there_are_no_runs(nothing):
-    assert read(nothing) == []
+    assert earlier_runs(nothing) == []
 
 
 def test_a_folder_may_be_empty_and_must_be_there(tmp_path):
-    assert read(str(tmp_path)) == []
+    assert earlier_runs(str(tmp_path)) == []
     with pytest.raises(ValueError, match=r"nowhere.json cannot be read: No such file"):
-        read(str(tmp_path / "nowhere.json"))
+        earlier_runs(str(tmp_path / "nowhere.json"))

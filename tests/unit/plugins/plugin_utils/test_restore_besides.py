@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_files import read
+from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_files import runs_to_undo
 from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_outcome import outcome
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring import (
@@ -169,7 +169,7 @@ def test_evidence_that_was_changed_by_hand_is_refused(tmp_path, broken, says):
     path.write_text(json.dumps(evidence(shut_out(also=broken))))
 
     with pytest.raises(ValueError, match="cannot be used") as caught:
-        read(str(path))
+        runs_to_undo(str(path))
 
     assert says in str(caught.value)
 
@@ -178,6 +178,6 @@ def test_evidence_of_before_is_read_as_ever(tmp_path):
     path = tmp_path / "evidence.json"
     path.write_text(json.dumps(evidence(shut_out())))
 
-    (run,), _left_out = read(str(path))
+    (run,), _left_out = runs_to_undo(str(path))
 
     assert run["hosts"]["localhost"]["leavers"][0]["also"] == {}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils import _evidence_files, _restore_files
+from ansible_collections.m365.offboarding.plugins.plugin_utils import _files, _restore_files
 from ansible_collections.m365.offboarding.plugins.plugin_utils._carried import opened
 from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_request import request
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
@@ -223,9 +223,9 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path, monkeypatch):
     assert f"The folder {tmp_path} holds no .json file" in read([UPN], str(tmp_path), "localhost")["error"]
     assert "is not a file" in read([UPN], "/dev/zero", "localhost")["error"]
     assert "is not a path" in read([UPN], [5], "localhost")["error"]
-    monkeypatch.setattr(_evidence_files, "_LARGEST_FILE", 1024**2)
+    monkeypatch.setattr(_files.read_bytes, "__defaults__", (1024**2, None))
     (tmp_path / "large.json").write_bytes(b" " * (1024**2 + 1))
-    assert "is larger than 1 MiB" in read([UPN], str(tmp_path / "large.json"), "localhost")["error"]
+    assert "is larger than 1,048,576 bytes" in read([UPN], str(tmp_path / "large.json"), "localhost")["error"]
 
 
 # --- several files ---
@@ -338,7 +338,7 @@ def test_texts_of_a_file_are_shown_without_unwanted_characters(written):
     for entry in content["hosts"].values():
         entry["leavers"][0]["display_name"] = "Jane \x1b[2J\ud83d"
 
-    runs, _left_out = _restore_files.read(written(content))
+    runs, _left_out = _restore_files.runs_to_undo(written(content))
 
     names = [entry["leavers"][0]["display_name"] for run in runs for entry in run["hosts"].values()]
     assert set(names) == {"Jane \ufffd[2J\ufffd"}
