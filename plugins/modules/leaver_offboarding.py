@@ -23,15 +23,15 @@ options:
     description:
       - V(validate) refuses variables that are unknown or make no sense, a file of leavers or earlier evidence that cannot be read, and
         reports that cannot be written. It gives the variables, checked, and the leavers.
-      - V(plan) decides who goes through the steps, in which batches, and who is refused, and puts everybody on record.
-      - V(join) puts on record what came of a batch.
-      - V(record) writes what is known so far, for all hosts of the play, to their C(.json) reports, after a batch to all reports.
-      - V(digest) sums up what the steps have written for a batch, for O(m365.offboarding.m365_user_info#module:written).
-      - V(conclude) gives the results, the table, why the run fails, and what C(set_stats) hands on.
+      - V(plan) decides who goes through the steps, in which batches, and who is refused.
+      - V(record) sums up what the steps have written for a batch, for O(m365.offboarding.m365_user_info#module:written), and writes what
+        is known of all hosts of the play to their C(.json) reports. Before a step begins, its own module does so.
+      - V(close) puts on record what came of a batch, and writes all reports of all hosts of the play, unless it was the last batch.
       - V(evidence) writes all reports of all hosts of the play.
+      - V(conclude) gives the results, the table, why the run fails, and what C(set_stats) hands on.
     type: str
     required: true
-    choices: [validate, plan, join, record, digest, conclude, evidence]
+    choices: [validate, plan, record, close, evidence, conclude]
   purpose:
     description: What the role is run for, for V(validate).
     type: str
@@ -42,15 +42,9 @@ options:
     type: str
     default: ""
   batch:
-    description: The batch that V(join), V(record) and V(digest) are about, from 1; 0 after the opening read.
+    description: The batch that V(record) and V(close) are about, from 1.
     type: int
     default: 0
-  step:
-    description:
-      - The step, or what is closed besides the doors, that the batch has just gone through, for V(record). Without it, its closing read
-        is done as well.
-    type: str
-    choices: [password, sessions, signin, protocols, forwarding, devices, consents, authentication_methods, memberships]
 extends_documentation_fragment:
   - m365.offboarding.attributes.action
 """
@@ -78,23 +72,37 @@ state:
   type: dict
   returned: phase=plan
 records:
-  description: What is known of everybody, by batch; after V(conclude) one result per leaver, as in C(offboard_employee_result).
+  description: What is known of everybody, by batch.
   type: list
   elements: raw
-  returned: phase=join or conclude
+  returned: phase=close
 msg:
   description: How far the run has come, in one line.
   type: str
-  returned: phase=join
+  returned: phase=close
   sample: 500 of 2000 leavers done, 1500 left; 2 with an open door; end expected at 2026-11-20T16:06:10Z.
-hosts:
-  description: The reports that were written, for each host, by the paths that were asked for.
-  type: dict
-  returned: phase=record
 written:
   description: For O(m365.offboarding.m365_user_info#module:written).
   type: dict
-  returned: phase=digest
+  returned: phase=record
+journal:
+  description:
+    - The reports that were written, for each host, by the paths that were asked for.
+    - Empty where another host has written them.
+  type: dict
+  returned: phase=record, close or evidence
+files:
+  description: The reports that were written, for each host.
+  type: dict
+  returned: phase=evidence
+lines:
+  description: A line for each of these reports, with its SHA-256 checksum, for each host.
+  type: dict
+  returned: phase=evidence
+ansible_facts:
+  description: The results, as the fact C(offboard_employee_result).
+  type: dict
+  returned: phase=conclude
 table:
   description: Lines that say who is out and which door is open.
   type: list
@@ -105,12 +113,4 @@ failures:
   type: list
   elements: str
   returned: phase=conclude
-files:
-  description: The reports that were written, for each host.
-  type: dict
-  returned: phase=evidence
-lines:
-  description: A line for each of these reports, with its SHA-256 checksum, for each host.
-  type: dict
-  returned: phase=evidence
 """

@@ -35,6 +35,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils._errors import OUTCOME_UNKNOWN, OffboardingError, internal_error
 from ..module_utils._run import Job, Run, failure, perform
+from ._journal import keep_before
 
 # Strategies load action plugins before they fork a worker: what is imported here is there in every worker.
 with warnings.catch_warnings():
@@ -58,6 +59,15 @@ class InProcess(OrdinaryModule):
     JOB: t.ClassVar[Job]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        try:
+            journal = keep_before(self._task, task_vars or {})
+        except OSError as exc:
+            # What cannot be put on record is not done.
+            return {"failed": True, "msg": str(exc)}
+        result = self._run(tmp, task_vars)
+        return {**result, "journal": journal} if journal else result
+
+    def _run(self, tmp: str | None, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
         # Which way is taken is decided here, before anything is sent, and never afterwards.
         try:
             work = self._prepare(task_vars or {})

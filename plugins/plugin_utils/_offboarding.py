@@ -71,7 +71,7 @@ class HostRun:
     def plan(self, host: str, stats: t.Sequence[t.Any]) -> dict[str, t.Any]:
         """Who goes through the steps, in batches, who is refused, and `state`, what is known of everybody.
 
-        :param stats: what this role has told earlier in the same workflow.
+        :param stats: what this role has reported earlier in the same workflow.
         """
         asked = self.asked
         reported: dict[str, t.Any] = {"write": [], "refused": {}}
@@ -106,11 +106,15 @@ class HostRun:
         }
         return dict(next((one for one in found if one.get("run_id") == self.asked["run_id"]), unknown))
 
-    def journal(self, host: str) -> dict[str, t.Any]:
-        """`files`, the reports that this run has written so far, by the paths that were asked for, and its `run_id`."""
-        reported = (self._registered("journal").get("hosts") or {}).get(host) or {}
-        is_ours = reported.get("run_id") == self.asked["run_id"]
-        return {"run_id": self.asked["run_id"], "files": dict(reported["files"]) if is_ours else {}}
+    def journals(self) -> t.Iterator[Record]:
+        """What this host has written for all, by host: see `write_evidence`."""
+        for name in (*_ORDER, "written", "state", "evidence"):
+            yield self._registered(name).get("journal") or {}
+
+    @property
+    def steps(self) -> t.Sequence[str]:
+        """What the leavers of this tenant go through."""
+        return (*self.asked["steps"], *self.asked["also"])
 
     def put(self, *, number: int, step: str | None = None) -> dict[str, t.Any]:
         """What is known with what is registered now.
@@ -158,7 +162,7 @@ class HostRun:
         return written(self._runs(self.batches[number - 1], STEPS))
 
     def conclude(self, host: str, *, is_dry_run: bool) -> dict[str, t.Any]:
-        """The results, and how they are told."""
+        """The results, and how they are reported."""
         asked, state = self.asked, self.state
         leavers, error = unpack(state["records"]), state["entry"]["error"]
         stats = {
@@ -207,6 +211,7 @@ def unrecorded(state: Record, host: str, exc: Exception) -> dict[str, t.Any]:
 def write_evidence(
     states: t.Mapping[str, Record],
     tenants: t.Mapping[str, HostRun],
+    files: t.Mapping[str, t.Mapping[str, str]],
     *,
     missing: t.Sequence[str] = (),
     json_only: bool = False,
@@ -216,13 +221,14 @@ def write_evidence(
     """Write the evidence of all hosts of a play; those that name the same path share a file.
 
     :param states: what is known, by host.
+    :param files: for each host the reports that this run has written so far, by the paths that were asked for.
     :param missing: hosts that never came to name a path: each file tells of them.
-    :param told: see `evidence`.
-    :returns: for each host what `HostRun.journal` gives next, and `sha256`, the checksums of all files that were written now.
+    :param reported: see `evidence`.
+    :returns: for each host its `run_id`, its `files` by now, and `sha256`, the checksums of all files that were written now.
     :raises OSError: with a sentence that names the path.
     """
     paths = {host: tenant.asked["report_paths"] for host, tenant in tenants.items()}
-    files = {host: tenant.journal(host)["files"] for host, tenant in tenants.items()}
+    files_now = {host: dict(files[host]) for host in tenants}
     leavers: dict[str, list[t.Any]] = {}
     sums: dict[str, str] = {}
     for path in dict.fromkeys(path for of_host in paths.values() for path in of_host):
@@ -238,12 +244,12 @@ def write_evidence(
         chain = [link for number, link in enumerate(given) if link not in given[:number]]
         whole = evidence(entries, {} if json_only else leavers, complete=complete, chain=chain, **reported)
         text = plain_json(whole, leavers) if json_only else render(whole, format_of(path))
-        before = next((files[host][path] for host in sharing if path in files[host]), None)
+        before = next((files_now[host][path] for host in sharing if path in files_now[host]), None)
         name, digest = write(text, path, instead_of=before)
         sums[name] = digest
         for host in sharing:
-            files[host][path] = name
+            files_now[host][path] = name
     return {
-        host: {"run_id": tenant.asked["run_id"], "files": files[host], "sha256": sums}
+        host: {"run_id": tenant.asked["run_id"], "files": files_now[host], "sha256": sums}
         for host, tenant in tenants.items()
     }

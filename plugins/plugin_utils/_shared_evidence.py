@@ -50,7 +50,7 @@ def write_shared_evidence(
     :param folder: the temporary folder of this run of Ansible, which all its workers share and which it removes.
     :param play_hosts: all hosts of the play.
     :param complete: whether this host is at its end. A file is complete when all hosts that share it are.
-    :param told: see `write_evidence`.
+    :param reported: see `write_evidence`.
     :returns: as `write_evidence`, for this host.
     :raises OSError: with a sentence that names the path.
     """
@@ -68,7 +68,8 @@ def write_shared_evidence(
             sharing = {name: beside[name] for name in play_hosts if path in beside.get(name, {}).get("paths", ())}
             written = write_evidence(
                 {name: one["state"] for name, one in sharing.items()},
-                {name: _tenant(name, path, one) for name, one in sharing.items()},
+                {name: _tenant(path, one) for name, one in sharing.items()},
+                {name: one["files"] for name, one in sharing.items()},
                 missing=missing if complete else (),
                 complete=all(one["complete"] for one in sharing.values()),
                 started_at=min(one["started_at"] for one in sharing.values()),
@@ -80,14 +81,9 @@ def write_shared_evidence(
         return {host: {"run_id": run_id, "files": dict(own["files"]), "sha256": sums}}
 
 
-def _tenant(host: str, path: str, one: Record) -> HostRun:
+def _tenant(path: str, one: Record) -> HostRun:
     """What `write_evidence` needs of a host that shares this file, by its entry in the ledger."""
-    return HostRun(
-        {
-            "__offboard_employee_asked": {"run_id": "", "report_paths": [path], "chain": one["chain"]},
-            "__offboard_employee_journal": {"hosts": {host: {"run_id": "", "files": one["files"]}}},
-        }
-    )
+    return HostRun({"__offboard_employee_asked": {"run_id": "", "report_paths": [path], "chain": one["chain"]}})
 
 
 @contextlib.contextmanager

@@ -53,6 +53,8 @@ def failures(
 ) -> list[str]:
     """Why the run fails, none when it does not: a sentence per leaver, of a thousand at most, and reasons they share.
 
+    More than three leavers of whom the same is to be said share a sentence.
+
     :param fail_on: what `parse_fail_on` gives.
     :param left_out: leavers whom a dry run leaves out without failing.
     :param is_only_since: whether nobody was asked for but those of earlier evidence.
@@ -69,8 +71,11 @@ def failures(
         left_out=left_out,
     )
     shared = _Shared(failed)
-    reported = [_sentence(one, shared, residual=fail_on_residual) for one in failed[:_MOST]]
-    return [*reported, *_and_more(failed), *shared.lines()]
+    reported: dict[str, list[str]] = {}
+    for one in failed[:_MOST]:
+        reported.setdefault(_sentence(one, shared, residual=fail_on_residual), []).append(_name(one))
+    lines = [f"{name}{text}" for text, names in reported.items() for name in _together(names)]
+    return [*lines, *_and_more(failed), *shared.lines()]
 
 
 def failing(
@@ -103,7 +108,12 @@ def _nobody() -> str:
     )
 
 
+def _together(names: t.Sequence[str]) -> t.Sequence[str]:
+    return [", ".join(names)] if len(names) > _FEW else names
+
+
 def _sentence(one: Record, shared: _Shared, *, residual: bool) -> str:
+    """What is to be said of a leaver after the name."""
     parts = []
     if newly_open(one):
         parts.append(f"newly open: {', '.join(newly_open(one))}")
@@ -120,7 +130,7 @@ def _sentence(one: Record, shared: _Shared, *, residual: bool) -> str:
     left = still_residual(one) if residual else []
     parts += [f"still residual: {', '.join(left)}"] if left else []
     more = not_closed(one) if residual else []
-    return f"{_name(one)}{shared.marks(one)}: {'; '.join([*parts, *shared.own(one), *more]) or one['status']}"
+    return f"{shared.marks(one)}: {'; '.join([*parts, *shared.own(one), *more]) or one['status']}"
 
 
 def _name(one: Record) -> str:
@@ -138,7 +148,7 @@ def _doors(one: Record, doors: t.Sequence[str]) -> str:
 
 
 class _Shared:
-    """Reasons that several leavers have in common: each is told once, with the number of leavers it is about.
+    """Reasons that several leavers have in common: each is reported once, with the number of leavers it is about.
 
     Reasons are the same if they differ by the leaver's name alone.
     """

@@ -13,6 +13,7 @@ import pytest
 from ansible.errors import AnsibleError
 
 from ansible_collections.m365.offboarding.plugins.action.leaver_offboarding import ActionModule
+from ansible_collections.m365.offboarding.plugins.plugin_utils._journal import STEP_OF, keep_before
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes import acting
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import STEPS, all_steps, problem, read_record
 
@@ -32,21 +33,23 @@ class Run:
 
     def act(self, phase, host=None, **arguments):
         host = host or self.first
-        known = {
-            **self.hosts[host],
-            "inventory_hostname": host,
-            "ansible_play_hosts_all": list(self.hosts),
-            "hostvars": SimpleNamespace(raw_get=self.hosts.get),
-        }
         return acting.act(
             ActionModule,
             "leaver_offboarding",
-            known,
+            self._known(host),
             check_mode=self.check_mode,
             strategy=self.strategy,
             phase=phase,
             **arguments,
         )
+
+    def _known(self, host):
+        return {
+            **self.hosts[host],
+            "inventory_hostname": host,
+            "ansible_play_hosts_all": list(self.hosts),
+            "hostvars": SimpleNamespace(raw_get=self.hosts.get),
+        }
 
     def put(self, name, result, host=None):
         for one in [host] if host else self.hosts:
@@ -63,20 +66,31 @@ class Run:
         self.put("opening", {"users": list(records), "check_mode": self.check_mode, **facts}, host)
         self.put("plan", self.act("plan", host), host)
 
-    def record(self, **arguments):
-        self.put("journal", self.act("record", **arguments))
+    def step(self, step, result=None, host=None, number=1):
+        """Go through a step, which first puts on record what is known by then; the step itself does nothing."""
+        host = host or self.first
+        (module,) = [module for module, reported in STEP_OF.items() if reported == step]
+        task = acting.a_task(f"m365.offboarding.{module}", check_mode=self.check_mode, strategy=self.strategy)
+        known = acting.magic({**self._known(host), "__offboard_employee_number": number})
+        journal = keep_before(task, known)
+        self.put(step, {**(result or {}), "journal": journal}, host)
+        return journal
+
+    def record(self, number=1):
+        self.put("written", self.act("record", batch=number))
 
     def shut(self, number, name, closing="shut"):
         """Go through all steps and the closing read of a batch."""
         for step, reported in zip(STEPS, all_steps(name), strict=True):
-            self.put(step, reported["result"])
+            self.step(step, reported["result"], number=number)
+        self.record(number)
         self.put("closing", {"users": [read_record(name, state=closing)]})
-        reported = self.act("join", batch=number)
+        reported = self.act("close", batch=number)
         self.put("state", reported)
         return reported
 
     def leavers(self, host=None):
-        return self.act("conclude", host)["records"]
+        return self.act("conclude", host)["ansible_facts"]["offboard_employee_result"]
 
 
 def statuses(leaver):
@@ -87,36 +101,38 @@ def test_a_run_from_its_variables_to_its_results(tmp_path):
     run, path = Run(), tmp_path / "a.json"
     run.validate(leavers=JANE["user"], report_path=str(path))
     run.begin(JANE)
-    run.record()
-    (left,) = json.loads(path.read_text())["hosts"]["localhost"]["leavers"]
-    assert set(statuses(left)) == {"pending"}
 
-    for number, reported in enumerate(all_steps("jane.doe"), 1):
-        run.put(reported["step"], reported["result"])
-        run.record(batch=1, step=reported["step"])
+    def kept():
         whole = json.loads(path.read_text())
         assert whole["complete"] is False
         (left,) = whole["hosts"]["localhost"]["leavers"]
-        assert statuses(left) == ["verified"] * number + ["pending"] * (len(STEPS) - number)
-    assert set(run.act("digest", batch=1)["written"]) == {JANE["id"]}
+        return statuses(left)
+
+    for number, reported in enumerate(all_steps("jane.doe")):
+        run.step(reported["step"], reported["result"])
+        # Before a step, all steps before it are in the file.
+        assert kept() == ["verified"] * number + ["pending"] * (len(STEPS) - number)
+    reported = run.act("record", batch=1)
+    assert set(reported["written"]) == {JANE["id"]}
+    assert kept() == ["verified"] * len(STEPS)
     reported = run.shut(1, "jane.doe")
     assert reported["msg"] == "1 of 1 leavers done, 0 left; 0 with an open door."
 
-    outcome = run.act("conclude")
-    assert [one["status"] for one in outcome["records"]] == ["contained"]
+    outcome, leavers = run.act("conclude"), run.leavers()
+    assert [one["status"] for one in leavers] == ["contained"]
     assert (outcome["failures"], outcome["table"][0]) == ([], "1 of 1 leaver is contained")
     assert outcome["ansible_stats"]["data"]["m365_offboarding"]["localhost"]["contained"] == [JANE["id"]]
     assert run.act("evidence")["files"] == {"localhost": [str(path)]}
     whole = json.loads(path.read_text())
     assert whole["complete"] is True
-    assert whole["hosts"]["localhost"]["leavers"] == outcome["records"]
+    assert whole["hosts"]["localhost"]["leavers"] == leavers
 
 
 def test_in_check_mode_only_the_end_is_written(tmp_path):
     run, path = Run(check_mode=True), tmp_path / "a.json"
     run.validate(leavers=JANE["user"], report_path=str(path))
     run.begin(JANE)
-    run.record()
+    assert run.step("password") == {}
     assert not path.exists()
 
     assert run.act("conclude")["ansible_stats"]["data"]["m365_offboarding"]["localhost"]["dry_run"] is True
@@ -140,9 +156,8 @@ def test_a_step_of_another_batch_says_nothing_about_this_one(tmp_path):
     run, path = Run(), tmp_path / "a.json"
     run.validate(leavers=[JANE["user"], MILES["user"]], batch_size=1, report_path=str(path))
     run.begin(JANE, MILES)
-    run.record()
     run.put("password", all_steps("miles.obrien")[0]["result"])
-    run.record(batch=1, step="password")
+    run.step("sessions")
 
     (jane, _miles) = json.loads(path.read_text())["hosts"]["localhost"]["leavers"]
     assert set(statuses(jane)) == {"pending"}
@@ -153,7 +168,6 @@ def test_a_run_does_not_take_up_the_record_of_the_run_before(tmp_path):
     for _again in range(2):
         run.validate(leavers=JANE["user"], report_path=str(tmp_path / "a.json"))
         run.begin(JANE)
-        run.record()
         run.act("evidence")
 
     assert len(list(tmp_path.glob("*.json"))) == 2
@@ -164,10 +178,9 @@ def test_a_look_that_was_skipped_found_nobody():
     run.validate(leavers=[])
     run.put("opening", {"skipped": True})
     run.put("plan", run.act("plan"))
-    run.record()
 
     outcome = run.act("conclude")
-    assert (outcome["records"], outcome["table"]) == ([], ["Nobody is due to leave"])
+    assert (run.leavers(), outcome["table"]) == ([], ["Nobody is due to leave"])
     assert outcome["failures"][0].startswith("Nobody is due to leave")
 
 
@@ -176,7 +189,6 @@ def test_a_tenant_that_cannot_be_looked_at_fails_with_its_error():
     run.validate(leavers=JANE["user"])
     run.put("opening", {"msg": "no token", "error": problem("no_token", "There is no token.")})
     run.put("plan", run.act("plan"))
-    run.record()
 
     outcome = run.act("conclude")
     assert outcome["table"] == []
@@ -193,7 +205,9 @@ def test_hosts_share_a_file_and_one_that_fell_out_stands_in_it(tmp_path):
     run.validate("b", leavers=MILES["user"], report_path=[str(both), str(own)])
     run.begin(JANE, host="a")
     run.begin(MILES, host="b")
-    run.record()
+    # One host writes for all.
+    assert set(run.step("password", host="a")) == {"a", "b"}
+    assert run.step("password", host="b") == {}
 
     assert run.act("evidence")["files"] == {"a": [str(both)], "b": [str(both), str(own)]}
     reported = json.loads(both.read_text())["hosts"]
@@ -221,7 +235,7 @@ def test_hosts_that_do_not_wait_for_each_other_share_a_file(tmp_path, monkeypatc
 
     run.validate("a", leavers=JANE["user"], report_path=[str(both)])
     run.begin(JANE, host="a")
-    run.put("journal", run.act("record", "a"), "a")
+    run.step("password", host="a")
     assert reported() == (False, {"a": (1, False)})
     assert run.act("evidence", "a")["files"] == {"a": [str(both)]}
     # The other hosts have not come, or never will: as with any other strategy, the file says so.
@@ -229,7 +243,7 @@ def test_hosts_that_do_not_wait_for_each_other_share_a_file(tmp_path, monkeypatc
 
     run.validate("b", leavers=MILES["user"], report_path=[str(both), str(own)])
     run.begin(MILES, host="b")
-    run.put("journal", run.act("record", "b"), "b")
+    run.step("password", host="b")
     assert reported() == (False, {"a": (1, False), "b": (1, False)})
     assert run.act("evidence", "b")["files"] == {"b": [str(both), str(own)]}
 
@@ -254,8 +268,8 @@ def test_a_tenant_whose_results_cannot_be_joined_stops_no_other():
     run.begin(JANE, host="a")
     run.begin(MILES, host="b")
     run.put("opening", {"users": [broken]}, "a")
-    run.record(batch=1, step="password")
-    run.put("state", run.act("join", "a", batch=1), "a")
+    run.step("sessions", host="a")
+    run.put("state", run.act("close", "a", batch=1), "a")
 
     assert run.act("conclude", "a")["failures"][0].startswith(
         "What was done in a could not be put on record (KeyError)"
@@ -263,20 +277,46 @@ def test_a_tenant_whose_results_cannot_be_joined_stops_no_other():
     assert [one["status"] for one in run.leavers("b")] == ["open"]
 
 
+def test_the_first_host_that_goes_through_a_step_writes_for_all(tmp_path):
+    run, path = Run("a", "b"), tmp_path / "a.json"
+    run.validate("a", leavers=JANE["user"], report_path=str(path), steps=["signin"])
+    run.validate("b", leavers=MILES["user"], report_path=str(path))
+    run.begin(JANE, host="a")
+    run.begin(MILES, host="b")
+
+    # The task is skipped on the first host.
+    assert set(run.step("password", all_steps("miles.obrien")[0]["result"], host="b")) == {"a", "b"}
+    assert set(run.step("signin", host="a")) == {"a", "b"}
+    assert run.step("signin", host="b") == {}
+    reported = {host: one["leavers"][0] for host, one in json.loads(path.read_text())["hosts"].items()}
+    assert reported["b"]["steps"]["password"]["status"] == "verified"
+    assert [one.name for one in tmp_path.glob("*.json")] == ["a.json"]
+
+
+def test_a_module_outside_the_batches_of_the_role_puts_nothing_on_record(tmp_path):
+    run = Run()
+    run.validate(leavers=JANE["user"], report_path=str(tmp_path / "a.json"))
+    run.begin(JANE)
+
+    known = acting.magic(run._known("localhost"))
+    assert keep_before(acting.a_task("m365.offboarding.m365_user_password"), known) == {}
+    known["__offboard_employee_number"] = 1
+    assert keep_before(acting.a_task("m365.offboarding.m365_user_info"), known) == {}
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_between_batches_every_format_is_written_and_between_steps_json_alone(tmp_path):
     run, paths = Run(), [str(tmp_path / "a.json"), str(tmp_path / "a.html")]
     run.validate(leavers=[JANE["user"], MILES["user"]], batch_size=1, report_path=paths)
     run.begin(JANE, MILES)
-    run.record()
+    run.step("password")
     assert not (tmp_path / "a.html").exists()
 
     run.shut(1, "jane.doe")
-    run.record(batch=1)
     assert (tmp_path / "a.html").exists()
 
     (tmp_path / "a.html").write_text("")
     run.shut(2, "miles.obrien")
-    run.record(batch=2)
     assert (tmp_path / "a.html").read_text() == ""
     # Always the same files.
     run.act("evidence")
@@ -381,7 +421,6 @@ def test_what_files_and_the_tenant_say_is_never_a_template(tmp_path):
 
     reported = run.validate(leavers_file=str(path))
     run.begin(read_record("jane.doe", display_name="{{ 7 * 7 }}"))
-    run.record()
 
     assert not acting.is_template(reported["named"][0]["user"])
     assert not acting.is_template(run.leavers()[0]["display_name"])
@@ -391,7 +430,6 @@ def test_the_earlier_evidence_travels_with_the_run(tmp_path):
     run, path = Run(), tmp_path / "since.json"
     run.validate(leavers=JANE["user"], report_path=str(path))
     run.begin(JANE, automation=TENANT)
-    run.record()
     run.act("evidence")
 
     again = Run()
@@ -419,7 +457,7 @@ def audited(*records, **variables):
     run = Run()
     run.validate(leavers=[one["user"] for one in records], **variables)
     run.put("opening", {"users": list(records), "check_mode": False})
-    run.put("state", run.act("join"))
+    run.put("plan", run.act("plan"))
     return run.act("conclude")
 
 
@@ -510,7 +548,6 @@ def test_reason_and_ticket_stand_in_the_evidence_and_checksums_are_told(tmp_path
     )
     run.hosts["localhost"] |= {"tower_job_id": 7, "tower_workflow_job_id": 6, "tower_user_name": "sam"}
     run.begin(JANE)
-    run.record()
 
     reported = run.act("evidence")
 
@@ -532,14 +569,12 @@ def test_the_earlier_evidence_is_a_link_of_the_chain_and_hosts_that_share_a_file
     for host in ("a", "b"):
         run.validate(host, leavers=JANE["user"], report_path=str(monday))
         run.begin(JANE, host=host)
-    run.record()
     run.act("evidence")
     link = {"file": "monday.json", "sha256": hashlib.sha256(monday.read_bytes()).hexdigest()}
 
     for host in ("a", "b"):
         run.validate(host, since=str(monday), report_path=str(tmp_path / "tuesday.json"))
         run.begin(JANE, host=host)
-    run.record()
     run.act("evidence")
 
     assert json.loads(monday.read_text())["chain"] == []
@@ -556,7 +591,6 @@ def test_a_leaver_who_was_late_fails_an_audit_until_the_evidence_says_so(tmp_pat
         run.validate(leavers=JANE["user"], contain_within="2h", report_path=str(tmp_path / path), **given)
         run.hosts["localhost"]["__offboard_employee_asked"]["purpose"] = purpose
         run.begin(record, read_at="2026-11-21T00:00:00Z", automation=TENANT)
-        run.record()
         outcome = run.act("conclude")
         run.act("evidence")
         return outcome["failures"]

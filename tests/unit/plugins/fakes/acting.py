@@ -23,23 +23,34 @@ def act(
     **arguments: Any,
 ) -> Any:
     """Return the result of an action on the host `localhost`, or on that of `known`."""
-    task = mock.MagicMock(Task, async_val=0, check_mode=check_mode, diff=False, environment=[])
-    task.action = f"m365.offboarding.{name}"
+    task = a_task(f"m365.offboarding.{name}", check_mode=check_mode, strategy=strategy)
     task.args = arguments
-    task.get_play.return_value.strategy = strategy
     templar = mock.MagicMock()
     templar.template.side_effect = lambda value: value
     plugin = action(task, mock.MagicMock(), mock.MagicMock(), DataLoader(), templar, None)
     plugin._load_name = task.action
+    return plugin.run(task_vars=magic(known))
+
+
+def a_task(name: str, *, check_mode: bool = False, strategy: str = "linear") -> Any:
+    """Return a task that is about to run."""
+    task = mock.MagicMock(Task, async_val=0, check_mode=check_mode, diff=False, environment=[])
+    task.action = name
+    task.get_play.return_value.strategy = strategy
+    return task
+
+
+def magic(known: dict[str, Any]) -> dict[str, Any]:
+    """Return the variables of a task: those that are known, and Ansible's own."""
     host = known.get("inventory_hostname", "localhost")
     hosts = known.get("ansible_play_hosts_all", [host])
-    magic = {
+    own = {
         "inventory_hostname": host,
         "ansible_play_hosts_all": hosts,
         "ansible_play_batch": hosts,
         "ansible_version": {"full": "2.19.1"},
     }
-    return plugin.run(task_vars={**magic, **known})
+    return {**own, **known}
 
 
 def is_template(text: str) -> bool:
