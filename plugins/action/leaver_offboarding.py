@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 import uuid
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
@@ -76,12 +77,16 @@ class ActionModule(ActionBase):
 
     # --- record ---
 
+    def _run_of(self, known: Variables) -> Run:
+        strategy = str(self._task.get_play().strategy)
+        return Run(known, check_mode=self._task.check_mode, strategy=strategy, folder=constants.DEFAULT_LOCAL_TMP)
+
     def _record(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
         number = asked["batch"]
-        return {"written": HostRun(known).written(number), "journal": Run(self._task, known).keep(number, None)}
+        return {"written": HostRun(known).written(number), "journal": self._run_of(known).keep(number, None)}
 
     def _close(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
-        state = Run(self._task, known).close(asked["batch"])
+        state = self._run_of(known).close(asked["batch"])
         if len(HostRun(known).batches) > 1:
             # A task of its own would be a line of every run, also of those with one batch.
             self._display.display(f"[{known['inventory_hostname']}] {state['msg']}")
@@ -89,7 +94,7 @@ class ActionModule(ActionBase):
 
     def _evidence(self, _user_input: Variables, known: Variables) -> dict[str, t.Any]:
         """One host for all, where `run_once` is honoured."""
-        run = Run(self._task, known)
+        run = self._run_of(known)
         states = {host: tenant.state for host, tenant in run.tenants.items()}
         # A host that fell out of the play must not be missing in silence.
         missing = [host for host in known["ansible_play_hosts_all"] if host not in run.tenants]

@@ -35,7 +35,8 @@ from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils._errors import OUTCOME_UNKNOWN, OffboardingError, internal_error
 from ..module_utils._run import Job, Run, failure, perform
-from ._journal import keep_before
+from ._journal import BATCH, STEP_OF
+from ._journal import Run as RoleRun
 
 # Strategies load action plugins before they fork a worker: what is imported here is there in every worker.
 with warnings.catch_warnings():
@@ -60,12 +61,21 @@ class InProcess(OrdinaryModule):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         try:
-            journal = keep_before(self._task, task_vars or {})
+            journal = self._keep(task_vars or {})
         except OSError as exc:
             # What cannot be put on record is not done.
             return {"failed": True, "msg": str(exc)}
         result = self._run(tmp, task_vars)
         return {**result, "journal": journal} if journal else result
+
+    def _keep(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """In a batch of the role: put on record what was found and done before this step; see `_journal`."""
+        step = STEP_OF.get(self._task.action.rpartition(".")[2])
+        if not step or BATCH not in task_vars:
+            return {}
+        strategy, folder = str(self._task.get_play().strategy), constants.DEFAULT_LOCAL_TMP
+        run = RoleRun(task_vars, check_mode=self._task.check_mode, strategy=strategy, folder=folder)
+        return run.keep(task_vars[BATCH], step)
 
     def _run(self, tmp: str | None, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
         # Which way is taken is decided here, before anything is sent, and never afterwards.

@@ -18,17 +18,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible import constants
-
 from ..module_utils._doors import ALSO, STEPS
 from ._messages import Record
 from ._offboarding import HostRun, unrecorded, write_evidence
 from ._shared_evidence import goes_alone, write_shared_evidence
 
-if t.TYPE_CHECKING:
-    from ansible.playbook.task import Task
-
-# The step that each module of the role takes.
+# The steps by the modules that the role calls for them.
 STEP_OF = {
     "m365_user_password": "password",
     "m365_user_sessions": "sessions",
@@ -47,25 +42,19 @@ _ORDER = (*STEPS, *ALSO)
 Journal = dict[str, dict[str, t.Any]]
 
 
-def keep_before(task: Task, known: Record) -> Journal:
-    """What `Run.keep` does, for a module that is about to begin; nothing outside the batches of the role.
-
-    :raises OSError: with a sentence that names the path.
-    """
-    step = STEP_OF.get(task.action.rpartition(".")[2])
-    return Run(task, known).keep(known[BATCH], step) if step and BATCH in known else {}
-
-
 class Run:
-    """The run of the role in this play, as one of its tasks sees it: its hosts with what they have registered."""
+    """The run of the role in this play, as one of its tasks sees it: its hosts with what they have registered.
 
-    def __init__(self, task: Task, known: Record) -> None:
-        """
-        :param known: the variables of the task.
-        """
-        self._task, self._known = task, known
+    :param known: the variables of the task.
+    :param check_mode: of the task.
+    :param strategy: of the play.
+    :param folder: the temporary folder of this run of Ansible, which all its workers share and which it removes.
+    """
+
+    def __init__(self, known: Record, *, check_mode: bool, strategy: str, folder: str) -> None:
+        self._known, self._check_mode, self._folder = known, check_mode, folder
         self._own: str = known["inventory_hostname"]
-        self._goes_alone = goes_alone(str(task.get_play().strategy))
+        self._goes_alone = goes_alone(strategy)
         hosts = [self._own] if self._goes_alone else known["ansible_play_hosts_all"]
         found = {host: HostRun(known if host == self._own else known["hostvars"].raw_get(host)) for host in hosts}
         # Those that have come through the validation.
@@ -115,7 +104,7 @@ class Run:
 
         :param step: the step that it is about to go through, since not every host goes through all; `None` after all.
         """
-        if self._task.check_mode:
+        if self._check_mode:
             return False
         going = self._going(number).items()
         hosts = [host for host, tenant in going if step is None or step in tenant.steps]
@@ -146,7 +135,7 @@ class Run:
             "purpose": own["purpose"],
             "complete": complete,
             "json_only": json_only,
-            "check_mode": self._task.check_mode,
+            "check_mode": self._check_mode,
             "started_at": own["started_at"],
             # AWX gives its jobs the newer names, and the older ones beside them.
             "job": {
@@ -161,7 +150,7 @@ class Run:
         if not self._goes_alone:
             return write_evidence(states, self.tenants, self._files(), missing=missing, **how)
         ((host, tenant),) = self.tenants.items()
-        hosts, folder = known["ansible_play_hosts_all"], constants.DEFAULT_LOCAL_TMP
+        hosts, folder = known["ansible_play_hosts_all"], self._folder
         return write_shared_evidence(host, tenant, states[host], folder=folder, play_hosts=hosts, **how)
 
     def _files(self) -> dict[str, dict[str, str]]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 from ansible.errors import AnsibleError
 
 from ansible_collections.m365.offboarding.plugins.action.leaver_offboarding import ActionModule
-from ansible_collections.m365.offboarding.plugins.plugin_utils._journal import STEP_OF, keep_before
+from ansible_collections.m365.offboarding.plugins.plugin_utils._in_process import InProcess
+from ansible_collections.m365.offboarding.plugins.plugin_utils._journal import STEP_OF
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes import acting
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import STEPS, all_steps, problem, read_record
 
@@ -69,10 +71,8 @@ class Run:
     def step(self, step, result=None, host=None, number=1):
         """Go through a step, which first puts on record what is known by then; the step itself does nothing."""
         host = host or self.first
-        (module,) = [module for module, reported in STEP_OF.items() if reported == step]
-        task = acting.a_task(f"m365.offboarding.{module}", check_mode=self.check_mode, strategy=self.strategy)
         known = acting.magic({**self._known(host), "__offboard_employee_number": number})
-        journal = keep_before(task, known)
+        journal = kept_by(step, known, check_mode=self.check_mode, strategy=self.strategy)
         self.put(step, {**(result or {}), "journal": journal}, host)
         return journal
 
@@ -91,6 +91,13 @@ class Run:
 
     def leavers(self, host=None):
         return self.act("conclude", host)["ansible_facts"]["offboard_employee_result"]
+
+
+def kept_by(step, known, *, check_mode=False, strategy="linear"):
+    """Return what the module of a step puts on record before it begins."""
+    (module,) = [module for module, taken in STEP_OF.items() if taken == step] or [step]
+    task = acting.a_task(f"m365.offboarding.{module}", check_mode=check_mode, strategy=strategy)
+    return InProcess(task, *[mock.MagicMock()] * 5)._keep(known)
 
 
 def statuses(leaver):
@@ -299,9 +306,9 @@ def test_a_module_outside_the_batches_of_the_role_puts_nothing_on_record(tmp_pat
     run.begin(JANE)
 
     known = acting.magic(run._known("localhost"))
-    assert keep_before(acting.a_task("m365.offboarding.m365_user_password"), known) == {}
+    assert kept_by("password", known) == {}
     known["__offboard_employee_number"] = 1
-    assert keep_before(acting.a_task("m365.offboarding.m365_user_info"), known) == {}
+    assert kept_by("m365_user_info", known) == {}
     assert list(tmp_path.iterdir()) == []
 
 
