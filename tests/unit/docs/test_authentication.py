@@ -10,7 +10,7 @@ import re
 
 from ansible_collections.m365.offboarding.plugins.module_utils._clouds import CLOUDS
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import ENVIRONMENT, KINDS
-from tools.pages import tables
+from tools.guides import tables
 
 CREDENTIALS, ADDRESSES = tables("authentication")[:2]
 

@@ -16,8 +16,8 @@ import pytest
 from ansible_collections.m365.offboarding.plugins.module_utils._objects import ObjectsStep
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import TOPICS
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
-from tools import pages
-from tools.pages import tables
+from tools import guides
+from tools.guides import tables
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
@@ -99,7 +99,7 @@ def test_every_permission_that_is_the_least_has_its_id():
 def test_the_quickstart_names_permissions_by_these_ids():
     """Its Azure CLI commands give ids alone; the comment above them says which permissions they are."""
     ids = {row[0].strip("`"): row[1].strip("`") for row in IDS}
-    blocks = re.findall(r"# (.+)\n((?: .*\\\n)+ .*=Role\n)", pages.text("quickstart"))
+    blocks = re.findall(r"# (.+)\n((?: .*\\\n)+ .*=Role\n)", guides.text("quickstart"))
 
     assert len(blocks) == 3
     for names, commands in blocks:
@@ -119,7 +119,7 @@ def test_the_quickstart_grants_what_the_steps_need_and_to_the_audit_only_what_re
 
 
 def test_every_way_of_the_quickstart_grants_the_same():
-    page = pages.text("quickstart")
+    page = guides.text("quickstart")
     table = [permissions(row[1]) for row in tables("quickstart")[0]]
     powershell = [permissions(found) for found in re.findall(r"-Permissions ((?:'[^']+',?\s+)+)", page)]
 

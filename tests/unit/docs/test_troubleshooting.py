@@ -10,10 +10,10 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.m365.offboarding.plugins.module_utils import _credentials, _errors
-from tools import pages
+from tools import guides
 
 CODES = t.get_args(_errors.Code)
-EXPLAINED = re.findall(r"^``(\w+)``\n-+$", pages.text("troubleshooting"), re.MULTILINE)
+EXPLAINED = re.findall(r"^``(\w+)``\n-+$", guides.text("troubleshooting"), re.MULTILINE)
 SOURCES = [path.read_text(encoding="utf-8") for path in sorted((Path(__file__).parents[3] / "plugins").rglob("*.py"))]
 # A code as it is given to an error or compared with one, and a name that stands for one.
 _GIVEN = re.compile(
@@ -39,7 +39,7 @@ def test_the_list_of_codes_is_what_the_plugins_give():
 
 
 def test_the_page_says_what_to_do_about_the_codes_of_entra_id():
-    table = dict(pages.tables("troubleshooting")[0])
+    table = dict(guides.tables("troubleshooting")[0])
 
     assert table.keys() == {f"``AADSTS{number}``" for number in _credentials._HINTS}
     for number, hint in _credentials._HINTS.items():
@@ -53,4 +53,4 @@ def test_the_page_names_every_permission_that_a_hint_names():
     )
 
     assert len(permissions) > 3
-    assert [one for one in sorted(permissions) if one not in pages.text("troubleshooting")] == []
+    assert [one for one in sorted(permissions) if one not in guides.text("troubleshooting")] == []
