@@ -129,7 +129,7 @@ def test_a_row_opens_and_shuts_by_keyboard_and_shows_where_one_is(show):
     assert not row.locator(".more").is_visible()
 
 
-def test_who_hears_the_page_learns_which_doors_are_open(show):
+def test_a_screen_reader_says_which_doors_are_open(show):
     page = show("20")
     row = page.locator("#list > li").filter(has_text="zoe.")
 

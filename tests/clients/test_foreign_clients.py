@@ -89,7 +89,7 @@ def test_msgraph_sdk_understands_refusals(tenant, app, upn, status, code):
     assert tenant.journal.applied() == []
 
 
-def test_msgraph_sdk_waits_as_it_is_told(tenant):
+def test_msgraph_sdk_honours_retry_after(tenant):
     tenant.faults.add(Fault(method="PATCH", nth=(1, 2), status=429, headers={"Retry-After": "1"}))
     lock_with_msgraph_sdk(tenant, JANE)
     assert [entry.status for entry in tenant.journal.writes()] == [429, 429, 204, 200, 204]

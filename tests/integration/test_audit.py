@@ -71,7 +71,7 @@ def _stage(tenant: Tenant) -> dict[str, str]:
     return {"wei": ago(hours=1), "jane": ago(days=2), "pierre": ago(days=2, hours=-2)}
 
 
-def test_audit_tells_exactly_the_open_doors(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+def test_audit_reports_exactly_the_open_doors(tenant: Tenant, play: Player, tmp_path: Path) -> None:
     left_at = _stage(tenant)
     users = tenant.directory.everyone()
     asked = [{"user": user.upn, "left_at": left_at[user.key]} if user.key in left_at else user.upn for user in users]
@@ -172,7 +172,7 @@ def _judge_report(path: Path, leavers: list[dict[str, Any]], *, check_mode: bool
     [{"leavers_group": "Leavers"}, {"leavers_filter": "accountEnabled eq false"}, {"leavers_blocked": True}],
     ids=["group", "filter", "blocked"],
 )
-def test_whom_a_search_finds_is_read_anew(tenant: Tenant, play: Player, source: dict[str, Any]) -> None:
+def test_users_found_by_a_search_are_read_again(tenant: Tenant, play: Player, source: dict[str, Any]) -> None:
     """An index that lags still shows two accounts as they were shut; one of them has been opened since."""
     tenant.directory.page_size = 2  # for who does not say how many a page may hold
     user = tenant.directory.user
@@ -233,7 +233,9 @@ def test_audit_of_two_thousand(tenant: Tenant, play: Player, tmp_path: Path) -> 
     assert len(tenant.journal.singles()) <= 2_000 / 20 + 2_000 / 10 + 2 * 2
 
 
-def test_who_is_let_in_again_is_newly_open_in_the_audit_after_it(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+def test_a_user_who_is_let_in_again_is_newly_open_in_the_audit_after_it(
+    tenant: Tenant, play: Player, tmp_path: Path
+) -> None:
     """Nobody whom we blocked: an audit of the blocked is all the evidence there is, in a folder with spoilt files."""
     otto, folder = tenant.directory.user("offboarded"), tmp_path / "evidence"
     folder.mkdir()

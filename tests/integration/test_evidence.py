@@ -238,7 +238,7 @@ def test_hosts_of_a_play_that_goes_in_turns_share_a_file(tenant: Tenant, play: P
     assert list(tmp_path.glob("shared*.json")) == [path]
 
 
-def test_a_report_that_cannot_be_written_is_told_before_anything_is_sent(
+def test_a_report_that_cannot_be_written_is_reported_before_anything_is_sent(
     tenant: Tenant, play: Player, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")

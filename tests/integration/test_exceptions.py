@@ -22,7 +22,7 @@ def day(after: int) -> str:
     return (datetime.now(UTC) + timedelta(days=after)).date().isoformat()
 
 
-def test_rooms_and_accepted_people_do_not_fail_an_audit_and_are_told_in_every_format(
+def test_rooms_and_accepted_people_do_not_fail_an_audit_and_are_reported_in_every_format(
     tenant: Tenant, play: Player, tmp_path: Path
 ) -> None:
     room, admin = tenant.directory.user("blocked"), tenant.directory.user("admin")

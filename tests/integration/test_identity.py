@@ -77,7 +77,7 @@ def test_a_newer_account_whose_doors_are_shut_proves_nothing_of_the_person(tenan
     assert (audit.leaver()["open"], audit.leaver()["contained"], audit.leaver()["status"]) == ([], False, "refused")
 
 
-def test_who_was_hired_again_is_not_shut_out_by_an_old_leave_date(tenant: Tenant, play: Player) -> None:
+def test_a_user_who_was_hired_again_is_not_shut_out_by_an_old_leave_date(tenant: Tenant, play: Player) -> None:
     leo = tenant.directory.user("left")
     leo["employeeHireDate"] = ago(days=1).replace("+00:00", "Z")
     before = snapshot(tenant)
@@ -150,7 +150,7 @@ def test_what_a_dry_run_looked_at_binds_the_offboarding_that_follows_in_a_workfl
     assert "dry_run" not in done.reported()["_run"]["m365_offboarding"]["localhost"]
 
 
-def test_who_it_is_stands_in_the_dry_run_and_in_every_report(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+def test_the_dry_run_and_every_report_describe_the_person(tenant: Tenant, play: Player, tmp_path: Path) -> None:
     jane = tenant.directory.user("jane")
     papers = [str(tmp_path / f"dry.{suffix}") for suffix in ("json", "csv", "html")]
     line = "Jane Doe · Sales · Clerk · manager Olga Petrova · member since 2024-01-15"

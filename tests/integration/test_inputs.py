@@ -197,7 +197,7 @@ def test_nobody_is_alike_for_lists_and_searches(tenant: Tenant, play: Player, tm
     assert tenant.journal.writes() == []
 
 
-def test_who_could_not_be_looked_for_is_not_nobody(tenant: Tenant, play: Player) -> None:
+def test_a_search_that_failed_is_not_a_search_that_found_nobody(tenant: Tenant, play: Player) -> None:
     # The credential may not read groups.
     played = play(AUDIT, app="auditor", leavers=JANE, leavers_group="Nobody in here")
 
@@ -235,7 +235,9 @@ def test_different_dates_for_one_person_refuse_that_one(tenant: Tenant, play: Pl
     assert open_doors(jane)
 
 
-def test_who_was_offboarded_is_kept_out_whatever_the_list_says(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+def test_a_user_who_was_offboarded_is_kept_out_whatever_the_list_says(
+    tenant: Tenant, play: Player, tmp_path: Path
+) -> None:
     jane = tenant.directory.user("jane")
     list_of_hr = {"leavers": [{"user": JANE, "left_at": ago(days=-30)}]}
     play(OFFBOARD, leavers=JANE, offboard_employee_report_path="noon.json")

@@ -91,7 +91,7 @@ def test_missing_permissions_are_named(tenant: Tenant, play: Player) -> None:
     assert played.recap("no_permissions")["changed"] == 0
 
 
-def test_administrators_are_blocked_by_whom_may_do_so(tenant: Tenant, play: Player) -> None:
+def test_administrators_are_blocked_only_by_applications_that_may_do_so(tenant: Tenant, play: Player) -> None:
     # The permission to name roles, and a role that may not act on administrators.
     tenant.app("offboarding").graph |= {ROLES}
     apps = {
@@ -204,7 +204,7 @@ def test_no_module_writes_an_administrator_unless_it_is_allowed(tenant: Tenant, 
     [("offboarding-privileged", True), ("auditor", False)],
     ids=["with the permission for names", "without"],
 )
-def test_directory_roles_are_told_by_name_or_by_id(tenant: Tenant, play: Player, app: str, names: bool) -> None:
+def test_directory_roles_are_reported_by_name_or_by_id(tenant: Tenant, play: Player, app: str, names: bool) -> None:
     held = {"admin": [GLOBAL], "helpdesk": [HELPDESK], "nested": [HELPDESK], "member": []}
     users = [tenant.directory.user(key).upn for key in held]
 

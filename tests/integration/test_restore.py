@@ -327,7 +327,7 @@ def test_what_cannot_be_undone_is_refused_with_the_reason(tenant: Tenant, play: 
     assert all(played.recap(host)["changed"] == 0 for host in hosts)
 
 
-def test_one_who_cannot_be_restored_does_not_stop_the_others(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+def test_a_leaver_who_cannot_be_restored_does_not_stop_the_others(tenant: Tenant, play: Player, tmp_path: Path) -> None:
     jane, john, olga, maria = (tenant.directory.user(key) for key in ("jane", "john", "olga", "maria"))
     file = tmp_path / "leavers.json"
     offboard(play, file, [jane, john, olga])
@@ -662,7 +662,7 @@ def test_a_second_offboarding_is_undone_only_where_it_is_named(tenant: Tenant, p
 # --- names that have moved, servers that lag ---
 
 
-def test_who_was_renamed_is_asked_for_by_the_name_of_today(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+def test_a_user_who_was_renamed_is_named_by_the_name_of_today(tenant: Tenant, play: Player, tmp_path: Path) -> None:
     jane, john = tenant.directory.user("jane"), tenant.directory.user("john")
     file = tmp_path / "jane.json"
     old = jane.upn

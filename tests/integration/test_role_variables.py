@@ -41,7 +41,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-def test_mistakes_are_told_before_anything_is_sent(tenant: Tenant, play: Player) -> None:
+def test_mistakes_are_reported_before_anything_is_sent(tenant: Tenant, play: Player) -> None:
     hosts = {host: {"leavers": "jane.doe@contoso.com", **variables} for host, (variables, _ignored) in MISTAKES.items()}
 
     played = play(OFFBOARD, hosts=hosts)

@@ -14,7 +14,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 
 
-def test_a_shell_reaches_the_tenant_as_soon_as_it_is_told_how(tmp_path: Path) -> None:
+def test_a_shell_reaches_the_tenant_with_the_variables_that_are_shown(tmp_path: Path) -> None:
     script = tmp_path / "tenant.sh"
     bare = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
     command = [sys.executable, "-m", "demo.tenant", "--app", "auditor", "--script", str(script)]

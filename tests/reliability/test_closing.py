@@ -385,7 +385,7 @@ def test_the_role_closes_after_the_four_steps_and_says_what_is_still_residual(w:
     assert writes(w) == written
 
 
-def test_who_is_contained_already_goes_through_what_is_closed_besides(w: World) -> None:
+def test_a_user_who_is_contained_already_goes_through_what_is_closed_besides(w: World) -> None:
     (jane,) = furnish(w, JANE)
     w.offboard([JANE])
     w.app = "closer"

@@ -69,7 +69,7 @@ def sent(w: World, **wanted: t.Any) -> list[t.Any]:
     [("7", 7.0), ("2.5", 2.5), (None, 0.75), ("soon", 0.75), ("-5", 0.75), ("Sun, 06 Nov 1994 08:49:37 GMT", 1.0)],
 )
 @pytest.mark.parametrize("batch", ["outer", True, False])
-def test_429_is_waited_out_as_told_and_only_the_throttled_are_sent_again(
+def test_429_is_waited_out_as_retry_after_says_and_only_the_throttled_are_sent_again(
     w: World, reported: str | None, waited: float, batch: t.Any
 ) -> None:
     users = [JANE] if batch is False else EVERYBODY
@@ -184,7 +184,7 @@ def test_a_connection_that_breaks_before_or_after_the_write(w: World, close: str
     ],
     ids=["proxy-page", "bad-gateway-page", "truncated", "dripping", "nul-gzip"],
 )
-def test_bytes_that_are_no_answer_end_in_one_sentence_and_in_time(w: World, what: dict[str, t.Any]) -> None:
+def test_bytes_that_are_not_an_answer_end_in_one_sentence_and_in_time(w: World, what: dict[str, t.Any]) -> None:
     w.tenant.faults.add(Fault(listener="exchange", **what))
     began = w.clock.elapsed
     outcome = offboard(w)
@@ -219,7 +219,7 @@ def test_bytes_that_are_no_answer_end_in_one_sentence_and_in_time(w: World, what
     ],
     ids=["tls", "dns", "proxy", "connect", "read"],
 )
-def test_a_network_that_is_not_there_is_told_in_one_sentence(w: World, broken: Exception, says: str) -> None:
+def test_a_network_that_is_not_there_is_reported_in_one_sentence(w: World, broken: Exception, says: str) -> None:
     w.network.broken = {"graph": broken}
     began = w.clock.elapsed
     outcome = w.offboard(EVERYBODY)
@@ -547,7 +547,7 @@ def test_names_that_would_break_what_shows_them_are_cleaned(w: World) -> None:
     assert reported == "Jane \ufffd\ufffd[2J\ufffd\ufffd\ufffdDoe \U0001f600"
 
 
-def test_an_error_that_repeats_the_payload_gets_nobodys_password_told(w: World) -> None:
+def test_an_error_that_repeats_the_payload_shows_no_password(w: World) -> None:
     offered: list[str] = []
 
     class Parrot(Fault):
@@ -667,7 +667,7 @@ def test_one_leavers_fault_is_nobody_elses(w: World) -> None:
     run_again(w)
 
 
-def test_a_service_that_stays_silent_is_not_waited_for_by_every_leaver_anew(w: World) -> None:
+def test_a_service_that_stays_silent_is_not_waited_for_by_every_leaver(w: World) -> None:
     people = [user.upn for user in w.tenant.directory.add_crowd(400)]
     w.tenant.faults.add(Fault(listener="exchange", delay=30.0, close="before"))
     began = w.clock.elapsed
@@ -744,7 +744,7 @@ def test_graph_goes_down_in_the_middle_and_stays_down(w: World) -> None:
     run_again(w)
 
 
-def test_who_is_deleted_in_the_middle_is_deleted_and_not_open(w: World) -> None:
+def test_a_user_who_is_deleted_in_the_middle_is_deleted_and_not_open(w: World) -> None:
     jane = w.tenant.directory.user(JANE)
     before(w, "signin", lambda: w.tenant.directory.delete(jane))
     outcome = w.offboard(EVERYBODY)

@@ -240,7 +240,7 @@ def test_what_cannot_be_read_is_not_called_off(w: World, cmdlet: str, what: dict
     settled(w)
 
 
-def test_who_may_only_read_changes_nothing(w: World) -> None:
+def test_an_application_that_may_only_read_changes_nothing(w: World) -> None:
     app = w.tenant.app("offboarding")
     app.roles = frozenset({"User Administrator", "Global Reader"})
     reported = close(w)

@@ -74,7 +74,7 @@ def reported(outcome: Outcome) -> str:
 
 
 @pytest.mark.parametrize("earlier", ["audit", "offboard"])
-def test_who_is_re_enabled_is_named_though_no_search_finds_them(nights: Nights, earlier: str) -> None:
+def test_a_user_who_is_re_enabled_is_named_though_no_search_finds_them(nights: Nights, earlier: str) -> None:
     nights.offboard(nights.jane, name="offboard.json")
     nights.audit(blocked=True, name="audit.json")
     nights.jane["accountEnabled"] = True
@@ -91,7 +91,7 @@ def test_who_is_re_enabled_is_named_though_no_search_finds_them(nights: Nights, 
     assert not any(entry.writes for entry in outcome.journal)
 
 
-def test_who_is_still_as_then_and_nobody_asked_for_is_looked_at_and_fails_nothing(nights: Nights) -> None:
+def test_a_user_who_is_still_as_then_and_nobody_asked_for_is_looked_at_and_fails_nothing(nights: Nights) -> None:
     nights.offboard(nights.jane, nights.john, name="monday.json")
 
     outcome = nights.audit(nights.john, since=nights.path("monday.json"))
@@ -103,7 +103,7 @@ def test_who_is_still_as_then_and_nobody_asked_for_is_looked_at_and_fails_nothin
     assert outcome.failures == []
 
 
-def test_who_is_deleted_is_named_and_open_again_is_newly_open(nights: Nights) -> None:
+def test_a_user_who_is_deleted_is_named_and_open_again_is_newly_open(nights: Nights) -> None:
     nights.offboard(nights.jane, name="1.json")
     nights.directory.delete(nights.jane)
     deleted = nights.audit(since=nights.path(), name="2.json")
@@ -120,7 +120,7 @@ def test_who_is_deleted_is_named_and_open_again_is_newly_open(nights: Nights) ->
     assert back.failures
 
 
-def test_who_is_gone_for_good_is_named_once_and_looked_for_once_more(nights: Nights) -> None:
+def test_a_user_who_is_gone_for_good_is_named_once_and_looked_for_once_more(nights: Nights) -> None:
     nights.offboard(nights.jane, name="1.json")
     nights.directory.delete(nights.jane)
     del nights.directory.deleted[nights.jane.id]
@@ -167,7 +167,7 @@ def test_another_account_under_the_old_name_is_named_and_is_not_the_leaver(night
     assert other.id not in {one["id"] for one in outcome.results}
 
 
-def test_who_was_renamed_is_named_with_both_names(nights: Nights) -> None:
+def test_a_user_who_was_renamed_is_named_with_both_names(nights: Nights) -> None:
     nights.offboard(nights.jane, name="1.json")
     nights.jane["userPrincipalName"] = "jane.former@contoso.com"
 
@@ -206,7 +206,7 @@ def test_a_door_that_one_night_could_not_read_is_compared_with_the_night_before(
     assert of(outcome, nights.jane)["since"]["newly_open"] == ["imap"]
 
 
-def test_nobody_is_written_to_whom_only_the_evidence_knows(nights: Nights) -> None:
+def test_a_user_known_only_from_the_evidence_is_not_written(nights: Nights) -> None:
     nights.offboard(nights.jane, name="1.json")
     nights.jane["accountEnabled"] = True
 
@@ -218,7 +218,7 @@ def test_nobody_is_written_to_whom_only_the_evidence_knows(nights: Nights) -> No
     assert f"{nights.jane.upn}: newly open" in "\n".join(outcome.failures)
 
 
-def test_a_night_of_offboarding_says_whom_it_had_to_shut_again(nights: Nights) -> None:
+def test_a_nightly_offboarding_names_everybody_it_had_to_shut_again(nights: Nights) -> None:
     nights.offboard(nights.jane, nights.john, name="1.json")
     nights.jane["accountEnabled"] = True
 
@@ -234,7 +234,7 @@ def test_a_night_of_offboarding_says_whom_it_had_to_shut_again(nights: Nights) -
     assert of(after, nights.jane)["since"]["shut_again"] == []
 
 
-def test_who_was_dismissed_at_noon_stays_out_however_many_nights_ago(nights: Nights) -> None:
+def test_a_user_who_was_dismissed_at_noon_stays_out_however_many_nights_ago(nights: Nights) -> None:
     """HR's list says next month, somebody opens the account: open, and not `not_due`."""
     nights.offboard(nights.jane, name="1.json")
     ahead = timestamp(nights.directory.now()).replace("2026", "2031")
@@ -267,7 +267,7 @@ def test_a_newly_open_door_fails_whoever_it_belongs_to(nights: Nights) -> None:
 
 
 @pytest.mark.parametrize(("since", "shut"), [(True, True), (False, False)])
-def test_a_later_sign_out_by_another_tool_is_no_open_door_where_the_password_is_ours(
+def test_a_later_sign_out_by_another_tool_is_not_an_open_door_where_the_password_is_ours(
     nights: Nights, since: bool, shut: bool
 ) -> None:
     nights.offboard(nights.jane, name="1.json")

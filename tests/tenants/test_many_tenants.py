@@ -84,7 +84,7 @@ def test_the_throttled_tenant_was_throttled_and_its_waits_were_kept(estate: Esta
     assert one_run.too_early == []
 
 
-def test_one_report_tells_of_all(estate: Estate, one_run: OneRun) -> None:
+def test_one_report_covers_everybody(estate: Estate, one_run: OneRun) -> None:
     reported = one_run.evidence
     assert set(reported["hosts"]) == set(estate.tenants)
     assert reported["complete"]

@@ -78,7 +78,7 @@ def test_correlation_id_is_the_callers(client):
 
 
 @pytest.mark.parametrize("name", ["{id}", "contoso.com", "contoso.onmicrosoft.com", "CONTOSO.com"])
-def test_tokens_tell_what_real_ones_tell(client, name):
+def test_tokens_hold_what_real_ones_hold(client, name):
     tenant = client.tenant
     answer = client.token_request(name.format(id=tenant.tenant_id))
     assert answer.status_code == 200

@@ -436,7 +436,7 @@ def test_a_tenant_with_a_host_of_its_own(client, tenant):
     assert answer.headers["Location"].startswith("https://eur05.outlook.office365.com/adminapi/")
 
 
-def test_a_refusal_of_nul_bytes_tells_its_class_in_a_header(as_app):
+def test_a_refusal_of_nul_bytes_reports_its_class_in_a_header(as_app):
     client = as_app("auditor")
     body = {"CmdletInput": {"CmdletName": SET, "Parameters": {"Identity": client.id("jane"), "OWAEnabled": False}}}
     with nul(client.exchange_url(), client, body) as answer:

@@ -77,7 +77,7 @@ def test_any_retry_after(client, tenant, retry_after):
     assert client.get("/users").headers.get("Retry-After") == retry_after
 
 
-def test_done_but_told_otherwise(client, tenant):
+def test_done_but_answered_as_an_error(client, tenant):
     tenant.faults.add(Fault(method="PATCH", status=503, apply_first=True))
     assert client.patch("jane", accountEnabled=False).status_code == 503
     assert not enabled(tenant)

@@ -122,7 +122,7 @@ def test_recipients_by_name_and_by_distinguished_name(client):
 # Inbox rules -----------------------------------------------------------------------------------------------------------
 
 
-def test_rules_as_exchange_tells_of_them(client, tenant):
+def test_rules_as_exchange_describes_them(client, tenant):
     tenant.directory.user("ruler").residual.rules[0]["hidden"] = True
     shown = rules(client, "ruler")
     everything = rules(client, "ruler", IncludeHidden=True)

@@ -254,7 +254,7 @@ def test_harmless_roles_are_within_reach(client):
         (roles.EXCHANGE, roles.READERS, False, False),
     ],
 )
-def test_who_may_act_on_whom(actor, target, reset, disable):
+def test_a_user_who_may_act_on_administrators(actor, target, reset, disable):
     assert roles.may_reset([actor], [target]) is reset
     assert roles.may_disable([actor], [target]) is disable
     assert not roles.may_reset([roles.USER], [target], special=True)

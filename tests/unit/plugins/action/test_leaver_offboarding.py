@@ -468,7 +468,7 @@ def audited(*records, **variables):
     return run.act("conclude")
 
 
-def test_an_accepted_leaver_is_told_and_does_not_fail_and_is_shut_like_any_other(tmp_path):
+def test_an_accepted_leaver_is_reported_and_does_not_fail_and_is_shut_like_any_other(tmp_path):
     exceptions = [{"user": JANE["user"], **ACCEPTED}, {"user": "jnae.doe@contoso.com", **ACCEPTED}]
     outcome = audited(JANE, exceptions=exceptions)
     assert (outcome["failures"], outcome["table"][0]) == ([], "0 of 1 leaver is contained, 1 accepted")
@@ -543,7 +543,7 @@ def test_an_argument_that_does_not_exist_is_refused():
 # --- what an auditor asks ---
 
 
-def test_reason_and_ticket_stand_in_the_evidence_and_checksums_are_told(tmp_path):
+def test_reason_and_ticket_stand_in_the_evidence_and_checksums_are_reported(tmp_path):
     run, path = Run(), tmp_path / "a.json"
     run.validate(
         playbook="offboard",

@@ -41,7 +41,7 @@ def test_a_folder_that_is_as_it_was_written_passes_and_says_what_to_keep(tmp_pat
     assert documented | {"failed", "changed"} >= set(result) - {"invocation"} >= documented
 
 
-def test_everything_that_is_wrong_is_told_and_fails(tmp_path):
+def test_everything_that_is_wrong_is_reported_and_fails(tmp_path):
     for name in ("a.json", "b.json"):
         write("{}", str(tmp_path / name))
         (tmp_path / name).write_text("[]")

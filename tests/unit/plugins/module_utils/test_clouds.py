@@ -42,7 +42,7 @@ def test_an_address_of_ones_own_replaces_one_and_loses_its_last_slash(option):
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
-def test_no_address_is_no_change(nothing):
+def test_no_address_is_not_a_change(nothing):
     assert endpoints("china", graph_url=nothing) == CLOUDS["china"]
 
 

@@ -112,7 +112,7 @@ def test_no_moment_proves_anything_while_sign_in_is_not_blocked(enabled, signin)
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_a_guests_password_and_sessions_are_no_doors_of_this_tenant(enabled):
+def test_a_guests_password_and_sessions_are_not_doors_of_this_tenant(enabled):
     one = leaver(user_principal_name="jane_example.org#EXT#@contoso.com", account_enabled=enabled)
 
     assert account(one) == {
@@ -123,7 +123,7 @@ def test_a_guests_password_and_sessions_are_no_doors_of_this_tenant(enabled):
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_only_the_doors_of_the_steps_are_told(step):
+def test_only_the_doors_of_the_steps_are_reported(step):
     doors = set(door_states(leaver(), [step], ALL))
 
     assert doors == (set(PROTOCOLS) if step == "protocols" else {step})
@@ -151,7 +151,7 @@ def test_a_protocol_is_shut_when_it_is_known_to_be_off():
         (True, OffboardingError("Exchange is down."), "unknown"),
     ],
 )
-def test_without_a_mailbox_the_protocols_are_no_doors_unless_nobody_could_look(read, error, state):
+def test_without_a_mailbox_the_protocols_are_not_doors_unless_nobody_could_look(read, error, state):
     one = leaver(mailbox_read=read, mailbox_error=error, has_exchange_plan=False)
 
     assert set(door_states(one, ["protocols"], ALL).values()) == {state}

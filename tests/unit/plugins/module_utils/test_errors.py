@@ -16,14 +16,14 @@ from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
 )
 
 
-def test_an_error_tells_what_why_and_the_request_id():
+def test_an_error_says_what_why_and_the_request_id():
     error = OffboardingError("It failed", code="x", hint="Do that.", request_id="42")
 
     assert str(error) == "It failed. Do that. (request id 42)"
     assert error.as_record() == {"code": "x", "message": "It failed.", "hint": "Do that.", "request_id": "42"}
 
 
-def test_an_error_is_told_as_the_reason_of_a_deed_and_keeps_its_facts():
+def test_an_error_is_the_reason_of_an_action_and_keeps_its_facts():
     inner = ServiceError("Forbidden.", status=503, code="c", hint="h", request_id="r")
 
     error = inner.with_context("Could not block jane")
@@ -45,7 +45,7 @@ def test_a_missing_library_names_the_interpreter_and_how_to_install_it():
     assert "ansible_python_interpreter" in text
 
 
-def test_a_fault_of_ours_is_told_by_kind_and_place_without_its_text():
+def test_an_internal_error_is_reported_by_kind_and_place_without_its_text():
     with pytest.raises(KeyError) as caught:
         {}["the password is hunter2"]
     error = internal_error(caught.value)

@@ -73,7 +73,7 @@ def test_a_password_that_happens_to_hold_the_name_is_thrown_away(monkeypatch):
         ("xxSmith-1", "name"),
     ],
 )
-def test_a_given_password_that_breaks_a_rule_is_told_which(password, rule):
+def test_a_given_password_that_breaks_a_rule_names_the_rule(password, rule):
     assert rule in complaint(password, NAMES)
 
 

@@ -336,7 +336,7 @@ def test_a_machine_that_is_busy_is_waited_for(clock, host, broken):
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_a_machine_that_stays_busy_is_told_within_retry_timeout(clock, host, broken):
+def test_a_machine_that_stays_busy_is_reported_within_retry_timeout(clock, host, broken):
     with serving(Endpoint(broken)) as url:
         host("machine", url)
         error = refused(clock, retry_timeout=20)
@@ -375,7 +375,7 @@ def test_a_refusal_of_the_machine_is_one_sentence(clock, host, kind, answer, sen
 
 
 @pytest.mark.parametrize("large", [False, True])
-def test_a_key_of_azure_arc_that_cannot_be_used_is_told(clock, host, key, large):
+def test_a_key_of_azure_arc_that_cannot_be_used_is_reported(clock, host, key, large):
     if large:
         key.write_text("x" * 5000)
     else:

@@ -69,7 +69,7 @@ def test_microsofts_seven_decimals_are_kept_to_the_microsecond_and_cut_when_writ
         "\u0662\u0660\u0662\u0666-11-20T12:00:00Z",
     ],
 )
-def test_what_is_no_moment_with_an_offset_is_a_value_error(text):
+def test_what_is_not_a_moment_with_an_offset_is_a_value_error(text):
     with pytest.raises(ValueError, match=r"\w"):
         parse_moment(text)
 

@@ -97,7 +97,7 @@ def test_a_folder_of_authorities_is_trusted(server, bundle, tmp_path):
     assert ask(Transport(ca_path=str(folder)), server) == 200
 
 
-def test_who_is_not_in_the_usual_bundle_is_not_trusted_and_not_asked_again(server):
+def test_a_server_that_is_not_in_the_usual_bundle_is_not_trusted_and_not_asked_again(server):
     error = refusal(Transport(), server)
 
     assert "does not trust" in error.message
@@ -118,7 +118,7 @@ def test_without_validation_everybody_is_trusted_whatever_the_environment_says(s
 
 
 @pytest.mark.parametrize("content", [None, b"no certificate"], ids=["absent", "garbage"])
-def test_a_bundle_that_cannot_be_read_is_told_at_once(server, tmp_path, content):
+def test_a_bundle_that_cannot_be_read_is_reported_at_once(server, tmp_path, content):
     path = tmp_path / "bundle.pem"
     if content is not None:
         path.write_bytes(content)

@@ -110,7 +110,7 @@ def test_secrets_are_masked(name):
 
 
 @every_module
-def test_a_module_says_who_it_is_and_shows_how_it_is_used(name):
+def test_a_module_names_itself_and_shows_how_it_is_used(name):
     module = importlib.import_module(f"{MODULES}.{name}")
     documentation = yaml.safe_load(module.DOCUMENTATION)
     examples = yaml.safe_load(module.EXAMPLES)

@@ -128,7 +128,7 @@ def read_assertion(asked) -> tuple[dict, dict]:
     ],
     ids=["PEM", "PEM, certificate first", "encrypted PEM", "PFX", "encrypted PFX"],
 )
-def test_a_certificate_signs_an_assertion_and_its_key_is_never_told(lab, tmp_path, content, password):
+def test_a_certificate_signs_an_assertion_and_its_key_is_never_shown(lab, tmp_path, content, password):
     file = tmp_path / "automation.pem"
     file.write_bytes(content)
 
@@ -194,7 +194,7 @@ def test_a_file_that_is_missing_or_a_folder_is_named(lab, tmp_path, option):
         assert reason in reported.msg
 
 
-def test_a_certificate_password_alone_is_no_credential(lab):
+def test_a_certificate_password_alone_is_not_a_credential(lab):
     reported = refuse(lab, {**IDENTITY, "certificate_password": "x-password"})
 
     assert "certificate_path" in reported.msg
@@ -203,7 +203,7 @@ def test_a_certificate_password_alone_is_no_credential(lab):
 # --- federated ---
 
 
-def test_a_federated_token_is_sent_as_assertion_and_never_told(lab, tmp_path):
+def test_a_federated_token_is_sent_as_assertion_and_never_shown(lab, tmp_path):
     file = tmp_path / "token"
     file.write_text("eyJ.federated.token\n")
 
@@ -235,7 +235,7 @@ def test_a_managed_identity_asks_the_machine_and_needs_no_tenant(lab, client_id,
     assert query.get("client_id") == asked_for
 
 
-def test_a_machine_without_identity_is_told_so(lab):
+def test_a_machine_without_identity_is_reported(lab):
     lab.entra.instead["token"] = [Reply(400, {"error": "invalid_request", "error_description": "Identity not found"})]
 
     assert "Identity not found" in fail(lab, {"managed_identity": True}).msg
@@ -286,7 +286,7 @@ def test_a_ready_token_that_no_header_can_hold_is_refused_and_not_shown(lab, tok
     assert token not in json.dumps(reported.result, ensure_ascii=False)
 
 
-def test_an_exchange_token_that_does_not_tell_its_tenant_is_refused(lab):
+def test_an_exchange_token_without_a_tenant_is_refused(lab):
     token = lab.entra.issue("https://outlook.office365.com", tid=None)
     lab.wire.expect(find(JANE))
 
@@ -476,14 +476,14 @@ def test_entras_refusal_becomes_a_hint(lab, code, hint, status):
     assert len(lab.entra.asked_for("token")) == 1
 
 
-def test_a_refusal_without_a_known_code_is_told_as_it_is(lab):
+def test_a_refusal_without_a_known_code_is_reported_as_it_is(lab):
     lab.entra.instead["token"] = [Reply(400, {"error": "unauthorized_client"})]
 
     assert "unauthorized_client" in fail(lab, SECRET).msg
 
 
 @pytest.mark.parametrize("body", [[], "text", 7, None])
-def test_a_refusal_that_is_no_json_object_is_one_clear_sentence(lab, body):
+def test_a_refusal_that_is_not_a_json_object_is_one_clear_sentence(lab, body):
     lab.entra.instead["token"] = [Reply(400, body)]
 
     assert "no JSON" in fail(lab, SECRET).msg
@@ -508,7 +508,7 @@ def test_an_unknown_tenant_fails_at_discovery_with_its_hint(lab):
 
 
 @pytest.mark.parametrize("kind", ["metadata", "token"])
-def test_a_web_page_from_entra_is_told_as_such(lab, kind):
+def test_a_web_page_from_entra_is_reported_as_such(lab, kind):
     lab.entra.instead[kind] = [web_page()]
 
     reported = fail(lab, BY_DOMAIN)

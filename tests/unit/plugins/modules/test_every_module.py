@@ -219,7 +219,7 @@ def test_an_option_that_does_not_exist_is_refused(lab, module):
 
 @pytest.mark.parametrize("option", ["timeout", "retry_timeout", "verify_timeout"])
 @pytest.mark.parametrize("value", ["-1", "inf", "nan", "soon"])
-def test_a_time_that_is_no_number_of_seconds_is_refused(lab, option, value):
+def test_a_time_that_is_not_a_number_of_seconds_is_refused(lab, option, value):
     assert option in refuse(lab, "m365_user_signin", users=UPN, **{option: value}).msg
 
 
@@ -444,7 +444,7 @@ def test_a_launcher_cannot_shorten_the_list_of_the_credential(lab, monkeypatch):
     assert reported.statuses == ["refused"]
 
 
-def test_an_entry_that_means_nobody_is_told_by_name_and_the_run_goes_on(lab):
+def test_an_entry_that_means_nobody_is_reported_by_name_and_the_run_goes_on(lab):
     lab.wire.expect(find(JANE), find("nobody@contoso.com"))
     lab.wire.expect(find_by_address("nobody@contoso.com"))
     lab.wire.expect(revoke(JANE))
@@ -589,7 +589,7 @@ def test_one_search_for_the_reason_that_finds_it_is_enough(lab):
     assert error["code"] == "not_a_principal_name"
 
 
-def test_a_credential_that_may_not_read_users_is_told_the_permission(lab):
+def test_a_credential_that_may_not_read_users_learns_which_permission_it_needs(lab):
     # Once as it is, then without what may need more than that: the hire date, and the manager.
     lab.wire.expect_each(*[find(JANE).but(forbidden())] * 3)
 
@@ -668,7 +668,7 @@ def test_check_mode_reads_only_and_needs_no_permission_to_write(lab, module, lea
 
 @every_module
 @pytest.mark.parametrize("verbosity", [0, 4])
-def test_a_fault_of_ours_is_told_in_our_words_and_without_the_exceptions_text(lab, monkeypatch, module, verbosity):
+def test_an_internal_error_is_reported_without_the_text_of_the_exception(lab, monkeypatch, module, verbosity):
     def fall(*args, **kwargs):
         raise KeyError("the password is hunter2")
 
@@ -688,7 +688,7 @@ def test_a_fault_of_ours_is_told_in_our_words_and_without_the_exceptions_text(la
     assert "hunter2" not in reported.output
 
 
-def test_a_fault_of_ours_in_the_middle_loses_no_record(lab, monkeypatch):
+def test_an_internal_error_in_the_middle_loses_no_record(lab, monkeypatch):
     ann, bob = crowd(2)
     lab.wire.expect(find(ann), find(bob))
     lab.wire.expect(administrators())
@@ -768,7 +768,7 @@ def test_an_address_of_ones_own_replaces_that_of_the_cloud(lab):
         ({"validate_certs": True}, {"M365_VALIDATE_CERTS": "false"}, True),
     ],
 )
-def test_every_request_is_told_what_certificates_to_trust(lab, monkeypatch, options, variables, verify):
+def test_every_request_gets_the_certificates_to_trust(lab, monkeypatch, options, variables, verify):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     lab.wire.expect(find(JANE))
@@ -841,7 +841,7 @@ def test_a_redirect_is_a_failure_and_the_token_travels_nowhere(lab, status):
 
 
 @every_module
-def test_who_did_it_is_told_by_the_token(lab, module):
+def test_the_token_names_the_application(lab, module):
     # Whoever only looks asks again without the hire date and without the manager.
     lab.wire.expect_each(*[find(JANE).but(forbidden())] * (3 if module == "m365_user_info" else 1))
 
@@ -865,7 +865,7 @@ def test_a_token_of_the_second_version_names_the_application_otherwise(lab):
 
 
 @pytest.mark.parametrize("token", ["opaque", "a.b.c", "a.W10.c"])
-def test_who_did_it_is_not_known_from_a_token_that_cannot_be_read(lab, token):
+def test_the_application_is_unknown_from_a_token_that_cannot_be_read(lab, token):
     lab.entra.accept("https://graph.microsoft.com", token)
     lab.wire.expect(find(JANE))
 
@@ -880,7 +880,7 @@ def test_nobody_did_what_was_refused_before_anything_was_sent(lab, module):
     assert refuse(lab, module, users=[5]).result["automation"] is None
 
 
-def test_a_write_in_a_batch_is_told_by_its_own_request_id_or_by_that_of_the_batch(lab):
+def test_a_write_in_a_batch_is_reported_by_its_own_request_id_or_by_that_of_the_batch(lab):
     bob = person("bob")
     named = Reply(204, headers={"request-id": "its\n own"})
     lab.wire.expect(find(JANE), find(bob))

@@ -62,7 +62,7 @@ IN_A_200 = {
 
 
 @pytest.mark.parametrize("body", IN_A_200.values(), ids=IN_A_200)
-def test_a_write_that_a_200_calls_an_error_is_no_write(lab, body):
+def test_a_write_that_a_200_calls_an_error_is_not_a_write(lab, body):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON), set_mailbox(JANE, **OWA_OFF).but(Reply(200, body)))
 
     reported = lab.run(MODULE, users=UPN, state="disabled", protocols=["owa"])
@@ -110,7 +110,7 @@ def test_a_reading_that_a_200_calls_an_error_proves_nothing(lab, body):
 
 
 @pytest.mark.parametrize("nothing", [{"error": None}, {"@odata.error": None}, {"@adminapi.errors": []}])
-def test_an_empty_list_of_errors_and_warnings_are_no_error(lab, nothing):
+def test_an_empty_list_of_errors_and_warnings_are_not_an_error(lab, nothing):
     body = {"@adminapi.warnings": ["No settings have been modified."], "value": [], **nothing}
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON), set_mailbox(JANE, **OWA_OFF).but(Reply(200, body)))
     lab.wire.expect(get_mailbox(JANE, OFF))
@@ -259,7 +259,7 @@ def test_503_and_504_are_repeated_whatever_class_they_name(lab, status):
     assert lab.run(MODULE, users=UPN, state="disabled").statuses == ["unchanged"]
 
 
-def test_the_json_form_is_told_by_its_text_and_its_class(lab):
+def test_the_json_form_is_reported_by_its_text_and_its_class(lab):
     body = faults("x.SomethingException", "It does not please me.")["json"]
     lab.wire.expect_each(find(JANE), get_mailbox(JANE).but(Reply(400, body)))
 

@@ -222,7 +222,7 @@ def test_a_rule_may_name_a_recipient_of_the_directory(lab, answer, leads):
         {"Enabled": None, "SupportedByTask": "False"},
     ],
 )
-def test_a_rule_that_does_not_tell_where_it_sends_mail_is_no_proof(lab, facts):
+def test_a_rule_that_does_not_say_where_it_sends_mail_proves_nothing(lab, facts):
     """It may forward, and disabling it can be undone."""
     rule = exchange_rule(**facts)
 
@@ -238,7 +238,7 @@ def test_a_rule_that_does_not_tell_where_it_sends_mail_is_no_proof(lab, facts):
     assert "no proof" in one["note"]
 
 
-def test_the_systems_own_rules_are_no_hiding_place(lab):
+def test_the_systems_own_rules_hide_nothing(lab):
     rule = exchange_rule("Junk E-Mail Rule", SupportedByTask=False, RedirectTo=[smtp(OUT)])
 
     reported = close(
@@ -365,7 +365,7 @@ def test_a_recipient_that_could_not_be_looked_up_is_not_guessed(lab):
     assert "Could not look at inbox rules" in reported.user["error"]["message"]
 
 
-def test_who_may_not_read_rules_is_told_the_role(lab):
+def test_an_application_that_may_not_read_rules_learns_which_role_it_needs(lab):
     row = mailbox_of(JANE, ForwardingSmtpAddress=f"smtp:{OUT}")
     refused = exchange_rules(JANE).but(Reply(403, body=bytes(47)))
     lab.wire.expect_each(
@@ -404,7 +404,7 @@ def test_a_rules_identity_comes_as_text_too(lab, identity):
 
 
 @pytest.mark.parametrize("lacking", ["ForwardingSmtpAddress", "ForwardingAddress"])
-def test_a_mailbox_that_does_not_tell_is_not_taken_for_one_that_forwards_nothing(lab, lacking):
+def test_a_mailbox_that_does_not_say_is_not_taken_for_one_that_forwards_nothing(lab, lacking):
     row = {key: value for key, value in mailbox_of(JANE).items() if key != lacking}
 
     reported = close(lab, mail(row=row), [], [])
@@ -413,7 +413,7 @@ def test_a_mailbox_that_does_not_tell_is_not_taken_for_one_that_forwards_nothing
     assert lacking in reported.msg
 
 
-def test_who_has_no_mailbox(lab):
+def test_a_user_who_has_no_mailbox(lab):
     ann = guest(assignedPlans=[])
     lab.wire.expect_each(find(ann), recipient(ann, None))
 
@@ -484,7 +484,7 @@ def test_a_transient_error_of_exchange_is_not_the_last_word(lab):
     assert run(lab).statuses == ["verified"]
 
 
-def test_an_outcome_that_stays_unknown_is_no_success(lab):
+def test_an_outcome_that_stays_unknown_is_not_a_success(lab):
     row = mailbox_of(JANE, ForwardingSmtpAddress=f"smtp:{OUT}")
     lab.wire.expect_each(
         find(JANE),

@@ -305,7 +305,7 @@ def test_an_endpoint_that_is_not_there_is_not_taken_for_a_missing_mailbox(lab):
 # --- Exchange says no ---
 
 
-def test_an_ambiguous_name_is_told_and_nothing_is_guessed(lab):
+def test_an_ambiguous_name_is_reported_and_nothing_is_guessed(lab):
     kind = "Microsoft.Exchange.Configuration.Tasks.ManagementObjectAmbiguousException"
     text = "The operation couldn't be performed because object: 'x' matches multiple entries."
     lab.wire.expect_each(find(JANE), get_mailbox(JANE).but(exchange_error(500, kind, text)))
@@ -317,7 +317,7 @@ def test_an_ambiguous_name_is_told_and_nothing_is_guessed(lab):
     assert "matches multiple entries" in reported.user["error"]["message"]
 
 
-def test_a_cmdlets_own_error_is_final_and_told_without_stack_trace(lab):
+def test_a_cmdlets_own_error_is_final_and_reported_without_stack_trace(lab):
     kind = "Microsoft.Exchange.SomethingException"
     failing = set_mailbox(JANE, **off(*DOCUMENTED)).but(exchange_error(500, kind, "It does not please me."))
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, ON), failing)
@@ -381,7 +381,7 @@ def test_a_compressed_answer_is_understood(lab):
     assert lab.run(MODULE, users=UPN, state="disabled").statuses == ["verified"]
 
 
-def test_a_tenant_without_exchange_is_told_to_leave_the_step_out(lab):
+def test_a_tenant_without_exchange_is_advised_to_leave_the_step_out(lab):
     lab.wire.expect(find(JANE))
     text = "The resource principal named https://outlook.office365.com was not found in the tenant."
     lab.entra.unknown["https://outlook.office365.com"] = Reply(400, refusal(500011, text, "invalid_resource"))
@@ -462,7 +462,7 @@ def test_where_batches_are_refused_single_calls_are_made(lab, status):
     assert not any(sent.batched for sent in lab.wire.sent[4:] if sent.host == EXCHANGE)
 
 
-def test_the_mailbox_of_who_is_not_due_is_not_read(lab):
+def test_the_mailbox_of_a_user_who_is_not_due_is_not_read(lab):
     lab.wire.expect(find(JANE))
 
     reported = lab.run(MODULE, users=[{"user": UPN, "left_at": later(hours=1)}], state="disabled")
@@ -522,7 +522,7 @@ def test_check_mode_foretells_switch_by_switch(lab):
     assert reported.user["after"] == dict.fromkeys(DOCUMENTED, False)
 
 
-def test_a_switch_that_stays_null_is_not_foretold_to_be_a_moment(lab):
+def test_a_switch_that_stays_null_is_not_predicted_to_be_a_moment(lab):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, {**OFF, "EwsEnabled": None}))
 
     reported = lab.run(MODULE, check=True, users=UPN, state="enabled", protocols=["ews", "owa"])
@@ -533,7 +533,7 @@ def test_a_switch_that_stays_null_is_not_foretold_to_be_a_moment(lab):
 # --- throttling ---
 
 
-def test_a_throttled_mailbox_in_a_batch_is_sent_again_alone_after_the_told_wait(lab):
+def test_a_throttled_mailbox_in_a_batch_is_sent_again_alone_after_retry_after(lab):
     ann, bob, cid = crowd(3)
     lab.wire.expect(*map(find, (ann, bob, cid)))
     lab.wire.expect(
@@ -635,7 +635,7 @@ def test_where_null_is_refused_and_was_all_there_was_nothing_is_changed(lab):
 
 
 @pytest.mark.parametrize("reply", [NUL_BYTES, Reply(401)], ids=["403", "401"])
-def test_who_may_not_write_at_all_is_not_asked_to_without_null(lab, reply):
+def test_an_application_that_may_not_write_does_not_try_again_without_null(lab, reply):
     tries = 5 if reply.status == 401 else 1
     refused = set_mailbox(JANE, **on("owa"), **NULL).but(reply)
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, OFF), *[refused] * tries)
@@ -645,7 +645,7 @@ def test_who_may_not_write_at_all_is_not_asked_to_without_null(lab, reply):
     assert (reported.statuses, reported.changed, reported.user["note"]) == (["failed"], False, None)
 
 
-def test_a_refusal_that_null_was_not_the_reason_of_is_told(lab):
+def test_a_refusal_that_was_not_about_null_is_reported(lab):
     reply = exchange_error(400, "x.ScopeException", "It isn't within your current write scopes.")
     lab.wire.expect_each(
         find(JANE),
@@ -810,7 +810,7 @@ def test_what_was_read_of_a_mailbox_that_is_given_back_is_read_again(lab):
     assert reported.statuses == ["unchanged"]
 
 
-def test_who_is_not_known_any_more_is_not_written_although_the_mailbox_was_just_read(lab):
+def test_a_user_who_is_gone_is_not_written_although_the_mailbox_was_just_read(lab):
     lab.wire.expect_each(read(JANE).but(not_found(JANE["id"])), read_deleted(JANE["id"]))
 
     reported = lab.run(MODULE, users=[handed()], state="disabled", protocols=["all"])

@@ -210,7 +210,7 @@ def expect_opening(lab, module, *then):
 
 @every_writing_module
 @pytest.mark.parametrize("check", [True, False])
-def test_an_administrator_is_refused_by_role_and_told_what_to_set(lab, module, check):
+def test_an_administrator_is_refused_by_role_with_the_option_to_set(lab, module, check):
     expect_opening(lab, module, roles(JANE, "Helpdesk Administrator", "Reports Reader"))
 
     reported = lab.run(module, check=check, users=UPN, allow_admins=False, **OWN[module])
@@ -251,7 +251,7 @@ def test_an_administrator_is_not_opened_either(lab, module, options):
 
 @every_writing_module
 @pytest.mark.parametrize("check", [True, False])
-def test_who_cannot_be_told_from_an_administrator_is_refused(lab, module, check):
+def test_a_user_who_cannot_be_reported_from_an_administrator_is_refused(lab, module, check):
     expect_opening(lab, module, roles(JANE).but(forbidden()))
 
     reported = lab.run(module, check=check, users=UPN, allow_admins=False, **OWN[module])
@@ -282,7 +282,7 @@ def test_a_credential_that_may_not_read_roles_is_said_so_once(lab):
     assert "And 2 more, see users." in reported.msg
 
 
-def test_who_holds_no_role_is_written_beside_an_administrator_who_is_not(lab):
+def test_a_user_who_holds_no_role_is_written_beside_an_administrator_who_is_not(lab):
     ann, bob = crowd(2)
     lab.wire.expect(find(ann), find(bob))
     lab.wire.expect(roles(ann), roles(bob, "User Administrator"))
@@ -307,7 +307,7 @@ def test_roles_that_are_handed_on_save_the_reading_and_decide(lab, held):
     assert reported.statuses == ["refused" if held else "verified"]
 
 
-def test_roles_of_somebody_for_whom_nothing_is_to_be_done_are_not_read(lab):
+def test_roles_of_users_with_nothing_to_do_are_not_read(lab):
     lab.wire.expect(find({**JANE, "accountEnabled": False}))
 
     assert lab.run("m365_user_signin", users=UPN, state="blocked", allow_admins=False).statuses == ["unchanged"]
@@ -328,7 +328,7 @@ def test_the_last_global_administrator_is_spared_although_administrators_are_all
 
 
 @pytest.mark.parametrize("identity", [None, "", 7], ids=repr)
-def test_an_administrator_without_an_object_id_is_nobody_who_remains(lab, identity):
+def test_an_administrator_without_an_object_id_does_not_count_as_remaining(lab, identity):
     holders = administrators(JANE, {**person("the.boss"), "id": identity})
     lab.wire.expect_each(find(JANE), holders)
 

@@ -122,7 +122,7 @@ def test_without_left_at_nothing_is_compared_or_asked_for(lab):
     assert all("createdDateTime" not in one.query.get("$select", "") for one in lab.wire.sent)
 
 
-def test_the_directorys_own_leave_date_makes_no_newer_account_of_who_is_named(lab):
+def test_the_directorys_own_leave_date_makes_nobody_a_newer_account(lab):
     """Hired again and leaving again: the operator says so, and the directory has not been told yet."""
     lab.wire.expect(meet(find(jane(employeeLeaveDateTime=LEFT, employeeHireDate=AFTER))))
 
@@ -140,7 +140,7 @@ def test_opening_an_account_again_does_not_look_at_when_it_was_created(lab):
     assert answer.statuses == ["verified"]
 
 
-def test_one_who_is_refused_does_not_stop_the_others(lab):
+def test_a_refused_leaver_does_not_stop_the_others(lab):
     bob = person("bob")
     lab.wire.expect(dated(find(jane(createdDateTime=AFTER))), dated(find(bob)))
     lab.wire.expect_each(administrators(), enable(bob, False), read({**bob, "accountEnabled": False}))
@@ -190,7 +190,7 @@ def test_a_deleted_account_is_not_restored_in_place_of_another(lab):
 
 
 @pytest.mark.parametrize("users", [[{"user": UPN, "id": OTHER}, JANE["id"]], [JANE["id"], {"user": UPN, "id": OTHER}]])
-def test_who_is_asked_for_twice_is_refused_where_one_id_is_another(lab, users):
+def test_a_user_named_twice_is_refused_where_one_id_is_another(lab, users):
     turns = [find(JANE), read(JANE)]
     lab.wire.expect(*(turns if isinstance(users[0], dict) else reversed(turns)))
 
@@ -258,7 +258,7 @@ def test_a_record_says_who_it_is_in_the_same_request(lab):
     }
 
 
-def test_who_is_named_by_object_id_is_told_without_the_hire_date(lab):
+def test_a_user_named_by_object_id_is_reported_without_the_hire_date(lab):
     lab.wire.expect(meet(read(jane(**KNOWN)), hired=False))
 
     record = look(lab, users=JANE["id"])
@@ -277,7 +277,7 @@ def test_who_is_named_by_object_id_is_told_without_the_hire_date(lab):
     ],
     ids=["absent", "null", "nonsense", "a manager who may not be read", "blank"],
 )
-def test_what_is_not_told_is_left_out_and_nobody_with_it(lab, facts):
+def test_a_fact_that_is_missing_is_left_out_and_no_person_with_it(lab, facts):
     lab.wire.expect(meet(find(jane(**facts))))
 
     record = look(lab, users=UPN)
@@ -339,7 +339,7 @@ def test_a_refusal_of_one_among_many_is_that_ones_own(lab):
 # --- looking ---
 
 
-def test_a_look_tells_the_doors_of_a_newer_account_and_that_it_is_one(lab):
+def test_a_look_reports_the_doors_of_a_newer_account_and_that_it_is_one(lab):
     lab.wire.expect(meet(find(jane(createdDateTime=AFTER))))
 
     record = look(lab, users=[{"user": UPN, "left_at": LEFT}])
@@ -363,7 +363,7 @@ GROUP = {"id": "9d1e9d1e-1111-4222-8333-444444444444", "displayName": "Leavers",
         pytest.param(None, {"createdDateTime": AFTER}, False, id="no date"),
     ],
 )
-def test_who_was_found_has_a_leave_date_of_their_own(lab, left_at, facts, wrong):
+def test_a_user_who_was_found_has_a_leave_date_of_their_own(lab, left_at, facts, wrong):
     lab.entra.permissions["https://graph.microsoft.com"] = ("User.Read.All", "User-LifeCycleInfo.Read.All")
     lab.wire.expect(find_group("Leavers", GROUP))
     lab.wire.expect(members(GROUP, JANE))
@@ -375,7 +375,7 @@ def test_who_was_found_has_a_leave_date_of_their_own(lab, left_at, facts, wrong)
     assert record["by_name"] is False
 
 
-def test_who_is_read_again_is_told_as_whole_as_at_first(lab):
+def test_a_user_who_is_read_again_is_reported_as_completely_as_at_first(lab):
     blocked = {**jane(**KNOWN), "accountEnabled": False}
     lab.wire.expect_each(*[meet(read(one), hired=False) for one in (jane(**KNOWN), blocked)])
     step = {"status": "accepted", "before": None, "after": None, "written_at": None}

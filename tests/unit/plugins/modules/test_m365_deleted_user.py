@@ -71,7 +71,7 @@ def test_a_deleted_user_is_restored_by_object_id(lab):
     assert lab.run(MODULE, users=JANE["id"], state="restored", allow_admins=True).statuses == ["verified"]
 
 
-def test_who_is_not_deleted_stays_as_is(lab):
+def test_a_user_who_is_not_deleted_stays_as_is(lab):
     lab.wire.expect_each(find(JANE), find_deleted(UPN, select=DELETED_PROPERTIES))
 
     reported = lab.run(MODULE, users=UPN, state="restored")
@@ -90,7 +90,7 @@ def test_check_mode_foretells_and_needs_no_permission_to_write(lab):
     assert reported.result["diff"]["after"] == {UPN: {"deleted": False, "deleted_at": None, "account_enabled": True}}
 
 
-def test_two_deleted_users_of_one_name_are_told_and_none_is_guessed(lab):
+def test_two_deleted_users_of_one_name_are_reported_and_none_is_guessed(lab):
     first, second = deleted(JANE), deleted({**JANE, "id": person("bob")["id"]}, deletedDateTime=later(hours=-2))
     expect_search(lab, UPN, first, second)
 
@@ -114,13 +114,13 @@ def test_a_name_that_a_user_has_today_and_a_deleted_one_had_is_not_guessed_at(la
     assert "object id" in reported.user["error"]["hint"]
 
 
-def test_who_is_asked_for_by_object_id_has_no_namesake(lab):
+def test_a_user_named_by_object_id_has_no_namesake(lab):
     lab.wire.expect(read(JANE))
 
     assert lab.run(MODULE, users=JANE["id"], state="restored").statuses == ["unchanged"]
 
 
-def test_where_the_deleted_cannot_be_looked_for_nobody_is_told_to_be_restored(lab):
+def test_where_the_deleted_cannot_be_looked_for_nobody_is_reported_as_restored(lab):
     lab.wire.expect_each(find(JANE), find_deleted(UPN, select=DELETED_PROPERTIES).but(forbidden()))
 
     reported = lab.run(MODULE, users=UPN, state="restored")
@@ -133,7 +133,7 @@ def test_where_the_deleted_cannot_be_looked_for_nobody_is_told_to_be_restored(la
     ("roles", "code"),
     [(None, "roles_unread"), (["Global Administrator"], "administrator")],
 )
-def test_who_may_be_an_administrator_is_not_restored_unless_that_is_allowed(lab, roles, code):
+def test_a_user_who_may_be_an_administrator_is_not_restored_unless_that_is_allowed(lab, roles, code):
     expect_search(lab, UPN, deleted(JANE))
 
     reported = lab.run(MODULE, users=[{"user": UPN, "directory_roles": roles}], state="restored")
@@ -142,7 +142,7 @@ def test_who_may_be_an_administrator_is_not_restored_unless_that_is_allowed(lab,
     assert "allow_admins" in reported.user["error"]["hint"]
 
 
-def test_who_held_no_role_when_somebody_read_them_is_restored(lab):
+def test_a_user_who_held_no_role_when_somebody_read_them_is_restored(lab):
     expect_search(lab, UPN, deleted(JANE))
     lab.wire.expect_each(restore(JANE), read(JANE))
 
@@ -159,7 +159,7 @@ def test_of_names_that_only_end_alike_the_exact_one_is_meant(lab):
     assert lab.run(MODULE, users=UPN, state="restored", allow_admins=True).statuses == ["verified"]
 
 
-def test_who_was_never_there_is_not_found(lab):
+def test_a_user_who_was_never_there_is_not_found(lab):
     lab.wire.expect_each(find(UPN), find_deleted(UPN), find_by_address(UPN))
 
     reported = lab.run(MODULE, users=UPN, state="restored", allow_admins=True)
@@ -213,7 +213,7 @@ def test_an_answer_that_is_lost_is_looked_after_before_it_is_sent_again(lab):
     assert lab.run(MODULE, users=UPN, state="restored", allow_admins=True).statuses == ["verified"]
 
 
-def test_what_was_lost_before_the_deed_is_sent_again(lab):
+def test_what_was_lost_before_the_action_is_sent_again(lab):
     expect_search(lab, UPN, deleted(JANE))
     lab.wire.expect_each(
         restore(JANE).but(fault(503)), read(JANE).but(not_found(JANE["id"])), restore(JANE), read(JANE)
@@ -260,7 +260,7 @@ def test_with_the_permission_the_role_is_named(lab):
     assert "User Administrator" in lab.run(MODULE, users=UPN, state="restored", allow_admins=True).user["error"]["hint"]
 
 
-def test_a_name_that_is_taken_is_told_in_microsofts_words(lab):
+def test_a_name_that_is_taken_is_reported_in_microsofts_words(lab):
     taken = "Another object with the same value for property userPrincipalName already exists."
     expect_search(lab, UPN, deleted(JANE))
     lab.wire.expect(restore(JANE).but(graph_error(400, "Request_BadRequest", taken)))
@@ -271,7 +271,7 @@ def test_a_name_that_is_taken_is_told_in_microsofts_words(lab):
     assert taken in reported.user["error"]["message"]
 
 
-def test_who_is_mastered_in_active_directory_is_to_be_restored_there(lab):
+def test_a_user_who_is_mastered_in_active_directory_is_to_be_restored_there(lab):
     gone = deleted(JANE, onPremisesSyncEnabled=True)
     expect_search(lab, UPN, gone)
     lab.wire.expect(restore(JANE).but(mastered_on_premises()))
@@ -282,7 +282,7 @@ def test_who_is_mastered_in_active_directory_is_to_be_restored_there(lab):
     assert "restore it there too" in reported.user["note"]
 
 
-def test_one_who_cannot_be_restored_does_not_hinder_the_others(lab):
+def test_a_leaver_who_cannot_be_restored_does_not_hinder_the_others(lab):
     ann, bob, cid = crowd(3)
     names = [one["userPrincipalName"] for one in (ann, bob, cid)]
     lab.wire.expect(*map(find, names))
@@ -309,7 +309,7 @@ def test_nothing_else_can_be_asked_for(lab, state):
     assert not lab.wire.outer
 
 
-def test_a_strange_deleted_user_is_told_and_left(lab):
+def test_a_strange_deleted_user_is_reported_and_left(lab):
     gone = {**deleted(JANE), "displayName": 5}
     expect_search(lab, UPN, gone)
     lab.wire.expect_each(restore(JANE), read(JANE))

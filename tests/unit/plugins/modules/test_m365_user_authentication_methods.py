@@ -66,7 +66,7 @@ def test_a_default_method_that_stays_is_a_failure_after_three_tries(lab):
     assert "Cannot delete default method" in reported.user["error"]["message"]
 
 
-def test_a_kind_that_nobody_knows_is_left_and_told(lab):
+def test_a_kind_that_nobody_knows_is_left_and_reported(lab):
     expect(lab, find(JANE), methods(JANE, PASSWORD, method("palmVein", displayName="Left hand")))
 
     reported = lab.run(MODULE, users=UPN, state="absent")

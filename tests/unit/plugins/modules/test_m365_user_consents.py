@@ -137,7 +137,7 @@ def test_both_are_made_again_as_they_were_for_this_user_alone(lab):
 
 
 @pytest.mark.parametrize(("scope", "status"), [("offline_access Mail.Read", "unchanged"), ("Mail.Send", "unchanged")])
-def test_a_consent_that_is_there_is_not_made_again_and_another_one_is_told(lab, scope, status):
+def test_a_consent_that_is_there_is_not_made_again_and_another_one_is_reported(lab, scope, status):
     was = {"client_id": CLIENT, "resource_id": RESOURCE, "scope": " Mail.Read offline_access"}
     expect(lab, find(JANE), *reads(grant(scope=scope)))
 

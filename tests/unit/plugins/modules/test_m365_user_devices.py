@@ -59,7 +59,7 @@ def test_owned_and_registered_devices_are_disabled_once_each_and_the_disabled_ar
         ({"onPremisesSyncEnabled": True}, "synced from Active Directory: disable the computer there"),
     ],
 )
-def test_what_cannot_be_disabled_here_is_told_with_the_reason_and_fails_nothing(lab, facts, reason):
+def test_what_cannot_be_disabled_here_is_reported_with_the_reason_and_fails_nothing(lab, facts, reason):
     expect(lab, find(JANE), devices(JANE, laptop(1, **facts), laptop(2)), closing(MODULE, JANE, 2))
     expect(lab, devices(JANE, laptop(1, **facts), laptop(2, accountEnabled=False)))
 

@@ -134,7 +134,7 @@ def test_nothing_is_wiped_unless_it_is_asked_for_and_then_before_the_phone_is_bl
 
 
 @pytest.mark.parametrize("name", ["AccountOnlyDeviceWipeRequestTime", "DeviceWipeRequestTime"])
-def test_a_phone_is_told_once(lab, name):
+def test_a_phone_is_reported_once(lab, name):
     statistics = {"Guid": GUID, "DeviceFriendlyName": "iPhone", name: "2026-11-20T16:00:00Z"}
     lab.wire.expect_each(find(JANE), rows("Get-MobileDeviceStatistics", JANE, statistics, by="Mailbox"))
     lab.wire.expect(*devices())
@@ -174,7 +174,7 @@ def test_phones_may_be_left_out(lab):
     assert run(lab, phones=False).statuses == ["unchanged"]
 
 
-def test_who_has_no_mailbox_has_no_phones(lab):
+def test_a_user_who_has_no_mailbox_has_no_phones(lab):
     ann = guest(assignedPlans=[])
     lab.wire.expect_each(find(ann))
     lab.wire.expect(registered(ann), owned(ann))

@@ -78,7 +78,7 @@ def test_a_leaver_whose_every_door_is_shut(lab):
     assert record["surely_shut_by"] == {"password": later(2), "sessions": later(2)}
 
 
-def test_facts_are_told_step_by_step_and_nothing_changes(lab):
+def test_facts_are_reported_step_by_step_and_nothing_changes(lab):
     jane = locked()
     lab.wire.expect_each(find(jane), get_mailbox(jane, mailbox(jane, on=False)))
 
@@ -180,7 +180,7 @@ def test_named_protocols_that_the_tenant_does_not_know_are_not_applicable(lab):
     assert record["doors"] == {"owa": "open", "mac_outlook": "not_applicable"}
 
 
-def test_who_has_no_mailbox_has_no_mailbox_doors(lab):
+def test_a_user_who_has_no_mailbox_has_no_mailbox_doors(lab):
     lab.wire.expect_each(find({**JANE, "assignedPlans": []}), get_mailbox(JANE))
 
     record = lab.run(MODULE, users=UPN, steps=["protocols"], protocols=["owa"]).user
@@ -189,7 +189,7 @@ def test_who_has_no_mailbox_has_no_mailbox_doors(lab):
     assert "No Exchange Online mailbox" in record["notes"]["protocols"]
 
 
-def test_a_mailbox_that_cannot_be_read_has_unknown_doors_and_the_rest_is_told(lab):
+def test_a_mailbox_that_cannot_be_read_has_unknown_doors_and_the_rest_is_reported(lab):
     lab.wire.expect_each(find(locked()), get_mailbox(JANE).but(Reply(403)))
 
     reported = lab.run(MODULE, users=UPN, protocols=["owa"])
@@ -234,7 +234,7 @@ def test_a_protected_account_is_read_and_called_protected(lab):
     assert (record["status"], record["protected"], record["open"]) == ("unchanged", True, ["signin"])
 
 
-def test_who_leaves_later_is_read_and_called_not_due(lab):
+def test_a_user_who_leaves_later_is_read_and_called_not_due(lab):
     record = look(lab, JANE, left_at=later(hours=1), steps=["signin"])
 
     assert (record["status"], record["due"], record["open"]) == ("unchanged", False, ["signin"])
@@ -255,7 +255,7 @@ BLOCKED = {**JANE, "accountEnabled": False}
 
 
 @pytest.mark.parametrize("kind", ["SharedMailbox", "RoomMailbox", "EquipmentMailbox", "UserMailbox"])
-def test_the_type_of_a_mailbox_is_told_for_a_blocked_account_with_an_open_door(lab, kind):
+def test_the_type_of_a_mailbox_is_reported_for_a_blocked_account_with_an_open_door(lab, kind):
     lab.wire.expect_each(
         find(BLOCKED),
         get_mailbox(BLOCKED, mailbox(BLOCKED)),
@@ -312,14 +312,14 @@ def read_roles(lab, turn, *, holders=None):
     return lab.run(MODULE, users=UPN, steps=["signin"], directory_roles=True).user
 
 
-def test_roles_are_told_by_name(lab):
+def test_roles_are_reported_by_name(lab):
     record = read_roles(lab, roles(JANE, "Helpdesk Administrator", "Reports Reader"), holders=administrators())
 
     assert record["directory_roles"] == ["Helpdesk Administrator", "Reports Reader"]
     assert record["must_stay"] is None
 
 
-def test_roles_whose_names_may_not_be_read_are_told_by_id(lab):
+def test_roles_whose_names_may_not_be_read_are_reported_by_id(lab):
     record = read_roles(lab, roles(JANE, "x", ids_only=True), holders=administrators())
 
     assert record["directory_roles"] == ["role-x"]
@@ -353,7 +353,7 @@ def test_holders_of_roles_must_stay_where_the_administrators_cannot_be_read(lab)
 # --- two services at once ---
 
 
-def test_mailboxes_of_who_is_asked_for_by_object_id_are_read_beside_the_users(lab):
+def test_mailboxes_of_users_named_by_object_id_are_read_beside_the_users(lab):
     ann, bob = crowd(2)
     as_written = {**ann, "id": ann["id"].upper()}
     mailboxes = get_mailbox(as_written, mailbox(ann)), get_mailbox(bob, mailbox(bob))
@@ -375,7 +375,7 @@ def test_one_name_among_object_ids_and_the_mailboxes_are_read_after_the_users(la
     assert [one["open"] for one in reported.users] == [[*ACCOUNT, *SWITCHES]] * 2
 
 
-def test_an_object_id_that_means_nobody_is_told_although_exchange_was_asked_meanwhile(lab):
+def test_an_object_id_that_means_nobody_is_reported_although_exchange_was_asked_meanwhile(lab):
     lab.wire.expect(read(JANE).but(not_found(JANE["id"])), read_deleted(JANE["id"]), get_mailbox(JANE))
 
     reported = lab.run(MODULE, users=JANE["id"])
@@ -391,7 +391,7 @@ def test_an_exchange_that_is_down_keeps_nobody_from_being_read_beside_it(lab):
     assert reported.user["doors"] == {**dict.fromkeys(ACCOUNT, "shut"), "owa": "unknown"}
 
 
-def test_roles_are_read_beside_mailboxes_and_both_are_told(lab):
+def test_roles_are_read_beside_mailboxes_and_both_are_reported(lab):
     ann, bob = crowd(2, assignedPlans=[])
     lab.wire.expect(find(ann), find(bob))
     rows = get_mailbox(ann, mailbox(ann)), get_mailbox(bob)
@@ -503,7 +503,7 @@ def test_without_time_to_wait_there_is_one_read(lab):
     assert read_again(lab, read(JANE), verify_timeout=0).user["doors"] == {"signin": "open"}
 
 
-def test_of_whom_nothing_was_written_there_is_one_read(lab):
+def test_a_leaver_without_a_write_is_read_once(lab):
     assert read_again(lab, read(JANE), written={}).user["doors"] == {"signin": "open"}
 
 
@@ -566,5 +566,5 @@ def test_a_name_that_cannot_be_read_is_null_is_asked_for_once_and_fails_nothing(
     assert lab.clock.monotonic() - before < 5
 
 
-def test_it_is_told_when_the_users_had_been_read_by_microsofts_clock(lab):
+def test_it_is_reported_when_the_users_had_been_read_by_microsofts_clock(lab):
     assert re.fullmatch(r"2026-11-20T16:00:0\dZ", named(lab, tenant_name=False)["read_at"])

@@ -173,7 +173,7 @@ def test_an_unknown_topic_is_refused_before_anything_is_sent(lab):
     assert not lab.wire.outer
 
 
-def test_who_does_not_exist_has_nothing_left(lab):
+def test_a_user_who_does_not_exist_has_nothing_left(lab):
     lab.wire.expect_each(find(UPN), find_deleted(UPN), find_by_address(UPN))
 
     assert lab.run(MODULE, users=UPN, steps=["signin"], residual=["all"]).user["residual"] == {}
@@ -340,7 +340,7 @@ def test_a_rule_may_name_a_recipient_of_the_directory(lab, answer, inside):
 
 
 @pytest.mark.parametrize("odd", [{"id": "1", "isEnabled": True}, rule(forwardTo="x@y"), {**rule(), "actions": ["x"]}])
-def test_a_rule_that_does_not_tell_what_it_does_is_not_taken_for_none(lab, odd):
+def test_a_rule_that_does_not_say_what_it_does_is_not_taken_for_none(lab, odd):
     left = look(lab, "forwarding", *mail(odd))
 
     assert left["state"] == "not_looked_at"
@@ -349,7 +349,7 @@ def test_a_rule_that_does_not_tell_what_it_does_is_not_taken_for_none(lab, odd):
 
 
 @pytest.mark.parametrize("lacking", ["ForwardingSmtpAddress", "ForwardingAddress"])
-def test_a_mailbox_that_does_not_tell_whether_it_forwards_is_not_taken_for_none(lab, lacking):
+def test_a_mailbox_that_does_not_say_whether_it_forwards_is_not_taken_for_none(lab, lacking):
     row = mailbox_of(JANE, ForwardingSmtpAddress="smtp:x@fabrikam.com", ForwardingAddress="omar")
     del row[lacking]
 
@@ -412,7 +412,7 @@ def test_many_are_looked_at_part_by_part_and_the_accepted_domains_are_asked_for_
 
 
 @pytest.mark.parametrize("found", [True, False])
-def test_rules_that_may_not_be_read_leave_the_mailbox_told(lab, found):
+def test_rules_that_may_not_be_read_leave_the_mailbox_reported(lab, found):
     row = mailbox_of(JANE, ForwardingSmtpAddress="smtp:x@fabrikam.com" if found else None)
     refused = graph_error(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
 
@@ -427,7 +427,7 @@ def test_rules_that_may_not_be_read_leave_the_mailbox_told(lab, found):
 
 
 @pytest.mark.parametrize("found", [True, False])
-def test_a_mailbox_that_may_not_be_read_leaves_the_rules_told(lab, found):
+def test_a_mailbox_that_may_not_be_read_leaves_the_rules_reported(lab, found):
     reported = [rule(forwardTo=("x@fabrikam.com",))] if found else []
 
     left = look(
@@ -469,7 +469,7 @@ UNLICENSED = {**JANE, "assignedPlans": []}
 
 
 @pytest.mark.parametrize("topic", ["forwarding", "delegates", "phones"])
-def test_who_is_known_to_have_no_mailbox_is_not_asked_about_it(lab, topic):
+def test_exchange_is_not_asked_about_a_user_known_to_have_no_mailbox(lab, topic):
     left = look(lab, topic, get_mailbox(JANE), user=UNLICENSED, steps=["signin", "protocols"])
 
     assert (left["state"], left["note"]) == ("none", "No Exchange Online mailbox.")
@@ -483,7 +483,7 @@ def test_who_is_known_to_have_no_mailbox_is_not_asked_about_it(lab, topic):
         ("phones", rows("Get-MobileDevice", JANE, by="Mailbox").but(no_mailbox(JANE))),
     ],
 )
-def test_who_turns_out_to_have_no_mailbox_is_asked_no_more(lab, topic, first):
+def test_exchange_is_not_asked_again_about_a_user_without_a_mailbox(lab, topic, first):
     left = look(lab, topic, first, user=UNLICENSED)
 
     assert (left["state"], left["note"]) == ("none", "No Exchange Online mailbox.")
@@ -609,7 +609,7 @@ def test_an_application_that_may_not_be_read_is_not_one_without_secrets(lab, lim
     assert "Application.Read.All" in left["error"]["hint"]
 
 
-def test_what_is_found_beside_what_may_not_be_read_is_told(lab):
+def test_what_is_found_beside_what_may_not_be_read_is_reported(lab):
     turn = applications(JANE, application(appId=None), application(secrets=(later(days=1),)))
 
     left = look(lab, "applications", turn)
@@ -621,7 +621,7 @@ def test_what_is_found_beside_what_may_not_be_read_is_told(lab):
 # --- consents ---
 
 
-def test_a_consent_is_told_with_the_name_of_whom_it_was_given_to(lab):
+def test_a_consent_is_reported_with_the_name_of_its_client(lab):
     left = look(lab, "consents", consents(JANE, consent()), client(CLIENT, "Survey tool"), app_roles(JANE))
 
     assert texts(left) == ["Survey tool may act in the user's name: Mail.Read offline_access."]
@@ -629,7 +629,7 @@ def test_a_consent_is_told_with_the_name_of_whom_it_was_given_to(lab):
 
 
 @pytest.mark.parametrize("reply", [forbidden(), fault(404), Reply(json={}), Reply(json={"displayName": None})])
-def test_a_client_without_a_name_is_told_by_its_id(lab, reply):
+def test_a_client_without_a_name_is_reported_by_its_id(lab, reply):
     left = look(lab, "consents", consents(JANE, consent()), client(CLIENT).but(reply), app_roles(JANE))
 
     assert left["found"][0] == {**left["found"][0], "name": None, "client_id": CLIENT}
@@ -698,7 +698,7 @@ def test_devices_that_are_disabled_do_not_count(lab):
 
 
 @pytest.mark.parametrize("enabled", [None, "true", 1])
-def test_a_device_that_does_not_tell_is_not_a_disabled_one(lab, enabled):
+def test_a_device_that_does_not_say_is_not_a_disabled_one(lab, enabled):
     left = look(lab, "devices", devices(JANE, device(accountEnabled=enabled)))
 
     assert left["state"] == "not_looked_at"
@@ -725,7 +725,7 @@ def test_groups_that_somebody_put_the_user_into(lab):
     assert texts(left) == ["Is a member of the group Finance.", "Is a member of the group Team."]
 
 
-def test_a_group_that_does_not_tell_of_which_kind_it_is_is_not_a_dynamic_one(lab):
+def test_a_group_that_does_not_say_its_kind_is_not_a_dynamic_one(lab):
     left = look(lab, "memberships", memberships(JANE, group(groupTypes=None, displayName=None)))
 
     assert left["state"] == "not_looked_at"
@@ -770,7 +770,7 @@ def test_others_who_may_open_or_send(lab):
         access("SELBST", UserSid="S-1-5-10"),
     ],
 )
-def test_who_may_open_by_inheritance_or_not_at_all_does_not_count(lab, harmless):
+def test_a_trustee_by_inheritance_or_without_access_does_not_count(lab, harmless):
     assert look(lab, "delegates", *delegates(harmless))["state"] == "none"
 
 
@@ -792,7 +792,7 @@ def test_in_doubt_a_permission_counts(lab, counted):
 @pytest.mark.parametrize(
     "denied", [trustee("omar", AccessControlType="Deny"), trustee(SELF), trustee("omar", IsInherited=True)]
 )
-def test_who_may_not_send_as_her_does_not_count(lab, denied):
+def test_a_trustee_who_may_not_send_as_her_does_not_count(lab, denied):
     assert look(lab, "delegates", *delegates(send_as=[denied]))["state"] == "none"
 
 
@@ -804,7 +804,7 @@ def test_who_may_not_send_as_her_does_not_count(lab, denied):
         [*delegates()[:2], recipient(JANE, {"ExternalDirectoryObjectId": JANE["id"]})],
     ],
 )
-def test_a_permission_that_does_not_tell_whose_it_is_is_not_none(lab, turns):
+def test_a_permission_without_an_owner_is_not_none(lab, turns):
     assert look(lab, "delegates", *turns)["state"] == "not_looked_at"
 
 
@@ -996,7 +996,7 @@ def test_a_service_that_is_down_does_not_fail_the_module(lab):
     assert left["state"] == "not_looked_at"
 
 
-def test_a_fault_of_ours_does_not_fail_the_module_and_is_not_none(lab, monkeypatch):
+def test_an_internal_error_does_not_fail_the_module_and_is_not_none(lab, monkeypatch):
     def fall_over(*_given):
         raise KeyError("secret")
 
@@ -1008,7 +1008,7 @@ def test_a_fault_of_ours_does_not_fail_the_module_and_is_not_none(lab, monkeypat
     assert "secret" not in str(left)
 
 
-def test_a_fault_of_ours_when_asking_does_not_fail_the_module_either(lab, monkeypatch):
+def test_an_internal_error_when_asking_does_not_fail_the_module_either(lab, monkeypatch):
     lab.wire.expect(find(JANE))
     question = _residual.TOPICS["devices"][0]
 

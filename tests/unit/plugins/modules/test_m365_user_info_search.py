@@ -110,7 +110,7 @@ def test_a_moment_without_an_offset_is_refused_by_its_name(lab):
     assert not lab.wire.outer
 
 
-def test_who_is_found_is_told_like_who_is_named(lab):
+def test_a_user_who_is_found_is_reported_like_one_who_is_named(lab):
     expect_found(lab, search(BLOCKED, PIERRE, advanced=False), found=[PIERRE])
     found = look(lab, blocked=True).user
     lab.wire.expect(find(PIERRE))
@@ -143,13 +143,13 @@ def test_several_sources_add_up_and_each_person_comes_once_the_named_first(lab):
     ]
 
 
-def test_who_is_named_by_object_id_and_found_is_read_once(lab):
+def test_a_user_who_is_named_by_object_id_and_found_is_read_once(lab):
     expect_found(lab, search(SALES, PIERRE, JANE), found=[JANE, PIERRE])
 
     assert names(look(lab, users=JANE["id"], filter=SALES)) == [JANE["id"], "pierre@contoso.com"]
 
 
-def test_who_is_named_and_unknown_stays_a_failure_of_their_own(lab):
+def test_an_unknown_name_stays_a_failure_of_its_own(lab):
     lab.wire.expect(search(SALES, PIERRE))
     lab.wire.expect(find("nobody@contoso.com"), read(PIERRE))
     lab.wire.expect(find_deleted("nobody@contoso.com"))
@@ -160,7 +160,7 @@ def test_who_is_named_and_unknown_stays_a_failure_of_their_own(lab):
     assert reported.statuses == ["failed", "unchanged"]
 
 
-def test_a_search_that_finds_nobody_is_no_error(lab):
+def test_a_search_that_finds_nobody_is_not_an_error(lab):
     lab.wire.expect(search(SALES))
 
     reported = look(lab, filter=SALES)
@@ -168,7 +168,7 @@ def test_a_search_that_finds_nobody_is_no_error(lab):
     assert (reported.failed, reported.users, reported.msg) == (False, [], "0 users.")
 
 
-def test_who_is_protected_is_so_when_found_too(lab):
+def test_a_user_who_is_protected_is_so_when_found_too(lab):
     lab.wire.expect(search(SALES, JANE, PIERRE))
     lab.wire.expect(read(JANE), read(PIERRE), find(JANE))
 
@@ -195,7 +195,7 @@ def test_a_filter_cannot_leave_its_place(lab):
         pytest.param({"group": "Leavers"}, [find_group("Leavers", GROUP), members(GROUP, JANE)], id="group"),
     ],
 )
-def test_a_door_that_was_opened_since_the_index_saw_it_is_told_as_open(lab, options, turns):
+def test_a_door_that_was_opened_since_the_index_saw_it_is_reported_as_open(lab, options, turns):
     """They no longer meet what was searched for, and stay in the answer. What the list says of them counts for nothing."""
     stale = turns[-1].but(Reply(json={"value": [locked()]}))
     expect_found(lab, *turns[:-1], stale, found=[JANE])
@@ -209,14 +209,14 @@ def test_a_door_that_was_opened_since_the_index_saw_it_is_told_as_open(lab, opti
     )
 
 
-def test_who_has_another_name_by_now_is_told_by_it(lab):
+def test_a_renamed_user_is_reported_under_the_new_name(lab):
     married = {**JANE, "userPrincipalName": "jane.roe@contoso.com"}
     expect_found(lab, search(SALES, JANE), found=[married])
 
     assert names(look(lab, filter=SALES)) == ["jane.roe@contoso.com"]
 
 
-def test_who_was_deleted_since_is_a_failure_and_no_other_is_lost(lab):
+def test_a_user_who_was_deleted_since_is_a_failure_and_no_other_is_lost(lab):
     expect_found(lab, search(SALES, JANE, PIERRE), found=[])
     lab.wire.expect(read(JANE).but(not_found(JANE["id"])), read(PIERRE))
     gone = {"id": JANE["id"], "userPrincipalName": UPN, "deletedDateTime": "2026-11-20T15:58:00Z"}
@@ -230,7 +230,7 @@ def test_who_was_deleted_since_is_a_failure_and_no_other_is_lost(lab):
     assert f"{JANE['id']} was deleted at 2026-11-20T15:58:00Z." in reported.msg
 
 
-def test_who_was_found_and_is_not_there_is_a_failure_that_says_so(lab):
+def test_a_user_who_was_found_and_is_not_there_is_a_failure_that_says_so(lab):
     lab.wire.expect(search(SALES, JANE))
     lab.wire.expect(read(JANE).but(not_found(JANE["id"])))
     lab.wire.expect(read_deleted(JANE["id"]))
@@ -242,7 +242,7 @@ def test_who_was_found_and_is_not_there_is_a_failure_that_says_so(lab):
     assert f"{JANE['id']} was found, but there is no such user." in reported.msg
 
 
-def test_who_was_found_and_cannot_be_read_is_a_failure_by_object_id(lab):
+def test_a_user_who_was_found_and_cannot_be_read_is_a_failure_by_object_id(lab):
     lab.wire.expect(search(SALES, JANE, PIERRE))
     lab.wire.expect(read(JANE).but(forbidden()), read(PIERRE))
 
@@ -254,7 +254,7 @@ def test_who_was_found_and_cannot_be_read_is_a_failure_by_object_id(lab):
     assert "User.Read.All" in reported.msg
 
 
-def test_who_is_named_counts_where_the_one_who_was_found_cannot_be_read(lab):
+def test_the_named_user_counts_where_the_found_one_cannot_be_read(lab):
     """The same person by name and by object id, told once."""
     lab.wire.expect(search(SALES, JANE))
     lab.wire.expect(find(JANE), read(JANE).but(forbidden()))
@@ -265,7 +265,7 @@ def test_who_is_named_counts_where_the_one_who_was_found_cannot_be_read(lab):
 
 
 @pytest.mark.parametrize("asked", [[JANE["id"], UPN], [UPN, JANE["id"].upper()]])
-def test_who_is_named_twice_is_told_once_where_a_lagging_replica_knows_but_one_of_the_names(lab, asked):
+def test_a_user_named_twice_is_reported_once_where_a_lagging_replica_knows_only_one_name(lab, asked):
     """Read by the later name they are known; not there by the later name, they are in doubt."""
     lab.wire.expect(find(JANE), read({"id": next(one for one in asked if one != UPN)}).but(not_found(JANE["id"])))
     if asked[0] == UPN:
@@ -362,7 +362,7 @@ def test_pages_without_end_end(lab, monkeypatch):
 
 
 @pytest.mark.parametrize("body", [{}, {"value": None}, {"value": {}}, {"value": [None]}, {"value": [JANE, "x"]}, JANE])
-def test_a_page_that_is_no_list_is_an_error_not_an_empty_one(lab, body):
+def test_a_page_that_is_not_a_list_is_an_error_not_an_empty_one(lab, body):
     lab.wire.expect(search(SALES).but(Reply(json=body)))
 
     reported = look(lab, filter=SALES)
@@ -387,7 +387,7 @@ def test_a_user_without_an_object_id_fails_the_search(lab, row):
 # --- filter ---
 
 
-def test_what_graph_refuses_of_a_filter_is_told_in_its_words(lab):
+def test_what_graph_refuses_of_a_filter_is_reported_in_its_words(lab):
     refusal = graph_error(400, "BadRequest", "Invalid filter clause: There is an unterminated string literal.")
     lab.wire.expect(search("department eq 'Sales").but(refusal))
 
@@ -438,7 +438,7 @@ def test_a_group_that_is_not_there(lab, turn):
     assert f"There is no group {name}." in reported.msg
 
 
-def test_groups_of_one_name_are_told_by_id_and_none_is_read(lab):
+def test_groups_of_one_name_are_reported_by_id_and_none_is_read(lab):
     twin = {**GROUP, "id": "1b2c3d4e-0000-4000-8000-000000000002"}
     lab.wire.expect(find_group("Leavers", GROUP, twin))
 
@@ -506,7 +506,7 @@ def test_left_before_is_sent_in_utc(dated):
         pytest.param(later(hours=2), later(hours=-1), later(hours=2), False, id="their own comes before the default"),
     ],
 )
-def test_a_leave_date_that_lies_ahead_counts_for_who_was_found(dated, leaves, default, left_at, due):
+def test_a_future_leave_date_counts_for_users_who_were_found(dated, leaves, default, left_at, due):
     jane = {**JANE, "employeeLeaveDateTime": leaves}
     expect_found(dated, search(SALES, jane), found=[jane], select=WITH_DATE)
 
@@ -525,7 +525,7 @@ def test_a_leave_date_that_was_put_off_since_the_index_saw_it_counts(dated):
     assert (reported.user["left_at"], reported.user["due"]) == (later(hours=2), False)
 
 
-def test_a_leave_date_that_lies_ahead_does_not_count_for_who_was_named_and_found(dated):
+def test_a_future_leave_date_does_not_count_for_users_who_were_named_and_found(dated):
     jane = {**JANE, "employeeLeaveDateTime": later(hours=2)}
     dated.wire.expect(search(SALES, jane))
     dated.wire.expect(find(jane, select=WITH_DATE), read(jane, select=WITH_DATE))
@@ -547,7 +547,7 @@ def test_leave_dates_that_may_not_be_read_are_warned_of(lab, source):
     assert "may not read their leave dates" in reported.warnings
 
 
-def test_whether_who_was_found_leaves_later_is_not_known_without_the_permission(lab):
+def test_whether_a_found_user_leaves_later_is_not_known_without_the_permission(lab):
     expect_found(lab, search(SALES, JANE, PIERRE), found=[JANE, PIERRE])
 
     reported = look(lab, filter=SALES)
@@ -556,7 +556,7 @@ def test_whether_who_was_found_leaves_later_is_not_known_without_the_permission(
     assert [(one["user"], one["due"]) for one in reported.users] == [(UPN, None), ("pierre@contoso.com", True)]
 
 
-def test_who_may_be_able_to_sign_in_may_leave_later(lab):
+def test_a_user_who_may_be_able_to_sign_in_may_leave_later(lab):
     unclear = {**JANE, "accountEnabled": None}
     expect_found(lab, search(SALES, unclear), found=[unclear])
 
@@ -569,7 +569,7 @@ def test_whoever_says_since_when_need_not_know_the_leave_date(lab):
     assert look(lab, filter=SALES, left_at=later(days=-1)).user["due"] is True
 
 
-def test_who_is_named_is_not_warned_of(lab):
+def test_a_user_who_is_named_is_not_warned_of(lab):
     lab.wire.expect(find(JANE))
 
     assert not look(lab, users=UPN).warnings

@@ -45,7 +45,7 @@ def leave_role():
         ({"mailEnabled": True}, "Only Exchange can change a distribution list or mail-enabled security group."),
     ],
 )
-def test_a_group_that_graph_cannot_change_is_told_with_the_reason(lab, facts, reason):
+def test_a_group_that_graph_cannot_change_is_reported_with_the_reason(lab, facts, reason):
     expect(lab, find(JANE), memberships(JANE, finance(1, **facts)))
 
     reported = lab.run(MODULE, users=UPN, state="absent", allow_admins=False)
@@ -143,7 +143,7 @@ def test_nobody_is_made_an_administrator_again_unless_that_is_allowed(lab, entry
     assert "Directory roles are given again only with allow_admins." in reported.user["note"]
 
 
-def test_who_was_added_meanwhile_is_read_and_done(lab):
+def test_a_user_who_was_added_meanwhile_is_read_and_done(lab):
     there = graph_error(400, "Request_BadRequest", "One or more added object references already exist.")
     expect(lab, find(JANE), memberships(JANE), join("groups", "group-1", there), memberships(JANE, finance(1)))
 

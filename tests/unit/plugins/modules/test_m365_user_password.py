@@ -119,7 +119,7 @@ def test_a_user_without_any_password_moment_is_reset(lab):
     assert lab.run(MODULE, users=UPN).statuses == ["verified"]
 
 
-def test_what_is_so_already_tells_when_it_is_surely_shut(lab):
+def test_what_is_so_already_says_when_it_is_surely_shut(lab):
     jane = locked()
     lab.wire.expect(find(jane))
 
@@ -138,7 +138,7 @@ def test_force_resets_even_what_is_so_already(lab):
     assert lab.run(MODULE, users=UPN, force=True).statuses == ["verified"]
 
 
-def test_who_leaves_later_is_not_due(lab):
+def test_a_user_who_leaves_later_is_not_due(lab):
     lab.wire.expect(find(JANE))
 
     assert lab.run(MODULE, users=UPN, left_at=later(hours=1)).statuses == ["not_due"]
@@ -207,7 +207,7 @@ def test_the_last_global_administrator_keeps_the_password_unless_one_is_given(la
 # --- the password itself ---
 
 
-def test_generated_passwords_are_long_mixed_distinct_and_never_told(lab):
+def test_generated_passwords_are_long_mixed_distinct_and_never_shown(lab):
     everybody = crowd(25)
     lab.wire.expect(*map(find, everybody))
     lab.wire.expect(administrators())
@@ -255,7 +255,7 @@ def test_a_reset_waits_until_its_moment_can_be_told_from_the_last_one(lab):
     assert lab.clock.naps == [1.0]
 
 
-def test_a_password_that_microsoft_refuses_is_not_told(lab):
+def test_a_password_that_microsoft_refuses_is_not_shown(lab):
     refusal = reset(JANE).but(
         graph_error(400, "Request_BadRequest", "It does not comply with complexity requirements.")
     )
@@ -322,7 +322,7 @@ def test_the_same_user_twice_is_still_one_user_for_a_given_password(lab):
     assert lab.run(MODULE, users=[UPN, UPN.upper()], password=GIVEN).statuses == ["verified"]
 
 
-def test_check_mode_tells_that_the_moment_would_move_and_makes_no_password(lab):
+def test_check_mode_says_that_the_moment_would_move_and_makes_no_password(lab):
     lab.wire.expect_each(find(JANE), administrators())
 
     reported = lab.run(MODULE, check=True, users=UPN)

@@ -79,7 +79,7 @@ def test_a_sign_out_is_left_out_only_where_blocked_and_the_moments_prove_it(lab,
     assert reported.statuses == ["unchanged" if done and not enabled else "planned"]
 
 
-def test_what_is_so_already_tells_when_it_is_surely_shut(lab):
+def test_what_is_so_already_says_when_it_is_surely_shut(lab):
     lab.wire.expect(find(locked()))
 
     reported = lab.run(MODULE, users=UPN)
@@ -104,7 +104,7 @@ def test_a_guest_has_no_sessions_here(lab):
     assert "home tenant" in reported.user["note"]
 
 
-def test_who_leaves_later_is_not_due(lab):
+def test_a_user_who_leaves_later_is_not_due(lab):
     lab.wire.expect(find(JANE))
 
     assert lab.run(MODULE, users=UPN, left_at=later(hours=1)).statuses == ["not_due"]

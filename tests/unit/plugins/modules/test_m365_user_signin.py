@@ -29,7 +29,7 @@ BLOCKED = {**JANE, "accountEnabled": False}
 UPN = "jane.doe@contoso.com"
 
 
-def test_a_block_is_sent_alone_read_back_and_told_whole(lab):
+def test_a_block_is_sent_alone_read_back_and_reported_whole(lab):
     lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False), read(BLOCKED))
 
     reported = lab.run(MODULE, users=UPN, state="blocked")
@@ -57,7 +57,7 @@ def test_a_block_is_sent_alone_read_back_and_told_whole(lab):
     }
 
 
-def test_allowing_needs_no_look_at_the_administrators_and_takes_effect_at_no_told_time(lab):
+def test_allowing_needs_no_look_at_the_administrators_and_says_no_time_of_effect(lab):
     lab.wire.expect_each(find(BLOCKED), enable(JANE, True), read(JANE))
 
     reported = lab.run(MODULE, users=UPN, state="allowed")
@@ -103,7 +103,7 @@ def test_check_mode_foretells_and_reads_only(lab, state, enabled):
     assert reported.user["written_at"] is reported.user["effective_by"] is None
 
 
-def test_check_mode_plans_nothing_for_who_is_blocked_already(lab):
+def test_check_mode_plans_nothing_for_a_user_who_is_blocked_already(lab):
     lab.wire.expect(find(BLOCKED))
 
     reported = lab.run(MODULE, check=True, users=UPN, state="blocked")
@@ -170,7 +170,7 @@ def test_without_verify_timeout_an_answer_that_is_lost_still_leads_to_a_look(lab
     assert [one["after"] for one in reported.users] == [{"account_enabled": False}, None, None]
 
 
-def test_before_and_after_are_told_once_more_only_where_a_diff_is_asked_for(lab):
+def test_before_and_after_are_reported_once_more_only_where_a_diff_is_asked_for(lab):
     lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False), read(BLOCKED))
 
     reported = lab.run(MODULE, diff=False, users=UPN, state="blocked")
@@ -260,7 +260,7 @@ def test_a_synced_account_that_the_cloud_refuses_fails_with_the_note_and_what_to
 # --- left_at ---
 
 
-def test_who_leaves_later_is_not_due_and_not_written(lab):
+def test_a_user_who_leaves_later_is_not_due_and_not_written(lab):
     lab.wire.expect(find(JANE))
 
     reported = lab.run(MODULE, users=[{"user": UPN, "left_at": later(seconds=1)}], state="blocked")
@@ -270,7 +270,7 @@ def test_who_leaves_later_is_not_due_and_not_written(lab):
 
 
 @pytest.mark.parametrize("left_at", [later(), later(hours=-1), "2026-11-20T17:00:00+01:00"])
-def test_who_has_left_by_microsofts_clock_is_written(lab, left_at):
+def test_a_user_who_has_left_by_microsofts_clock_is_written(lab, left_at):
     lab.wire.expect_each(find(JANE), administrators(), enable(JANE, False), read(BLOCKED))
 
     assert lab.run(MODULE, users=[{"user": UPN, "left_at": left_at}], state="blocked").statuses == ["verified"]
@@ -399,7 +399,7 @@ def test_a_global_administrator_is_blocked_while_another_one_stays(lab):
     [("#microsoft.graph.servicePrincipal", True), (None, True), ("#microsoft.graph.user", None)],
     ids=["an application", "of no known kind", "enabled or not"],
 )
-def test_who_holds_the_role_and_is_not_known_to_be_an_enabled_user_is_nobody_who_stays(lab, kind, enabled):
+def test_a_holder_of_the_role_who_is_not_known_to_be_enabled_does_not_count_as_remaining(lab, kind, enabled):
     holders = administrators(JANE)
     holders.reply.json["value"].append({"@odata.type": kind, "id": "5ea1", "accountEnabled": enabled})
     lab.wire.expect_each(find(JANE), holders)
@@ -499,7 +499,7 @@ def test_where_the_administrators_can_be_read_another_role_does_not_spare_whoeve
 
 
 @pytest.mark.parametrize("other", [UPN, told_roles(JANE, "role-x"), {"user": JANE["id"]}], ids=["name", "role", "id"])
-def test_roles_that_are_told_of_one_of_two_elements_only_are_read(lab, other):
+def test_roles_given_with_one_of_two_elements_only_are_read(lab, other):
     if other == {"user": JANE["id"]}:
         lab.wire.expect(find(JANE), read(JANE))
     else:
@@ -515,7 +515,7 @@ def test_check_mode_refuses_the_last_global_administrator_too(lab):
     assert lab.run(MODULE, check=True, users=UPN, state="blocked").statuses == ["refused"]
 
 
-def test_who_is_asked_for_by_object_id_is_read_in_one_request_with_the_administrators(lab):
+def test_a_user_named_by_object_id_is_read_in_one_request_with_the_administrators(lab):
     lab.wire.expect(read(JANE), administrators())
     lab.wire.expect_each(enable(JANE, False), read(BLOCKED))
 
@@ -526,7 +526,7 @@ def test_who_is_asked_for_by_object_id_is_read_in_one_request_with_the_administr
 
 
 @pytest.mark.parametrize("holders", [administrators(JANE), administrators().but(forbidden())], ids=["last", "unread"])
-def test_who_is_asked_for_by_object_id_is_refused_as_by_name(lab, holders):
+def test_a_user_named_by_object_id_is_refused_as_by_name(lab, holders):
     lab.wire.expect(read(JANE), holders)
 
     assert lab.run(MODULE, users=[{**told_roles(JANE, "role-x"), "user": JANE["id"]}], state="blocked").statuses == [

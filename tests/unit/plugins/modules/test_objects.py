@@ -67,7 +67,7 @@ def statuses(reported):
 
 
 @every_module
-def test_each_object_is_written_and_read_back_on_its_own_and_told_whole(lab, module):
+def test_each_object_is_written_and_read_back_on_its_own_and_reported_whole(lab, module):
     opening(lab, module, 1, 2)
     expect(lab, (closing(module, JANE, 1), closing(module, JANE, 2)), *reads(module))
 
@@ -86,7 +86,7 @@ def test_each_object_is_written_and_read_back_on_its_own_and_told_whole(lab, mod
 
 
 @every_module
-def test_who_has_none_costs_no_write(lab, module):
+def test_a_user_who_has_none_costs_no_write(lab, module):
     expect(lab, find(JANE), *reads(module))
 
     reported = run(lab, module, allow_admins=False)
@@ -204,7 +204,7 @@ def test_a_list_that_cannot_be_read_shows_nothing_and_nothing_is_written(lab, mo
 
 
 @every_module
-def test_a_list_that_cannot_be_read_afterwards_is_no_proof(lab, module):
+def test_a_list_that_cannot_be_read_afterwards_proves_nothing(lab, module):
     opening(lab, module, 1)
     expect(lab, closing(module, JANE, 1), *reads(module, reply=forbidden()), *reads(module, reply=forbidden()))
 

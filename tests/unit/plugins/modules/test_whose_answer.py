@@ -159,7 +159,7 @@ def test_another_user_read_back_once_is_read_again(lab):
 
 
 @pytest.mark.parametrize("reply", [Reply(json={"value": [BOB]}), Reply(json={}), forbidden(), fault(400)])
-def test_a_wrong_answer_about_the_protected_is_told_as_such(lab, reply):
+def test_a_wrong_answer_about_the_protected_is_reported_as_such(lab, reply):
     name = "boss@contoso.com"
     lab.wire.expect(find(JANE), find(name).but(reply))
     lab.wire.expect(find_by_address(name).but(reply))
@@ -186,7 +186,7 @@ def test_an_entry_whose_first_answer_was_wrong_is_not_said_to_mean_nobody(lab):
     ("reply", "reason"),
     [(forbidden(), "Authorization_RequestDenied"), (fault(400), "serviceNotAvailable"), (Reply(json={}), "a list")],
 )
-def test_administrators_who_could_not_be_read_are_told_with_the_reason(lab, reply, reason):
+def test_administrators_who_could_not_be_read_are_reported_with_the_reason(lab, reply, reason):
     lab.wire.expect_each(find(JANE), administrators().but(reply), roles(JANE, "Reader"))
 
     reported = lab.run("m365_user_signin", users=UPN, state="blocked")
@@ -281,7 +281,7 @@ def test_what_people_write_stays_as_it_is(text):
     assert clean(text) == text
 
 
-def test_names_and_roles_are_told_clean_and_in_one_line(lab):
+def test_names_and_roles_are_reported_clean_and_in_one_line(lab):
     lab.wire.expect_each(find({**JANE, "displayName": f"{NASTY}\r\nX\tY"}), roles(JANE, NASTY), administrators())
 
     reported = lab.run("m365_user_info", users=UPN, steps=["signin"], directory_roles=True)
@@ -291,7 +291,7 @@ def test_names_and_roles_are_told_clean_and_in_one_line(lab):
     assert "\x1b" not in json.dumps(reported.result, ensure_ascii=False)
 
 
-def test_errors_are_told_clean(lab):
+def test_errors_are_reported_clean(lab):
     body = {"error": {"code": NASTY, "message": NASTY, "innerError": {"request-id": f"{NASTY}\n9"}}}
     lab.wire.expect(find(UPN).but(Reply(400, body)))
 
@@ -303,7 +303,7 @@ def test_errors_are_told_clean(lab):
     assert "\n" not in error["request_id"]
 
 
-def test_refusals_of_entra_are_told_clean(lab):
+def test_refusals_of_entra_are_reported_clean(lab):
     lab.entra.instead["token"] = [Reply(401, {"error": "invalid_client", "error_description": f"AADSTS1: {NASTY}"})]
 
     reported = lab.run("m365_user_info", users=UPN, steps=["signin"])
@@ -322,7 +322,7 @@ def test_pages_and_faults_of_a_proxy_show_nothing_of_theirs(lab):
 
 @pytest.mark.parametrize("where", ["message", "code", "request-id", "details"])
 @pytest.mark.parametrize("form", ["as it is", "JSON", "JSON in JSON", ".NET", "HTML"])
-def test_a_batch_that_repeats_its_payload_gets_no_password_told(lab, where, form):
+def test_a_batch_that_repeats_its_payload_shows_no_password(lab, where, form):
     offered: list[str] = []
 
     def told_of(passwords):

@@ -80,7 +80,7 @@ def test_what_was_asked_for_is_read_again_and_each_topic_once():
         ({}, None, False, "not_applicable"),
     ],
 )
-def test_of_who_did_not_go_through_it_the_reason_is_told(facts, refused, went, status):
+def test_a_leaver_who_did_not_go_through_a_step_has_the_reason(facts, refused, went, status):
     opening = {**read_record(), **facts}
 
     assert entries(["consents"], {}, opening, refused, went=went)["consents"]["status"] == status
@@ -152,7 +152,7 @@ def test_why_something_is_not_closed():
     ]
 
 
-def test_the_second_line_says_what_is_left_of_whom():
+def test_the_second_line_says_what_each_person_has_left():
     left = leaver({"consents": entry("verified")}, {"consents": found("none"), "applications": found()})
     unseen = leaver({"consents": entry("failed")}, {"consents": found("not_looked_at")})
 

@@ -153,7 +153,7 @@ def test_a_folder_whose_files_are_all_gone_names_them(folder):
     assert len(reported(folder)) == 6
 
 
-def test_a_run_that_was_killed_is_told_and_is_no_problem(folder):
+def test_a_run_that_was_killed_is_reported_and_is_not_a_problem(folder):
     evidence = sample_evidence.evidence(1, complete=False)
     write(json.dumps(evidence), str(folder / "killed.json"))
 
@@ -208,12 +208,12 @@ def test_a_file_that_is_too_large_is_named(folder, monkeypatch):
 
 
 @pytest.mark.parametrize("kept", ["", "x" * 64, "ab", "0" * 63])
-def test_what_is_no_checksum_is_refused(folder, kept):
+def test_what_is_not_a_checksum_is_refused(folder, kept):
     with pytest.raises(ValueError, match="is not a SHA-256 checksum"):
         verify(str(folder), [kept])
 
 
-def test_what_is_no_folder_is_refused(tmp_path):
+def test_what_is_not_a_folder_is_refused(tmp_path):
     with pytest.raises(ValueError, match="nowhere cannot be checked: it is not a folder"):
         verify(str(tmp_path / "nowhere"))
 

@@ -89,7 +89,7 @@ def test_no_period_is_none(text):
     "text",
     ["4", 4, 4.5, True, "4 hours", "h", "4x", "-4h", "1.5h", "30m1h", "0h", "0m", "4h4h", "٤h", "999999h", "4H", [1]],
 )
-def test_what_is_no_period_is_refused_with_how_it_is_written(text):
+def test_what_is_not_a_period_is_refused_with_how_it_is_written(text):
     with pytest.raises(ValueError, match=r"contain_within is .* such as 4h, 30m, 1d or 1h30m"):
         parse_period(text)
 
@@ -97,7 +97,7 @@ def test_what_is_no_period_is_refused_with_how_it_is_written(text):
 # --- from leaving to the last door shut ---
 
 
-def test_of_somebody_whom_this_run_locked_out_both_times_are_known():
+def test_both_times_are_known_of_a_leaver_locked_out_by_this_run():
     reported = containment(shut_now())
 
     assert reported == {
@@ -147,7 +147,7 @@ def test_without_a_date_there_is_nothing_to_count_from():
     ],
     ids=["open", "not due", "unknown", "partial"],
 )
-def test_of_whoever_is_not_contained_no_time_is_told(one):
+def test_a_leaver_who_is_not_contained_has_no_time(one):
     assert containment(one, read_at=WRITTEN) == NOTHING
 
 
@@ -188,7 +188,7 @@ def test_another_password_since_then_means_that_they_were_in_again():
     assert containment(found(), [locked_out(then)]) == NOTHING
 
 
-def test_who_was_open_then_was_not_locked_out_then():
+def test_a_user_who_was_open_then_was_not_locked_out_then():
     assert containment(found(), [locked_out(found("open"))]) == NOTHING
 
 
@@ -257,7 +257,7 @@ def test_an_audit_fails_for_whoever_is_still_open_every_time():
     assert judged(found("open"), first)["containment"]["fails_audit"] is True
 
 
-def test_an_offboarding_tells_who_was_late_and_leaves_it_to_the_audit_to_fail():
+def test_an_offboarding_reports_who_was_late_and_leaves_it_to_the_audit_to_fail():
     offboarding = judged(found(), purpose="offboard")
 
     assert offboarding["containment"]["within"] is False
@@ -333,13 +333,13 @@ def test_every_result_has_its_times_after_the_opening_read():
         (found(due=False, left_at="2026-12-01T00:00:00Z"), 60, "Not due yet."),
     ],
 )
-def test_the_time_is_told_in_a_sentence(one, period, words):
+def test_the_time_is_reported_in_a_sentence(one, period, words):
     one = {**one, "containment": containment(one, period=period, read_at="2026-11-22T00:00:00Z")}
 
     assert contained_in_words(one) == words
 
 
-def test_the_times_of_a_tenant_are_told_in_pairs():
+def test_the_times_of_a_tenant_are_reported_in_pairs():
     leavers = [shut_now(), found(), found("open")]
     leavers = [
         {**one, "containment": containment(one, period=4 * HOUR, read_at="2026-11-22T00:00:00Z")} for one in leavers

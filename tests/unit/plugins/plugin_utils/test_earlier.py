@@ -75,7 +75,7 @@ def test_nothing_changes_between_a_file_and_itself(kind):
 # --- who is who ---
 
 
-def test_who_was_not_in_the_earlier_file_is_new():
+def test_a_user_who_was_not_in_the_earlier_file_is_new():
     assert since(OPEN, result("miles.obrien")) == NEW
     assert since(OPEN) == NEW
 
@@ -86,17 +86,17 @@ def test_a_leaver_is_known_by_object_id_whatever_the_name_and_the_host():
     assert since(OPEN, other=[result("ann")], third=[then])["newly_open"] == [*ACCOUNT, *SWITCHES]
 
 
-def test_who_was_made_anew_under_the_old_name_is_new():
+def test_an_account_recreated_under_the_old_name_is_new():
     assert since(OPEN, {**SHUT, "id": ELSEWHERE}) == NEW
 
 
-def test_who_was_unknown_then_is_known_by_name_in_any_case_and_no_door_has_changed():
+def test_a_user_who_was_unknown_then_is_known_by_name_in_any_case_and_no_door_has_changed():
     (then,) = results([unknown_record("Jane.Doe@CONTOSO.com")], steps=STEPS)
 
     assert since(OPEN, then) == NOTHING
 
 
-def test_who_is_unknown_now_was_there_and_no_door_has_changed():
+def test_a_user_who_is_unknown_now_was_there_and_no_door_has_changed():
     (now,) = results([unknown_record("JANE.doe@contoso.com")], steps=STEPS)
 
     assert since(now, OPEN) == NOTHING
@@ -246,7 +246,7 @@ def damaged(change):
         ),
     ],
 )
-def test_what_is_no_evidence_is_refused_in_a_sentence_and_named_in_a_folder(content, reason, tmp_path):
+def test_what_is_not_evidence_is_refused_in_a_sentence_and_named_in_a_folder(content, reason, tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(content))
 
     with pytest.raises(ValueError, match=f"^The evidence .*a.json cannot be used: .*{reason}"):

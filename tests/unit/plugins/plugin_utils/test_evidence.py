@@ -27,7 +27,7 @@ RUN = {
 }
 
 
-def test_a_tenant_is_told_with_who_looked_and_what_was_found():
+def test_a_tenant_is_reported_with_the_application_that_looked_and_what_was_found():
     opening = {"users": [{}], "automation": IDENTITY, "tenant_name": "Contoso", "read_at": "2026-11-20T16:00:00Z"}
     entry = tenant_entry(opening, steps=["signin", "password"], contain_within="4h")
 
@@ -116,7 +116,7 @@ def test_a_run_says_what_it_was_for_and_who_launched_it():
     }
 
 
-def test_outside_of_awx_the_user_of_the_operating_system_is_told(monkeypatch):
+def test_outside_of_awx_the_user_of_the_operating_system_is_reported(monkeypatch):
     monkeypatch.setattr(_evidence.os, "getuid", lambda: 4242)
     monkeypatch.setattr(_evidence.pwd, "getpwuid", lambda uid: mock.Mock(pw_name=f"sam{uid}"))
     # Whoever runs it may set these.
@@ -128,7 +128,7 @@ def test_outside_of_awx_the_user_of_the_operating_system_is_told(monkeypatch):
     assert evidence({}, {}, job={"id": "7"}, **RUN)["run"]["os_user"] is None
 
 
-def test_who_became_root_by_sudo_is_told(monkeypatch):
+def test_the_user_who_became_root_by_sudo_is_reported(monkeypatch):
     monkeypatch.setattr(_evidence.os, "getuid", lambda: 0)
     monkeypatch.setattr(_evidence.pwd, "getpwuid", lambda _uid: mock.Mock(pw_name="root"))
     monkeypatch.setenv("SUDO_USER", "sam")
@@ -136,7 +136,7 @@ def test_who_became_root_by_sudo_is_told(monkeypatch):
     assert evidence({}, {}, job={}, **RUN)["run"]["os_user"] == "root, by sudo of sam"
 
 
-def test_a_user_without_a_name_is_told_by_number(monkeypatch):
+def test_a_user_without_a_name_is_reported_by_number(monkeypatch):
     monkeypatch.setattr(_evidence.os, "getuid", lambda: 4242)
     monkeypatch.setattr(_evidence.pwd, "getpwuid", mock.Mock(side_effect=KeyError))
 
@@ -153,7 +153,7 @@ def test_the_times_of_a_run_that_goes_on_are_not_known():
     assert reported["hosts"]["a"]["containment"] is None
 
 
-def test_an_installed_collection_tells_the_version_of_its_manifest(tmp_path, monkeypatch):
+def test_an_installed_collection_reports_the_version_of_its_manifest(tmp_path, monkeypatch):
     (tmp_path / "MANIFEST.json").write_text('{"collection_info": {"version": "9.8.7"}}')
     (tmp_path / "galaxy.yml").write_text("version: 0.0.1\n")
     monkeypatch.setattr(_evidence, "__file__", str(tmp_path / "plugins" / "plugin_utils" / "_evidence.py"))

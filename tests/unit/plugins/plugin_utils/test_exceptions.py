@@ -241,7 +241,7 @@ def test_a_list_and_a_file_add_up_and_may_not_repeat_each_other(tmp_path):
 
 
 @pytest.mark.parametrize("given", [None, "", []])
-def test_no_exceptions_are_no_exceptions(given):
+def test_an_empty_list_of_exceptions_is_accepted(given):
     assert exceptions(given) == []
     assert read_exceptions(b"[]", "a.yml") == read_exceptions(CSV.encode(), "a.csv") == []
 
@@ -323,7 +323,7 @@ def test_another_open_door_stays_open_and_fails():
     assert list(one["accepted"][0]["doors"]) == ["owa"]
 
 
-def test_doors_that_are_shut_are_not_told_as_accepted():
+def test_doors_that_are_shut_are_not_reported_as_accepted():
     one = one_of(OPEN_MAIL, entry(doors="all"))
     assert list(one["accepted"][0]["doors"]) == ["owa", "imap"]
     contained = one_of(read_record("jane.doe", state="shut"), entry(doors="all"))
@@ -463,7 +463,7 @@ def test_exceptions_change_nobody_who_goes_through_the_steps():
 # --- what is said of them ---
 
 
-def test_what_matches_nobody_or_has_ended_is_told():
+def test_what_matches_nobody_or_has_ended_is_reported():
     given = parsed(
         ENTRY, entry(user="jnae.doe@contoso.com"), entry(user="john.roe@contoso.com", until="2026-11-26"), ROOM
     )

@@ -57,7 +57,7 @@ def test_without_earlier_evidence_every_open_door_is_new(fail_on):
 
 
 @pytest.mark.parametrize("fail_on", SUBSETS, ids=lambda some: "+".join(sorted(some)))
-def test_a_door_of_which_the_earlier_evidence_told_is_open_and_not_new(fail_on):
+def test_a_door_of_which_the_earlier_evidence_reported_is_open_and_not_new(fail_on):
     expected = [OWA["user"]] if "open" in fail_on else []
     assert fails(reported(OWA, then=reported(OWA)), fail_on) == expected
 
@@ -76,7 +76,7 @@ def test_a_door_of_which_the_earlier_evidence_told_is_open_and_not_new(fail_on):
         (read_record("jane.doe", doors=doors("shut", STEPS[:3])), OWA, True),
     ],
 )
-def test_new_is_what_nobody_was_told_of(then, now, fatal_as_new):
+def test_new_is_what_no_earlier_report_had(then, now, fatal_as_new):
     assert bool(fails(reported(now, then=reported(then)), {"new"})) is fatal_as_new
 
 

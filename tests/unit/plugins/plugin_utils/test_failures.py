@@ -56,7 +56,7 @@ def result(kind):
         ("unknown", True, True),
     ],
 )
-def test_open_doors_alone_fail_unless_told_otherwise_and_refused_and_failed_always(kind, always, on_open):
+def test_open_doors_alone_fail_unless_set_otherwise_and_refused_and_failed_always(kind, always, on_open):
     leavers = result(kind)
 
     assert bool(failures(leavers)) is on_open
@@ -78,7 +78,7 @@ def test_what_could_not_be_confirmed_is_not_called_open():
     assert "open:" not in sentence
 
 
-def test_who_is_not_found_is_named_as_asked():
+def test_a_user_who_is_not_found_is_reported_under_the_given_name():
     (sentence,) = failures(result("unknown"))
 
     assert sentence.startswith("nobody@contoso.com: ")
@@ -109,7 +109,7 @@ def refused(*names, message=DENIED):
     return results(opening, steps=STEPS, refused=why)
 
 
-def test_a_reason_that_differs_by_the_name_alone_is_told_once_with_the_number_of_people():
+def test_a_reason_that_differs_by_the_name_alone_is_reported_once_with_the_number_of_people():
     reported = failures([*refused("ann", "bob", "cid", "dan"), *result("unknown")])
 
     names = ", ".join(f"{name}@contoso.com" for name in ("ann", "bob", "cid", "dan"))

@@ -64,7 +64,7 @@ def test_variables_of_others_pass(name):
 
 @pytest.mark.parametrize("playbook", ["offboard", "audit", "restore"])
 @pytest.mark.parametrize("name", ["m365_offboarding", "m365_offboarding_17", "m365_restoration", "m365_restoration_17"])
-def test_what_an_earlier_node_of_a_workflow_hands_on_is_no_slip(playbook, name):
+def test_what_an_earlier_node_of_a_workflow_hands_on_is_not_a_slip(playbook, name):
     role = "restore_employee" if playbook == "restore" else "offboard_employee"
 
     assert complaints(role, playbook, extra=[name]) == []

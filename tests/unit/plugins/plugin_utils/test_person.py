@@ -96,7 +96,7 @@ def test_earlier_evidence_that_does_not_speak_for_another_account_changes_nothin
     assert plan([read_record(**now)], earlier=evidence_of(**then))["refused"] == {}
 
 
-def test_who_was_known_by_that_name_under_both_ids_is_the_same():
+def test_a_user_who_was_known_by_that_name_under_both_ids_is_the_same():
     then = sample_evidence.file(
         {"a": sample_evidence.host([{**result_of(JANE), "id": THEN}]), "b": sample_evidence.host([result_of(JANE)])}
     )
@@ -118,7 +118,7 @@ def test_who_was_known_by_that_name_under_both_ids_is_the_same():
         pytest.param(["text", None, {"localhost": "text"}, {"localhost": {"dry_run": "yes"}}], True, id="nonsense"),
     ],
 )
-def test_only_whom_the_dry_run_looked_at_is_written(reported, written):
+def test_only_accounts_seen_by_the_dry_run_are_written(reported, written):
     decided = plan([JANE], stats=reported, host="localhost")
 
     assert bool(decided["write"]) is written
@@ -144,7 +144,7 @@ def test_the_doors_of_somebody_else_prove_nothing(state):
         assert NEWER["message"] in failures([one], fail_on=["failed"])[0]
 
 
-def test_a_dashboard_of_tests_is_told_too_where_every_door_is_shut():
+def test_a_dashboard_of_tests_is_reported_too_where_every_door_is_shut():
     one = result_of(read_record("jane.doe", "shut", wrong_person=NEWER))
     evidence = sample_evidence.file({"localhost": sample_evidence.host([one])})
 
@@ -153,7 +153,7 @@ def test_a_dashboard_of_tests_is_told_too_where_every_door_is_shut():
     assert [error.get("type") for error in errors] == ["newer_account"]
 
 
-def test_a_refusal_for_another_reason_is_told_as_ever():
+def test_a_refusal_for_another_reason_is_reported_as_usual():
     one = result_of(read_record("jane.doe", "shut"), refused={JANE["id"]: problem("protected", "Protected.")})
 
     assert (one["status"], one["contained"]) == ("contained", True)
@@ -187,7 +187,7 @@ def test_what_is_known_stands_in_the_line_and_what_is_not_is_left_out(facts, rep
 
 
 @pytest.mark.parametrize("person", [None, {}])
-def test_of_who_could_not_be_read_nothing_is_said(person):
+def test_nothing_is_said_of_a_user_who_could_not_be_read(person):
     assert person_in_words({"display_name": None, "person": person}) == ""
 
 
@@ -198,7 +198,7 @@ def test_the_line_stands_below_the_name_within_the_width():
     assert max(map(len, lines)) <= 88
 
 
-def test_the_csv_tells_it_in_columns():
+def test_the_csv_reports_it_in_columns():
     evidence = sample_evidence.file({"localhost": sample_evidence.host([result_of(read_record(person=PERSON))])})
 
     (row,) = csv.DictReader(io.StringIO(render(evidence, "csv").removeprefix("\ufeff")))

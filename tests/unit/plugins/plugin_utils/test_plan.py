@@ -27,7 +27,7 @@ JANE = read_record("jane.doe")
 PROTOCOLS = JANE["before"]["protocols"]
 
 
-def test_who_has_an_open_door_is_written_by_object_id():
+def test_a_user_who_has_an_open_door_is_written_by_object_id():
     written = {"user": JANE["id"], "directory_roles": [], "protocols": PROTOCOLS}
 
     assert plan([JANE]) == {"write": [written], "refused": {}}
@@ -71,11 +71,11 @@ def test_roles_that_were_not_read_are_left_to_the_steps():
     ],
     ids=["shut", "no doors", "unknown", "one open", "one unknown", "shut as far as there are doors"],
 )
-def test_only_who_has_a_door_that_is_not_known_to_be_shut_is_written(states, written):
+def test_only_leavers_with_a_door_not_known_to_be_shut_are_written(states, written):
     assert bool(plan([read_record(doors=states)])["write"]) is written
 
 
-def test_who_was_found_and_may_leave_later_is_refused():
+def test_a_user_who_was_found_and_may_leave_later_is_refused():
     reported = plan([read_record(due=None)])
 
     assert reported["write"] == []
@@ -85,7 +85,7 @@ def test_who_was_found_and_may_leave_later_is_refused():
 
 
 @pytest.mark.parametrize("one", [unknown_record(), read_record(due=False)], ids=["unknown", "not due"])
-def test_who_is_unknown_or_not_due_is_neither_written_nor_refused(one):
+def test_a_user_who_is_unknown_or_not_due_is_neither_written_nor_refused(one):
     assert plan([one]) == {"write": [], "refused": {}}
 
 
@@ -96,7 +96,7 @@ def test_the_protected_are_refused_whatever_is_allowed():
         assert reported["refused"][JANE["id"]]["code"] == "protected"
 
 
-def test_a_protected_leaver_whose_doors_are_shut_is_no_refusal():
+def test_a_protected_leaver_whose_doors_are_shut_is_not_a_refusal():
     assert plan([read_record(protected=True, state="shut")]) == {"write": [], "refused": {}}
 
 
@@ -110,7 +110,7 @@ def test_administrators_are_refused_with_their_roles_unless_allowed():
     assert "allow_admins" in refused["hint"]
 
 
-def test_who_must_stay_is_refused_even_where_administrators_are_allowed():
+def test_a_user_who_must_stay_is_refused_even_where_administrators_are_allowed():
     last = problem("last_global_administrator", "No one would be left.")
 
     reported = plan([read_record(directory_roles=["Global Administrator"], must_stay=last)], allow_admins=True)
@@ -118,7 +118,7 @@ def test_who_must_stay_is_refused_even_where_administrators_are_allowed():
     assert reported == {"write": [], "refused": {JANE["id"]: last}}
 
 
-def test_who_must_stay_is_refused_whatever_their_roles():
+def test_a_user_who_must_stay_is_refused_whatever_their_roles():
     last = problem("last_global_administrator", "No one would be left.")
 
     assert plan([read_record(directory_roles=["x"], must_stay=last)])["write"] == []
@@ -148,7 +148,7 @@ def test_more_than_the_limit_are_all_refused(limit, written):
         assert f"({limit})" in error["message"]
 
 
-def test_who_is_not_written_does_not_count_towards_the_limit():
+def test_a_user_who_is_not_written_does_not_count_towards_the_limit():
     others = [read_record("a", state="shut"), read_record("b", protected=True), read_record("c", due=False)]
 
     reported = plan([*CROWD, *others], max_users=5)
@@ -160,7 +160,7 @@ def test_nobody_is_planned_of_nobody():
     assert plan([]) == {"write": [], "refused": {}}
 
 
-def test_who_is_contained_goes_through_the_steps_only_where_more_than_the_doors_is_closed():
+def test_a_user_who_is_contained_goes_through_the_steps_only_where_more_than_the_doors_is_closed():
     shut = read_record("jane.doe", "shut")
 
     assert plan([shut])["write"] == []

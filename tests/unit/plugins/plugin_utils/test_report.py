@@ -69,7 +69,7 @@ def unseen(topic="forwarding", message="Insufficient privileges."):
         ("~/ö.json", "json"),
     ],
 )
-def test_the_suffix_tells_the_format_in_any_case(path, name):
+def test_the_suffix_decides_the_format_in_any_case(path, name):
     assert format_of(path) == name
 
 
@@ -314,7 +314,7 @@ def rows_of(evidence):
 
 
 @every_kind
-def test_csv_tells_every_kind(kind):
+def test_csv_reports_every_kind(kind):
     one = leaver(kind)
 
     (row,) = rows_of(evidence_of(one))
@@ -347,7 +347,7 @@ def test_csv_has_a_row_for_every_leaver_and_for_a_tenant_that_nobody_looked_at()
     assert rows[-1]["request_ids"] == f"invalid_client {sample_evidence.identifier('no token')}"
 
 
-def test_csv_tells_residual_access_by_topic_and_never_none_for_what_was_not_looked_at():
+def test_csv_reports_residual_access_by_topic_and_never_none_for_what_was_not_looked_at():
     nothing = finding("", "devices", state="none", found=[])
     found = finding("Forwards to x@gmail.example", note="Not looked at: inbox rules.")
 
@@ -359,7 +359,7 @@ def test_csv_tells_residual_access_by_topic_and_never_none_for_what_was_not_look
     assert row["residual_consents"] == ""
 
 
-def test_csv_tells_what_is_newly_open():
+def test_csv_reports_what_is_newly_open():
     since = {"newly_open": ["signin", "owa"], "newly_shut": [], "new": False}
 
     (row,) = rows_of(evidence_of(leaver("open", since=since)))
@@ -461,7 +461,7 @@ def test_the_time_to_contain_is_in_every_format():
         (None, junitparser.Skipped, None),
     ],
 )
-def test_who_was_late_is_a_failed_test_and_stands_at_the_head_of_the_page(within, result, page):
+def test_a_late_leaver_is_a_failed_test_and_stands_at_the_head_of_the_page(within, result, page):
     evidence = timed(within=within)
     (suite,) = junitparser.JUnitXml.fromstring(render(evidence, "xml").encode())
 
@@ -495,7 +495,7 @@ def test_without_a_period_nobody_is_asked_whether_it_was_kept():
         ("partial", {}, ["reset now", "signed out now", "blocked now", "not looked at"]),
     ],
 )
-def test_what_was_done_is_told_for_each_step_in_every_format(kind, facts, words):
+def test_what_was_done_is_reported_for_each_step_in_every_format(kind, facts, words):
     evidence = {**evidence_of(leaver(kind)), **facts}
     (row,) = rows_of(evidence)
     text, xml = render(evidence, "html"), render(evidence, "xml")
@@ -621,7 +621,7 @@ def test_nothing_breaks_a_csv(text):
     assert rows[0]["display_name"].replace("'", "") == expected.replace("'", "")
 
 
-def test_csv_tells_what_was_accepted_and_which_exception_met_nobody():
+def test_csv_reports_what_was_accepted_and_which_exception_met_nobody():
     evidence = evidence_of(leaver("accepted"))
     evidence["hosts"]["localhost"]["exceptions"] = [sample_evidence.exception(state) for state in ("ended", "in_force")]
 
@@ -673,7 +673,7 @@ def cases_of(*leavers, **facts):
 
 @every_kind
 @pytest.mark.parametrize("check_mode", [False, True])
-def test_junit_tells_every_kind(kind, check_mode):
+def test_junit_reports_every_kind(kind, check_mode):
     one = leaver(kind)
     name = one["user_principal_name"] or one["user"]
 
@@ -761,7 +761,7 @@ def test_junit_has_a_test_per_topic_of_residual_access():
     assert cases[2].result[0].message == "not looked at, needs X.Read: Insufficient privileges."
 
 
-def test_junit_skips_residual_access_of_who_is_not_due():
+def test_junit_skips_residual_access_of_users_who_are_not_due():
     case = cases_of(leaver("not_due", residual=finding("Forwards.")))[-1]
 
     assert outcome(case) == SKIPPED

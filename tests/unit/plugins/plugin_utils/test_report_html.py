@@ -356,7 +356,7 @@ def test_a_protocol_of_its_own_can_be_left_out_or_unknown_to_the_tenant():
     assert (doors["imap"], doors["new_outlook"], doors["pop"]) == ("unseen", "absent", "shut")
 
 
-def test_the_picture_is_told_in_words_too():
+def test_the_picture_is_reported_in_words_too():
     assert "Open: Password, Sessions. 13 of 15 doors shut." in read(L("failed")).text
     assert "Unconfirmed: Mailbox protocols. 3 of 15 doors shut." in read(L("mailbox_unread")).text
     assert "Open: all 15 doors." in read(L("planned")).text
@@ -382,7 +382,7 @@ def test_the_worst_come_first_and_newly_open_before_them():
 
 
 @pytest.mark.parametrize("kind", sample.KINDS)
-def test_everything_that_is_known_of_a_leaver_is_told(kind):
+def test_everything_that_is_known_of_a_leaver_is_reported(kind):
     one = L(kind)
     one["residual"] = sample.residual(1)
     text = read(one).text
@@ -434,7 +434,7 @@ def test_an_audit_says_what_is_open_not_what_would_be_changed():
     assert "Sign-in would be blocked Found allowed" in read(L("open"), check_mode=True).text
 
 
-def test_found_and_read_back_are_told_in_words():
+def test_found_and_read_back_are_reported_in_words():
     one = L("contained_now")
     one["steps"]["protocols"]["before"] |= {"pop": False}
     text = read(one).text
@@ -524,14 +524,14 @@ def test_every_time_is_utc():
     ("seconds", "reported"),
     [(0, "0 s"), (59.9, "59 s"), (61, "1 min 1 s"), (3600, "1 h"), (86400 + 3661, "1 d 1 h"), (86405, "1 d 5 s")],
 )
-def test_how_long_is_told_in_two_units(seconds, reported):
+def test_how_long_is_reported_in_two_units(seconds, reported):
     assert span(datetime.timedelta(seconds=seconds)) == reported
 
 
 # --- residual access, and changes ---
 
 
-def test_residual_access_tells_found_none_and_not_looked_at():
+def test_residual_access_reports_found_none_and_not_looked_at():
     one = L("contained_now") | {"residual": sample.residual(0)}
     text = read(one).text
 
@@ -594,7 +594,7 @@ def test_changes_stand_out():
         ),
     ],
 )
-def test_a_comparison_is_told_with_its_file(since, chain, reported):
+def test_a_comparison_is_reported_with_its_file(since, chain, reported):
     text = read(L("open") | {"since": since}, purpose="audit", **({"chain": chain} if chain else {})).text
 
     assert reported in text if reported else "Compared" not in text and "newly" not in text
@@ -603,7 +603,7 @@ def test_a_comparison_is_told_with_its_file(since, chain, reported):
 # --- tenants, and what may be missing ---
 
 
-def test_every_tenant_is_told_with_its_identity():
+def test_every_tenant_is_reported_with_its_identity():
     text = Reader(html(sample.evidence(20))).text
 
     for name in ("contoso", "fabrikam"):
@@ -618,7 +618,7 @@ def test_every_tenant_is_told_with_its_identity():
 @pytest.mark.parametrize(
     "evidence", [{}, {"hosts": {}}, {"hosts": {"x": {}}}, {"hosts": {"x": {"leavers": [{}]}}}, sample.file({})]
 )
-def test_little_evidence_is_no_obstacle(evidence):
+def test_little_evidence_is_not_an_obstacle(evidence):
     page = Reader(html(evidence))
 
     assert "contained" not in page.text.partition("Leavers and their doors")[0] or "not contained" in page.text

@@ -153,7 +153,7 @@ def test_sign_in_methods_cannot_be_made_again_and_that_is_said():
     assert any("cannot be made again" in note for note in only(reported)["notes"])
 
 
-def test_nothing_is_made_again_for_who_is_refused_or_deleted():
+def test_nothing_is_made_again_for_users_who_are_refused_or_deleted():
     also = left(forwarding=[thing()])
     protected = plan(also, now=shut_now(protected=True))
     gone = decide(
@@ -182,7 +182,7 @@ def result(reported):
     return one
 
 
-def test_it_is_told_and_comes_before_sign_in():
+def test_it_is_reported_and_comes_before_sign_in():
     planned = plan(left(forwarding=[thing()], memberships=[thing("g", "membership")]))
 
     reported = outcome(planned, [run("forwarding", "verified"), run("memberships", "verified")])

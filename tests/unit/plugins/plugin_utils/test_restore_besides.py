@@ -129,7 +129,7 @@ def test_whoever_is_refused_gets_nothing_back():
     assert plan(also(memberships=[one()]), now=shut_now(protected=True))["also"] == {}
 
 
-def test_the_outcome_tells_each_topic_and_a_failure_keeps_sign_in_from_nothing():
+def test_the_outcome_reports_each_topic_and_a_failure_does_not_stop_sign_in():
     reported = plan(also(memberships=[one()], consents=[one("c", kind="consent")]))
     error = {"code": "x", "message": "Could not make again consent c of jane.", "hint": None, "request_id": None}
     records = {

@@ -100,7 +100,7 @@ def test_the_worst_of_the_steps_is_the_verdict(protocols, signin, status, failin
         assert reported["failures"] == [f"{UPN}: It did not work."]
 
 
-def test_who_needs_nothing_is_told_no_last_word():
+def test_a_user_who_needs_nothing_has_no_closing_note():
     reported = results(open_again(), [run("protocols", "unchanged"), run("signin", "unchanged")])
 
     assert "cannot be undone" not in " ".join(reported["table"])
@@ -169,7 +169,7 @@ def test_only_without_a_password_it_is_said_that_none_was_provided():
     assert "set at 2026-11-20T16:00:00Z; must be changed at the next sign-in" in " ".join(with_one["table"])
 
 
-def test_notes_of_steps_are_told_once():
+def test_notes_of_steps_are_reported_once():
     note = "smtp_auth stays off."
     reported = results(planned(), [run("protocols", "verified", note=note), run("signin", "verified", note=note)])
 
@@ -199,14 +199,14 @@ def test_a_mailbox_that_is_gone_is_a_failure_of_its_own():
     assert only(reported)["steps"]["signin"]["status"] == "verified"
 
 
-def test_who_was_refused_has_no_steps_and_the_reason():
+def test_a_user_who_was_refused_has_no_steps_and_the_reason():
     reported = results(plan(opening(shut_now(protected=True)), asked(evidence(shut_out())), "localhost"), [])
 
     assert (only(reported)["status"], only(reported)["steps"], reported["open"]) == ("refused", {}, [])
     assert reported["failures"][0].startswith(f"{UPN}: {UPN} is protected; nothing was sent.")
 
 
-def test_among_many_each_is_told_for_himself():
+def test_among_many_each_is_reported_individually():
     runs = [
         run("protocols", "verified", "ann", "cid"),
         run("protocols", "failed", "bob"),
@@ -258,7 +258,7 @@ def test_an_account_that_was_seen_after_all_is_confirmed():
     assert (only(reported)["status"], only(reported)["steps"]["account"]["status"]) == ("restored", "verified")
 
 
-def test_an_account_that_was_restored_and_is_not_seen_yet_is_told_so():
+def test_an_account_that_was_restored_and_is_not_seen_yet_is_reported_as_such():
     unseen = plan(opening(nobody(JANE["id"])), asked(evidence(shut_out()), JANE["id"]), "localhost")
 
     reported = results(unseen, [run("account", "accepted")])
@@ -286,13 +286,13 @@ def test_no_line_is_wider_than_88():
     assert max(map(len, reported["table"])) <= 88
 
 
-def test_what_was_taken_and_not_seen_is_told_so():
+def test_what_was_accepted_and_not_seen_is_reported_as_such():
     reported = results(planned(), [run("signin", "accepted")])
 
     assert "allowed at 2026-11-20T16:00:00Z, not seen yet" in " ".join(reported["table"])
 
 
-def test_check_mode_is_told_in_the_conditional():
+def test_check_mode_is_reported_in_the_conditional():
     reported = results(planned(), [run("protocols", "planned", before=OFF, after=ON), run("signin", "planned")])
 
     text = " ".join(reported["table"])
@@ -301,7 +301,7 @@ def test_check_mode_is_told_in_the_conditional():
     assert "would be allowed" in text
 
 
-def test_switches_that_were_on_already_are_not_told_as_turned_on():
+def test_switches_that_were_on_already_are_not_reported_as_turned_on():
     reported = results(
         planned(), [run("protocols", "verified", before={"owa": True, "pop": False}, after={"owa": True, "pop": True})]
     )

@@ -183,14 +183,14 @@ def test_an_account_that_was_blocked_before_stays_blocked():
     assert order["stays_blocked"] is False
 
 
-def test_an_account_of_which_nobody_knew_is_no_success():
+def test_an_account_of_which_nobody_knew_is_not_a_success():
     order = planned(shut_out(signin=entry("verified", {"account_enabled": None}, {"account_enabled": False})))
 
     assert order["signin"] is False
     assert "is not known, so it stays blocked" in order["unknown"]["signin"]["message"]
 
 
-def test_protocols_of_which_nobody_knew_are_no_success():
+def test_protocols_of_which_nobody_knew_are_not_a_success():
     order = planned(shut_out(protocols=entry("failed", None, OFF)))
 
     assert order["protocols"] == []
@@ -266,7 +266,7 @@ def test_leavers_with_the_same_protocols_go_together():
     ]
 
 
-def test_who_is_named_twice_is_restored_once():
+def test_a_user_who_is_named_twice_is_restored_once():
     reported = plan(opening(shut_now()), asked(evidence(shut_out()), UPN, JANE["id"].upper()), "localhost")
 
     assert [one["user"] for one in reported["leavers"]] == [UPN]
@@ -293,7 +293,7 @@ def test_a_password_that_was_changed_since_is_left():
 
 @pytest.mark.parametrize("enabled", [True, False])
 @pytest.mark.parametrize("status", ["accepted", "failed"])
-def test_where_it_cannot_be_told_a_password_is_set_when_sign_in_opens(status, enabled):
+def test_where_it_is_unknown_a_password_is_set_when_sign_in_opens(status, enabled):
     then = shut_out()
     then["steps"]["password"] = {**moved(MOMENT, LATER, status), "error": UNSURE if status == "failed" else None}
 
@@ -330,7 +330,7 @@ def refused(then=None, now=None, *names, **options):
     return order["status"], order["error"]["code"]
 
 
-def test_who_is_not_in_the_evidence_is_refused():
+def test_a_user_who_is_not_in_the_evidence_is_refused():
     assert refused(None, shut_now("bob"), "bob@contoso.com") == ("refused", "not_in_evidence")
     assert refused(shut_out(id=None)) == ("refused", "not_in_evidence")
 
@@ -433,7 +433,7 @@ def deleted(then=None, records=(), **options):
     return order, reported
 
 
-def test_a_deleted_account_is_told_unless_it_is_to_be_restored():
+def test_a_deleted_account_is_reported_unless_it_is_to_be_restored():
     order, reported = deleted()
 
     assert (order["status"], order["error"]["code"]) == ("failed", "deleted")
@@ -605,7 +605,7 @@ def test_a_killed_run_alone_is_enough():
     assert "was cut off, perhaps after blocking sign-in" in order["notes"][0]
 
 
-def test_who_was_blocked_before_the_run_that_was_killed_stays_blocked():
+def test_a_user_who_was_blocked_before_the_run_that_was_killed_stays_blocked():
     blocked = {**PENDING, "signin": entry("pending", {"account_enabled": False}, None)}
 
     order = of_runs(a_run(MONDAY, shut_out(**blocked), complete=False), a_run(TUESDAY, shut_already()))
@@ -666,7 +666,7 @@ def test_of_several_offboardings_that_of_the_named_job_or_file_is_undone():
     assert of_runs(runs[1], now=LONG_SINCE)["protocols"] == ["owa"]
 
 
-def test_a_job_number_that_was_used_again_is_told_by_the_person_or_refused():
+def test_a_job_number_that_was_used_again_is_reported_by_the_person_or_refused():
     """AWX was set up anew and counts from one again; both files say job 7."""
     other = a_run(FRIDAY, shut_out("bob"), job="7")
 
@@ -682,7 +682,7 @@ def test_a_job_of_somebody_else_is_refused():
     assert "The evidence of the job 9 has no record of" in order["error"]["message"]
 
 
-def test_a_repetition_that_read_the_state_of_before_is_no_second_offboarding():
+def test_a_repetition_that_read_the_state_of_before_is_not_a_second_offboarding():
     """The replica that answered it lagged: its moments are older than those that the first run read back."""
     first = shut_out()
     first["steps"]["password"] = moved(MOMENT, LATER)
@@ -772,7 +772,7 @@ def test_an_open_door_that_was_written_and_never_seen_shut_may_lag_too():
     )
 
 
-def test_who_is_read_as_shut_is_not_looked_at_again():
+def test_a_user_who_is_read_as_shut_is_not_looked_at_again():
     reported = lagging(now=shut_now(facts={"password": {MOMENT: NEW}}))
 
     assert (reported["again"], reported["leavers"][0]["error"]) == (False, None)

@@ -86,7 +86,7 @@ def test_of_another_host_all_entries_may_be_meant_until_the_tenant_is_known(writ
     assert read([UPN], written(content), "localhost")["read"] == [UPN, JANE["id"]]
 
 
-def test_who_is_in_no_evidence_is_looked_at_by_name(written):
+def test_a_user_who_is_in_no_evidence_is_looked_at_by_name(written):
     content = evidence(shut_out(id=None))
 
     assert read([UPN, "ann@contoso.com"], written(content), "localhost")["read"] == [UPN, "ann@contoso.com"]
@@ -191,7 +191,7 @@ STEP = (*LEAVER, "steps", "signin")
         ),
     ],
 )
-def test_what_is_no_evidence_is_not_believed_and_the_place_is_named(written, content, text):
+def test_what_is_not_evidence_is_not_believed_and_the_place_is_named(written, content, text):
     reported = read([UPN], written(content), "localhost")
 
     assert text in reported["error"]
@@ -218,7 +218,7 @@ def test_no_complaint_quotes_the_file(written):
         assert secret not in reported["error"]
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path, monkeypatch):
+def test_a_file_that_cannot_be_read_is_reported(tmp_path, monkeypatch):
     assert "No such file" in read([UPN], str(tmp_path / "no.json"), "localhost")["error"]
     assert f"The folder {tmp_path} holds no .json file" in read([UPN], str(tmp_path), "localhost")["error"]
     assert "is not a file" in read([UPN], "/dev/zero", "localhost")["error"]
@@ -283,7 +283,7 @@ def test_several_files_are_named_in_a_list_or_a_text(tmp_path, given):
     assert [run["path"] for run in opened(read([UPN], value, "localhost")["evidence"])] == paths
 
 
-def test_a_named_file_that_is_no_evidence_stops_all_others(tmp_path):
+def test_a_named_file_that_is_not_evidence_stops_all_others(tmp_path):
     (tmp_path / "good.json").write_text(json.dumps(GOOD))
     (tmp_path / "audit.json").write_text(json.dumps(having("audit", "purpose")))
     good, audit = str(tmp_path / "good.json"), str(tmp_path / "audit.json")
@@ -324,7 +324,7 @@ def test_a_malformed_name_among_others_is_that_leavers_alone(written):
     ]
 
 
-def test_malformed_names_alone_are_all_told():
+def test_malformed_names_alone_are_all_reported():
     reported = read("Jane Doe, jane@", "", "localhost")
 
     assert reported["error"] == (

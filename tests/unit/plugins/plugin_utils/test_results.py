@@ -32,7 +32,7 @@ def one(opening, **more):
     return result
 
 
-def test_who_went_through_all_steps_and_was_read_as_shut_is_contained():
+def test_a_user_who_went_through_all_steps_and_was_read_as_shut_is_contained():
     result = one(OPEN, runs=all_steps(JANE), closing=[SHUT])
 
     assert (result["status"], result["contained"]) == ("contained", True)
@@ -62,7 +62,7 @@ def test_a_step_that_failed_keeps_its_error_and_the_later_ones_their_success():
     assert result["steps"]["sessions"]["error"]["message"] == "It did not work."
 
 
-def test_a_failed_step_whose_door_is_read_as_shut_is_no_failure():
+def test_a_failed_step_whose_door_is_read_as_shut_is_not_a_failure():
     result = one(OPEN, runs=all_steps(JANE, signin="failed"), closing=[SHUT])
 
     assert (result["status"], result["contained"]) == ("contained", True)
@@ -142,7 +142,7 @@ def test_a_door_that_could_not_be_read_is_unconfirmed():
 
 
 @pytest.mark.parametrize("left_out", STEPS)
-def test_who_has_a_step_left_out_is_never_contained(left_out):
+def test_a_user_who_has_a_step_left_out_is_never_contained(left_out):
     steps = tuple(step for step in STEPS if step != left_out)
     record = read_record(JANE, doors=doors("shut", steps))
 
@@ -156,14 +156,14 @@ def test_who_has_a_step_left_out_is_never_contained(left_out):
 # --- audits: a first read and nothing else ---
 
 
-def test_an_audit_tells_open_doors_as_planned():
+def test_an_audit_reports_open_doors_as_planned():
     result = one(OPEN)
 
     assert (result["status"], result["contained"]) == ("open", False)
     assert [entry["status"] for entry in result["steps"].values()] == ["planned"] * 4
 
 
-def test_an_audit_of_who_is_shut_is_unchanged_and_contained():
+def test_an_audit_of_a_user_who_is_shut_is_unchanged_and_contained():
     record = read_record(JANE, state="shut", surely_shut_by={"password": "2026-11-20T16:00:02Z"})
 
     result = one(record)
@@ -173,7 +173,7 @@ def test_an_audit_of_who_is_shut_is_unchanged_and_contained():
     assert result["steps"]["password"]["effective_by"] == "2026-11-20T16:00:02Z"
 
 
-def test_an_audit_of_who_has_no_such_doors_is_not_applicable_and_contained():
+def test_an_audit_of_a_user_without_such_doors_is_not_applicable_and_contained():
     states = {**doors("not_applicable"), "signin": "shut"}
 
     result = one(read_record(JANE, doors=states))
@@ -196,7 +196,7 @@ def test_an_audit_of_a_mailbox_that_could_not_be_read_fails_that_step():
 # --- who did not go through ---
 
 
-def test_who_is_refused_is_read_and_reported_and_open_counts_as_open():
+def test_a_user_who_is_refused_is_read_and_reported_and_open_counts_as_open():
     error = problem("protected", "It is protected.")
 
     result = one(OPEN, refused={OPEN["id"]: error})
@@ -206,7 +206,7 @@ def test_who_is_refused_is_read_and_reported_and_open_counts_as_open():
     assert {entry["status"] for entry in result["steps"].values()} == {"refused"}
 
 
-def test_of_who_is_refused_the_doors_that_are_shut_are_unchanged():
+def test_a_refused_leaver_has_shut_doors_unchanged():
     record = read_record(JANE, doors={**doors("shut"), "signin": "open"})
 
     result = one(record, refused={record["id"]: problem("administrator", "Holds a role.")})
@@ -221,7 +221,7 @@ def test_a_refusal_by_a_step_itself_is_a_refusal():
     assert one(OPEN, runs=runs, closing=[OPEN])["status"] == "refused"
 
 
-def test_who_leaves_later_is_not_due_and_no_failure():
+def test_a_user_who_leaves_later_is_not_due_and_no_failure():
     result = one(read_record(JANE, due=False, left_at="2026-12-01T00:00:00Z"))
 
     assert (result["status"], result["contained"]) == ("not_due", False)
@@ -239,7 +239,7 @@ def test_a_name_that_means_nobody_is_failed_and_never_contained():
 # --- what was read last, or was not ---
 
 
-def test_who_was_written_to_and_not_found_again_is_unconfirmed_and_failed():
+def test_a_user_who_was_written_to_and_not_found_again_is_unconfirmed_and_failed():
     gone = {**unknown_record(), "user": OPEN["id"]}
 
     result = one(OPEN, runs=all_steps(JANE), closing=[gone])
@@ -250,7 +250,7 @@ def test_who_was_written_to_and_not_found_again_is_unconfirmed_and_failed():
     assert result["error"] == gone["error"]
 
 
-def test_who_was_written_to_and_not_read_again_is_not_shown_as_before():
+def test_a_user_who_was_written_to_and_not_read_again_is_not_shown_as_before():
     result = one(OPEN, runs=all_steps(JANE), closing=[])
 
     assert (result["status"], result["open"]) == ("failed", [])
@@ -264,7 +264,7 @@ def test_a_door_that_does_not_exist_stays_so_without_a_closing_read():
     assert one(record, runs=all_steps(JANE), closing=[])["unconfirmed"] == list(ACCOUNT)
 
 
-def test_who_is_found_among_the_deleted_is_deleted_and_not_open():
+def test_a_user_who_is_found_among_the_deleted_is_deleted_and_not_open():
     gone = {**unknown_record(), "user": OPEN["id"], "error": problem("deleted", "It was deleted.")}
     runs = all_steps(JANE, protocols="failed")
 
@@ -275,7 +275,7 @@ def test_who_is_found_among_the_deleted_is_deleted_and_not_open():
     assert result["error"]["code"] == "deleted"
 
 
-def test_who_was_deleted_before_the_run_is_deleted_and_did_not_fail():
+def test_a_user_who_was_deleted_before_the_run_is_deleted_and_did_not_fail():
     gone = {**unknown_record(), "error": problem("deleted", "It was deleted.")}
 
     result = one(gone)
@@ -306,7 +306,7 @@ def test_a_step_that_found_nobody_fails_by_the_name_that_was_asked_for(step):
     assert "planned" not in {entry["status"] for entry in result["steps"].values()}
 
 
-def test_a_leaver_whom_a_step_left_out_is_failed():
+def test_a_leaver_left_out_by_a_step_is_failed():
     runs = all_steps(JANE)
     runs[2]["result"]["users"] = []
 
@@ -317,7 +317,7 @@ def test_a_leaver_whom_a_step_left_out_is_failed():
 
 
 @pytest.mark.parametrize("code", ["http_503", "not_found"])
-def test_a_mailbox_that_could_not_be_read_at_the_end_is_told_with_the_reason(code):
+def test_a_mailbox_that_could_not_be_read_at_the_end_is_reported_with_the_reason(code):
     error = problem(code, "Could not read the mailbox.")
     states = {**doors("shut", ACCOUNT), **doors("unknown", ("protocols",))}
     last = read_record(JANE, doors=states, status="failed", error=error)
@@ -356,7 +356,7 @@ def test_another_password_than_the_one_that_the_step_wrote_is_open(reset, status
         assert reset in result["reasons"][0]["reason"]
 
 
-def test_an_older_trace_is_no_reset_of_this_run():
+def test_an_older_trace_is_not_a_reset_of_this_run():
     """The employee changed the password minutes ago, and our reset failed: block and sign-out make it look like ours."""
     opening = read_record(JANE)
     runs = all_steps(JANE, password="failed")
@@ -377,7 +377,7 @@ def test_the_reason_of_a_write_that_did_not_show_names_its_time():
     assert "within verify_timeout" in reason
 
 
-def test_a_mailbox_that_is_gone_at_the_end_is_no_proof():
+def test_a_mailbox_that_is_gone_at_the_end_proves_nothing():
     last = read_record(JANE, state="shut", doors={**doors("shut", ACCOUNT), **doors("not_applicable", ("protocols",))})
     record = step_record(JANE, "accepted", before=dict.fromkeys(SWITCHES, True))
 

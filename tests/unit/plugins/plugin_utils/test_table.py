@@ -33,7 +33,7 @@ def shown(*opening, **more):
     return lines
 
 
-def test_who_is_contained_has_every_door_with_since_and_surely_by():
+def test_a_user_who_is_contained_has_every_door_with_since_and_surely_by():
     record = read_record(
         "jane.doe", state="shut", surely_shut_by=dict.fromkeys(("password", "sessions"), "2026-11-20T16:00:02Z")
     )
@@ -121,7 +121,7 @@ def test_eleven_open_protocols_stay_within_the_width():
     shown(read_record("jane.doe", doors={**doors("open"), "owa": "shut"}))
 
 
-def test_reasons_are_wrapped_and_told_once():
+def test_reasons_are_wrapped_and_reported_once():
     error = problem("administrator", "A reason that takes its time. " * 12, "And a hint.")
     record = read_record("jane.doe")
 
@@ -138,20 +138,20 @@ def test_a_reason_of_one_endless_word_stays_within_the_width():
     shown(record, refused={record["id"]: problem("x", "w" * 500)})
 
 
-def test_who_is_unknown_has_a_reason_and_no_doors():
+def test_a_user_who_is_unknown_has_a_reason_and_no_doors():
     lines = shown(unknown_record())
 
     assert lines[1].split() == ["nobody@contoso.com", "FAILED"]
     assert [line.strip()[0] for line in lines[2:]] == ["!"]
 
 
-def test_who_leaves_later_is_told_when():
+def test_a_user_who_leaves_later_is_reported_with_the_date():
     lines = shown(read_record("jane.doe", due=False, left_at="2026-12-01T00:00:00Z"))
 
     assert "not due (leaves at 2026-12-01T00:00:00Z)" in lines[1]
 
 
-def test_who_has_steps_left_out_is_not_called_contained():
+def test_a_user_who_has_steps_left_out_is_not_called_contained():
     lines = shown(read_record("jane.doe", doors=doors("shut", ("signin",))), steps=("signin",))
 
     assert lines[0] == "0 of 1 leaver is contained"
@@ -190,7 +190,7 @@ def test_twenty_leavers_fit_on_a_screen_each_on_a_line():
     assert lines[-1] == "[1] 5 people: The application has no Exchange role. Give it one."
 
 
-def test_whose_reasons_the_failure_tells_have_none_in_the_table():
+def test_reasons_named_in_the_failure_are_not_repeated_in_the_table():
     error = problem("denied", "The application has no Exchange role.", "Give it one.")
     ann, bob = read_record("ann"), read_record("bob")
     leavers = results([ann, bob], steps=STEPS, refused={ann["id"]: error, bob["id"]: error})
@@ -218,7 +218,7 @@ def compared(now, then):
     return lines
 
 
-def test_who_is_newly_open_comes_first_with_the_door_and_since_when():
+def test_a_user_who_is_newly_open_comes_first_with_the_door_and_since_when():
     now = [read_record("ann"), read_record("bob"), read_record("cid", doors={**doors("shut"), "owa": "open"})]
     then = [read_record("ann"), read_record("bob"), read_record("cid", state="shut")]
 
@@ -232,7 +232,7 @@ def test_who_is_newly_open_comes_first_with_the_door_and_since_when():
     assert [line.split("@")[0] for line in lines[3:] if "@" in line] == ["cid", "ann", "bob"]
 
 
-def test_why_somebody_is_newly_open_is_told_where_a_note_says_so_and_once():
+def test_the_reason_for_a_newly_open_door_is_reported_once_where_a_note_gives_it():
     notes = {"password": SYNCED, "signin": SYNCED, "sessions": "Outlook on the web may linger."}
     then = read_record("jane.doe", state="shut", notes=notes)
 
@@ -244,7 +244,7 @@ def test_why_somebody_is_newly_open_is_told_where_a_note_says_so_and_once():
     assert "linger" not in text
 
 
-def test_who_was_not_contained_then_is_not_said_to_have_been():
+def test_a_user_who_was_not_contained_then_is_not_said_to_have_been():
     then = read_record("jane.doe", doors={**doors("shut"), "owa": "open"})
 
     lines = compared([read_record("jane.doe", doors={**doors("shut"), "owa": "open", "pop": "open"})], [then])
@@ -253,7 +253,7 @@ def test_who_was_not_contained_then_is_not_said_to_have_been():
     assert "Contained then" not in " ".join(lines)
 
 
-def test_that_nothing_is_newly_open_is_told():
+def test_that_nothing_is_newly_open_is_reported():
     assert compared([read_record("jane.doe")], [read_record("jane.doe")])[1] == f"newly open since {MOMENT}: nothing"
 
 
@@ -278,7 +278,7 @@ def topic(state, *texts, permission="X.Read", error=None):
     }
 
 
-def test_residual_access_is_told_by_topic_and_what_is_not_there_is_not():
+def test_residual_access_is_reported_by_topic_and_what_is_not_there_is_not():
     residual = {
         "forwarding": topic("found", "Forwards to x@gmail.example", "A rule\nforwards"),
         "devices": topic("none"),
@@ -292,7 +292,7 @@ def test_residual_access_is_told_by_topic_and_what_is_not_there_is_not():
     assert "devices" not in " ".join(lines)
 
 
-def test_topics_that_were_not_looked_at_are_told_once_with_the_permission():
+def test_topics_that_were_not_looked_at_are_reported_once_with_the_permission():
     gap = topic("not_looked_at", permission="Device.Read.All")
     people = [
         read_record("ann", residual={"devices": gap, "phones": topic("none")}),
@@ -317,7 +317,7 @@ def test_a_topic_in_which_something_was_found_may_have_been_looked_at_in_part():
     assert lines[-1] == "residual access not wholly looked at: forwarding (needs MailboxSettings.Read)"
 
 
-def test_of_many_leavers_who_is_contained_and_has_residual_access_is_shown_without_the_doors():
+def test_of_many_leavers_those_contained_with_residual_access_are_shown_without_the_doors():
     forwards = {"forwarding": topic("found", "Forwards.")}
     people = [*crowd(19, 1), read_record("jane.doe", state="shut", residual=forwards)]
 

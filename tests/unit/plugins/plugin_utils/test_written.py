@@ -56,7 +56,7 @@ def signed_out(status="accepted", before=RESET, after=None, written_at="2026-11-
 
 
 @pytest.mark.parametrize("status", ["unchanged", "verified", "accepted"])
-def test_what_is_done_is_told_by_the_name_that_was_asked_for_in_any_case(status):
+def test_what_is_done_is_reported_under_the_given_name_in_any_case(status):
     record = {**step_record(JANE, status), "user": ID.upper(), "id": None}
 
     assert set(written([run_of("signin", record)])) == {ID}
@@ -142,7 +142,7 @@ def test_user_and_mailbox_are_read_again_each_by_itself():
 
 
 @pytest.mark.parametrize(("code", "again"), [("not_found", True), ("deleted", False), ("http_503", False)])
-def test_only_somebody_whom_a_replica_may_not_know_yet_is_looked_for_again(code, again):
+def test_only_users_that_a_replica_may_not_know_yet_are_looked_for_again(code, again):
     reported = written(all_steps(JANE))[ID]
     gone = {**unknown_record(), "user": ID, "error": problem(code, "It is not there.")}
 
