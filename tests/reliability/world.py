@@ -89,7 +89,7 @@ class Killed(Exception):
     """The run is no more, between two of its tasks."""
 
 
-class SimulatedClock(Clock):
+class WorldClock(Clock):
     """Time that passes only when somebody waits or sends. A run that waits for ever ends in an error."""
 
     def __init__(self) -> None:
@@ -179,7 +179,7 @@ class Network(requests.adapters.HTTPAdapter):
 class _Body(io.BytesIO):
     """A body that may come a byte at a time."""
 
-    def __init__(self, content: bytes, clock: SimulatedClock, drip: float | None) -> None:
+    def __init__(self, content: bytes, clock: WorldClock, drip: float | None) -> None:
         super().__init__(content)
         self._clock = clock
         self._drip = drip
@@ -199,7 +199,7 @@ class World:
         self.tenant.ports = dict(_PORTS)
         for name in ("graph", "exchange"):
             self.tenant.tokens.bases[f"https://127.0.0.1:{_PORTS[name]}"] = name
-        self.clock = SimulatedClock()
+        self.clock = WorldClock()
         self.network = Network(self)
         self.retry_timeout = retry_timeout
         self.verify_timeout = verify_timeout

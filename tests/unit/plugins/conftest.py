@@ -20,7 +20,11 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import 
     TENANT_ID,
     Entra,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.running import Told, run_in_place, run_module
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.running import (
+    ModuleOutcome,
+    run_in_place,
+    run_module,
+)
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import Wire
 
 _OURS = ("AZURE_", "M365_", "IDENTITY_", "MSI_", "MSAL_", "REQUESTS_", "CURL_", "NETRC")
@@ -48,7 +52,7 @@ class Lab:
         clock: SimulatedClock,
         entra: Entra,
         wire: Wire,
-        run_module: Callable[[str, dict[str, Any]], Told] = run_module,
+        run_module: Callable[[str, dict[str, Any]], ModuleOutcome] = run_module,
     ) -> None:
         self.clock = clock
         self.entra = entra
@@ -64,7 +68,7 @@ class Lab:
         verbosity: int = 0,
         credential: dict[str, Any] | None = None,
         **options: Any,
-    ) -> Told:
+    ) -> ModuleOutcome:
         """Run a module to its end; the wire then has to have seen all that the script says, and nothing else.
 
         Administrators are allowed unless a test says otherwise, where `None` stands for the module's own default:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import looked_at, plan
+
 from .people import SWITCHES, person
 
 STEPS = ("password", "sessions", "signin", "protocols")
@@ -102,3 +104,9 @@ def run_of(step: str, *records: dict[str, Any], **result: Any) -> dict[str, Any]
 def all_steps(name: str, status: str = "verified", **by_step: str) -> list[dict[str, Any]]:
     """Return the runs of all four steps for one leaver, each with a status."""
     return [run_of(step, step_record(name, by_step.get(step, status))) for step in STEPS]
+
+
+def planned(opening: Any, stats: Any = (), host: str = "", **options: Any) -> dict[str, Any]:
+    """Return the plan for an opening read, with administrators and limits that do not matter unless given."""
+    options = {"allow_admins": False, "max_users": None, **options}
+    return plan(opening, looked_at=looked_at(stats, host), **options)

@@ -27,8 +27,8 @@ ACTIONS = MODULES.replace(".modules", ".action")
 
 
 @dataclasses.dataclass(frozen=True)
-class Told:
-    """What a module told when it ended."""
+class ModuleOutcome:
+    """How a module ended, and what it returned."""
 
     exit_code: int
     result: dict[str, Any]
@@ -87,7 +87,7 @@ def _arguments(arguments: dict[str, Any]) -> Iterator[None]:
             yield
 
 
-def run_module(name: str, arguments: dict[str, Any]) -> Told:
+def run_module(name: str, arguments: dict[str, Any]) -> ModuleOutcome:
     """Run a module; ``arguments`` may hold Ansible's own, such as ``_ansible_check_mode``."""
     module = importlib.import_module(f"{MODULES}.{name}")
     warnings._global_warnings.clear()
@@ -100,10 +100,10 @@ def run_module(name: str, arguments: dict[str, Any]) -> Told:
         except SystemExit as exc:
             exit_code = exc.code
     assert exit_code in (0, 1), f"the module ended without a result: {stdout.getvalue()}{stderr.getvalue()}"
-    return Told(exit_code, json.loads(stdout.getvalue()), stdout.getvalue(), stderr.getvalue())
+    return ModuleOutcome(exit_code, json.loads(stdout.getvalue()), stdout.getvalue(), stderr.getvalue())
 
 
-def run_in_place(name: str, arguments: dict[str, Any]) -> Told:
+def run_in_place(name: str, arguments: dict[str, Any]) -> ModuleOutcome:
     """Run a module by its action plugin, without the child: what is scripted is in this process.
 
     What the action plugin leaves to the ordinary module is run as that.
@@ -111,7 +111,7 @@ def run_in_place(name: str, arguments: dict[str, Any]) -> Told:
     internal = {key: arguments[key] for key in arguments if key.startswith("_ansible_")}
     options = {key: value for key, value in arguments.items() if key not in internal}
     action = action_for(name, options, check_mode=internal["_ansible_check_mode"], diff=internal["_ansible_diff"])
-    ordinary: list[Told] = []
+    ordinary: list[ModuleOutcome] = []
     stdout, stderr = io.StringIO(), io.StringIO()
 
     def run_ordinary(self: Any, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
@@ -127,7 +127,9 @@ def run_in_place(name: str, arguments: dict[str, Any]) -> Told:
         result = action.run(task_vars=VARIABLES)
     if ordinary:
         return ordinary[0]
-    return Told(1 if result.get("failed") else 0, result, stdout.getvalue() + json.dumps(result), stderr.getvalue())
+    return ModuleOutcome(
+        1 if result.get("failed") else 0, result, stdout.getvalue() + json.dumps(result), stderr.getvalue()
+    )
 
 
 # How the variables of a host say that its modules run on the interpreter that runs Ansible.

@@ -14,13 +14,11 @@ import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _results
 from ansible_collections.m365.offboarding.plugins.plugin_utils._messages import person_in_words
-from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import looked_at
-from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import plan as decide
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report import render
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.plugins.plugin_utils._table import failures, table
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.earlier import earlier
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import STEPS, problem, read_record
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import STEPS, planned, problem, read_record
 from tools import sample_evidence
 
 counts = functools.partial(_results.counts, names=False)
@@ -37,12 +35,6 @@ PERSON = {
     "employee_hire_date": None,
     "last_password_change_date_time": None,
 }
-
-
-def plan(opening, stats=(), host="", **options):
-    """Decide with what the role hands over, for administrators and limits that do not matter here."""
-    options = {"allow_admins": False, "max_users": None, **options}
-    return decide(opening, looked_at=looked_at(stats, host), **options)
 
 
 def result_of(record, **more):
@@ -68,11 +60,11 @@ def stats(*ids, dry_run=True, host="localhost"):
 def test_somebody_else_is_refused_whatever_their_doors_and_their_date(state, due):
     other = read_record("jane.doe", state, wrong_person=NEWER, due=due)
 
-    assert plan([other]) == {"write": [], "refused": {JANE["id"]: NEWER}}
+    assert planned([other]) == {"write": [], "refused": {JANE["id"]: NEWER}}
 
 
 def test_a_name_that_meant_another_account_then_is_refused():
-    reported = plan([JANE], earlier=evidence_of())
+    reported = planned([JANE], earlier=evidence_of())
 
     assert reported["write"] == []
     assert reported["refused"][JANE["id"]]["code"] == "other_account"
@@ -93,7 +85,7 @@ def test_a_name_that_meant_another_account_then_is_refused():
     ],
 )
 def test_earlier_evidence_that_does_not_speak_for_another_account_changes_nothing(now, then):
-    assert plan([read_record(**now)], earlier=evidence_of(**then))["refused"] == {}
+    assert planned([read_record(**now)], earlier=evidence_of(**then))["refused"] == {}
 
 
 def test_a_user_who_was_known_by_that_name_under_both_ids_is_the_same():
@@ -101,7 +93,7 @@ def test_a_user_who_was_known_by_that_name_under_both_ids_is_the_same():
         {"a": sample_evidence.host([{**result_of(JANE), "id": THEN}]), "b": sample_evidence.host([result_of(JANE)])}
     )
 
-    assert plan([JANE], earlier=earlier(then))["refused"] == {}
+    assert planned([JANE], earlier=earlier(then))["refused"] == {}
 
 
 @pytest.mark.parametrize(
@@ -119,14 +111,14 @@ def test_a_user_who_was_known_by_that_name_under_both_ids_is_the_same():
     ],
 )
 def test_only_accounts_seen_by_the_dry_run_are_written(reported, written):
-    decided = plan([JANE], stats=reported, host="localhost")
+    decided = planned([JANE], stats=reported, host="localhost")
 
     assert bool(decided["write"]) is written
     assert [error["code"] for error in decided["refused"].values()] == ([] if written else ["other_account"])
 
 
 def test_an_object_id_is_bound_by_the_dry_run_too():
-    assert plan([read_record(by_name=False)], stats=[stats(THEN)], host="localhost")["write"] == []
+    assert planned([read_record(by_name=False)], stats=[stats(THEN)], host="localhost")["write"] == []
 
 
 # --- what is told of them ---

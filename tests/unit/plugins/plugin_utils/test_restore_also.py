@@ -50,7 +50,7 @@ def left(**topics):
     return {name: {"status": "verified", "objects": list(objects)} for name, objects in topics.items()}
 
 
-def plan(*also, name="jane.doe", now=None, **options):
+def planned_from(*also, name="jane.doe", now=None, **options):
     """Return the plan for the evidence of some runs, the first of which shut the doors."""
     runs = []
     for number, one in enumerate(also):
@@ -69,7 +69,7 @@ def only(reported):
 
 @pytest.mark.parametrize("topic", UNDONE)
 def test_what_a_run_closed_is_handed_to_its_module(topic):
-    reported = plan(left(**{topic: [thing("1"), thing("2", "another")]}))
+    reported = planned_from(left(**{topic: [thing("1"), thing("2", "another")]}))
 
     assert {name: names(objects) for name, objects in only(reported)["also"].items()} == {topic: ["1", "2"]}
     handed = reported["also"][topic][JANE["id"]]
@@ -95,7 +95,7 @@ def test_what_a_run_closed_is_handed_to_its_module(topic):
     ],
 )
 def test_only_what_was_closed_or_may_have_been(facts, counts):
-    reported = plan(left(forwarding=[{**thing(), **facts}]))
+    reported = planned_from(left(forwarding=[{**thing(), **facts}]))
 
     assert bool(only(reported)["also"]) is counts
 
@@ -104,7 +104,7 @@ def test_of_several_runs_each_object_is_as_the_first_one_that_closed_it_found_it
     first = left(forwarding=[thing("1", name="old"), thing("2")])
     second = left(forwarding=[thing("1", name="new")], consents=[thing("3", "consent")])
 
-    reported = only(plan(first, second))["also"]
+    reported = only(planned_from(first, second))["also"]
 
     assert names(reported["forwarding"]) == ["1", "2"]
     assert reported["forwarding"][0]["before"] == {"name": "old"}
@@ -128,7 +128,7 @@ def test_a_run_that_closed_nothing_but_this_can_be_undone():
 def test_only_the_steps_that_are_asked_for():
     also = left(forwarding=[thing()], devices=[thing("d", "device")], consents=[thing("c", "consent")])
 
-    reported = plan(also, steps=["signin", "devices"])
+    reported = planned_from(also, steps=["signin", "devices"])
 
     assert list(only(reported)["also"]) == ["devices"]
     assert only(reported)["signin"]
@@ -136,18 +136,18 @@ def test_only_the_steps_that_are_asked_for():
 
 @pytest.mark.parametrize(("kinds", "phones"), [(["device"], False), (["device", "phone"], True)])
 def test_exchange_is_asked_for_phones_only_where_there_are_some(kinds, phones):
-    assert plan(left(devices=[thing(kind, kind) for kind in kinds]))["phones"] is phones
+    assert planned_from(left(devices=[thing(kind, kind) for kind in kinds]))["phones"] is phones
 
 
 def test_a_wipe_is_not_undone_and_that_is_said():
-    reported = plan(left(devices=[thing("w", "phone_wipe"), thing("p", "phone")]))
+    reported = planned_from(left(devices=[thing("w", "phone_wipe"), thing("p", "phone")]))
 
     assert names(only(reported)["also"]["devices"]) == ["p"]
     assert any("was wiped, which cannot be undone" in note for note in only(reported)["notes"])
 
 
 def test_sign_in_methods_cannot_be_made_again_and_that_is_said():
-    reported = plan(left(authentication_methods=[thing("m", "fido2")]))
+    reported = planned_from(left(authentication_methods=[thing("m", "fido2")]))
 
     assert only(reported)["also"] == {}
     assert any("cannot be made again" in note for note in only(reported)["notes"])
@@ -155,7 +155,7 @@ def test_sign_in_methods_cannot_be_made_again_and_that_is_said():
 
 def test_nothing_is_made_again_for_users_who_are_refused_or_deleted():
     also = left(forwarding=[thing()])
-    protected = plan(also, now=shut_now(protected=True))
+    protected = planned_from(also, now=shut_now(protected=True))
     gone = decide(
         opening(nobody(JANE["id"], "deleted")),
         asked(evidence(shut_out(also=also))),
@@ -183,7 +183,7 @@ def result(reported):
 
 
 def test_it_is_reported_and_comes_before_sign_in():
-    planned = plan(left(forwarding=[thing()], memberships=[thing("g", "membership")]))
+    planned = planned_from(left(forwarding=[thing()], memberships=[thing("g", "membership")]))
 
     reported = outcome(planned, [run("forwarding", "verified"), run("memberships", "verified")])
 
@@ -193,7 +193,7 @@ def test_it_is_reported_and_comes_before_sign_in():
 
 
 def test_what_cannot_be_made_again_fails_the_run_and_opens_the_doors_all_the_same():
-    planned = plan(left(consents=[thing("c", "consent")]))
+    planned = planned_from(left(consents=[thing("c", "consent")]))
 
     reported = outcome(planned, [run("consents", "failed", error=problem("Authorization_RequestDenied", "No."))])
 
@@ -202,13 +202,13 @@ def test_what_cannot_be_made_again_fails_the_run_and_opens_the_doors_all_the_sam
 
 
 def test_a_module_that_fails_as_a_whole_fails_everyone_in_it():
-    planned = plan(left(devices=[thing("d", "device")]))
+    planned = planned_from(left(devices=[thing("d", "device")]))
     runs = [{"step": "devices", "users": [JANE["id"]], "result": {"msg": "It broke.", "users": []}}]
 
     assert result(outcome(planned, runs))["steps"]["devices"]["status"] == "failed"
 
 
 def test_what_has_not_run_yet_is_planned():
-    planned = plan(left(devices=[thing("d", "device")]))
+    planned = planned_from(left(devices=[thing("d", "device")]))
 
     assert result(outcome(planned))["steps"]["devices"]["status"] == "planned"

@@ -49,7 +49,7 @@ def also(status="verified", **topics):
     return {topic: {"status": status, "objects": objects} for topic, objects in topics.items()}
 
 
-def plan(*runs, steps=STEPS, now=None, complete=True):
+def planned_after(*runs, steps=STEPS, now=None, complete=True):
     contents = [{**evidence(shut_out(also=reported)), "complete": complete} for reported in runs]
     for number, content in enumerate(contents):
         content["run"] = {"started_at": f"2026-11-20T16:0{number}:00Z"}
@@ -57,7 +57,7 @@ def plan(*runs, steps=STEPS, now=None, complete=True):
 
 
 def test_what_was_closed_is_made_again_by_object_id():
-    reported = plan(also(memberships=[one("g1"), one("g2", "accepted")], consents=[one("c", kind="consent")]))
+    reported = planned_after(also(memberships=[one("g1"), one("g2", "accepted")], consents=[one("c", kind="consent")]))
 
     assert {
         topic: {user: [obj["key"] for obj in objects] for user, objects in of.items()}
@@ -80,14 +80,14 @@ def test_what_was_closed_is_made_again_by_object_id():
     ],
 )
 def test_only_what_was_written_or_may_have_been_is_made_again(facts, again):
-    assert bool(plan(also(memberships=[one(**facts)]))["also"]) is again
+    assert bool(planned_after(also(memberships=[one(**facts)]))["also"]) is again
 
 
 def test_of_several_runs_the_first_that_wrote_an_object_knows_how_it_was():
     first = also(memberships=[one("g1", before={"name": "Then"}), one("g2", "failed", after={"name": "g2"})])
     second = also(memberships=[one("g2")])
 
-    reported = plan(first, second)["also"]["memberships"][JANE["id"]]
+    reported = planned_after(first, second)["also"]["memberships"][JANE["id"]]
 
     assert [(obj["key"], obj["before"]["name"]) for obj in reported] == [("g1", "Then"), ("g2", "g2")]
 
@@ -103,13 +103,13 @@ def test_a_leaver_whose_doors_were_shut_before_gets_the_rest_back():
 
 
 def test_steps_that_are_left_out_are_not_undone():
-    assert plan(also(memberships=[one()]), steps=("signin",))["also"] == {}
+    assert planned_after(also(memberships=[one()]), steps=("signin",))["also"] == {}
 
 
 def test_what_cannot_be_undone_is_said():
     closed = also(authentication_methods=[one(kind="fido2")], devices=[one("p", kind="phone_wipe")])
 
-    reported = plan(closed)
+    reported = planned_after(closed)
 
     notes = " ".join(reported["leavers"][0]["notes"])
     assert reported["also"] == {}
@@ -120,17 +120,17 @@ def test_what_cannot_be_undone_is_said():
 def test_a_run_that_was_cut_off_while_it_closed_something_is_said():
     closed = {**also(consents=[one("c", kind="consent")]), **also("pending", memberships=[])}
 
-    notes = " ".join(plan(closed, complete=False)["leavers"][0]["notes"])
+    notes = " ".join(planned_after(closed, complete=False)["leavers"][0]["notes"])
 
     assert "The run was cut off before this was on record: memberships." in notes
 
 
 def test_whoever_is_refused_gets_nothing_back():
-    assert plan(also(memberships=[one()]), now=shut_now(protected=True))["also"] == {}
+    assert planned_after(also(memberships=[one()]), now=shut_now(protected=True))["also"] == {}
 
 
 def test_the_outcome_reports_each_topic_and_a_failure_does_not_stop_sign_in():
-    reported = plan(also(memberships=[one()], consents=[one("c", kind="consent")]))
+    reported = planned_after(also(memberships=[one()], consents=[one("c", kind="consent")]))
     error = {"code": "x", "message": "Could not make again consent c of jane.", "hint": None, "request_id": None}
     records = {
         "memberships": {"id": JANE["id"], "status": "verified", "written_at": "2026-11-20T17:00:00Z"},
