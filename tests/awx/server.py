@@ -239,7 +239,7 @@ class FakeAwx:
         target = KINDS[kind].associations[association]
         return [self.items[target][key] for key in self.links.get(f"{kind}/{item['id']}/{association}", [])]
 
-    # --- how it is told ---
+    # --- how it is reported ---
 
     def render(self, kind: str, item: Item) -> Item:
         model = KINDS[kind]

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an execution environment needs, told to ansible-builder and installed into an empty environment."""
+"""What an execution environment needs, given to ansible-builder and installed into an empty environment."""
 
 from __future__ import annotations
 

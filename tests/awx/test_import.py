@@ -131,7 +131,7 @@ def test_the_audit_runs_every_night(awx: FakeAwx, first_setup: Setup) -> None:
 
 
 def test_four_eyes(awx: FakeAwx, first_setup: Setup) -> None:
-    """Who launches cannot approve, and neither team can run what shuts the doors without the other."""
+    """The team that launches cannot approve, and neither team can shut doors without the other."""
     granted = {
         place: {awx.items["teams"][key]["name"] for key in keys}
         for place, keys in awx.links.items()
@@ -153,7 +153,7 @@ def test_four_eyes(awx: FakeAwx, first_setup: Setup) -> None:
         f"roles/workflow_job_templates.{workflow}.execute/teams": {"Offboarding launchers"},
         f"roles/job_templates.{audit}.execute/teams": {"Offboarding launchers"},
         f"roles/workflow_job_templates.{workflow}.approval/teams": {"Offboarding approvers"},
-        # Who may undo an offboarding may not open whatever account they name.
+        # The team that may undo an offboarding may not open any account it names.
         f"roles/job_templates.{restore}.execute/teams": {"Offboarding restorers"},
         f"roles/job_templates.{unproven}.execute/teams": {"Restorers without evidence"},
     }

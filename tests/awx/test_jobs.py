@@ -40,7 +40,7 @@ def as_awx_wants(job: Job, tenant: Tenant, inputs: dict[str, Item]) -> Item:
     assert len(job.artifacts) == 1, job.artifacts
     ((key, reported),) = job.artifacts.items()
     assert key in (f"m365_offboarding_{job.number}", f"m365_restoration_{job.number}")
-    # People are told by object id alone.
+    # People are reported by object id alone.
     assert "@" not in json.dumps(job.artifacts)
     assert isinstance(reported, dict)
     return reported
@@ -92,7 +92,7 @@ def test_offboard_employee_and_restore(
 
 
 def test_the_job_is_known_by_its_number_inside_the_evidence(launcher: Launcher, fresh: Tenant, awx: FakeAwx) -> None:
-    """An AWX that was set up anew counts from one again, and the file of the old one has the name already."""
+    """A new AWX counts from one again, and a file of the old one has the name already."""
     jane, john = fresh.directory.user("jane"), fresh.directory.user("john")
     folder = Path(json.loads(awx.named("job_templates", "Restore employee")["extra_vars"])["evidence_folder"])
     first = launcher.launch("Offboard employee", leavers=jane.upn, left_at="", reason="INC0050")

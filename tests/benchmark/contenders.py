@@ -200,7 +200,7 @@ def first_run(folder: Path, leavers: int, quota: tuple[int, float] | None) -> Sa
 
 
 def kinds_of(sample: Sample) -> str:
-    """What a run of the role asked for, in its order, as floor.py wants it told.
+    """What a run of the role asked for, in its order, as floor.py takes it.
 
     Within each module run: a kind that comes twice for the same leaver stands there twice.
     """

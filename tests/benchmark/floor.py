@@ -147,7 +147,7 @@ class Floor:
                 answer = await self._http.request(
                     call["method"], root + call["url"], json=call.get("body"), headers={**headers, **call["headers"]}
                 )
-                # Who the administrators are, few applications may read; the role takes a refusal for an answer, too.
+                # Few applications may read the administrators; the role accepts a refusal, too.
                 if answer.status_code != 403 or "directoryRoles" not in call["url"]:
                     answer.raise_for_status()
                 return [json.loads(answer.content or b"{}")]

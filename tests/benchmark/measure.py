@@ -80,7 +80,7 @@ def run(
 
 
 class _Watch(threading.Thread):
-    """Looks at a process and its descendants until it is told to stop."""
+    """Looks at a process and its descendants until it is stopped."""
 
     def __init__(self, pid: int, deadline: float, *, whole: bool) -> None:
         super().__init__(daemon=True)

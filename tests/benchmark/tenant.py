@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The local tenant in a process of its own, so that its work is told apart from that of what is measured."""
+"""The local tenant in a process of its own, so that its work is measured apart."""
 
 from __future__ import annotations
 

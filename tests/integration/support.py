@@ -319,7 +319,7 @@ def a_task(name: str, module: str, *, check: bool | None = None, **options: Any)
 
 
 def snapshot(tenant: Tenant) -> dict[str, Any]:
-    """Everybody's state: who was touched, differs."""
+    """Everybody's state, to compare with a later one."""
     return {user.key: copy.deepcopy(state_of(user)) for user in everybody(tenant)}
 
 
@@ -337,7 +337,7 @@ def state_of(user: User) -> dict[str, Any]:
 
 
 def touched(before: Mapping[str, Any], tenant: Tenant) -> set[str]:
-    """Keys of those whose state is no longer as it was."""
+    """Keys of the users whose state has changed."""
     return {key for key, state in snapshot(tenant).items() if before[key] != state}
 
 
@@ -369,7 +369,7 @@ def ago(**span: float) -> str:
 
 
 def writes(tenant: Tenant) -> list[tuple[str, str]]:
-    """Who was written and by which step, in the order on the wire."""
+    """The users that were written and by which step, in the order on the wire."""
     keys = {user.id: user.key for user in everybody(tenant)}
     return [(keys[str(entry.user)], step_of(entry)) for entry in tenant.journal.writes()]
 

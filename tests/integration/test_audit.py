@@ -58,7 +58,7 @@ def _stage(tenant: Tenant) -> dict[str, str]:
     user("john").mailbox["ActiveSyncEnabled"] = True
     user("maria")["accountEnabled"] = True
     user("ahmed").mailbox["SmtpClientAuthenticationDisabled"] = None
-    # Signed out hours after the reset: by whom, and for what?
+    # Signed out hours after the reset, perhaps for another reason.
     _shut(user("pierre"), reset_ago=timedelta(days=2), revoked_after=timedelta(hours=5))
     # Shut, and after that the mailbox was opened again, in part.
     user("olga").mailbox.update({"EwsEnabled": None, "OneWinNativeOutlookEnabled": True})
@@ -141,7 +141,7 @@ def test_audit_reports_exactly_the_open_doors(tenant: Tenant, play: Player, tmp_
 
 def _judge_failure(message: str, expected: dict[str, list[str]]) -> None:
     reported = dict(line.split(": open: ") for line in message.splitlines())
-    # All switches of a mailbox are told in two words; an old mailbox has fewer than a new one.
+    # All switches of a mailbox are shown in two words; an old mailbox has fewer than a new one.
     assert {
         name: re.sub(r"all \d+ protocols", ", ".join(_switches(expected[name])), doors).split(", ")
         for name, doors in reported.items()
@@ -236,7 +236,7 @@ def test_audit_of_two_thousand(tenant: Tenant, play: Player, tmp_path: Path) -> 
 def test_a_user_who_is_let_in_again_is_newly_open_in_the_audit_after_it(
     tenant: Tenant, play: Player, tmp_path: Path
 ) -> None:
-    """Nobody whom we blocked: an audit of the blocked is all the evidence there is, in a folder with spoilt files."""
+    """No leaver of ours: an audit of the blocked is all the evidence there is, in a folder with spoilt files."""
     otto, folder = tenant.directory.user("offboarded"), tmp_path / "evidence"
     folder.mkdir()
     search = {"leavers_blocked": True, "app": "auditor", "since": str(folder)}

@@ -332,7 +332,7 @@ def _nightly(tenant: Tenant, *, dates: bool) -> dict[str, object]:
 
 
 def test_a_group_is_offboarded_as_its_members_become_due(tenant: Tenant, play: Player) -> None:
-    """The same call every night: who leaves later is told with the date, who is out is left alone."""
+    """The same call every night: future leavers are reported with the date, contained ones are left alone."""
     call = _nightly(tenant, dates=True)
     jane, leaving = tenant.directory.user("jane"), tenant.directory.user("leaving")
 
@@ -357,7 +357,7 @@ def test_nobody_of_a_group_is_locked_out_whose_date_may_not_be_read(tenant: Tena
     assert "User-LifeCycleInfo.Read.All" in refused.failure()
     assert not tenant.journal.writes()
 
-    # Who says since when takes it upon himself.
+    # An explicit left_at is the operator's own decision.
     done = play(OFFBOARD, **call, left_at="2026-01-01T00:00:00Z")
 
     assert done.returncode == 0, done.output

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Accepted exceptions: told in the table and in every report, without failing the run, until their last day is over."""
+"""Accepted exceptions: shown in the table and in every report, without failing the run, until their last day is over."""
 
 from __future__ import annotations
 

@@ -268,7 +268,7 @@ def test_the_dry_run_says_what_the_run_will_say(tenant: Tenant, play: Player) ->
 
     played = play(OFFBOARD, "--check", hosts=hosts, offboard_employee_fail_on=["failed"])
 
-    # Who is left out does not keep the others waiting, and is named with the reason and the nearest name.
+    # A name that is left out does not stop the others, and is shown with the reason and the nearest name.
     assert played.failure("misspelt") == ""
     assert played.table("misspelt")[1] == "left out, 1 of 2: jon.roe@contoso.com"
     assert "similar name: john.roe@contoso.com." in " ".join(" ".join(played.table("misspelt")).split())

@@ -213,7 +213,7 @@ def test_signin(tenant: Tenant, play: Player) -> None:
 
     tenant.journal.clear()
     before = snapshot(tenant)
-    # A left_at that lies ahead keeps nobody from being allowed again.
+    # A future left_at does not stop an account from being allowed again.
     users = [{"user": tenant.directory.user(key).upn, "left_at": ago(days=-1)} for key in keys]
 
     played = rhythm(play, "m365_user_signin", keys, users=users, state="allowed")

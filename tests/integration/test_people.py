@@ -34,7 +34,7 @@ DEPARTED = ago(hours=3)
 
 
 @dataclass
-class Kind:
+class AccountKind:
     """What is expected of one kind of account.
 
     `steps` are the four statuses in order, one for all, or those that differ; `says` are texts of the leaver's error.
@@ -48,23 +48,23 @@ class Kind:
     written: bool = True
 
 
-WHOLE = Kind("contained", "verified")
-REFUSED_ADMIN = Kind(
+WHOLE = AccountKind("contained", "verified")
+REFUSED_ADMIN = AccountKind(
     "refused", "refused", ALL_DOORS, ("directory role", "offboard_employee_allow_admins"), written=False
 )
-PROTECTED = Kind("refused", "refused", ALL_DOORS, ("protected",), written=False)
+PROTECTED = AccountKind("refused", "refused", ALL_DOORS, ("protected",), written=False)
 AD = "disable it in Active Directory too"
 ELSEWHERE = "It may be on-premises"
 HOME = "home tenant"
 
 KINDS = {
     "jane": WHOLE,
-    "nomail": Kind(
+    "nomail": AccountKind(
         "contained",
         ["verified", "verified", "verified", "not_applicable"],
         notes={"protocols": "No Exchange Online mailbox."},
     ),
-    "guest": Kind(
+    "guest": AccountKind(
         "contained",
         ["not_applicable", "not_applicable", "verified", "not_applicable"],
         notes={"password": HOME, "sessions": HOME, "protocols": ELSEWHERE},
@@ -82,21 +82,21 @@ KINDS = {
     "leaving": WHOLE,
     "maria": WHOLE,
     # The cloud refuses the password, and without left_at an old one leaves room for doubt about the sessions.
-    "synced": Kind(
+    "synced": AccountKind(
         "failed",
         ["failed", "verified", "verified", "verified"],
         ["password", "sessions"],
         ("mastered in Active Directory",),
         notes={"password": AD, "signin": AD},
     ),
-    "onpremises": Kind(
+    "onpremises": AccountKind(
         "failed",
         ["failed", "verified", "verified", "not_applicable"],
         ["password", "sessions"],
         ("mastered in Active Directory",),
         notes={"password": AD, "signin": AD, "protocols": ELSEWHERE},
     ),
-    "restricted": Kind(
+    "restricted": AccountKind(
         "failed",
         ["failed", "failed", "failed", "verified"],
         ["password", "sessions", "signin"],
@@ -106,7 +106,7 @@ KINDS = {
     "helpdesk": REFUSED_ADMIN,
     "nested": REFUSED_ADMIN,
     "reader": REFUSED_ADMIN,
-    "breakglass": Kind(
+    "breakglass": AccountKind(
         "refused",
         ["refused", "refused", "refused", "not_applicable"],
         ["password", "sessions", "signin"],
@@ -115,10 +115,10 @@ KINDS = {
     ),
     "umlaut": PROTECTED,
     "wei": PROTECTED,
-    "blocked": Kind("contained", ["verified", "verified", "unchanged", "verified"]),
-    "shared": Kind("contained", ["verified", "verified", "unchanged", "verified"]),
-    "offboarded": Kind("contained", "unchanged", written=False),
-    "john": Kind("not_due", "not_due", ALL_DOORS, written=False),
+    "blocked": AccountKind("contained", ["verified", "verified", "unchanged", "verified"]),
+    "shared": AccountKind("contained", ["verified", "verified", "unchanged", "verified"]),
+    "offboarded": AccountKind("contained", "unchanged", written=False),
+    "john": AccountKind("not_due", "not_due", ALL_DOORS, written=False),
 }
 # Names that mean nobody: what is said about them.
 NOBODY = {
@@ -174,7 +174,7 @@ def test_every_kind_of_account(tenant: Tenant, play: Player) -> None:
     assert played.returncode == 2
     lines = played.failure().splitlines()
     fatal = {users[key].upn for key, kind in KINDS.items() if kind.status in ("failed", "refused")}
-    # What several of them have in common comes last, and is told once.
+    # What several of them have in common comes last, and once.
     people = [line for line in lines if not line.startswith("[")]
     assert {line.partition(": ")[0].partition(" [")[0] for line in people} == fatal | {
         name for name, (code, _text) in NOBODY.items() if code != "deleted"
@@ -190,7 +190,7 @@ def test_every_kind_of_account(tenant: Tenant, play: Player) -> None:
     _judge_switches(tenant, leavers)
 
 
-def _expected(kind: Kind) -> tuple[str, list[str], list[str], bool]:
+def _expected(kind: AccountKind) -> tuple[str, list[str], list[str], bool]:
     steps = [kind.steps] * 4 if isinstance(kind.steps, str) else kind.steps
     return kind.status, steps, list(kind.open), kind.status == "contained"
 

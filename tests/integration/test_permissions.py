@@ -84,7 +84,7 @@ def test_missing_permissions_are_named(tenant: Tenant, play: Player) -> None:
             assert text in reported, (app, step)
             assert text in played.failure(host), (app, step)
         assert (leaver["status"], leaver["contained"]) == ("failed", False)
-        # What could be shut is shut, and what could not is told: as open, or as unconfirmed where it could not be read.
+        # What could be shut is shut, and what could not is reported: as open, or as unconfirmed where it could not be read.
         assert [*leaver["open"], *leaver["unconfirmed"]] == open_doors(users[app]), app
         assert bool(leaver["unconfirmed"]) == (app in ("without-exchange-role", "without-exchange-grant")), app
     assert "Reading users needs the permission User.Read.All" in played.failure("no_permissions")
@@ -122,7 +122,7 @@ def test_administrators_are_blocked_only_by_applications_that_may_do_so(tenant: 
         assert "lacks the permission" not in hint
     assert "holds a directory role" in played.failure("ordinary")
 
-    # Who cannot see whether another Global Administrator remains, locks out none.
+    # An application that cannot see whether another Global Administrator remains locks out none.
     assert played.leaver("nameless")["status"] == "refused"
     assert f"Grant the application the permission {ROLES}" in played.failure("nameless")
     assert tenant.journal.where(lambda entry: entry.writes and entry.user == users["nameless"][0].id) == []

@@ -470,7 +470,7 @@ def test_a_deleted_account_is_restored_where_that_is_asked_for(
     tenant: Tenant, play: Player, tmp_path: Path, name: str
 ) -> None:
     jane, john, helpdesk = (tenant.directory.user(key) for key in ("jane", "john", "helpdesk"))
-    # Who is refused, and what is planned, has nothing to do with what Microsoft calls a deleted user.
+    # Refusals and plans do not depend on what Microsoft calls a deleted user.
     first = name == "prefixed"
     tenant.directory.deleted_upn = name
     tenant.directory.null_parameters = "accepted"

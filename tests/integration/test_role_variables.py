@@ -59,7 +59,7 @@ def test_parts_of_the_whole(tenant: Tenant, play: Player) -> None:
         "block": {"leavers": user("jane").upn, "offboard_employee_steps": ["protocols", "signin"]},
         "two_protocols": {"leavers": user("john").upn, "offboard_employee_protocols": ["imap", "owa"]},
         "too_many": {"leavers": [user(key).upn for key in ("ahmed", "wei", "olga")], "offboard_employee_max_users": 2},
-        # Who is contained already, does not count.
+        # A leaver who is contained already does not count.
         "just_enough": {
             "leavers": [user(key).upn for key in ("offboarded", "pierre")],
             "offboard_employee_max_users": 1,
@@ -191,9 +191,9 @@ def test_not_due_is_not_written_and_does_not_fail(tenant: Tenant, play: Player) 
 def test_names_are_handed_on_only_when_asked_for(tenant: Tenant, play: Player) -> None:
     jane = tenant.directory.user("jane")
     who = {"leavers": [jane.upn, "nobody@contoso.com"]}
-    hosts = {"quiet": who, "told": {**who, "offboard_employee_stats_names": True}}
+    hosts = {"quiet": who, "named": {**who, "offboard_employee_stats_names": True}}
 
     stats = play(OFFBOARD, "--check", hosts=hosts).reported()["_run"]["m365_offboarding"]
 
-    assert stats["told"] == {**stats["quiet"], "names": {jane.id: jane.upn}}
+    assert stats["named"] == {**stats["quiet"], "names": {jane.id: jane.upn}}
     assert "@" not in str(stats["quiet"])

@@ -48,7 +48,7 @@ class Description:
         return {"$ref": f"#/components/schemas/{name}"}
 
     def complaints(self, value: Any, schema: dict[str, Any], place: str = "$") -> list[str]:
-        """Why the value does not fit. What the schema does not know is no fit either, but for annotations."""
+        """Why the value does not fit. What the schema does not know does not fit either, except annotations."""
         properties: dict[str, Any] = {}
         # An object of a derived type says so: a manager is a user where a directory object is described.
         kind = value.get("@odata.type", "").removeprefix("#") if isinstance(value, dict) else ""

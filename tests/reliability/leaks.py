@@ -90,7 +90,7 @@ def _passwords(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Mode:
-    """A play, what it meets, and how it ends; `faults` are made anew for each play."""
+    """A play, what it meets, and how it ends; `faults` are made again for each play."""
 
     name: str
     returncode: int = 2

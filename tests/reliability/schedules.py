@@ -392,7 +392,7 @@ def _whatever_was_written_is_told(outcome: Outcome, user: t.Any) -> None:
     reported = {step for step, record in outcome.records_of.get(user.id, ()) if record["changed"]}
     silent = {run["step"] for run in outcome.runs if not run["result"]["users"]}  # the module failed as a whole
     assert _applied(outcome, user) <= reported | silent, (
-        f"{user.key}: {_applied(outcome, user)} was done, {reported} is told"
+        f"{user.key}: {_applied(outcome, user)} was done, {reported} is reported"
     )
 
 

@@ -254,7 +254,7 @@ def test_an_error_in_a_200_is_neither_a_reading_nor_a_write(w: World, cmdlet: st
     run_again(w)
 
 
-@pytest.mark.parametrize("headers", [{}, {"Retry-After": "3"}], ids=["no wait told", "a wait told"])
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "3"}], ids=["without Retry-After", "with Retry-After"])
 @pytest.mark.parametrize("status", [200, 400, 500, 503])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_reading_is_repeated_after_an_exception_that_passes(

@@ -23,7 +23,7 @@ TYPO = "no.such.person@contoso.com"
 NOBODY: dict[str, t.Any] = {"filter": "", "group": "", "left_before": "", "left_at": ""}
 
 
-class Nights:
+class NightlyRuns:
     """One tenant whose audit runs every night, and what its exit status was."""
 
     def __init__(self, made: World, *, fail_on: t.Sequence[str] = ("new", "open", "failed")) -> None:
@@ -97,7 +97,7 @@ class Nights:
         self.listed.append({"user": self.user(key).id, **({"left_at": left_at} if left_at else {})})
 
 
-def settle(nights: Nights) -> None:
+def settle(nights: NightlyRuns) -> None:
     """Whoever is there on the first night, and would once have made every night red."""
     room, rooms = nights.user("blocked"), {"kind": "RoomMailbox"}
     room.mailbox.kind = "RoomMailbox"
@@ -128,7 +128,7 @@ PURGED, RENEWED, REOPENED, SHUT_AGAIN, PROTOCOLS, PROTOCOLS_OFF, ROOM_ENABLED, R
 )
 
 
-def happen(nights: Nights, number: int) -> None:
+def happen(nights: NightlyRuns, number: int) -> None:
     if number == PURGED:
         # Thirty days in the bin are over: the name is as good as a typo, and is accepted as one.
         nights.accept(NIGHTS, user=nights.user("deleted").upn)
@@ -163,7 +163,7 @@ def expected() -> dict[int, str]:
 
 def test_half_a_year_of_audits_is_red_for_what_somebody_must_do_and_for_nothing_else() -> None:
     with world() as made:
-        nights = Nights(made)
+        nights = NightlyRuns(made)
         settle(nights)
         for number in range(NIGHTS):
             happen(nights, number)
@@ -179,7 +179,7 @@ def test_half_a_year_of_audits_is_red_for_what_somebody_must_do_and_for_nothing_
 
 def test_new_is_red_once_for_each_thing_to_do() -> None:
     with world() as made:
-        nights = Nights(made, fail_on=["new", "failed"])
+        nights = NightlyRuns(made, fail_on=["new", "failed"])
         settle(nights)
         for number in range(NIGHTS):
             happen(nights, number)
@@ -189,7 +189,7 @@ def test_new_is_red_once_for_each_thing_to_do() -> None:
 
 def test_without_exceptions_the_same_people_are_open_every_night() -> None:
     with world() as made:
-        nights = Nights(made)
+        nights = NightlyRuns(made)
         settle(nights)
         nights.exceptions = []
         for number in range(3):

@@ -51,7 +51,7 @@ class Month:
     replaced: set[str] = dataclasses.field(default_factory=set)
     # Names of the files that cannot be compared with, since the last audit.
     spoilt: set[str] = dataclasses.field(default_factory=set)
-    # By object id: whom the last audit found among the deleted.
+    # By object id: those that the last audit found among the deleted.
     seen_in_bin: set[str] = dataclasses.field(default_factory=set)
     # By object id: the name that the last audit saw.
     names: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -70,7 +70,7 @@ class Month:
         return user.id in self.world.tenant.directory.users
 
     def pick(self, condition: Callable[[User], bool] | None = None) -> User | None:
-        """One of the leavers of whom this is true; without a condition, one who is not deleted."""
+        """One of the leavers that meet the condition; without one, a leaver who is not deleted."""
         found = [user for user in self.leavers.values() if (condition or self.exists)(user)]
         return self.chance.choice(found) if found else None
 

@@ -248,7 +248,7 @@ def test_a_user_who_was_dismissed_at_noon_stays_out_however_many_nights_ago(nigh
 
 
 def test_a_newly_open_door_fails_whoever_it_belongs_to(nights: Nights) -> None:
-    """Somebody who leaves later, was found shut, and is open: the date is no excuse."""
+    """Somebody who leaves later, was found shut, and is open: the date does not excuse it."""
     nights.directory.user("leaving")["accountEnabled"] = False
     leaving = nights.directory.user("leaving")
     ahead = timestamp(nights.directory.now()).replace("2026", "2031")

@@ -86,7 +86,7 @@ _LATENCY = 0.02
 
 
 class Killed(Exception):
-    """The run is no more, between two of its tasks."""
+    """The run was killed between two of its tasks."""
 
 
 class WorldClock(Clock):
@@ -476,7 +476,7 @@ class World:
         return {**opening, "automation": self._automation, "verify_timeout": self.verify_timeout}
 
     def sent_too_early(self, tolerance: float = 0.5) -> list[Entry]:
-        """Requests into a window that the same module run had been told is closed; another run cannot know of it."""
+        """Requests into a window that Retry-After had closed for the same module run; another run cannot know of it."""
         return [
             entry
             for entry in self.tenant.journal.violations(tolerance)
@@ -514,7 +514,7 @@ class World:
 
 @dataclasses.dataclass
 class Outcome:
-    """What a run told, and what the tenant saw of it."""
+    """What a run reported, and what the tenant saw of it."""
 
     results: list[dict[str, t.Any]]
     runs: list[dict[str, t.Any]]

@@ -62,7 +62,7 @@ class User:
         # After a restoration: when Graph, and when Exchange knows of it (by time.monotonic).
         self.back = self.mailbox_back = 0.0
         self.residual = Residual()
-        # The key of whom they report to.
+        # The key of their manager.
         self.manager: str | None = None
         self.roles: set[str] = set()
         self.groups: set[str] = set()

@@ -124,7 +124,7 @@ class InboxRules:
         }
 
     def _target(self, recipient: Facts) -> str:
-        """Somebody whom the directory knows, by its own kind of address; everybody else by SMTP."""
+        """Users of the directory by its own kind of address; everybody else by SMTP."""
         reported = recipient["emailAddress"]
         address = str(reported.get("address") or "")
         for one in self.directory.recipients():

@@ -283,7 +283,7 @@ class Closing:
     # --- what they share ---
 
     def _holder(self, identifier: str, shown: Callable[[User], list[dict[str, Any]]]) -> User | None:
-        """Who has the object of this id. Most people have none of their own."""
+        """The owner of the object of this id. Most people have none of their own."""
         for user in self.directory.everyone():
             some = user.residual.grants or user.residual.devices
             if some and any(one["id"].lower() == identifier for one in shown(user)):

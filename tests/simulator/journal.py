@@ -39,7 +39,7 @@ class Entry:
     path: str
     query: str
     cmdlet: str | None = None
-    # Of whom a cmdlet is, or of a request for a token its scope.
+    # The user that a cmdlet is about, or the scope of a request for a token.
     identity: str | None = None
     writes: bool = False
     # Whether the tenant's state was really changed: with an injected fault, this and `status` may differ.
@@ -121,7 +121,7 @@ class Journal(Sequence[Entry]):
         return self.where(lambda entry: entry.writes)
 
     def applied(self) -> list[Entry]:
-        """Requests that did change state, whatever the client was told."""
+        """Requests that did change state, whatever the client was answered."""
         return self.where(lambda entry: entry.applied)
 
     def reads(self) -> list[Entry]:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who lives in the tenant. Every person is a kind of account that offboarding must handle.
+"""The people of the tenant. Every person is a kind of account that offboarding must handle.
 
 Object ids follow from the keys (`person_id("jane")`), so that tests can name them.
 """

@@ -155,7 +155,7 @@ def grants(directory: Directory, user: User) -> list[Facts]:
 
 
 def app_roles(directory: Directory, user: User) -> list[Facts]:
-    """Graph docs, appRoleAssignment: those of the user's groups are told as well, with the group as principal."""
+    """Graph docs, appRoleAssignment: those of the user's groups are listed as well, with the group as principal."""
     shown = []
     for number, facts in enumerate(user.residual.app_roles):
         resource = directory.service_principal_id(facts.get("resource", "survey-tool"))

@@ -32,7 +32,7 @@ FEWEST = 6
 
 
 @dataclass
-class Ran:
+class ShellOutcome:
     """A program that has come to its end."""
 
     returncode: int
@@ -128,7 +128,7 @@ class Estate:
         """Variables that are needed for more leavers than the role's default allows."""
         return {"offboard_employee_max_users": self.leavers} if self.leavers > 25 else {}
 
-    def shell(self, command: str, *arguments: str, seconds: float = 240) -> Ran:
+    def shell(self, command: str, *arguments: str, seconds: float = 240) -> ShellOutcome:
         """Run a command of the guide in the project. The password comes from a file, since nobody is there to be asked."""
         line = " ".join([command.replace(" --ask-vault-pass", ""), *map(shlex.quote, arguments)])
         self._home.mkdir(exist_ok=True)
@@ -143,7 +143,7 @@ class Estate:
             check=False,
             timeout=seconds,
         )
-        return Ran(ran.returncode, ran.stdout)
+        return ShellOutcome(ran.returncode, ran.stdout)
 
     # --- what the tenants say ---
 
@@ -161,7 +161,7 @@ class Estate:
         }
 
     def done(self, host: str, since: int = 0) -> dict[str, Counter[str]]:
-        """How often which step was really done to whom, by id; from this entry of the journal on."""
+        """How often each step was really done to each user, by id; from this entry of the journal on."""
         counts: dict[str, Counter[str]] = {}
         for entry in self.tenants[host].journal.applied():
             if entry.sequence > since:

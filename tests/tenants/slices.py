@@ -39,7 +39,7 @@ def hosts_of(inventory: dict[str, Any], number: int) -> list[str]:
 
 
 @dataclass
-class Job:
+class SliceJob:
     """A slice that runs, or has run."""
 
     number: int
@@ -71,7 +71,7 @@ class Job:
 
 def launch(
     estate: Estate, folder: Path, inventory: dict[str, Any], number: int, *, job: int, evidence: Path, **variables: Any
-) -> Job:
+) -> SliceJob:
     """Start a slice as a job of this number."""
     own = folder / f"job{job}"
     shutil.copytree(estate.project, own / "project", ignore=shutil.ignore_patterns("inventory", "evidence*"))
@@ -104,10 +104,10 @@ def launch(
         start_new_session=True,
     )
     output.close()
-    return Job(job, own, process)
+    return SliceJob(job, own, process)
 
 
-def wait_until(happened: Callable[[], bool], job: Job, seconds: float) -> None:
+def wait_until(happened: Callable[[], bool], job: SliceJob, seconds: float) -> None:
     """Wait for a moment within the run of a job."""
     deadline = time.monotonic() + seconds
     while not happened():

@@ -21,7 +21,7 @@ from reliability.leaks import search
 from simulator.journal import Entry
 
 from . import page, slices
-from .estate import SLICES, Estate, Ran
+from .estate import SLICES, Estate, ShellOutcome
 
 ONCE = dict.fromkeys(STEPS, 1)
 # The slice that is killed, counted from 1.
@@ -34,7 +34,7 @@ PATIENCE = 3600
 class OneRun:
     """One play over all tenants, and what was found in the tenants afterwards."""
 
-    ran: Ran
+    ran: ShellOutcome
     before: dict[str, Any]
     after: dict[str, Any]
     open_doors: dict[str, dict[str, list[str]]]

@@ -83,7 +83,7 @@ class Lab:
         if check:
             assert not self.wire.writes, "check mode writes"
         for secret in (CLIENT_SECRET, *self.entra.secrets):
-            assert secret not in reported.output, "a secret is told"
+            assert secret not in reported.output, "a secret is shown"
         return reported
 
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Graph: what may be written, by whom, on whom, and what it does."""
+"""Graph: which application may write what about which user, and what it does."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def test_passwords_that_are_accepted(client, password):
     assert client.reset("jane", password).status_code == 204
 
 
-# On whom -----------------------------------------------------------------------------------------------------------------
+# About which user -----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("key", ["admin", "helpdesk", "nested", "breakglass"])

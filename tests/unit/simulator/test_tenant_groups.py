@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Groups: finding them, and who is in them, for whom."""
+"""Groups: finding them, and the members that each reader sees."""
 
 from __future__ import annotations
 

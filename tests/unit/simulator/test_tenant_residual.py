@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Graph on what outlives a blocked account: who may read it, and what it looks like for whom."""
+"""Graph on what outlives a blocked account: who may read it, and what each reader sees."""
 
 from __future__ import annotations
 

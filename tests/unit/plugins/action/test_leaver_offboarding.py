@@ -24,7 +24,7 @@ JANE, MILES = read_record("jane.doe"), read_record("miles.obrien")
 TENANT = {"tenant_id": "0e0b5e0e-0000-4000-8000-00000000000a"}
 
 
-class Run:
+class OffboardingRun:
     """A run of the role: what its tasks have registered so far, by host."""
 
     def __init__(self, *hosts, check_mode=False, strategy="linear"):
@@ -105,7 +105,7 @@ def statuses(leaver):
 
 
 def test_a_run_from_its_variables_to_its_results(tmp_path):
-    run, path = Run(), tmp_path / "a.json"
+    run, path = OffboardingRun(), tmp_path / "a.json"
     run.validate(leavers=JANE["user"], report_path=str(path))
     run.begin(JANE)
 
@@ -136,7 +136,7 @@ def test_a_run_from_its_variables_to_its_results(tmp_path):
 
 
 def test_in_check_mode_only_the_end_is_written(tmp_path):
-    run, path = Run(check_mode=True), tmp_path / "a.json"
+    run, path = OffboardingRun(check_mode=True), tmp_path / "a.json"
     run.validate(leavers=JANE["user"], report_path=str(path))
     run.begin(JANE)
     assert run.step("password") == {}
@@ -148,7 +148,7 @@ def test_in_check_mode_only_the_end_is_written(tmp_path):
 
 
 def test_leavers_go_in_batches_and_the_rest_keeps_its_place():
-    run = Run()
+    run = OffboardingRun()
     run.validate(leavers=[JANE["user"], MILES["user"]], batch_size=1)
     run.begin(JANE, MILES)
     batches = run.hosts["localhost"]["__offboard_employee_plan"]["batches"]
@@ -160,7 +160,7 @@ def test_leavers_go_in_batches_and_the_rest_keeps_its_place():
 
 
 def test_a_step_of_another_batch_says_nothing_about_this_one(tmp_path):
-    run, path = Run(), tmp_path / "a.json"
+    run, path = OffboardingRun(), tmp_path / "a.json"
     run.validate(leavers=[JANE["user"], MILES["user"]], batch_size=1, report_path=str(path))
     run.begin(JANE, MILES)
     run.put("password", all_steps("miles.obrien")[0]["result"])
@@ -171,7 +171,7 @@ def test_a_step_of_another_batch_says_nothing_about_this_one(tmp_path):
 
 
 def test_a_run_does_not_take_up_the_record_of_the_run_before(tmp_path):
-    run = Run()
+    run = OffboardingRun()
     for _again in range(2):
         run.validate(leavers=JANE["user"], report_path=str(tmp_path / "a.json"))
         run.begin(JANE)
@@ -181,7 +181,7 @@ def test_a_run_does_not_take_up_the_record_of_the_run_before(tmp_path):
 
 
 def test_a_look_that_was_skipped_found_nobody():
-    run = Run()
+    run = OffboardingRun()
     run.validate(leavers=[])
     run.put("opening", {"skipped": True})
     run.put("plan", run.act("plan"))
@@ -192,7 +192,7 @@ def test_a_look_that_was_skipped_found_nobody():
 
 
 def test_a_tenant_that_cannot_be_looked_at_fails_with_its_error():
-    run = Run()
+    run = OffboardingRun()
     run.validate(leavers=JANE["user"])
     run.put("opening", {"msg": "no token", "error": problem("no_token", "There is no token.")})
     run.put("plan", run.act("plan"))
@@ -207,7 +207,7 @@ def test_a_tenant_that_cannot_be_looked_at_fails_with_its_error():
 
 
 def test_hosts_share_a_file_and_one_that_fell_out_stands_in_it(tmp_path):
-    run, both, own = Run("a", "b", "c"), tmp_path / "both.json", tmp_path / "own.JSON"
+    run, both, own = OffboardingRun("a", "b", "c"), tmp_path / "both.json", tmp_path / "own.JSON"
     run.validate("a", leavers=JANE["user"], report_path=[str(both)])
     run.validate("b", leavers=MILES["user"], report_path=[str(both), str(own)])
     run.begin(JANE, host="a")
@@ -232,7 +232,7 @@ def test_hosts_that_do_not_wait_for_each_other_share_a_file(tmp_path, monkeypatc
     """One host is at its end before the next begins: nothing that is known of either is lost."""
     (tmp_path / "local").mkdir()
     monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", str(tmp_path / "local"))
-    run, both, own = Run("a", "b", "c", strategy=strategy), tmp_path / "both.json", tmp_path / "own.json"
+    run, both, own = OffboardingRun("a", "b", "c", strategy=strategy), tmp_path / "both.json", tmp_path / "own.json"
 
     def reported():
         hosts = json.loads(both.read_text())
@@ -268,7 +268,7 @@ def test_hosts_that_do_not_wait_for_each_other_share_a_file(tmp_path, monkeypatc
 
 
 def test_a_tenant_whose_results_cannot_be_joined_stops_no_other():
-    run = Run("a", "b")
+    run = OffboardingRun("a", "b")
     broken = {name: value for name, value in JANE.items() if name != "doors"}
     run.validate("a", leavers=JANE["user"])
     run.validate("b", leavers=MILES["user"])
@@ -313,7 +313,7 @@ def test_a_module_outside_the_batches_of_the_role_puts_nothing_on_record(tmp_pat
 
 
 def test_between_batches_every_format_is_written_and_between_steps_json_alone(tmp_path):
-    run, paths = Run(), [str(tmp_path / "a.json"), str(tmp_path / "a.html")]
+    run, paths = OffboardingRun(), [str(tmp_path / "a.json"), str(tmp_path / "a.html")]
     run.validate(leavers=[JANE["user"], MILES["user"]], batch_size=1, report_path=paths)
     run.begin(JANE, MILES)
     run.step("password")
@@ -351,14 +351,16 @@ def test_between_batches_every_format_is_written_and_between_steps_json_alone(tm
     ],
 )
 def test_what_makes_no_sense_is_refused_in_a_sentence(variables, text):
-    reported = Run().validate(leavers="a@contoso.com", **variables)
+    reported = OffboardingRun().validate(leavers="a@contoso.com", **variables)
 
     assert reported["failed"] is True
     assert text in reported["msg"]
 
 
 def test_everything_that_is_wrong_is_said_at_once():
-    reported = Run().validate(leavers="a@contoso.com", batch_size=0, report_path="a.pdf", since="nowhere.json")
+    reported = OffboardingRun().validate(
+        leavers="a@contoso.com", batch_size=0, report_path="a.pdf", since="nowhere.json"
+    )
 
     assert [text for text in ("batch_size", "a.pdf", "nowhere.json") if text not in reported["msg"]] == []
 
@@ -366,7 +368,7 @@ def test_everything_that_is_wrong_is_said_at_once():
 def test_a_report_in_the_place_of_a_folder_is_refused(tmp_path):
     (tmp_path / "a.json").mkdir()
 
-    assert "cannot be written" in Run().validate(report_path=str(tmp_path / "a.json"))["msg"]
+    assert "cannot be written" in OffboardingRun().validate(report_path=str(tmp_path / "a.json"))["msg"]
     assert [one.name for one in tmp_path.iterdir()] == ["a.json"]
 
 
@@ -374,7 +376,7 @@ def test_leavers_of_a_list_and_of_a_file_add_up(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("user,left_at\nb@contoso.com,2026-03-01T17:00:00Z\nc@contoso.com,\n")
 
-    reported = Run().validate(leavers=["a@contoso.com"], leavers_file=str(path))
+    reported = OffboardingRun().validate(leavers=["a@contoso.com"], leavers_file=str(path))
 
     b, c = {"user": "b@contoso.com", "left_at": "2026-03-01T17:00:00Z"}, {"user": "c@contoso.com"}
     assert reported["named"] == ["a@contoso.com", b, c]
@@ -392,7 +394,7 @@ def test_leavers_of_a_list_and_of_a_file_add_up(tmp_path):
     ],
 )
 def test_leavers_as_people_write_them(leavers, named):
-    assert Run().validate(leavers=leavers)["named"] == named
+    assert OffboardingRun().validate(leavers=leavers)["named"] == named
 
 
 @pytest.mark.parametrize(
@@ -407,11 +409,11 @@ def test_leavers_as_people_write_them(leavers, named):
     ],
 )
 def test_a_search_may_find_nobody_and_a_list_may_not(variables, allowed):
-    assert Run().validate(**variables)["allow_empty"] is allowed
+    assert OffboardingRun().validate(**variables)["allow_empty"] is allowed
 
 
 def test_the_playbooks_own_variables_win_unless_they_are_empty():
-    run = Run()
+    run = OffboardingRun()
     run.hosts["localhost"] = {"leavers": "jane@contoso.com", "leavers_group": "", "leavers_blocked": "true"}
     own = {"leavers": ["john@contoso.com"], "group": "Leavers"}
 
@@ -419,11 +421,11 @@ def test_the_playbooks_own_variables_win_unless_they_are_empty():
 
     assert (reported["named"], reported["group"], reported["blocked"]) == (["jane@contoso.com"], "Leavers", True)
     # In a play of somebody else's, they are somebody else's.
-    assert Run().validate(**own)["named"] == ["john@contoso.com"]
+    assert OffboardingRun().validate(**own)["named"] == ["john@contoso.com"]
 
 
 def test_what_files_and_the_tenant_say_is_never_a_template(tmp_path):
-    run, path = Run(), tmp_path / "a.csv"
+    run, path = OffboardingRun(), tmp_path / "a.csv"
     path.write_text("user\n{{ 7 * 7 }}@contoso.com\n")
 
     reported = run.validate(leavers_file=str(path))
@@ -434,12 +436,12 @@ def test_what_files_and_the_tenant_say_is_never_a_template(tmp_path):
 
 
 def test_the_earlier_evidence_travels_with_the_run(tmp_path):
-    run, path = Run(), tmp_path / "since.json"
+    run, path = OffboardingRun(), tmp_path / "since.json"
     run.validate(leavers=JANE["user"], report_path=str(path))
     run.begin(JANE, automation=TENANT)
     run.act("evidence")
 
-    again = Run()
+    again = OffboardingRun()
     again.validate(leavers=JANE["user"], since=str(path))
     path.unlink()
     again.begin(JANE, automation=TENANT)
@@ -461,7 +463,7 @@ ACCEPTED = {"doors": "all", "reason": "Handover.", "accepted_by": "Chris Cio", "
 
 def audited(*records, **variables):
     """Return what a run of the audit concludes."""
-    run = Run()
+    run = OffboardingRun()
     run.validate(leavers=[one["user"] for one in records], **variables)
     run.put("opening", {"users": list(records), "check_mode": False})
     run.put("plan", run.act("plan"))
@@ -475,7 +477,7 @@ def test_an_accepted_leaver_is_reported_and_does_not_fail_and_is_shut_like_any_o
     assert "The exception for jnae.doe@contoso.com matches nobody" in " ".join(outcome["table"])
     assert outcome["ansible_stats"]["data"]["m365_offboarding"]["localhost"]["accepted"] == [JANE["id"]]
 
-    run, path = Run(), tmp_path / "a.json"
+    run, path = OffboardingRun(), tmp_path / "a.json"
     run.validate(leavers=JANE["user"], exceptions=exceptions, report_path=str(path))
     run.begin(JANE)
     assert [
@@ -499,12 +501,15 @@ def test_exceptions_come_from_a_file_as_well_whose_lines_are_named(tmp_path):
     path.write_text(f"- user: {JANE['user']}\n  doors: all\n")
     with_source = {"playbook": "audit"}
     for how in ({"exceptions_file": str(path)}, {"exceptions": [{"user": JANE["user"]}]}, {"exceptions": "all"}):
-        reported = Run().validate(leavers=JANE["user"], **how, **with_source)
+        reported = OffboardingRun().validate(leavers=JANE["user"], **how, **with_source)
         assert reported["failed"]
         assert "exceptions" in reported["msg"]
-    reported = Run().validate(leavers=JANE["user"], exceptions_file=str(path))
+    reported = OffboardingRun().validate(leavers=JANE["user"], exceptions_file=str(path))
     assert "line 1 (entry 1): it has no reason, accepted_by and until" in reported["msg"]
-    assert "does not exist" in Run().validate(leavers=JANE["user"], exceptions_file=str(tmp_path / "x.csv"))["msg"]
+    assert (
+        "does not exist"
+        in OffboardingRun().validate(leavers=JANE["user"], exceptions_file=str(tmp_path / "x.csv"))["msg"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -517,7 +522,7 @@ def test_exceptions_come_from_a_file_as_well_whose_lines_are_named(tmp_path):
     ],
 )
 def test_types_of_mailboxes_are_read_where_they_may_decide(variables, wanted):
-    assert Run().validate(leavers=JANE["user"], **variables)["mailbox_types"] is wanted
+    assert OffboardingRun().validate(leavers=JANE["user"], **variables)["mailbox_types"] is wanted
 
 
 @pytest.mark.parametrize(
@@ -530,21 +535,21 @@ def test_the_role_fails_on_what_was_chosen(fail_on, fails):
 
 @pytest.mark.parametrize("fail_on", [[], "", ["opened"], {"new": True}])
 def test_a_choice_that_is_empty_or_unknown_is_refused(fail_on):
-    reported = Run().validate(leavers=JANE["user"], fail_on=fail_on)
+    reported = OffboardingRun().validate(leavers=JANE["user"], fail_on=fail_on)
     assert reported["failed"]
     assert "offboard_employee_fail_on" in reported["msg"]
 
 
 def test_an_argument_that_does_not_exist_is_refused():
     with pytest.raises(AnsibleError, match="unknown"):
-        Run().act("plan", unknown=1)
+        OffboardingRun().act("plan", unknown=1)
 
 
 # --- what an auditor asks ---
 
 
 def test_reason_and_ticket_stand_in_the_evidence_and_checksums_are_reported(tmp_path):
-    run, path = Run(), tmp_path / "a.json"
+    run, path = OffboardingRun(), tmp_path / "a.json"
     run.validate(
         playbook="offboard",
         leavers=JANE["user"],
@@ -571,7 +576,7 @@ def test_reason_and_ticket_stand_in_the_evidence_and_checksums_are_reported(tmp_
 
 
 def test_the_earlier_evidence_is_a_link_of_the_chain_and_hosts_that_share_a_file_share_it(tmp_path):
-    run = Run("a", "b")
+    run = OffboardingRun("a", "b")
     monday = tmp_path / "monday.json"
     for host in ("a", "b"):
         run.validate(host, leavers=JANE["user"], report_path=str(monday))
@@ -594,7 +599,7 @@ def test_a_leaver_who_was_late_fails_an_audit_until_the_evidence_says_so(tmp_pat
     shut = read_record("jane.doe", state="shut", **left)
 
     def play(record, path, **given):
-        run = Run()
+        run = OffboardingRun()
         run.validate(leavers=JANE["user"], contain_within="2h", report_path=str(tmp_path / path), **given)
         run.hosts["localhost"]["__offboard_employee_asked"]["purpose"] = purpose
         run.begin(record, read_at="2026-11-21T00:00:00Z", automation=TENANT)
@@ -610,7 +615,7 @@ def test_a_leaver_who_was_late_fails_an_audit_until_the_evidence_says_so(tmp_pat
 
 
 def test_a_period_that_is_none_is_refused_before_anything_is_sent():
-    reported = Run().validate(leavers=JANE["user"], contain_within="4 hours")
+    reported = OffboardingRun().validate(leavers=JANE["user"], contain_within="4 hours")
 
     assert reported["failed"] is True
     assert reported["msg"].startswith("contain_within is '4 hours'")

@@ -73,7 +73,7 @@ def _server_context(folder: Path) -> ssl.SSLContext:
 
 
 class Server:
-    """Answers every request with an empty JSON object and hangs up, or, as a proxy, connects to where it is told."""
+    """Answers every request with an empty JSON object and hangs up, or, as a proxy, connects to the address it is given."""
 
     def __init__(self, context: ssl.SSLContext | None, *, proxy: bool = False) -> None:
         self.connections = 0

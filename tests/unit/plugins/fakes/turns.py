@@ -123,7 +123,7 @@ def roles(user: Person, *names: str, ids_only: bool = False) -> Turn:
 
 
 def ids(*objects: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what a search is told of these: who they are, and no more."""
+    """Return what a search learns of these: who they are, and no more."""
     return [{name: one[name] for name in ("@odata.type", "id") if name in one} for one in objects]
 
 

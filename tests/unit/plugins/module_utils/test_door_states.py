@@ -134,7 +134,7 @@ def test_a_protocol_is_shut_when_it_is_known_to_be_off():
     named = Protocols.parse(["owa", "pop", "imap", "ews"])
 
     assert door_states(leaver(mailbox=mailbox), ["protocols"], ALL) == {"owa": "shut", "pop": "open", "imap": "open"}
-    # What was named and this tenant does not have is told, too.
+    # What was named and this tenant does not have is reported, too.
     assert door_states(leaver(mailbox=mailbox), ["protocols"], named) == {
         "owa": "shut",
         "pop": "open",

@@ -22,7 +22,7 @@ GRAPH, EXCHANGE = "https://graph.microsoft.com", "https://outlook.office365.com"
 FOR_EVER = 600
 
 
-class Entra:
+class TokenEndpoint:
     """An HTTP client for msal. It answers a request for a token only when `together` of them are there."""
 
     def __init__(self, together: int = 1, status: int = 200) -> None:
@@ -65,7 +65,7 @@ def source(entra):
 
 
 def test_threads_that_need_a_token_at_the_same_moment_ask_once_for_each_audience():
-    entra = Entra(together=2)
+    entra = TokenEndpoint(together=2)
     tokens = source(entra)
 
     # Ends only if the two audiences are asked for side by side.
@@ -78,7 +78,7 @@ def test_threads_that_need_a_token_at_the_same_moment_ask_once_for_each_audience
 
 
 def test_a_refusal_is_asked_for_once_whatever_the_number_of_threads():
-    entra = Entra(status=401)
+    entra = TokenEndpoint(status=401)
     tokens = source(entra)
 
     def complaint(_number):
@@ -91,7 +91,7 @@ def test_a_refusal_is_asked_for_once_whatever_the_number_of_threads():
 
 
 def test_a_token_that_is_refused_to_many_threads_is_replaced_once():
-    entra = Entra()
+    entra = TokenEndpoint()
     tokens = source(entra)
     refused = tokens.token(GRAPH, "Microsoft Graph")
 

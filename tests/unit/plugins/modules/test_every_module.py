@@ -44,7 +44,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import 
 )
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import Reply
 
-# Each module with the least that it must be told.
+# Each module with the options that it needs at least.
 OWN = {
     "m365_user_password": {},
     "m365_user_sessions": {},

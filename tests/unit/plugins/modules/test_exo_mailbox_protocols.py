@@ -783,7 +783,7 @@ def test_check_mode_plans_by_what_was_just_read(lab):
         pytest.param([handed({"no_such_protocol": True})], {}, id="of protocols that nobody knows"),
         pytest.param([handed({})], {}, id="it says nothing"),
         pytest.param([handed(None)], {}, id="it is null"),
-        pytest.param([handed(), handed({**TOLD, "owa": False})], {}, id="it is told twice, differently"),
+        pytest.param([handed(), handed({**TOLD, "owa": False})], {}, id="it is given twice, differently"),
     ],
 )
 def test_what_was_read_and_shows_no_open_door_is_read_again(lab, users, options):

@@ -123,7 +123,7 @@ def test_without_left_at_nothing_is_compared_or_asked_for(lab):
 
 
 def test_the_directorys_own_leave_date_makes_nobody_a_newer_account(lab):
-    """Hired again and leaving again: the operator says so, and the directory has not been told yet."""
+    """Hired again and leaving again: the operator says so, and the directory does not know yet."""
     lab.wire.expect(meet(find(jane(employeeLeaveDateTime=LEFT, employeeHireDate=AFTER))))
 
     assert look(lab, users=UPN)["wrong_person"] is None

@@ -92,7 +92,7 @@ def granted(lab):
 
 
 def look(lab, topic, *turns, user=JANE, **options):
-    """Read what is left of Jane under one topic; the doors are read and told whatever comes of it.
+    """Read what is left of Jane under one topic; the doors are read and reported whatever comes of it.
 
     A tuple of turns is one request.
     """

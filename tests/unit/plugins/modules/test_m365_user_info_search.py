@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""m365_user_info: whom a search finds, how it is read to its end, what is read of them, and what it costs."""
+"""m365_user_info: what a search finds, how it is read to its end, what is read of them, and what it costs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def look(lab, **options):
 
 
 def expect_found(lab, *turns, found, **how):
-    """These calls, one after the other, and then a look at each of those whom they find."""
+    """These calls, one after the other, and then a look at each user found."""
     lab.wire.expect_each(*turns)
     lab.wire.expect(*[read(one, **how) for one in found])
 
@@ -184,7 +184,7 @@ def test_a_filter_cannot_leave_its_place(lab):
     assert names(look(lab, filter=condition)) == [UPN]
 
 
-# --- what is told of who was found ---
+# --- what is reported of users that were found ---
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_a_user_who_was_found_and_cannot_be_read_is_a_failure_by_object_id(lab):
 
 
 def test_the_named_user_counts_where_the_found_one_cannot_be_read(lab):
-    """The same person by name and by object id, told once."""
+    """The same person by name and by object id, reported once."""
     lab.wire.expect(search(SALES, JANE))
     lab.wire.expect(find(JANE), read(JANE).but(forbidden()))
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is closed besides the doors: what is read afterwards, what came of it, and how it is told."""
+"""What is closed besides the doors: what is read afterwards, what came of it, and how it is reported."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_without_it_a_result_does_not_speak_of_it():
     assert "also" not in one
 
 
-# --- how it is told ---
+# --- how it is reported ---
 
 
 @pytest.mark.parametrize(

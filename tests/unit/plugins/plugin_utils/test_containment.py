@@ -43,7 +43,7 @@ NOTHING = {
 
 
 def shut_now(left_at=LEFT, **facts):
-    """Return the result of somebody whom this run locked out, with when each door is surely shut."""
+    """Return the result of a leaver locked out by this run, with when each door is surely shut."""
     sure = {"password": "17:00:00", "sessions": "17:00:02", "protocols": "16:30:00"}
     runs = [
         run_of(
@@ -64,7 +64,7 @@ def shut_now(left_at=LEFT, **facts):
 
 
 def found(state="shut", left_at=LEFT, **facts):
-    """Return the result of somebody whom a run found so, and did not write to."""
+    """Return the result of a leaver that a run found like this and did not write."""
     (one,) = results([read_record("jane.doe", state=state, left_at=left_at, **facts)], steps=STEPS, purpose="audit")
     return one
 

@@ -64,7 +64,7 @@ def test_before_anything_was_read_nobody_looked_and_nothing_failed():
             {"skipped": True},
             {"code": "no_records", "message": "The users could not be read.", "hint": None, "request_id": None},
         ),
-        # Leavers who could not be read are told one by one.
+        # Leavers who could not be read are reported one by one.
         ({"failed": True, "msg": "1 user: 1 failed.", "users": [{"status": "failed"}]}, None),
         ({"msg": "0 users.", "users": []}, None),
     ],

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Accepted exceptions: how they are read, whom they are about, and until when."""
+"""Accepted exceptions: how they are read, which leavers they are about, and until when."""
 
 from __future__ import annotations
 

@@ -305,7 +305,7 @@ _WORKER = """
 import os, signal, sys, time
 sys.path.insert(0, sys.argv[1])
 from ansible_collections.m365.offboarding.plugins.plugin_utils._in_process import in_child
-# Whatever runs the tests in the background may have told its children to ignore it.
+# Whatever runs the tests in the background may have made its children ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGTERM, signal.SIG_DFL if sys.argv[2] == "default" else lambda *_: os._exit(1))
 in_child(lambda: print(os.getpid(), file=os.fdopen(int(sys.argv[3]), "w"), flush=True) or time.sleep(60))

@@ -121,7 +121,7 @@ def test_an_object_id_is_bound_by_the_dry_run_too():
     assert planned([read_record(by_name=False)], stats=[stats(THEN)], host="localhost")["write"] == []
 
 
-# --- what is told of them ---
+# --- what is reported of them ---
 
 
 @pytest.mark.parametrize("state", ["open", "shut"])

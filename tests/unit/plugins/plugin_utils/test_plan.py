@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who goes through the steps, and who is refused."""
+"""Which leavers go through the steps, and which are refused."""
 
 from __future__ import annotations
 

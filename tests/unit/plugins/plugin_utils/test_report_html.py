@@ -24,7 +24,7 @@ from ansible_collections.m365.offboarding.plugins.plugin_utils._report_model imp
 from tools import sample_evidence as sample
 
 
-class Reader(HTMLParser):
+class PageReader(HTMLParser):
     """The elements of a page in their order, and its text."""
 
     def __init__(self, page):
@@ -62,7 +62,7 @@ class Reader(HTMLParser):
 
 def read(*leavers, **facts):
     """Return the report of these leavers on one tenant."""
-    return Reader(html(sample.file({"localhost": sample.host(list(leavers))}, **facts)))
+    return PageReader(html(sample.file({"localhost": sample.host(list(leavers))}, **facts)))
 
 
 def verdict(evidence):
@@ -119,7 +119,7 @@ def test_whatever_a_text_holds_the_page_has_the_same_elements(text):
     page = html(replaced(EVERYTHING, f"x{text}"))
 
     page.encode("utf-8")
-    assert Reader(page).shape == Reader(html(replaced(EVERYTHING, "x"))).shape
+    assert PageReader(page).shape == PageReader(html(replaced(EVERYTHING, "x"))).shape
 
 
 def test_the_test_above_replaces_every_text():
@@ -130,7 +130,7 @@ def test_the_test_above_replaces_every_text():
 
 def rendered(source, **values):
     """Return what a template of ours makes of these values."""
-    return Reader(_report_html._environment().from_string(source).render(values))
+    return PageReader(_report_html._environment().from_string(source).render(values))
 
 
 @given(hostile)
@@ -162,7 +162,7 @@ def test_what_is_not_defined_stops_the_report():
 
 def test_text_of_a_tenant_is_never_a_template():
     for attack in ("{{ 7 * 191 }}", "{% set n = 191 %}{{ n * 7 }}", "{{ report.__class__ }}{# gone #}"):
-        text = Reader(html(replaced(EVERYTHING, attack))).text
+        text = PageReader(html(replaced(EVERYTHING, attack))).text
         assert attack in text
         assert "1337" not in text
         assert "class " not in text
@@ -179,7 +179,7 @@ def test_code_cannot_end_its_own_element(monkeypatch):
 
 
 def test_the_page_refers_to_nothing_but_itself():
-    page = Reader(html(EVERYTHING))
+    page = PageReader(html(EVERYTHING))
     ids = {value for _tag, name, value in page.attributes if name == "id"}
     links = [
         value for _tag, name, value in page.attributes if name in ("href", "src", "action", "data", "srcset", "style")
@@ -193,13 +193,13 @@ def test_the_page_refers_to_nothing_but_itself():
 
 
 def test_no_id_stands_for_two():
-    ids = [value for _tag, name, value in Reader(html(EVERYTHING)).attributes if name == "id"]
+    ids = [value for _tag, name, value in PageReader(html(EVERYTHING)).attributes if name == "id"]
 
     assert len(ids) == len(set(ids))
 
 
 def test_the_policy_allows_this_style_and_this_script_alone():
-    page = Reader(html(EVERYTHING))
+    page = PageReader(html(EVERYTHING))
     policy = next(value for _tag, name, value in page.attributes if name == "content" and "default-src" in value)
     digests = {
         tag: base64.b64encode(hashlib.sha256(code.encode()).digest()).decode() for tag, code in page.code.items()
@@ -248,7 +248,7 @@ def test_the_verdict_is_one_sentence(leavers, facts, reported):
 
 
 def test_what_else_is_wrong_stands_below_the_verdict():
-    text = Reader(html(sample.evidence(20))).text
+    text = PageReader(html(sample.evidence(20))).text
 
     assert "9 of 20 leavers are contained; 5 have open doors." in text
     assert (
@@ -265,7 +265,7 @@ def test_a_tenant_that_could_not_be_looked_at_spoils_a_good_verdict():
     assert "All 2 leavers looked at are contained." in page
     assert "1 tenant could not be looked at." in page
     assert 'class="top bad"' in page
-    text = Reader(page).text
+    text = PageReader(page).text
     assert "bad could not be looked at. No token. Get one. Code no_token Microsoft's request id request-1" in text
     assert verdict(sample.file({"bad": sample.host([], error=error)})) == "Nobody was looked at."
 
@@ -291,7 +291,7 @@ def test_an_incomplete_run_a_check_and_an_audit_say_so():
 
 def test_an_accepted_door_says_by_whom_and_until_when_and_an_exception_for_nobody_is_named():
     hosts = {"x": sample.host([L("accepted")], exceptions=[sample.exception("unmatched")])}
-    text = Reader(html(sample.file(hosts, purpose="audit"))).text
+    text = PageReader(html(sample.file(hosts, purpose="audit"))).text
 
     assert "The leaver is not contained: the open doors are accepted." in text
     assert "Accepted until 2026-12-31 by Chris Cio: Password, Sessions, ActiveSync" in text
@@ -464,7 +464,7 @@ def test_a_check_shut_nobody_out():
 def timeline(one):
     page = html(sample.file({"x": sample.host([one])}))
     found = re.search(r'<ol class="timeline".*?</ol>', page, re.DOTALL)
-    return [tuple(Reader(item).pieces) for item in re.findall(r"<li.*?</li>", found[0], re.DOTALL)] if found else []
+    return [tuple(PageReader(item).pieces) for item in re.findall(r"<li.*?</li>", found[0], re.DOTALL)] if found else []
 
 
 def test_the_timeline_of_a_whole_offboarding():
@@ -512,7 +512,7 @@ def test_a_row_says_surely_shut_only_if_that_is_known_of_every_door(kind):
 
 
 def test_every_time_is_utc():
-    page = Reader(html(EVERYTHING))
+    page = PageReader(html(EVERYTHING))
     times = [value for tag, name, value in page.attributes if (tag, name) == ("time", "datetime")]
 
     assert len(times) > 100
@@ -604,7 +604,7 @@ def test_a_comparison_is_reported_with_its_file(since, chain, reported):
 
 
 def test_every_tenant_is_reported_with_its_identity():
-    text = Reader(html(sample.evidence(20))).text
+    text = PageReader(html(sample.evidence(20))).text
 
     for name in ("contoso", "fabrikam"):
         assert all(sample.identifier(f"{what} {name}") in text for what in ("tenant", "client", "object"))
@@ -619,7 +619,7 @@ def test_every_tenant_is_reported_with_its_identity():
     "evidence", [{}, {"hosts": {}}, {"hosts": {"x": {}}}, {"hosts": {"x": {"leavers": [{}]}}}, sample.file({})]
 )
 def test_little_evidence_is_not_an_obstacle(evidence):
-    page = Reader(html(evidence))
+    page = PageReader(html(evidence))
 
     assert "contained" not in page.text.partition("Leavers and their doors")[0] or "not contained" in page.text
     assert ("ol", "id", "list") in page.attributes or "There is nobody to show." in page.text

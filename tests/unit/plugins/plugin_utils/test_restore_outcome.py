@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What came of each leaver, who may sign in, and how it is told."""
+"""What came of each leaver, who may sign in, and how it is reported."""
 
 from __future__ import annotations
 

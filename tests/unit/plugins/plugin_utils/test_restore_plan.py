@@ -47,7 +47,7 @@ def planned(then=None, now=None, *names, **options):
 
 
 def by_name(now, **options):
-    """Return the order of the only leaver of whom there is no evidence."""
+    """Return the order of the only leaver, who has no evidence."""
     options = {"protocols": ["owa"], **options}
     (order,) = plan(opening(now), asked(None), "localhost", **options)["leavers"]
     return order
@@ -560,7 +560,7 @@ FOUND_SHUT = {
 
 
 def shut_already():
-    """Return what a run says of somebody whom another one had shut out: only the mailbox was left."""
+    """Return what a run says of a leaver already shut out by another run: only the mailbox was left."""
     then = shut_out(**FOUND_SHUT)
     for step in ("password", "sessions"):
         then["steps"][step] |= {"status": "unchanged", "before": then["steps"][step]["after"]}
@@ -667,7 +667,7 @@ def test_of_several_offboardings_that_of_the_named_job_or_file_is_undone():
 
 
 def test_a_job_number_that_was_used_again_is_reported_by_the_person_or_refused():
-    """AWX was set up anew and counts from one again; both files say job 7."""
+    """AWX was set up again and counts from one; both files say job 7."""
     other = a_run(FRIDAY, shut_out("bob"), job="7")
 
     assert of_runs(AGAIN[0], other, job="7")["id"] == JANE["id"]

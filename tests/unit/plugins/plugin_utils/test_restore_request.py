@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which file is believed, and whom to look at."""
+"""Which file is believed, and which users to look at."""
 
 from __future__ import annotations
 
