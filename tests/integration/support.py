@@ -22,6 +22,7 @@ from typing import Any
 
 import jsonschema
 
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import SWITCHES
 from simulator import Tenant
 from simulator.directory import User
 from simulator.journal import Entry
@@ -31,22 +32,6 @@ OFFBOARD = "m365.offboarding.offboard"
 AUDIT = "m365.offboarding.audit"
 RESTORE = "m365.offboarding.restore"
 STEPS = ["password", "sessions", "signin", "protocols"]
-# The design's names and Microsoft's. All but one are off when false.
-SWITCHES = {
-    "activesync": "ActiveSyncEnabled",
-    "owa": "OWAEnabled",
-    "mapi": "MAPIEnabled",
-    "ews": "EwsEnabled",
-    "pop": "PopEnabled",
-    "imap": "ImapEnabled",
-    "smtp_auth": "SmtpClientAuthenticationDisabled",
-    "outlook_mobile": "OutlookMobileEnabled",
-    "owa_for_devices": "OWAforDevicesEnabled",
-    "universal_outlook": "UniversalOutlookEnabled",
-    "mac_outlook": "MacOutlookEnabled",
-    "new_outlook": "OneWinNativeOutlookEnabled",
-}
-DOCUMENTED = ("activesync", "owa", "mapi", "ews", "pop", "imap")
 _WARNINGS = re.compile(r"\[(?:WARNING|DEPRECATION[^\]]*)\]:? ?(.*)")
 _SCHEMA = Path(__file__).parents[2] / "docs" / "evidence.schema.json"
 

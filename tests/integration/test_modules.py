@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import DOCUMENTED
 from simulator import Tenant
 
 from .support import (
-    DOCUMENTED,
     SWITCHES,
     Played,
     Player,

@@ -568,22 +568,24 @@ def test_an_error_that_repeats_the_payload_shows_no_password(w: World) -> None:
 # --- time ---
 
 
-@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 0001 00:00:00 +1200"])
-@pytest.mark.parametrize("nth", [1, None])
-def test_a_date_that_no_clock_shows_makes_nobody_due_and_keeps_nobody_in(w: World, date: str, nth: int | None) -> None:
-    now, moments = w.tenant.directory.now(), datetime.timedelta(minutes=2)
-    w.tenant.faults.add(Fault(listener="graph", nth=nth, status=None, headers={"Date": date}))
+def only_who_left_is_contained(w: World, now: datetime.datetime) -> None:
+    """Of somebody who leaves in two minutes, somebody who left two minutes ago, and somebody without a date."""
+    moments = datetime.timedelta(minutes=2)
     users = [
         {"user": JANE, "left_at": (now + moments).isoformat()},
         {"user": JOHN, "left_at": (now - moments).isoformat()},
         MARIA,
     ]
     outcome = w.offboard(users)
-    assert {one["user"]: one["status"] for one in outcome.results} == {
-        JANE: "not_due",
-        JOHN: "contained",
-        MARIA: "contained",
-    }
+    assert [one["status"] for one in outcome.results] == ["not_due", "contained", "contained"]
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 0001 00:00:00 +1200"])
+@pytest.mark.parametrize("nth", [1, None])
+def test_a_date_that_no_clock_shows_makes_nobody_due_and_keeps_nobody_in(w: World, date: str, nth: int | None) -> None:
+    now = w.tenant.directory.now()
+    w.tenant.faults.add(Fault(listener="graph", nth=nth, status=None, headers={"Date": date}))
+    only_who_left_is_contained(w, now)
 
 
 @pytest.mark.parametrize("lag", [1, 5, 20, 29, 31, 60])
@@ -612,18 +614,8 @@ def test_a_replica_of_exchange_that_lags_for_six_minutes_never_makes_a_false_ver
 @pytest.mark.parametrize("skew", [-3600, 3600])
 def test_a_controller_whose_clock_is_wrong_by_an_hour_judges_no_differently(w: World, skew: float) -> None:
     w.tenant.directory.clock_offset += skew
-    now, moments = w.tenant.directory.now(), datetime.timedelta(minutes=2)
-    users = [
-        {"user": JANE, "left_at": (now + moments).isoformat()},
-        {"user": JOHN, "left_at": (now - moments).isoformat()},
-        MARIA,
-    ]
-    outcome = w.offboard(users)
-    assert {one["user"]: one["status"] for one in outcome.results} == {
-        JANE: "not_due",
-        JOHN: "contained",
-        MARIA: "contained",
-    }
+    now = w.tenant.directory.now()
+    only_who_left_is_contained(w, now)
 
 
 # --- one service down ---
