@@ -35,12 +35,8 @@ def record(
     perhaps_written: bool = False,
 ) -> dict[str, t.Any]:
     """What a module tells of one leaver. `perhaps_written`: it failed, but may have been done all the same."""
-    user = leaver.user
     return {
-        "user": leaver.asked.name,
-        "id": user.id if user else None,
-        "user_principal_name": user.user_principal_name if user else None,
-        "display_name": user.display_name if user else None,
+        **identity(leaver),
         "status": status,
         "changed": status in ("planned", "verified", "accepted") or perhaps_written,
         "before": before,
@@ -53,16 +49,26 @@ def record(
     }
 
 
-def person_of(user: User) -> dict[str, t.Any]:
-    """Who it is, as a record tells it: each key is always there, null where it is not set or could not be read."""
+def identity(leaver: Leaver) -> dict[str, str | None]:
+    """How every record names its user: as asked for, and as Microsoft Graph knows them, `None` for one not found."""
+    user = leaver.user
     return {
-        "department": user.department,
-        "job_title": user.job_title,
-        "manager": dataclasses.asdict(user.manager) if user.manager else None,
-        "user_type": user.user_type,
-        "created_date_time": format_moment(user.created),
-        "employee_hire_date": format_moment(user.hired),
-        "last_password_change_date_time": format_moment(user.password_changed),
+        "user": leaver.asked.name,
+        "id": user.id if user else None,
+        "user_principal_name": user.user_principal_name if user else None,
+        "display_name": user.display_name if user else None,
+    }
+
+
+def person_facts(user: User | None) -> dict[str, t.Any]:
+    """What tells a person from a namesake: each key is always there, `None` where it is not set or was not read."""
+    return {
+        "department": user.department if user else None,
+        "job_title": user.job_title if user else None,
+        "manager": dataclasses.asdict(user.manager) if user and user.manager else None,
+        "user_type": user.user_type if user else None,
+        "created_date_time": format_moment(user.created if user else None),
+        "employee_hire_date": format_moment(user.hired if user else None),
     }
 
 

@@ -198,7 +198,7 @@ def perform(job: Job, run: Run, *, diff: bool) -> dict[str, t.Any]:
         error = exc if isinstance(exc, OffboardingError) else internal_error(exc)
         return failure(error, run)
     result = {
-        "changed": any(one["changed"] for one in records),
+        "changed": any(one.get("changed") for one in records),
         "msg": summary(records),
         "users": records,
         # A role cannot see it otherwise: ansible_check_mode knows the command line, not the keyword of a play or task.
@@ -227,7 +227,7 @@ def failure(error: OffboardingError, run: Run) -> dict[str, t.Any]:
 
 def _diff(records: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
     """Before and after of those who changed, by user principal name, as `--diff` shows it."""
-    changed = [one for one in records if one["changed"]]
+    changed = [one for one in records if one.get("changed")]
     return {
         "before": {str(one["user_principal_name"]): one["before"] for one in changed},
         "after": {str(one["user_principal_name"]): _foretold(one) for one in changed},

@@ -15,16 +15,13 @@ import typing as t
 from ._door_states import door_states, note_for, observed, surely_shut
 from ._doors import OPEN, SHUT, STEPS, UNKNOWN, Protocols
 from ._errors import OffboardingError
-from ._records import person_of, record
+from ._records import identity, person_facts
 from ._residual import survey
 from ._similar import with_suggestions
 from ._tenant import Leaver, Tenant
 from ._times import format_moment
 from ._user_input import RequestedUser, Search, name_key
 from ._written import is_stale
-
-# Said of a step's record only. A look writes nothing, and a thousand leavers make a large result as it is.
-_OF_A_WRITE = ("after", "written_at", "effective_by", "request_id", "note")
 
 
 def observe(
@@ -74,7 +71,7 @@ def observe(
     return [
         {
             **_observation(leaver, steps, protocols, spared),
-            "person": person_of(leaver.user) if person and leaver.user else None,
+            **person_facts(leaver.user if person else None),
             "residual": left.get(index, {}),
         }
         for index, leaver in enumerate(leavers)
@@ -187,21 +184,23 @@ def _resolve_again(tenant: Tenant, leavers: t.Sequence[Leaver], *, person: bool)
 def _observation(
     leaver: Leaver, steps: t.Sequence[str], protocols: Protocols, spared: t.Mapping[str, OffboardingError]
 ) -> dict[str, t.Any]:
-    facts, doors, notes = None, {}, {}
+    """The record of one user, but for who they are and what else is left of their access."""
+    doors, notes = {}, {}
     error = leaver.error
     if leaver.user:
         doors = door_states(leaver, steps, protocols)
-        facts = {step: observed(leaver, step, protocols) for step in STEPS if step in steps}
         notes = {step: note for step in STEPS if step in steps and (note := note_for(leaver, step))}
         if leaver.mailbox_error:
             error = leaver.mailbox_error.with_context(f"Could not read the mailbox of {leaver.name}")
-    one = record(leaver, "failed" if error else "unchanged", before=facts, error=error)
     timed = [step for step in ("password", "sessions") if doors.get(step) == SHUT]
     sparing = spared.get(leaver.user.id) if leaver.user else None
     shut_by = format_moment(surely_shut(leaver)) if timed else None
     return {
-        **{name: value for name, value in one.items() if name not in _OF_A_WRITE},
+        **identity(leaver),
         "user": _told_name(leaver),
+        "status": "failed" if error else "unchanged",
+        "error": error.as_record() if error else None,
+        **_door_facts(leaver, steps, protocols),
         "left_at": format_moment(leaver.left_at),
         "due": leaver.due,
         "protected": leaver.protected,
@@ -218,6 +217,17 @@ def _observation(
         "open": [name for name, state in doors.items() if state == OPEN],
         "notes": notes,
         "surely_shut_by": dict.fromkeys(timed, shut_by),
+    }
+
+
+def _door_facts(leaver: Leaver, steps: t.Sequence[str], protocols: Protocols) -> dict[str, t.Any]:
+    """What the doors are decided from: each key is always there, `None` where it is not set or was not read."""
+    user = leaver.user
+    return {
+        "account_enabled": user.account_enabled if user else None,
+        "last_password_change_date_time": format_moment(user.password_changed if user else None),
+        "sign_in_sessions_valid_from_date_time": format_moment(user.sessions_valid_from if user else None),
+        "mailbox_protocols": observed(leaver, "protocols", protocols) if user and "protocols" in steps else None,
     }
 
 

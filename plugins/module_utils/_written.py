@@ -32,7 +32,10 @@ _MOMENTS = {"password": "last_password_change_date_time", "sessions": "sign_in_s
 
 
 def moment(facts: Record | None, step: str) -> str:
-    """The moment that a step looks at, empty if there is none. Moments of one spelling, in UTC, sort as text."""
+    """The moment that a step looks at, empty if there is none. Moments of one spelling, in UTC, sort as text.
+
+    :param facts: a record of `m365_user_info`, or what a step's record holds as `before` or `after`.
+    """
     return str((facts or {}).get(_MOMENTS[step]) or "")
 
 
@@ -67,10 +70,10 @@ def compare(step: str, written: Record, read: Record) -> str:
     """What a reading says of a step that is done: `SHOWN`, `STALE`, `CHANGED` or `UNREAD`.
 
     :param written: `status` (one of `DONE`), `before`, `after` and `written_at` of the step's record.
-    :param read: a record of `m365_user_info`, read after the step.
+    :param read: a record of `m365_user_info`, read after the step. A user without an `id` could not be read.
     """
     doors = doors_of(step, read["doors"]).values()
-    if not read["before"] or not doors:
+    if not read["id"] or not doors:
         return UNREAD
     if step == "protocols":
         if UNKNOWN in doors:
@@ -79,13 +82,13 @@ def compare(step: str, written: Record, read: Record) -> str:
         vanished = bool(written["before"]) and set(doors) == {NOT_APPLICABLE}
         return STALE if OPEN in doors or vanished else SHOWN
     if step == "signin":
-        return SHOWN if read["before"]["signin"]["account_enabled"] is False else STALE
-    return (_password if step == "password" else _sessions)(written, read["before"])
+        return SHOWN if read["account_enabled"] is False else STALE
+    return (_password if step == "password" else _sessions)(written, read)
 
 
 def _password(written: Record, read: Record) -> str:
     """A reset counts only as long as its own moment is the last: whoever changes the password later knows it."""
-    now, after = moment(read["password"], "password"), moment(written["after"], "password")
+    now, after = moment(read, "password"), moment(written["after"], "password")
     if after and written["status"] != "accepted":
         return SHOWN if now == after else CHANGED if now > after else STALE
     if now <= moment(written["before"], "password"):
@@ -94,13 +97,13 @@ def _password(written: Record, read: Record) -> str:
 
 
 def _sessions(written: Record, read: Record) -> str:
-    now, after = moment(read["sessions"], "sessions"), moment(written["after"], "sessions")
+    now, after = moment(read, "sessions"), moment(written["after"], "sessions")
     if after and written["status"] != "accepted":
         return SHOWN if now >= after else STALE
     if _is_later(now, written["written_at"]):
         return CHANGED
     # A reset moves this moment to its own second: what is not later than it may be the reset alone.
-    reset = moment(read.get("password"), "password")
+    reset = moment(read, "password")
     return STALE if now <= moment(written["before"], "sessions") or now <= reset else SHOWN
 
 

@@ -328,7 +328,7 @@ def _no_longer(one: Record, opening: Record, then: Record) -> str:
     parts = []
     if not opening["id"]:
         parts.append(reason_of(opening["error"]))
-    elif (opening["before"] or {}).get("signin", {}).get("account_enabled"):
+    elif opening["account_enabled"]:
         parts.append("Sign-in is allowed again." if then.get("signin") == SHUT else "Sign-in is allowed.")
     else:
         parts.append("Nobody named this user, and no search found them.")

@@ -77,7 +77,7 @@ def plan(
 
 def _given(one: Record) -> Record:
     given = {key: one[key] for key in _GIVEN if one[key] is not None}
-    protocols = (one["before"] or {}).get("protocols")
+    protocols = one["mailbox_protocols"]
     if protocols and any(one["doors"].get(name) == OPEN for name in protocols):
         given["protocols"] = protocols
     return given

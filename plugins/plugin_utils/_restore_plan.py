@@ -319,7 +319,7 @@ def _stale(then: Record, now: Record) -> Record | None:
     """An error where the reading is older than what the offboarding has read back itself."""
     for step, what in (("password", "password"), ("sessions", "sign-out")):
         entry = then["steps"].get(step)
-        if precedes(_facts(now, step), entry, step):
+        if precedes(now, entry, step):
             message = (
                 f"{now['user_principal_name']} is still shown as before the {what} of {t.cast('Record', entry)['written_at']}: "
                 "the server that answered lags; nothing was sent."
@@ -388,18 +388,14 @@ def _administrator(name: str, roles: t.Sequence[str] | None, sent: str, unread: 
 
 def _is_blocked(now: Record | None) -> bool:
     """Whether sign-in is blocked; somebody who is still deleted is."""
-    return now is None or _facts(now, "signin").get("account_enabled") is False
-
-
-def _facts(one: Record, step: str) -> Record:
-    return (one["before"] or {}).get(step) or {}
+    return now is None or now["account_enabled"] is False
 
 
 def _read_shut(now: Record | None, protocols: t.Sequence[str]) -> list[str]:
     """The steps whose doors were read as shut, of which a protocol counts when it is among those asked for."""
     if now is None:
         return []
-    facts = _facts(now, "protocols")
+    facts = now["mailbox_protocols"] or {}
     wanted = PROTOCOLS if "all" in protocols else protocols
     # Of smtp_auth, Exchange Online may refuse what it was before.
     off = any(facts.get(name) is False for name in wanted if name != "smtp_auth")
@@ -483,7 +479,7 @@ def _protocols_again(
     entry = then["steps"]["protocols"]
     before = entry["before"]
     if before is None:
-        if not entry["cut_off"] or (now and (now["before"] or {}).get("protocols")):
+        if not entry["cut_off"] or (now and now["mailbox_protocols"]):
             message = "How the mailbox protocols were before that run is not known, so they stay as they are."
             hint = "Give the evidence of every run; or name them with restore_employee_protocols, without evidence."
             reported["unknown"]["protocols"] = as_error("before_unknown", message, hint)
@@ -497,10 +493,10 @@ def _protocols_again(
         wanted = [name for name in wanted if name in limits.protocols]
     # Null means that the organisation decides. Who has turned it on meanwhile has decided otherwise.
     inherits = "smtp_auth" in wanted and before["smtp_auth"] is None
-    today = _facts(now, "protocols").get("smtp_auth", False) if now else False
+    today = ((now and now["mailbox_protocols"]) or {}).get("smtp_auth", False)
     if inherits and today is not False:
         wanted.remove("smtp_auth")
-    gone = bool(now and not now["error"] and (now["before"] or {}).get("protocols") is None)
+    gone = bool(now and not now["error"] and now["mailbox_protocols"] is None)
     return {"protocols": wanted, "inherit_smtp_auth": inherits and today is False, "no_mailbox": gone and bool(wanted)}
 
 
@@ -511,7 +507,7 @@ def _password_again(then: Record, changed: t.Sequence[str], now: Record | None, 
     entry = then["steps"].get("password")
     fact = "last_password_change_date_time"
     set_then = ((entry or {}).get("after") or {}).get(fact)
-    set_now = _facts(now, "password").get(fact) if now else None
+    set_now = now[fact] if now else None
     certain = bool(entry and entry["status"] in ("unchanged", "verified") and set_then and set_now)
     if certain and set_then != set_now:
         note = f"The password was changed after that run, at {set_now}; it is left as it is."

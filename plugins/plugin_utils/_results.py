@@ -42,6 +42,21 @@ FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, ACCEPTED, DELETED, PARTIAL, C
 )
 # Statuses after which the tenant may no longer be as the opening read found it.
 _WRITTEN = ("verified", "accepted")
+# What a record of `m365_user_info` has at its top and the evidence nests: the fact of each step, and who somebody is.
+_FACTS = {
+    "password": "last_password_change_date_time",
+    "sessions": "sign_in_sessions_valid_from_date_time",
+    "signin": "account_enabled",
+}
+_PERSON = (
+    "department",
+    "job_title",
+    "manager",
+    "user_type",
+    "created_date_time",
+    "employee_hire_date",
+    "last_password_change_date_time",
+)
 
 
 def results(
@@ -155,7 +170,26 @@ def _last(opening: Record, closed: Record | None, records: t.Collection[Record],
         )
     )
     unknown = {name: state if state == NOT_APPLICABLE else UNKNOWN for name, state in opening["doors"].items()}
-    return {**opening, "status": FAILED, "error": error, "doors": unknown, "before": None, "surely_shut_by": {}}
+    # Without an id, as `m365_user_info` reports a user that it could not read: the facts of before prove nothing now.
+    return {**opening, "id": None, "status": FAILED, "error": error, "doors": unknown, "surely_shut_by": {}}
+
+
+def _facts(step: str, read: Record) -> Record | None:
+    """What a step looks at, of a record of `m365_user_info`, in the shape that a step's own record and the evidence have.
+
+    `None` for a user who could not be read, and for the protocols of one without a mailbox.
+    """
+    if not read["id"]:
+        return None
+    if step == "protocols":
+        return t.cast("Record | None", read["mailbox_protocols"])
+    name = _FACTS[step]
+    return {name: read[name]}
+
+
+def _person(read: Record) -> Record | None:
+    """Who somebody is, of a record of `m365_user_info`, as the evidence has it. `None` for a user who could not be read."""
+    return {name: read[name] for name in _PERSON} if read["id"] else None
 
 
 def _is_deleted(one: Record) -> bool:
@@ -197,7 +231,7 @@ def _result(
     unconfirmed = [name for name, state in states.items() if state == UNKNOWN]
     skipped = [step for step in STEPS if step not in steps]
     # There is a mailbox, and some of its doors were not asked for.
-    if ((last["before"] or opening["before"]) or {}).get("protocols"):
+    if last["mailbox_protocols"]:
         skipped += unseen
     status = REFUSED if doubtful else _status(opening, last, entries, opened, unconfirmed, skipped)
     read_again = last is not opening
@@ -223,7 +257,7 @@ def _result(
         # What was read after the writes counts.
         "residual": {**opening.get("residual", {}), **last.get("residual", {})},
         **({"also": entries_of_also(also, reported, opening, refused, went=went)} if also else {}),
-        "person": opening.get("person"),
+        "person": _person(opening),
         "since": None,
         "containment": None,
     }
@@ -232,7 +266,7 @@ def _result(
 def _unreported(step: str, opening: Record, refused: Record | None, *, went: bool) -> dict[str, t.Any]:
     """The record of a step that this leaver did not go through, or has not gone through yet."""
     doors = doors_of(step, opening["doors"]).values()
-    facts = (opening["before"] or {}).get(step)
+    facts = _facts(step, opening)
     record = {"before": facts, "after": facts, "note": None, "error": None}
     if went:
         return {**record, "status": "pending", "after": None}
@@ -259,11 +293,11 @@ def _entry(step: str, record: Record, opening: Record, last: Record, found: str 
     before = record["before"]
     if before is None and record["status"] in (FAILED, REFUSED):
         # The step could not look for itself.
-        before = (opening["before"] or {}).get(step)
+        before = _facts(step, opening)
     return {
         "status": "verified" if seen else record["status"],
         "before": before,
-        "after": last["before"][step] if seen else record["after"],
+        "after": _facts(step, last) if seen else record["after"],
         "written_at": record.get("written_at"),
         "effective_by": (shut_by if seen else None) or record.get("effective_by") or shut_by,
         "request_id": record.get("request_id"),
@@ -280,8 +314,8 @@ def _doors(
     :param found: what the last reading says of the step, see `compare`; null for a step that is not done.
     """
     states = doors_of(step, last["doors"])
-    if not last["before"] or UNKNOWN in states.values():
-        error = last["error"] if not last["before"] or step == "protocols" else None
+    if not last["id"] or UNKNOWN in states.values():
+        error = last["error"] if not last["id"] or step == "protocols" else None
         return states, reason_of(error) if error else f"The service did not show the state of {step}."
     if record["status"] in (FAILED, REFUSED):
         error = reason_of(record["error"]) if record["error"] else None
@@ -303,14 +337,14 @@ def _shut_by_others(step: str, record: Record, opening: Record, last: Record, st
     """
     if step not in _TIMED:
         return dict(states)
-    moved = moment(last["before"][step], step) > moment((opening["before"] or {}).get(step), step)
+    moved = moment(last, step) > moment(opening, step)
     if step == "sessions" and moved:
         return dict(states)
     return dict.fromkeys(states, UNKNOWN if moved and record.get("changed") else OPEN)
 
 
 def _changed_again(record: Record, last: Record) -> str:
-    now = moment(last["before"]["password"], "password")
+    now = moment(last, "password")
     since = moment(record["after"], "password") if record["status"] != "accepted" else record["written_at"]
     reported = "this run found it changed" if record["status"] == "unchanged" else "this run reset it"
     return (
@@ -340,14 +374,13 @@ _TIMED = ("password", "sessions")
 
 
 def _why_open(step: str, opening: Record, last: Record) -> str:
-    facts = last["before"]
     if step == "signin":
         return "Sign-in is allowed."
     if step == "protocols":
         return "Not turned off in the mailbox."
-    if (facts.get("signin") or {}).get("account_enabled"):
+    if last["account_enabled"]:
         return "Sign-in is allowed, so the password can be changed and sessions can be opened at any moment."
-    changed, signed_out = (moment(facts.get(name), name) or "an unknown moment" for name in _TIMED)
+    changed, signed_out = (moment(last, name) or "an unknown moment" for name in _TIMED)
     required = f", must be out from {opening['left_at']}" if opening["left_at"] else ""
     return f"The times do not prove it: password changed at {changed}, signed out at {signed_out}{required}."
 

@@ -95,7 +95,7 @@ def test_evidence_of_another_tenant_is_refused(asked):
 def test_where_another_look_may_show_more_it_waits_before_it_says_so(asked, monkeypatch):
     waits = []
     monkeypatch.setattr(time, "sleep", waits.append)
-    stale = shut_now(facts={"password": {"last_password_change_date_time": "2026-01-01T00:00:00Z"}})
+    stale = shut_now(last_password_change_date_time="2026-01-01T00:00:00Z")
 
     reported = planned(asked, opening(stale))
 

@@ -13,6 +13,13 @@ from .people import SWITCHES, person
 
 STEPS = ("password", "sessions", "signin", "protocols")
 ACCOUNT = STEPS[:3]
+FACTS = (
+    "account_enabled",
+    "last_password_change_date_time",
+    "sign_in_sessions_valid_from_date_time",
+    "mailbox_protocols",
+)
+PERSON = ("department", "job_title", "manager", "user_type", "created_date_time", "employee_hire_date")
 P, S = "2026-11-20T15:00:00Z", "2026-11-20T15:00:02Z"
 
 
@@ -27,27 +34,23 @@ def read_record(name: str = "jane.doe", state: str = "open", **facts: Any) -> di
     user = person(name)
     own = facts.pop("doors", None)
     states = own if own is not None else doors(state)
-    before = {
-        "password": {"last_password_change_date_time": P},
-        "sessions": {"sign_in_sessions_valid_from_date_time": S},
-        "signin": {"account_enabled": state == "open"},
-        "protocols": dict.fromkeys(SWITCHES, state == "open"),
-    }
     return {
         "user": user["userPrincipalName"],
         "id": user["id"],
         "user_principal_name": user["userPrincipalName"],
         "display_name": user["displayName"],
         "status": "unchanged",
-        "changed": False,
-        "before": before,
         "error": None,
+        "account_enabled": state == "open",
+        "last_password_change_date_time": P,
+        "sign_in_sessions_valid_from_date_time": S,
+        "mailbox_protocols": dict.fromkeys(SWITCHES, state == "open"),
+        **dict.fromkeys(PERSON),
         "left_at": None,
         "due": True,
         "protected": False,
         "by_name": True,
         "wrong_person": None,
-        "person": None,
         "directory_roles": [],
         "directory_roles_error": None,
         "contradiction": None,
@@ -62,7 +65,7 @@ def read_record(name: str = "jane.doe", state: str = "open", **facts: Any) -> di
 
 def unknown_record(name: str = "nobody@contoso.com") -> dict[str, Any]:
     """Return the record of m365_user_info of a name that means nobody."""
-    nobody = {"id": None, "user_principal_name": None, "display_name": None, "before": None}
+    nobody = dict.fromkeys(("id", "user_principal_name", "display_name", *FACTS))
     error = problem("not_found", f"There is no user {name}.")
     return read_record(name, doors={}, **nobody, status="failed", error=error)
 

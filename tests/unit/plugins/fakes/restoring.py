@@ -97,11 +97,9 @@ def opening(*records: dict[str, Any], tenant_id: str | None = TENANT) -> dict[st
     return {"users": list(records), "automation": {"tenant_id": tenant_id, "client_id": None, "object_id": None}}
 
 
-def shut_now(name: str = "jane.doe", *, facts: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    """Return the record of somebody as the offboarding left them; ``facts`` by step."""
-    record = read_record(name, "shut", **more)
-    before = {**record["before"], **(facts or {})}
-    return {**record, "before": before, "after": before}
+def shut_now(name: str = "jane.doe", **facts: Any) -> dict[str, Any]:
+    """Return the record of somebody as the offboarding left them."""
+    return read_record(name, "shut", **facts)
 
 
 def nobody(name: str, code: str = "not_found") -> dict[str, Any]:

@@ -247,7 +247,9 @@ def look(lab, **options):
 def test_a_record_says_who_it_is_in_the_same_request(lab):
     lab.wire.expect(meet(find(jane(**KNOWN))))
 
-    assert look(lab, users=UPN)["person"] == {
+    record = look(lab, users=UPN)
+
+    assert {name: record[name] for name in (*PERSON, "last_password_change_date_time")} == {
         "department": "Sales",
         "job_title": "Clerk",
         "manager": {"id": OTHER, "display_name": "Jane Roe", "user_principal_name": "jane.roe@contoso.com"},
@@ -263,7 +265,7 @@ def test_a_user_named_by_object_id_is_reported_without_the_hire_date(lab):
 
     record = look(lab, users=JANE["id"])
 
-    assert (record["person"]["department"], record["by_name"]) == ("Sales", False)
+    assert (record["department"], record["by_name"]) == ("Sales", False)
 
 
 @pytest.mark.parametrize(
@@ -282,16 +284,25 @@ def test_a_fact_that_is_missing_is_left_out_and_no_person_with_it(lab, facts):
 
     record = look(lab, users=UPN)
 
-    reported = {name: value for name, value in record["person"].items() if value is not None}
-    assert reported == {"last_password_change_date_time": JANE["lastPasswordChangeDateTime"]}
+    assert {name: record[name] for name in PERSON} == dict.fromkeys(PERSON)
+    assert record["last_password_change_date_time"] == JANE["lastPasswordChangeDateTime"]
     assert record["status"] == "unchanged"
+
+
+def test_without_the_option_person_its_keys_are_there_and_null(lab):
+    lab.wire.expect(find(jane(**KNOWN)))
+
+    record = look(lab, users=UPN, person=False)
+
+    assert {name: record[name] for name in PERSON} == dict.fromkeys(PERSON)
+    assert record["account_enabled"] is True
 
 
 def test_a_contact_as_manager_has_a_name_only(lab):
     contact = {"@odata.type": "#microsoft.graph.orgContact", "id": OTHER, "displayName": "Board"}
     lab.wire.expect(meet(find(jane(manager=contact))))
 
-    manager = look(lab, users=UPN)["person"]["manager"]
+    manager = look(lab, users=UPN)["manager"]
 
     assert manager == {"id": OTHER, "display_name": "Board", "user_principal_name": None}
 
@@ -304,7 +315,7 @@ def test_a_hire_date_that_may_not_be_read_is_asked_for_once_in_a_run(lab):
     answer = lab.run("m365_user_info", steps=["signin"], users=[UPN, "bob@contoso.com"])
 
     assert answer.statuses == ["unchanged", "unchanged"]
-    assert [one["person"]["manager"]["display_name"] for one in answer.users] == ["Jane Roe"] * 2
+    assert [one["manager"]["display_name"] for one in answer.users] == ["Jane Roe"] * 2
 
 
 def test_a_manager_that_cannot_be_expanded_is_left_out(lab):
@@ -312,9 +323,9 @@ def test_a_manager_that_cannot_be_expanded_is_left_out(lab):
     lab.wire.expect(meet(find(JANE)).but(graph_error(400, "BadRequest", unknown)))
     lab.wire.expect(meet(find(jane(**KNOWN)), manager=False))
 
-    person_of = look(lab, users=UPN)["person"]
+    record = look(lab, users=UPN)
 
-    assert person_of["employee_hire_date"] == KNOWN["employeeHireDate"]
+    assert record["employee_hire_date"] == KNOWN["employeeHireDate"]
 
 
 def test_a_hire_date_that_may_not_be_read_does_not_keep_a_module_from_its_work(lab):
@@ -383,4 +394,4 @@ def test_a_user_who_is_read_again_is_reported_as_completely_as_at_first(lab):
     record = look(lab, users=JANE["id"], written={JANE["id"]: {"signin": step}}, verify_timeout=5)
 
     assert record["doors"] == {"signin": "shut"}
-    assert record["person"]["manager"]["display_name"] == "Jane Roe"
+    assert record["manager"]["display_name"] == "Jane Roe"

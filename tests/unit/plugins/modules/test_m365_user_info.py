@@ -78,28 +78,40 @@ def test_a_leaver_whose_every_door_is_shut(lab):
     assert record["surely_shut_by"] == {"password": later(2), "sessions": later(2)}
 
 
-def test_facts_are_reported_step_by_step_and_nothing_changes(lab):
+def test_the_facts_of_a_user_stand_at_the_top_of_the_record_and_nothing_changes(lab):
     jane = locked()
     lab.wire.expect_each(find(jane), get_mailbox(jane, mailbox(jane, on=False)))
 
     reported = lab.run(MODULE, users=UPN, protocols=["owa", "pop"])
 
-    assert reported.user["before"] == {
-        "password": {"last_password_change_date_time": later(hours=-1)},
-        "sessions": {"sign_in_sessions_valid_from_date_time": later(2, hours=-1)},
-        "signin": {"account_enabled": False},
-        "protocols": {"owa": False, "pop": False},
+    assert {name: reported.user[name] for name in FACTS} == {
+        "account_enabled": False,
+        "last_password_change_date_time": later(hours=-1),
+        "sign_in_sessions_valid_from_date_time": later(2, hours=-1),
+        "mailbox_protocols": {"owa": False, "pop": False},
     }
     assert (reported.changed, reported.failed, reported.result["diff"]) == (False, False, {"before": {}, "after": {}})
 
 
+def test_the_account_is_told_whatever_the_steps_and_the_mailbox_only_with_protocols(lab):
+    lab.wire.expect(find(JANE))
+
+    reported = lab.run(MODULE, users=UPN, steps=["signin"])
+
+    assert reported.user["doors"] == {"signin": "open"}
+    assert [reported.user[name] is None for name in FACTS] == [False, False, False, True]
+
+
 def test_a_record_has_the_keys_that_are_documented_and_those_of_a_write_are_none_of_them(lab):
-    returned = yaml.safe_load(m365_user_info.RETURN)["users"]
+    documented = yaml.safe_load(m365_user_info.RETURN)["users"]["contains"]
 
-    record = look(lab, JANE, mailbox(JANE))
+    found = look(lab, JANE, mailbox(JANE))
+    lab.wire.expect(find("nobody@contoso.com"))
+    (unread,) = lab.run(MODULE, users="nobody@contoso.com").users
 
-    of_signin = re.findall(r"C\((\w+)\)", returned["description"][0])
-    assert sorted(record) == sorted([*of_signin, *returned["contains"]])
+    assert list(found) == list(unread) == list(documented)
+    assert {"changed", "before", "after", "note"}.isdisjoint(documented)
+    assert {name: unread[name] for name in (*FACTS, *PERSON)} == dict.fromkeys((*FACTS, *PERSON))
 
 
 @pytest.mark.parametrize("on", [True, False], ids=["open", "shut"])

@@ -125,8 +125,8 @@ def test_a_step_that_is_left_out_now_has_not_changed():
 
 
 def test_a_protocol_that_was_not_asked_for_then_has_not_changed():
-    seen = {"protocols": {"owa": False, "pop": False}}
-    then = result(protocols=("owa", "pop"), doors=doors("shut", protocols=("owa", "pop")), before=seen)
+    seen = {"owa": False, "pop": False}
+    then = result(protocols=("owa", "pop"), doors=doors("shut", protocols=("owa", "pop")), mailbox_protocols=seen)
     assert "imap" in then["not_looked_at"]
 
     assert since(OPEN, then)["newly_open"] == [*ACCOUNT, "owa", "pop"]
@@ -143,8 +143,7 @@ def test_a_protocol_that_was_not_asked_for_has_not_changed_though_the_step_left_
 
 def test_a_protocol_that_the_tenant_did_not_know_then_has_not_changed():
     known = tuple(name for name in SWITCHES if name != "new_outlook")
-    facts = {**read_record()["before"], "protocols": dict.fromkeys(known, False)}
-    then = result(doors=doors("shut", protocols=known), before=facts)
+    then = result(doors=doors("shut", protocols=known), mailbox_protocols=dict.fromkeys(known, False))
 
     assert "new_outlook" not in since(OPEN, then)["newly_open"]
 
@@ -174,9 +173,8 @@ def test_a_door_that_is_unconfirmed_now_has_not_changed():
 def test_a_mailbox_that_could_not_be_read_then_has_not_changed(protocols):
     asked = tuple(SWITCHES) if protocols == ("all",) else protocols
     states = {**doors("shut", ACCOUNT), **dict.fromkeys(asked, "unknown")}
-    facts = {**read_record()["before"], "protocols": None}
     error = problem("http_403", "Not read.")
-    then = result(protocols=protocols, doors=states, before=facts, status="failed", error=error)
+    then = result(protocols=protocols, doors=states, mailbox_protocols=None, status="failed", error=error)
 
     assert since(OPEN, then)["newly_open"] == list(ACCOUNT)
 
@@ -185,8 +183,8 @@ def test_a_mailbox_that_could_not_be_read_then_has_not_changed(protocols):
 
 
 def no_mailbox():
-    facts = {**read_record()["before"], "protocols": None}
-    return result(doors={**doors("shut", ACCOUNT), **doors("not_applicable", ("protocols",))}, before=facts)
+    states = {**doors("shut", ACCOUNT), **doors("not_applicable", ("protocols",))}
+    return result(doors=states, mailbox_protocols=None)
 
 
 def test_protocols_of_a_mailbox_that_was_not_there_are_newly_open():

@@ -184,14 +184,14 @@ def test_nothing_is_said_of_a_user_who_could_not_be_read(person):
 
 
 def test_the_line_stands_below_the_name_within_the_width():
-    lines = table([result_of(read_record(person=PERSON, display_name="S" * 60))])
+    lines = table([result_of(read_record(**PERSON, display_name="S" * 60))])
 
     assert lines[2].startswith(f"  {'S' * 60} · Sales")
     assert max(map(len, lines)) <= 88
 
 
 def test_the_csv_reports_it_in_columns():
-    evidence = sample_evidence.file({"localhost": sample_evidence.host([result_of(read_record(person=PERSON))])})
+    evidence = sample_evidence.file({"localhost": sample_evidence.host([result_of(read_record(**PERSON))])})
 
     (row,) = csv.DictReader(io.StringIO(render(evidence, "csv").removeprefix("\ufeff")))
 
@@ -209,6 +209,6 @@ def test_the_csv_reports_it_in_columns():
 
 
 def test_the_page_for_people_has_the_line():
-    evidence = sample_evidence.file({"localhost": sample_evidence.host([result_of(read_record(person=PERSON))])})
+    evidence = sample_evidence.file({"localhost": sample_evidence.host([result_of(read_record(**PERSON))])})
 
     assert "Jane Doe · Sales · manager Jane Roe · member since 2019-03-01" in render(evidence, "html")

@@ -16,7 +16,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records impor
 )
 
 JANE = read_record("jane.doe")
-PROTOCOLS = JANE["before"]["protocols"]
+PROTOCOLS = JANE["mailbox_protocols"]
 
 
 def test_a_user_who_has_an_open_door_is_written_by_object_id():
@@ -30,7 +30,7 @@ def test_a_user_who_has_an_open_door_is_written_by_object_id():
 def test_how_a_mailbox_was_read_goes_along_only_where_it_shows_an_open_door(state, known):
     mail = dict.fromkeys(PROTOCOLS, state)
     one = read_record(doors={**doors("open"), **mail})
-    one["before"]["protocols"] = dict.fromkeys(PROTOCOLS, False) if known else None
+    one["mailbox_protocols"] = dict.fromkeys(PROTOCOLS, False) if known else None
 
     assert planned([one])["write"] == [{"user": JANE["id"], "directory_roles": []}]
     one["doors"]["owa"] = "open"

@@ -42,7 +42,7 @@ def planned(*names, **options):
 
 def open_again():
     """Return the plan of somebody who was let in again by somebody else, long after that run."""
-    now = shut_now(facts={"signin": {"account_enabled": True}, "protocols": ON})
+    now = shut_now(account_enabled=True, mailbox_protocols=ON)
     return plan(opening(now), asked(evidence(shut_out())), "localhost", now=2e9)
 
 
@@ -190,7 +190,7 @@ def test_a_step_without_records_has_failed_for_everybody():
 
 def test_a_mailbox_that_is_gone_is_a_failure_of_its_own():
     content = evidence(shut_out())
-    no_mailbox = plan(opening(shut_now(facts={"protocols": None})), asked(content), "localhost")
+    no_mailbox = plan(opening(shut_now(mailbox_protocols=None)), asked(content), "localhost")
 
     reported = results(no_mailbox, [run("protocols", "not_applicable"), DONE[1]])
 

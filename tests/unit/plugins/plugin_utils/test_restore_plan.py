@@ -146,13 +146,13 @@ def test_smtp_auth_is_turned_on_given_back_or_left_off_as_it_was(before, protoco
 def test_smtp_auth_that_somebody_has_turned_on_meanwhile_is_not_given_back(today):
     then = shut_out(protocols=entry("verified", {**ON, "smtp_auth": None}, OFF))
 
-    order = planned(then, shut_now(facts={"protocols": {**OFF, "smtp_auth": today}}))
+    order = planned(then, shut_now(mailbox_protocols={**OFF, "smtp_auth": today}))
 
     assert (order["protocols"], order["inherit_smtp_auth"]) == ([one for one in EVERY if one != "smtp_auth"], False)
 
 
 def test_a_mailbox_that_cannot_be_read_now_is_left_to_the_step():
-    now = shut_now(facts={"protocols": None}, status="failed", error=problem("http_503", "Exchange is not there."))
+    now = shut_now(mailbox_protocols=None, status="failed", error=problem("http_503", "Exchange is not there."))
 
     order = planned(shut_out(protocols=entry("verified", {**ON, "smtp_auth": None}, OFF)), now)
 
@@ -160,7 +160,7 @@ def test_a_mailbox_that_cannot_be_read_now_is_left_to_the_step():
 
 
 def test_a_mailbox_that_is_gone_is_known_to_be():
-    reported = plan(opening(shut_now(facts={"protocols": None})), asked(evidence(shut_out())), "localhost")
+    reported = plan(opening(shut_now(mailbox_protocols=None)), asked(evidence(shut_out())), "localhost")
 
     assert (reported["leavers"][0]["no_mailbox"], reported["waiting"]) == (True, [JANE["id"]])
 
@@ -168,7 +168,7 @@ def test_a_mailbox_that_is_gone_is_known_to_be():
 def test_where_there_was_no_mailbox_none_is_missed():
     then = shut_out(protocols=entry("not_applicable", None, None))
 
-    order = planned(then, shut_now(facts={"protocols": None}))
+    order = planned(then, shut_now(mailbox_protocols=None))
 
     assert (order["protocols"], order["no_mailbox"], order["signin"]) == ([], False, True)
 
@@ -283,7 +283,7 @@ def test_the_password_of_that_run_may_be_replaced_and_without_one_that_is_said()
 
 
 def test_a_password_that_was_changed_since_is_left():
-    now = shut_now(facts={"password": {MOMENT: LATER}})
+    now = shut_now(last_password_change_date_time=LATER)
 
     order = planned(now=now)
 
@@ -297,7 +297,7 @@ def test_where_it_is_unknown_a_password_is_set_when_sign_in_opens(status, enable
     then = shut_out()
     then["steps"]["password"] = {**moved(MOMENT, LATER, status), "error": UNSURE if status == "failed" else None}
 
-    order = planned(then, shut_now(facts={"signin": {"account_enabled": enabled}}))
+    order = planned(then, shut_now(account_enabled=enabled))
 
     assert order["password"] is not enabled
     assert bool(order["password_note"])
@@ -475,7 +475,7 @@ def test_without_evidence_sign_in_and_the_named_protocols_are_opened():
 
 
 def test_without_evidence_a_password_is_set_when_sign_in_opens_only():
-    assert by_name(shut_now(facts={"signin": ENABLED}))["password"] is False
+    assert by_name(shut_now(account_enabled=True))["password"] is False
     assert by_name(shut_now(), steps=["protocols"])["password"] is False
     assert by_name(shut_now(), steps=["signin"])["protocols"] == []
 
@@ -536,7 +536,7 @@ def test_of_a_deleted_account_the_evidence_must_know_the_roles():
     ],
 )
 def test_of_an_account_that_was_just_restored_nobody_says_that_nothing_was_sent(facts, code):
-    now = shut_now(facts={"signin": {"account_enabled": True}}, **facts)
+    now = shut_now(account_enabled=True, **facts)
 
     (order,) = plan(opening(now), asked(evidence(shut_out())), "localhost", undeleted=[JANE["id"]])["leavers"]
 
@@ -644,7 +644,7 @@ def shut_out_again(name="jane.doe", **steps):
 
 AGAIN = (a_run(MONDAY, shut_out(), job="7"), a_run(FRIDAY, shut_out_again(), job="9"))
 LONG_SINCE = [
-    shut_now(facts={"password": {MOMENT: LATER}, "sessions": {"sign_in_sessions_valid_from_date_time": LATER}})
+    shut_now(last_password_change_date_time=LATER, sign_in_sessions_valid_from_date_time=LATER)
 ]
 
 
@@ -688,7 +688,7 @@ def test_a_repetition_that_read_the_state_of_before_is_not_a_second_offboarding(
     first["steps"]["password"] = moved(MOMENT, LATER)
 
     order = of_runs(
-        a_run(MONDAY, first), a_run(TUESDAY, shut_out()), now=[shut_now(facts={"password": {MOMENT: LATER}})]
+        a_run(MONDAY, first), a_run(TUESDAY, shut_out()), now=[shut_now(last_password_change_date_time=LATER)]
     )
 
     assert (order["error"], order["signin"]) == (None, True)
@@ -726,8 +726,8 @@ def lagging(*, now, began=0.0, at=10.0, verify_timeout=30, **facts):
     return plan(read, asked(a_run(FRIDAY, then)), "localhost", began=written + began, now=written + at)
 
 
-OLD = shut_now(facts={"signin": {"account_enabled": True}, "protocols": ON})  # and the password of before
-OPEN_NOW = shut_now(facts={"signin": {"account_enabled": True}, "protocols": ON, "password": {MOMENT: NEW}})
+OLD = shut_now(account_enabled=True, mailbox_protocols=ON)  # and the password of before
+OPEN_NOW = shut_now(account_enabled=True, mailbox_protocols=ON, last_password_change_date_time=NEW)
 
 
 def test_a_reading_that_is_older_than_the_evidence_is_repeated_and_fails_in_the_end():
@@ -773,7 +773,7 @@ def test_an_open_door_that_was_written_and_never_seen_shut_may_lag_too():
 
 
 def test_a_user_who_is_read_as_shut_is_not_looked_at_again():
-    reported = lagging(now=shut_now(facts={"password": {MOMENT: NEW}}))
+    reported = lagging(now=shut_now(last_password_change_date_time=NEW))
 
     assert (reported["again"], reported["leavers"][0]["error"]) == (False, None)
 
