@@ -110,7 +110,8 @@ options:
     default: false
   person:
     description:
-      - Whether to tell C(person), who each user is. It takes no further request.
+      - Whether to read who each user is, so that a wrong person is noticed. These are C(department), C(job_title), C(manager),
+        C(user_type), C(created_date_time) and C(employee_hire_date) of RV(users). It takes no further request.
     type: bool
     default: true
   tenant_name:
@@ -205,6 +206,13 @@ EXAMPLES = r"""
     group: Leavers
   register: members
 
+- name: Show since when each member has had their password, and whether they may sign in
+  ansible.builtin.debug:
+    msg: "{{ item.display_name }}: {{ item.last_password_change_date_time }}, {{ item.account_enabled | ternary('allowed', 'blocked') }}"
+  loop: "{{ members.users }}"
+  loop_control:
+    label: "{{ item.user }}"
+
 - name: Fail when one is open
   ansible.builtin.assert:
     that: doors.users[0].open | length == 0
@@ -251,9 +259,8 @@ tenant_name:
   sample: Contoso
 users:
   description:
-    - One record per user, in the order asked for, then in the order found, then those of O(earlier) alone. C(id),
-      C(user_principal_name), C(display_name), C(changed), which is always false, and C(error) are those of
-      M(m365.offboarding.m365_user_signin).
+    - One record per user, in the order asked for, then in the order found, then those of O(earlier) alone.
+    - Every record has all of these keys. A fact is null where it is not set, or was not or could not be read.
   type: list
   elements: dict
   returned: always
@@ -262,18 +269,71 @@ users:
       description: The user as asked for; of who was found the user principal name, or the object id if they could not be read.
       type: str
       sample: jane.doe@contoso.com
+    id:
+      description: The object id, null for who could not be read.
+      type: str
+      sample: 5c1f3f8a-3d5e-4b63-9d0a-3f5f6f0f8f11
+    user_principal_name:
+      description: The user principal name, null for who could not be read.
+      type: str
+      sample: jane.doe@contoso.com
+    display_name:
+      description: The display name.
+      type: str
+      sample: Jane Doe
     status:
       description: V(unchanged), or V(failed) when something that was asked for could not be read, see C(error).
       type: str
       sample: unchanged
-    before:
-      description: The facts of each step, null for who could not be read. Those of V(protocols) are null where there is no mailbox.
+    error:
+      description:
+        - Null, or what could not be read, with C(code), C(message), C(hint), which is what to do about it, and C(request_id), which is
+          for Microsoft's support.
       type: dict
-      sample:
-        password: {last_password_change_date_time: "2026-11-20T16:04:07Z"}
-        sessions: {sign_in_sessions_valid_from_date_time: "2026-11-20T16:04:09Z"}
-        signin: {account_enabled: false}
-        protocols: {activesync: true, owa: false}
+      sample: null
+    account_enabled:
+      description: Whether the user may sign in (C(accountEnabled)).
+      type: bool
+      sample: false
+    last_password_change_date_time:
+      description: When the password was last changed (C(lastPasswordChangeDateTime)).
+      type: str
+      sample: "2026-11-20T16:04:07Z"
+    sign_in_sessions_valid_from_date_time:
+      description: Sessions that began before this moment are void (C(signInSessionsValidFromDateTime)).
+      type: str
+      sample: "2026-11-20T16:04:09Z"
+    mailbox_protocols:
+      description:
+        - Each protocol of O(protocols) that the mailbox has, true where it is on. For C(smtp_auth), null means that the setting of the
+          organisation applies.
+        - Null where there is no mailbox, where it could not be read, and if O(steps) does not have V(protocols).
+      type: dict
+      sample: {activesync: true, owa: false}
+    department:
+      description: The department, as the other facts down to C(employee_hire_date) null without O(person).
+      type: str
+      sample: Sales
+    job_title:
+      description: The job title.
+      type: str
+      sample: Account manager
+    manager:
+      description: The manager, with C(id), C(display_name) and C(user_principal_name).
+      type: dict
+      sample: {id: 0f2a3b4c-5d6e-4f70-8192-a3b4c5d6e7f8, display_name: Jane Roe, user_principal_name: jane.roe@contoso.com}
+    user_type:
+      description: V(Member) or V(Guest) (C(userType)).
+      type: str
+      sample: Member
+    created_date_time:
+      description: When the account was created (C(createdDateTime)).
+      type: str
+      sample: "2019-03-01T08:00:00Z"
+    employee_hire_date:
+      description: When the user was hired (C(employeeHireDate)). It is read only where no object id was given.
+      type: str
+      sample: "2019-03-01T00:00:00Z"
     left_at:
       description: The moment from which the user must be kept out, null if not known.
       type: str
@@ -309,20 +369,6 @@ users:
           alone.
       type: dict
       sample: null
-    person:
-      description:
-        - Who it is, so that a wrong person is noticed. Null for who could not be read, and without O(person); each key is null where
-          it is not set or may not be read.
-        - C(employee_hire_date) is read only where no object id was given.
-      type: dict
-      sample:
-        department: Sales
-        job_title: Account manager
-        manager: {id: 0f2a3b4c-5d6e-4f70-8192-a3b4c5d6e7f8, display_name: Jane Roe, user_principal_name: jane.roe@contoso.com}
-        user_type: Member
-        created_date_time: "2019-03-01T08:00:00Z"
-        employee_hire_date: "2019-03-01T00:00:00Z"
-        last_password_change_date_time: "2026-08-29T09:12:44Z"
     directory_roles:
       description: Names or ids of active directory roles, null if they were not read.
       type: list

@@ -320,6 +320,10 @@ def test_info(tenant: Tenant, play: Player) -> None:
         assert record["open"] == open_doors(user), key
         assert (record["status"], record["due"], record["protected"]) == ("unchanged", True, False)
         assert record["directory_roles"] == []
+        assert record["account_enabled"] is user["accountEnabled"]
+        assert record["last_password_change_date_time"] == user["lastPasswordChangeDateTime"]
+        assert record["sign_in_sessions_valid_from_date_time"] == user["signInSessionsValidFromDateTime"]
+        assert (record["mailbox_protocols"] is None) is (user.mailbox is None)
     assert played.result("Check")["users"] == played.result("Look")["users"]
     assert not played.result("Look")["changed"]
     doors = played.result("Look")["users"][3]["doors"]

@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import PERSON
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     DELETED_PROPERTIES,
     USER_PROPERTIES,

@@ -643,9 +643,7 @@ def shut_out_again(name="jane.doe", **steps):
 
 
 AGAIN = (a_run(MONDAY, shut_out(), job="7"), a_run(FRIDAY, shut_out_again(), job="9"))
-LONG_SINCE = [
-    shut_now(last_password_change_date_time=LATER, sign_in_sessions_valid_from_date_time=LATER)
-]
+LONG_SINCE = [shut_now(last_password_change_date_time=LATER, sign_in_sessions_valid_from_date_time=LATER)]
 
 
 def test_a_later_offboarding_is_not_guessed_at_and_both_runs_are_named():
