@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ._doors import NOT_APPLICABLE, OPEN, SHUT, UNKNOWN, Protocols
+from ._doors import NO_MAILBOX, NOT_APPLICABLE, OPEN, SHUT, UNKNOWN, Protocols
 from ._graph import User
 from ._tenant import Leaver
 from ._times import format_moment
@@ -137,7 +137,7 @@ def _step_note(leaver: Leaver, step: str) -> str | None:
         if leaver.lacks_mailbox:
             elsewhere = user.synced or (user.has_mail and not user.has_exchange_plan)
             suffix = " It may be on-premises: turn its protocols off there." if elsewhere else ""
-            return f"No Exchange Online mailbox.{suffix}"
+            return f"{NO_MAILBOX}{suffix}"
         return None
     if user.is_guest and step != "signin":
         return "Guest: password and sessions live in the home tenant and can only be ended there."

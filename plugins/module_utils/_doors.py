@@ -29,6 +29,9 @@ OPEN, SHUT, UNKNOWN, NOT_APPLICABLE = "open", "shut", "unknown", "not_applicable
 
 # Code of the error of a user for whom Exchange knows no mailbox, and who should have one: nothing is wrong but the time.
 MAILBOX_AWAITED: t.Final = "mailbox_awaited"
+MAILBOX_MISSING = "Exchange Online knows no mailbox of a user who has an enabled Exchange plan."
+# The note of a user who has none, and should not.
+NO_MAILBOX = "No Exchange Online mailbox."
 
 # Our name -> the property of Get-CASMailbox and parameter of Set-CASMailbox.
 # https://learn.microsoft.com/powershell/module/exchangepowershell/set-casmailbox

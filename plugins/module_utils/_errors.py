@@ -68,6 +68,7 @@ OUTCOME_UNKNOWN = "Whether it was done is not known: run again, the next run rea
 NEWER_ACCOUNT: t.Final = "newer_account"
 OTHER_ACCOUNT: t.Final = "other_account"
 WRONG_PERSON = frozenset({NEWER_ACCOUNT, OTHER_ACCOUNT})
+WHICH_ACCOUNT = "Find out which of the two is meant, then ask for it by its object id."
 
 
 class OffboardingError(Exception):

@@ -19,7 +19,7 @@ from ._credentials import Token
 from ._errors import NetworkError, OffboardingError, ServiceError, shorten
 from ._foreign import one_line
 from ._service import Answer, Call, Outcome, Service, error_of, mapping
-from ._times import parse_moment
+from ._times import moment_or_none
 from ._user_input import OBJECT_ID, name_key
 
 _USER_PROPERTIES = (
@@ -150,10 +150,7 @@ class User:
 
 
 def _moment(text: t.Any) -> datetime.datetime | None:
-    try:
-        moment = parse_moment(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
+    moment = moment_or_none(text)
     # Nothing that Microsoft dates so is meant as a moment, and an hour later would be beyond the calendar.
     return moment if moment and moment.year < datetime.MAXYEAR else None
 
@@ -550,10 +547,9 @@ class _List:
         if isinstance(outcome, OffboardingError):
             self.error = outcome
             return
-        page = mapping(outcome.body)
-        objects, link = page.get("value"), page.get("@odata.nextLink")
-        if not isinstance(objects, list) or not all(isinstance(one, dict) for one in objects):
-            self.error = NetworkError("Microsoft Graph did not answer with a list.", reached=True)
+        objects, link = _objects_in(outcome), mapping(outcome.body).get("@odata.nextLink")
+        if isinstance(objects, OffboardingError):
+            self.error = objects
             return
         if self._keep is not None:
             objects = [{name: one[name] for name in self._keep if name in one} for one in objects]
@@ -576,13 +572,16 @@ def listed(outcome: Outcome) -> list[dict[str, t.Any]] | OffboardingError:
     """The objects of an answer that is a list in one page. Anything else is an error: it shows nobody's absence."""
     if isinstance(outcome, OffboardingError):
         return outcome
-    page = mapping(outcome.body)
-    objects = page.get("value")
-    if not isinstance(objects, list) or not all(isinstance(one, dict) for one in objects):
-        return NetworkError("Microsoft Graph did not answer with a list.", reached=True)
-    if page.get("@odata.nextLink"):
+    if mapping(outcome.body).get("@odata.nextLink"):
         return NetworkError("Microsoft Graph did not answer with the whole list.", reached=True)
-    return objects
+    return _objects_in(outcome)
+
+
+def _objects_in(answer: Answer) -> list[dict[str, t.Any]] | OffboardingError:
+    objects = mapping(answer.body).get("value")
+    if isinstance(objects, list) and all(isinstance(one, dict) for one in objects):
+        return objects
+    return NetworkError("Microsoft Graph did not answer with a list.", reached=True)
 
 
 def single(outcome: Outcome) -> list[dict[str, t.Any]] | OffboardingError:

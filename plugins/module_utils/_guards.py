@@ -111,6 +111,37 @@ def administrator_error(
         return OffboardingError(
             f"{name} holds a directory role ({', '.join(map(str, roles))}); {sent}.",
             code="administrator",
-            hint=f"If that is known and meant, set {option}.",
+            hint=_if_meant(option),
         )
     return None
+
+
+def deleted_administrator_error(
+    name: str,
+    roles: t.Sequence[str] | None,
+    *,
+    option: str = "allow_admins",
+    source: str = "directory_roles",
+) -> OffboardingError | None:
+    """As `administrator_error`, for a deleted account, whose roles cannot be read.
+
+    :param roles: those that it held when it was deleted; `None` where nobody knows them.
+    :param source: what the operator can give that names them.
+    """
+    if roles is None:
+        return OffboardingError(
+            f"Which directory roles {name} held cannot be read while the account is deleted; nothing was sent.",
+            code=ROLES_UNREAD,
+            hint=f"If it may be an administrator, set {option}; if its roles are known, give {source}.",
+        )
+    if roles:
+        return OffboardingError(
+            f"{name} held a directory role ({', '.join(map(str, roles))}); nothing was sent.",
+            code="administrator",
+            hint=_if_meant(option),
+        )
+    return None
+
+
+def _if_meant(option: str) -> str:
+    return f"If that is known and meant, set {option}."

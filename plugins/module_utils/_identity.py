@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import datetime
 
-from ._errors import NEWER_ACCOUNT, OTHER_ACCOUNT, OffboardingError
+from ._errors import NEWER_ACCOUNT, OTHER_ACCOUNT, WHICH_ACCOUNT, OffboardingError
 from ._graph import User
 from ._times import format_moment
 from ._user_input import RequestedUser
@@ -37,7 +37,7 @@ def wrong_person(asked: RequestedUser, user: User, left_at: datetime.datetime | 
         return OffboardingError(
             f"{asked.name} is now another account: its object id is {user.id}, not {asked.object_id}; nothing was sent.",
             code=OTHER_ACCOUNT,
-            hint="Find out which of the two is meant, then ask for it by its object id.",
+            hint=WHICH_ACCOUNT,
         )
     after = [
         f"{action} {format_moment(moment)}"

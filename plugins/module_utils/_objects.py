@@ -18,6 +18,7 @@ import abc
 import dataclasses
 import typing as t
 
+from ._doors import NO_MAILBOX
 from ._errors import OffboardingError, OptionError, ServiceError
 from ._records import record
 from ._residual import Finding, Findings, findings
@@ -138,7 +139,7 @@ class ObjectsStep(Step):
                 unread.setdefault(finding.question.kind, finding.question.explain(error, leaver.name))
                 continue
             things[thing.key] = dataclasses.replace(thing, done=not self.is_open(finding), source=finding.question.kind)
-        note = None if entries.mailbox else "No Exchange Online mailbox."
+        note = None if entries.mailbox else NO_MAILBOX
         return Found(tuple(things.values()), unread, note, entries.mailbox)
 
     def findings(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Findings]:

@@ -19,10 +19,11 @@ import datetime
 import typing as t
 
 from ._destinations import INSIDE, OUTSIDE, UNKNOWN, Organisation, Target, address_of, parse_target
+from ._doors import MAILBOX_MISSING, NO_MAILBOX
 from ._errors import OffboardingError, ServiceError, internal_error, shorten
 from ._service import Call, Service, mapping
 from ._tenant import Leaver, Tenant
-from ._times import format_moment, parse_moment
+from ._times import format_moment, moment_or_none
 from ._user_input import same_name
 
 NONE, FOUND, NOT_LOOKED_AT = "none", "found", "not_looked_at"
@@ -32,7 +33,6 @@ Item = dict[str, t.Any]
 Answers = list[t.Union[list[Item], OffboardingError, None]]  # noqa: UP007 (ansible-test takes the bar for an operation)
 
 _EXCHANGE = "Exchange.ManageAsApp"
-_NO_MAILBOX = "No Exchange Online mailbox."
 _NAMELESS = "without a name"
 
 
@@ -245,13 +245,6 @@ def _texts(value: t.Any) -> list[str]:
     return [text for text in map(_text, values) if text]
 
 
-def _moment(value: t.Any) -> datetime.datetime | None:
-    try:
-        return parse_moment(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-
-
 FORWARDING_PROPERTIES = _SMTP, _RECIPIENT = "ForwardingSmtpAddress", "ForwardingAddress"
 
 
@@ -430,7 +423,7 @@ def _live_application(application: Item, scene: Scene) -> t.Iterator[Item]:
 
 def _live(credentials: t.Sequence[t.Any], scene: Scene) -> list[datetime.datetime | None]:
     """When those credentials end that have not ended by Microsoft's clock; `None` for an end that is not known."""
-    ends = [_moment(mapping(credential).get("endDateTime")) for credential in credentials]
+    ends = [moment_or_none(mapping(credential).get("endDateTime")) for credential in credentials]
     return [end for end in ends if end is None or end > scene.now]
 
 
@@ -490,7 +483,7 @@ def _enabled_device(device: Item, _scene: Scene) -> t.Iterator[Item]:
         raise ValueError("whether a registered device is enabled")
     if enabled:
         name, system = _text(device.get("displayName")), _text(device.get("operatingSystem"))
-        seen = format_moment(_moment(device.get("approximateLastSignInDateTime")))
+        seen = format_moment(moment_or_none(device.get("approximateLastSignInDateTime")))
         yield {
             "text": f"Device {name or _NAMELESS}{f' ({system})' if system else ''} is enabled"
             + (f", last seen {seen}." if seen else "."),
@@ -863,7 +856,7 @@ class _Asking:
         if answer is None and index in self._with_mailbox:
             return OffboardingError("Exchange Online says that there is no such mailbox, and has told of it before.")
         if answer is None and dataclasses.replace(self.leavers[index], mailbox_read=True, mailbox=None).awaits_mailbox:
-            return OffboardingError("Exchange Online knows no mailbox of a user who has an enabled Exchange plan.")
+            return OffboardingError(MAILBOX_MISSING)
         if not isinstance(answer, OffboardingError):
             (self._without_mailbox if answer is None else self._with_mailbox).add(index)
         return answer
@@ -909,7 +902,7 @@ def _tell(
 ) -> Item:
     found: list[Item] = []
     errors: dict[Question, OffboardingError] = {}
-    notes = [_NO_MAILBOX] if any(answer is None for _question, answer in answers) else []
+    notes = [NO_MAILBOX] if any(answer is None for _question, answer in answers) else []
     for question, answer in answers:
         if isinstance(answer, OffboardingError):
             errors[question] = answer

@@ -15,7 +15,7 @@ import datetime
 import typing as t
 
 from ._door_states import door_states, note_for, observed
-from ._doors import MAILBOX_AWAITED, OPEN, UNKNOWN, Mailbox, Protocols, doors_of
+from ._doors import MAILBOX_AWAITED, MAILBOX_MISSING, OPEN, UNKNOWN, Mailbox, Protocols, doors_of
 from ._errors import OTHER_ACCOUNT, OUTCOME_UNKNOWN, OffboardingError, ServiceError, internal_error
 from ._guards import administrator_error, protected_error
 from ._records import record
@@ -280,9 +280,7 @@ def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | N
     note = step.note(leaver)
     error = leaver.mailbox_error if step.reads_mailbox else None
     if error:
-        return record(
-            leaver, "failed", note=note, error=error.with_context(f"Could not read the mailbox of {leaver.name}")
-        )
+        return record(leaver, "failed", note=note, error=error)
     if step.reads_mailbox and leaver.awaits_mailbox:
         return record(leaver, "failed", note=note, error=_awaited_error(leaver, step))
     if step.not_applicable(leaver):
@@ -305,7 +303,7 @@ def _planned(step: Step, leaver: Leaver) -> dict[str, t.Any]:
 
 def _awaited_error(leaver: Leaver, step: Step) -> OffboardingError:
     error = OffboardingError(
-        "Exchange Online knows no mailbox of a user who has an enabled Exchange plan.",
+        MAILBOX_MISSING,
         code=MAILBOX_AWAITED,
         hint="Run again when the mailbox is there, or take the licence away.",
     )

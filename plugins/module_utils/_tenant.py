@@ -15,13 +15,22 @@ import typing as t
 import unicodedata
 
 from ._doors import Mailbox
-from ._errors import NEWER_ACCOUNT, OTHER_ACCOUNT, WRONG_PERSON, NetworkError, OffboardingError, ServiceError, shorten
+from ._errors import (
+    NEWER_ACCOUNT,
+    OTHER_ACCOUNT,
+    WHICH_ACCOUNT,
+    WRONG_PERSON,
+    NetworkError,
+    OffboardingError,
+    ServiceError,
+    shorten,
+)
 from ._exchange import Exchange, Row
 from ._foreign import one_line
 from ._graph import LEAVE_DATE_PERMISSION, Graph, User, listed, single
 from ._identity import wrong_person
 from ._service import Answer, Call, Outcome, map_concurrent, mapping
-from ._times import format_moment, parse_moment
+from ._times import format_moment, moment_or_none
 from ._user_input import OBJECT_ID, KnownUser, RequestedUser, Search, name_key, not_a_name, same_name
 
 _USER_TYPE = "#microsoft.graph.user"
@@ -621,7 +630,8 @@ def _at_once(*readings: t.Callable[[], t.Any]) -> list[t.Any]:
 
 
 def _with_mailbox(leaver: Leaver, found: Mailbox | OffboardingError | None) -> Leaver:
-    error = found if isinstance(found, OffboardingError) else None
+    unread = found if isinstance(found, OffboardingError) else None
+    error = unread.with_context(f"Could not read the mailbox of {leaver.name}") if unread else None
     mailbox = found if isinstance(found, Mailbox) else None
     return dataclasses.replace(leaver, mailbox_read=True, mailbox=mailbox, mailbox_error=error)
 
@@ -664,10 +674,7 @@ def _why_unknown(
         )
     for unread, what in ((deleted, "was deleted"), (owners, "is an alias of somebody")):
         if isinstance(unread, OffboardingError):
-            explained = unread.with_context(f"{name} was not found, and whether it {what} could not be looked up")
-            if unread.code == "Authorization_RequestDenied":
-                explained.hint = "Reading users needs the permission User.Read.All."
-            return explained
+            return _hinted(unread.with_context(f"{name} was not found, and whether it {what} could not be looked up"))
     if asked.known_as:
         return OffboardingError(
             f"{name} is gone: neither a user nor a deleted user has this object id.",
@@ -721,26 +728,27 @@ def _named(outcome: Outcome, name: str) -> list[User] | OffboardingError:
     """
     by_id = bool(OBJECT_ID.match(name))
     found = single(outcome) if by_id else listed(outcome)
-    if isinstance(found, OffboardingError):
-        return found
-    try:
-        users = [User.from_json(one) for one in found]
-    except ValueError as exc:
-        return OffboardingError(f"Microsoft Graph answered with {exc}.")
+    users = found if isinstance(found, OffboardingError) else _users(found)
+    if isinstance(users, OffboardingError):
+        return users
     if all(same_name(user.id if by_id else user.user_principal_name, name) for user in users):
         return users
     return _another("another user than the one asked for")
 
 
+def _users(found: t.Iterable[t.Mapping[str, t.Any]]) -> list[User] | OffboardingError:
+    try:
+        return [User.from_json(one) for one in found]
+    except ValueError as exc:
+        return OffboardingError(f"Microsoft Graph answered with {exc}.")
+
+
 def _addressed(outcome: Outcome, address: str) -> list[User] | OffboardingError:
     """The users of an answer to `Graph.find_by_address`."""
     found = listed(outcome)
-    if isinstance(found, OffboardingError):
-        return found
-    try:
-        users = [User.from_json(one) for one in found]
-    except ValueError as exc:
-        return OffboardingError(f"Microsoft Graph answered with {exc}.")
+    users = found if isinstance(found, OffboardingError) else _users(found)
+    if isinstance(found, OffboardingError) or isinstance(users, OffboardingError):
+        return users
     shown = [user for user, one in zip(users, found, strict=True) if "mail" in one or "proxyAddresses" in one]
     if all(name_key(address) in user.addresses for user in shown):
         return users
@@ -749,7 +757,7 @@ def _addressed(outcome: Outcome, address: str) -> list[User] | OffboardingError:
 
 def _other_deleted(deleted: t.Mapping[str, t.Any], asked: RequestedUser) -> OffboardingError | None:
     """Why a deleted account may be somebody else's, as `wrong_person` has it: another object id, or a newer account."""
-    identity, updated = shorten(str(deleted.get("id"))), deleted.get("createdDateTime")
+    identity, created = shorten(str(deleted.get("id"))), moment_or_none(deleted.get("createdDateTime"))
     if asked.object_id:
         if same_name(asked.object_id, identity):
             return None
@@ -757,12 +765,8 @@ def _other_deleted(deleted: t.Mapping[str, t.Any], asked: RequestedUser) -> Offb
             f"{asked.name} was not found; a deleted account of that name has the object id {identity}, not "
             f"{asked.object_id}.",
             code=OTHER_ACCOUNT,
-            hint="Find out which of the two is meant, then ask for it by its object id.",
+            hint=WHICH_ACCOUNT,
         )
-    try:
-        created = parse_moment(updated) if isinstance(updated, str) else None
-    except ValueError:
-        return None
     if created is None or asked.left_at is None or created <= asked.left_at:
         return None
     return OffboardingError(
@@ -845,7 +849,10 @@ def _not_found_out(source: str, error: OffboardingError) -> OffboardingError:
 
 
 def _about(name: str, error: OffboardingError) -> OffboardingError:
-    explained = error.with_context(f"Could not look up {name}")
-    if error.code == "Authorization_RequestDenied":
+    return _hinted(error.with_context(f"Could not look up {name}"))
+
+
+def _hinted(explained: OffboardingError) -> OffboardingError:
+    if explained.code == "Authorization_RequestDenied":
         explained.hint = "Reading users needs the permission User.Read.All."
     return explained

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import typing as t
 
 _MOMENT = re.compile(r"^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d)?(\.\d+)?\s?([Zz]|[+-]\d\d:?\d\d)$")
 
@@ -34,6 +35,14 @@ def parse_moment(text: str) -> datetime.datetime:
         return moment.astimezone(datetime.timezone.utc)
     except OverflowError:
         raise ValueError("a moment out of range") from None
+
+
+def moment_or_none(value: t.Any) -> datetime.datetime | None:
+    """A foreign value as an aware moment in UTC, `None` where it is not one."""
+    try:
+        return parse_moment(str(value))
+    except ValueError:
+        return None
 
 
 def format_moment(moment: datetime.datetime | None) -> str | None:

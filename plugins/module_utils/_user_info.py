@@ -191,7 +191,7 @@ def _observation(
         doors = door_states(leaver, steps, protocols)
         notes = {step: note for step in STEPS if step in steps and (note := note_for(leaver, step))}
         if leaver.mailbox_error:
-            error = leaver.mailbox_error.with_context(f"Could not read the mailbox of {leaver.name}")
+            error = leaver.mailbox_error
     timed = [step for step in ("password", "sessions") if doors.get(step) == SHUT]
     sparing = spared.get(leaver.user.id) if leaver.user else None
     shut_by = format_moment(surely_shut(leaver)) if timed else None

@@ -141,7 +141,7 @@ def join(
             steps=steps,
             contain_within=contain_within,
             exceptions=met,
-            since=earlier.summary if earlier else None,
+            since=earlier.comparison if earlier else None,
         ),
         "done": done,
         "not_shut": not_shut,

@@ -18,7 +18,7 @@ import re
 import typing as t
 
 from ..module_utils._doors import NOT_APPLICABLE
-from ..module_utils._times import format_moment, parse_moment
+from ..module_utils._times import format_moment, moment_or_none
 from ._messages import Record, span
 from ._results import CONTAINED, DELETED, NOT_DUE, PARTIAL
 
@@ -70,8 +70,8 @@ def containment(
     last, sure = _moments(one)
     if last is None and one["status"] == CONTAINED:
         last, sure = _moments_then(one, earlier)
-    left = _parsed(one["left_at"]) if one["status"] != NOT_DUE else None
-    within = _within(one, left, last, _parsed(read_at), period)
+    left = moment_or_none(one["left_at"]) if one["status"] != NOT_DUE else None
+    within = _within(one, left, last, moment_or_none(read_at), period)
     late_before = one["status"] == CONTAINED and any(then["late"] for then in earlier)
     return {
         "last_write_at": format_moment(last),
@@ -96,7 +96,7 @@ def _moments(one: Record) -> tuple[datetime.datetime | None, datetime.datetime |
         # A step failed, and somebody else shut its door at an unknown moment.
         return None, None
     last = _latest(entry["written_at"] for entry in entries if entry["status"] in _WRITTEN)
-    sure = [_parsed(entry["effective_by"]) for entry in entries]
+    sure = [moment_or_none(entry["effective_by"]) for entry in entries]
     return last, None if None in sure else max((moment for moment in sure if moment), default=None)
 
 
@@ -105,9 +105,9 @@ def _moments_then(
 ) -> tuple[datetime.datetime | None, datetime.datetime | None]:
     """The same, as the earlier evidence knows it. Another password since then means that the account was open again."""
     for then in earlier:
-        last = _parsed(then["last_write_at"]) if then["password"] == _password_of(one) else None
+        last = moment_or_none(then["last_write_at"]) if then["password"] == _password_of(one) else None
         if last:
-            return last, _parsed(then["surely_shut_by"])
+            return last, moment_or_none(then["surely_shut_by"])
     return None, None
 
 
@@ -143,7 +143,7 @@ def _within(
     if period is None or left is None or one["status"] in (NOT_DUE, DELETED):
         return None
     limit = left + datetime.timedelta(seconds=period)
-    reset = _parsed(_password_of(one))
+    reset = moment_or_none(_password_of(one))
     if one["status"] not in (CONTAINED, PARTIAL):
         return False if read and read > limit else None
     if last:
@@ -161,14 +161,7 @@ def _seconds(left: datetime.datetime | None, moment: datetime.datetime | None) -
 
 
 def _latest(moments: t.Iterable[t.Any]) -> datetime.datetime | None:
-    return max((moment for moment in map(_parsed, moments) if moment), default=None)
-
-
-def _parsed(value: t.Any) -> datetime.datetime | None:
-    try:
-        return parse_moment(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
+    return max((moment for moment in map(moment_or_none, moments) if moment), default=None)
 
 
 def contained_in_words(one: Record) -> str:

@@ -19,13 +19,13 @@ from __future__ import annotations
 import typing as t
 
 from ..module_utils._doors import OPEN, PROTOCOLS, SHUT, UNKNOWN
-from ..module_utils._errors import OTHER_ACCOUNT, WRONG_PERSON
+from ..module_utils._errors import OTHER_ACCOUNT, WHICH_ACCOUNT, WRONG_PERSON
 from ..module_utils._user_input import name_key, same_name
 from ._containment import locked_out
 from ._evidence_files import Evidence, in_short, read_each
 from ._files import Load
 from ._messages import Record, as_error, reason_of
-from ._results import ACCEPTED, DELETED, FAILED
+from ._results import ACCEPTED, DELETED, FAILED, not_shut
 
 # States of a door that somebody knew, the worst first.
 _KNOWN = (OPEN, ACCEPTED, SHUT)
@@ -189,7 +189,7 @@ class Earlier:
             newer["password"] = newer["password"] or person["password"]
 
     @property
-    def summary(self) -> dict[str, t.Any]:
+    def comparison(self) -> dict[str, t.Any]:
         """With which files this run is compared, and with which it cannot be, for the evidence."""
         return {"compared_with": self._compared_with, "not_comparable": self._not_comparable}
 
@@ -245,7 +245,7 @@ class Earlier:
             OTHER_ACCOUNT,
             f"{name} is now another account: its object id is {one['id']}, in the earlier evidence it was "
             f"{' and '.join(dict.fromkeys(then))}; nothing was sent.",
-            "Find out which of the two is meant, then ask for it by its object id.",
+            WHICH_ACCOUNT,
         )
 
     def is_over(self, opening: Record) -> bool:
@@ -346,8 +346,7 @@ def reported_doors(one: Record) -> dict[str, str]:
     """
     if one["status"] == DELETED:
         return {}
-    doors = dict.fromkeys(one["open"], OPEN) | dict.fromkeys(one["unconfirmed"], UNKNOWN)
-    doors |= {door: ACCEPTED for accepted in one.get("accepted") or () for door in accepted["doors"]}
+    doors = not_shut(one)
     for step, entry in one["steps"].items() if one["id"] else ():
         for name in [step] if step != "protocols" else _reported_protocols(entry, doors):
             if name not in one["not_looked_at"]:
@@ -355,12 +354,12 @@ def reported_doors(one: Record) -> dict[str, str]:
     return doors
 
 
-def _reported_protocols(entry: Record, not_shut: t.Container[str]) -> t.Iterable[str]:
+def _reported_protocols(entry: Record, known: t.Container[str]) -> t.Iterable[str]:
     facts: Record | None = entry["before"] if entry["after"] is None else entry["after"]
     if facts is not None:
         return facts
     # No facts: there is no mailbox, unless it could not be read.
-    return () if any(name in not_shut for name in PROTOCOLS) else PROTOCOLS
+    return () if any(name in known for name in PROTOCOLS) else PROTOCOLS
 
 
 def needed(runs: t.Sequence[Record], *, purpose: str, host: str) -> list[Record]:

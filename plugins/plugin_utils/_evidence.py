@@ -43,7 +43,7 @@ def tenant_entry(
     :param opening: what was registered of the opening read; empty before it.
     :param contain_within: the period within which leavers must be locked out, as the operator wrote it.
     :param exceptions: those of the run, as `exceptions_report` gives them.
-    :param since: with which files the run is compared, see `Earlier.summary`; `None` for no comparison.
+    :param since: with which files the run is compared, see `Earlier.comparison`; `None` for no comparison.
     """
     automation = opening.get("automation") or {}
     return {
@@ -123,7 +123,9 @@ def evidence(
             host: {
                 **entry,
                 # Of a run that goes on, it is not known yet.
-                "containment": summary(leavers.get(host, ()), entry.get("contain_within")) if complete else None,
+                "containment": containment_summary(leavers.get(host, ()), entry.get("contain_within"))
+                if complete
+                else None,
                 "leavers": list(leavers.get(host, ())),
             }
             for host, entry in hosts.items()
@@ -131,7 +133,7 @@ def evidence(
     }
 
 
-def summary(leavers: t.Iterable[Record], period: str | None = None) -> dict[str, t.Any]:
+def containment_summary(leavers: t.Iterable[Record], period: str | None = None) -> dict[str, t.Any]:
     """The times of all leavers together: of the known ones the median and the worst, and how many kept to the period.
 
     :param period: as the operator wrote it.

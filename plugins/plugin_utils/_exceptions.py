@@ -21,8 +21,8 @@ from ..module_utils._doors import MAILBOX_AWAITED, OPEN, PROTOCOLS, STEPS, UNKNO
 from ..module_utils._errors import WRONG_PERSON
 from ..module_utils._foreign import clean, one_line
 from ..module_utils._user_input import is_name, name_key
-from ._messages import Record
-from ._results import ACCEPTED, FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED
+from ._messages import Record, listed
+from ._results import ACCEPTED, FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED, not_shut
 
 FIELDS = ("user", "kind", "doors", "reason", "accepted_by", "until")
 DOORS = (*STEPS[:3], *PROTOCOLS)
@@ -71,15 +71,15 @@ def parse_exceptions(entries: t.Iterable[tuple[str, t.Any]]) -> list[dict[str, t
 
 def _parsed(raw: t.Any) -> dict[str, t.Any]:
     if not isinstance(raw, t.Mapping):
-        raise ValueError(f"it is not a mapping with {_listed(FIELDS)}")
+        raise ValueError(f"it is not a mapping with {listed(FIELDS)}")
     if any(key not in FIELDS for key in raw):
-        raise ValueError(f"it has an unknown field; known are {_listed(FIELDS)}")
+        raise ValueError(f"it has an unknown field; known are {listed(FIELDS)}")
     given = {key: value for key, value in raw.items() if not _is_blank(value)}
     missing = [key for key in FIELDS[2:] if key not in given]
     if "user" not in given and "kind" not in given:
         missing.insert(0, "user or kind")
     if missing:
-        raise ValueError(f"it has no {_listed(missing)}")
+        raise ValueError(f"it has no {listed(missing)}")
     if "user" in given and "kind" in given:
         raise ValueError("it has both user and kind; give one of them")
     user = _user(given["user"]) if "user" in given else None
@@ -148,10 +148,6 @@ def _refuse_twice(one: Record, places: dict[tuple[str, str], str]) -> None:
     places.update({(who, door): one["place"] for door in one["doors"]})
 
 
-def _listed(names: t.Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-
-
 def names_kinds(exceptions: t.Iterable[Record]) -> bool:
     """Whether mailbox types are needed to apply them."""
     return any(one["kind"] for one in exceptions)
@@ -196,17 +192,17 @@ def _accepted(one: Record, own: t.Sequence[Record], today: str) -> dict[str, t.A
     reported = {**one}
     if not own or one["status"] not in _NOT_SHUT or (one["error"] or {}).get("code") in WRONG_PERSON:
         return reported
-    not_shut = _not_shut(one)
+    states = _acceptable(one)
     by_door = {
         door: exception
         for exception in reversed(own)
         if _is_in_force(exception, today)
         for door in exception["doors"]
-        if door in not_shut
+        if door in states
     }
-    if not one["id"] and set(by_door) != set(not_shut):
+    if not one["id"] and set(by_door) != set(states):
         return reported
-    reported["accepted"] = [_entry(exception, not_shut, by_door) for exception in own if exception in by_door.values()]
+    reported["accepted"] = [_entry(exception, states, by_door) for exception in own if exception in by_door.values()]
     reported["open"], reported["unconfirmed"] = (
         [door for door in one[key] if door not in by_door] for key in ("open", "unconfirmed")
     )
@@ -226,13 +222,13 @@ def _has_failed(one: Record) -> bool:
     return one["status"] == FAILED and tried
 
 
-def _not_shut(one: Record) -> dict[str, str]:
+def _acceptable(one: Record) -> dict[str, str]:
     """The doors that can be accepted, with their states.
 
     Of a user whom the directory does not know that is every door that was asked for: none of them could be read.
     """
     if one["id"]:
-        return dict.fromkeys(one["open"], OPEN) | dict.fromkeys(one["unconfirmed"], UNKNOWN)
+        return not_shut(one)
     if (one["error"] or {}).get("code") != "not_found":
         return {}
     return {door: UNKNOWN for door in DOORS if (door if door in STEPS else "protocols") in one["steps"]}
@@ -242,10 +238,10 @@ def _is_in_force(exception: Record, today: str) -> bool:
     return bool(today <= exception["until"])
 
 
-def _entry(exception: Record, not_shut: t.Mapping[str, str], by_door: t.Mapping[str, Record]) -> dict[str, t.Any]:
+def _entry(exception: Record, states: t.Mapping[str, str], by_door: t.Mapping[str, Record]) -> dict[str, t.Any]:
     words = {OPEN: "open", UNKNOWN: "unconfirmed"}
     return {
-        "doors": {door: words[not_shut[door]] for door in not_shut if by_door.get(door) is exception},
+        "doors": {door: words[states[door]] for door in states if by_door.get(door) is exception},
         **{key: exception[key] for key in ("reason", "accepted_by", "until", "kind", "place")},
     }
 

@@ -97,6 +97,11 @@ def person_in_words(one: Record) -> str:
     return " · ".join(cut(" ".join(str(part).split())) for part in parts if part) if person else ""
 
 
+def listed(parts: t.Sequence[str]) -> str:
+    """As in "one, two and three"."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
+
+
 def cut(text: str, length: int = _LONGEST_PART) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 

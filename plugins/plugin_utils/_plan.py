@@ -55,10 +55,10 @@ def plan(
         if not one["id"] or one["due"] is False or not (also or _not_shut(one)):
             continue
         error = (
-            _protected(one)
+            protected(one)
             or one["contradiction"]
             or _undated(one)
-            or (one["must_stay"] if allow_admins else _administrator(one))
+            or (one["must_stay"] if allow_admins else administrator(one, option="offboard_employee_allow_admins"))
         )
         if error:
             refused[one["id"]] = error
@@ -117,10 +117,16 @@ def _unseen(one: Record, looked_at: t.Collection[str] | None) -> Record | None:
     )
 
 
-def _protected(one: Record) -> Record | None:
-    if not one["protected"]:
-        return None
-    return protected_error(one["user_principal_name"]).as_record()
+def protected(one: Record, *, sent: str = "nothing was sent") -> Record | None:
+    """The refusal of an account that is protected; `None` for others. So for the next one."""
+    return protected_error(one["user_principal_name"], sent=sent).as_record() if one["protected"] else None
+
+
+def administrator(one: Record, *, option: str, sent: str = "nothing was sent") -> Record | None:
+    """The refusal of an administrator, and of somebody whose directory roles could not be read."""
+    unread = (one["directory_roles_error"] or {}).get("message")
+    error = administrator_error(one["user_principal_name"], one["directory_roles"], unread, option=option, sent=sent)
+    return error.as_record() if error else None
 
 
 def _undated(one: Record) -> Record | None:
@@ -132,11 +138,3 @@ def _undated(one: Record) -> Record | None:
         f"Whether {one['user_principal_name']} leaves later could not be read; nothing was sent.",
         "Grant the application the permission User-LifeCycleInfo.Read.All, or say from when they must be out (left_at).",
     )
-
-
-def _administrator(one: Record) -> Record | None:
-    unread = (one["directory_roles_error"] or {}).get("message")
-    error = administrator_error(
-        one["user_principal_name"], one["directory_roles"], unread, option="offboard_employee_allow_admins"
-    )
-    return error.as_record() if error else None

@@ -22,7 +22,7 @@ import typing as t
 
 from ..module_utils._doors import STEPS
 from ..module_utils._foreign import clean
-from ..module_utils._times import format_moment
+from ..module_utils._times import format_moment, moment_or_none
 from . import _report_model as words
 from ._containment import contained_in_words
 from ._exceptions import accepted_in_words, unmatched
@@ -127,5 +127,5 @@ def _policy(style: str, script: str) -> str:
 
 def _moment(value: t.Any) -> str | None:
     """A moment as ISO 8601 in UTC, `None` for what is not a moment."""
-    moment = words.parsed(value)
+    moment = moment_or_none(value)
     return format_moment(moment) if moment else None

@@ -14,12 +14,12 @@ import dataclasses
 import datetime
 import typing as t
 
-from ..module_utils._doors import PROTOCOLS, STEPS
-from ..module_utils._times import parse_moment
+from ..module_utils._doors import PROTOCOLS, STEPS, UNKNOWN
+from ..module_utils._times import moment_or_none
 from ._also import not_closed, rows
-from ._evidence import summary
-from ._messages import span, what_was_done
-from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
+from ._evidence import containment_summary
+from ._messages import listed, span, what_was_done
+from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED, not_shut
 
 Record = t.Mapping[str, t.Any]
 
@@ -171,7 +171,7 @@ class Report:
     def of(cls, evidence: Record) -> Report:
         tenants = _mappings(evidence.get("hosts"))
         leavers = [
-            ReportedLeaver(reported, place, tenant, door_states(reported))
+            ReportedLeaver(reported, place, tenant, seen_doors(reported))
             for place, tenant in tenants.items()
             for reported in tenant.get("leavers") or ()
         ]
@@ -248,20 +248,15 @@ def _mappings(value: t.Any) -> dict[str, Record]:
 # --- doors ---
 
 
-def door_states(result: Record) -> dict[str, str]:
+def seen_doors(result: Record) -> dict[str, str]:
     """Each door of a leaver: open, shut, unconfirmed, accepted, unseen or absent. Shut needs a look that said so."""
-    return {door: _door_state(result, door) for door in DOORS}
+    known = {door: UNSURE if state == UNKNOWN else state for door, state in not_shut(result).items()}
+    return {door: known.get(door) or _seen(result, door) for door in DOORS}
 
 
-def _door_state(result: Record, door: str) -> str:
+def _seen(result: Record, door: str) -> str:
     step = door if door in STEPS else "protocols"
     entry = (result.get("steps") or {}).get(step)
-    if door in (result.get("open") or ()):
-        return OPEN
-    if door in (result.get("unconfirmed") or ()):
-        return UNSURE
-    if any(door in (entry.get("doors") or ()) for entry in result.get("accepted") or ()):
-        return ACCEPTED
     if (
         result.get("status") == DELETED
         or not result.get("id")
@@ -349,7 +344,7 @@ def verdict(report: Report) -> tuple[str, str | None]:
         reported = f"So far: {reported[0].lower()}{reported[1:]}"
     if report.unreached:
         rest.append(f"{number(len(report.unreached), 'tenant')} could not be looked at")
-    more = _listed(rest)
+    more = listed(rest)
     return f"{reported}.", f"{more[0].upper()}{more[1:]}." if more else None
 
 
@@ -425,7 +420,7 @@ def times_in_words(tenants: t.Collection[Record]) -> list[tuple[str, str]]:
     """Median and worst time to contain of all leavers, and how many kept to the period, as pairs of a label and a text."""
     leavers = [one for tenant in tenants for one in tenant.get("leavers") or ()]
     periods = {tenant["contain_within"] for tenant in tenants if tenant.get("contain_within")}
-    whole = summary(leavers)
+    whole = containment_summary(leavers)
     pairs = []
     for name, label in (("last_write", "Left to last write"), ("surely_shut", "Left to surely shut")):
         spread = whole[name]
@@ -469,9 +464,9 @@ _SENT = {
 
 def timeline(one: ReportedLeaver) -> list[Event]:
     """Only what is known: who was shut out earlier has no moment for sign-in and protocols."""
-    left = parsed(one.record.get("left_at")) if one.status != NOT_DUE else None
+    left = moment_or_none(one.record.get("left_at")) if one.status != NOT_DUE else None
     events = sorted(_events(one), key=lambda event: _sortable(event.moment))
-    return [dataclasses.replace(event, after=_after(left, parsed(event.moment))) for event in events]
+    return [dataclasses.replace(event, after=_after(left, moment_or_none(event.moment))) for event in events]
 
 
 def _after(left: datetime.datetime | None, moment: datetime.datetime | None) -> str | None:
@@ -518,23 +513,12 @@ def surely_shut_by(one: ReportedLeaver) -> str | None:
 # --- moments and numbers ---
 
 
-def parsed(value: t.Any) -> datetime.datetime | None:
-    try:
-        return parse_moment(str(value)) if value else None
-    except ValueError:
-        return None
-
-
 _EPOCH = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
 
 
 def _sortable(value: str) -> datetime.datetime:
-    return parsed(value) or _EPOCH
+    return moment_or_none(value) or _EPOCH
 
 
 def number(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _listed(parts: t.Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))

@@ -415,6 +415,12 @@ def _status(
     return PARTIAL if skipped else CONTAINED
 
 
+def not_shut(one: Record) -> dict[str, str]:
+    """The doors of a result that are not shut: open, unknown or `ACCEPTED`."""
+    doors = dict.fromkeys(one.get("open") or (), OPEN) | dict.fromkeys(one.get("unconfirmed") or (), UNKNOWN)
+    return doors | {door: ACCEPTED for entry in one.get("accepted") or () for door in entry.get("doors") or ()}
+
+
 def counts(leavers: t.Sequence[Record], *, names: bool) -> dict[str, t.Any]:
     """For the next node of a workflow: object ids, and names only where asked for."""
     known = [one for one in leavers if one["id"]]

@@ -13,7 +13,7 @@ import collections
 import re
 import typing as t
 
-from ..module_utils._doors import NOT_APPLICABLE, OPEN, PROTOCOLS, STEPS, UNKNOWN, doors_of
+from ..module_utils._doors import NO_MAILBOX, NOT_APPLICABLE, OPEN, PROTOCOLS, STEPS, UNKNOWN, doors_of
 from ._also import not_closed, second_line, still_residual
 from ._also import rows as rows_of_also
 from ._containment import contained_in_words
@@ -21,7 +21,7 @@ from ._earlier import is_extra, newly_open
 from ._exceptions import accepted_in_words, unmatched
 from ._fail_on import FAIL_ON, fatal
 from ._messages import NOT_DONE, WIDTH, Record, cut, errors_of, folded, person_in_words, reason_of, reasons_of
-from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
+from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED, not_shut
 
 _MANY = 20
 # Of more leavers than this, each has one line, so that twenty fit on a screen.
@@ -203,7 +203,7 @@ def table(
     What is newly open comes first, then the worst. Of more than three leavers each has one line; of more than 20, only
     those are shown who are not contained or have residual access.
 
-    :param since: with which files the run is compared, see `Earlier.summary`; `None` for no comparison.
+    :param since: with which files the run is compared, see `Earlier.comparison`; `None` for no comparison.
     :param failing: leavers whose reasons `failures` tells right after the table.
     :param left_out: leavers whom the run that follows this dry run would leave out.
     :param exceptions: those of the run, as `exceptions_report` gives them.
@@ -365,7 +365,7 @@ def _notes(one: Record) -> list[str]:
     That of the sessions step is about pages that are open already, and that there is no mailbox says the row.
     """
     reported = [entry["note"] for step, entry in one["steps"].items() if step != "sessions" and entry["note"]]
-    return [note for note in dict.fromkeys(reported) if note != "No Exchange Online mailbox."]
+    return [note for note in dict.fromkeys(reported) if note != NO_MAILBOX]
 
 
 def _common_notes(leavers: t.Sequence[Record]) -> list[str]:
@@ -375,18 +375,16 @@ def _common_notes(leavers: t.Sequence[Record]) -> list[str]:
 
 
 def _row(one: Record, step: str, entry: Record) -> str:
-    doors = dict.fromkeys(one["open"], OPEN) | dict.fromkeys(one["unconfirmed"], UNKNOWN)
-    own = doors_of(step, doors)
-    not_shut = [name for name, state in own.items() if state == OPEN]
-    excepted = doors_of(step, {door: state for each in one["accepted"] for door, state in each["doors"].items()})
+    own = doors_of(step, not_shut(one))
+    opened = [name for name, state in own.items() if state == OPEN]
     if entry["status"] == NOT_APPLICABLE:
         state = "no such door"
-    elif not_shut:
+    elif opened:
         switches = len(entry["before"] or ()) if step == "protocols" else 0
-        names = f"all {switches}" if len(not_shut) == switches else ", ".join(not_shut)
+        names = f"all {switches}" if len(opened) == switches else ", ".join(opened)
         state = f"OPEN ({names})" if step == "protocols" else "OPEN"
     else:
-        state = "unconfirmed" if own else "accepted" if excepted else "shut"
+        state = "unconfirmed" if UNKNOWN in own.values() else "accepted" if own else "shut"
     # In an audit the state says it all.
     done = "" if entry["done"] in ("is open", "is shut", state) else entry["done"]
     line = f"  {step:<10} {state:<12} {done}" if done else f"  {step:<10} {state:<12}"

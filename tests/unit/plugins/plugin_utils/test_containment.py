@@ -14,7 +14,7 @@ from ansible_collections.m365.offboarding.plugins.plugin_utils._containment impo
     locked_out,
     parse_period,
 )
-from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import summary
+from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import containment_summary
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report_model import times_in_words
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
@@ -274,7 +274,7 @@ def test_median_and_worst_are_of_those_that_are_known():
         for seconds, within in ((60, True), (None, False), (7200, False), (120, True), (None, None))
     ]
 
-    assert summary(leavers, "1h") == {
+    assert containment_summary(leavers, "1h") == {
         "period": "1h",
         "last_write": {"known": 3, "median_seconds": 120, "worst_seconds": 7200},
         "surely_shut": {"known": 0, "median_seconds": None, "worst_seconds": None},
@@ -285,11 +285,11 @@ def test_median_and_worst_are_of_those_that_are_known():
 
 
 def test_of_nobody_nothing_is_known():
-    assert summary([])["last_write"] == {"known": 0, "median_seconds": None, "worst_seconds": None}
+    assert containment_summary([])["last_write"] == {"known": 0, "median_seconds": None, "worst_seconds": None}
 
 
 def test_evidence_of_an_earlier_version_has_no_times():
-    assert summary([{"user": "jane"}])["not_known"] == 1
+    assert containment_summary([{"user": "jane"}])["not_known"] == 1
 
 
 def test_every_result_has_its_times_after_the_opening_read():

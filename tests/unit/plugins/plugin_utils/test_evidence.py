@@ -13,7 +13,11 @@ import pytest
 import yaml
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _evidence
-from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import evidence, summary, tenant_entry
+from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import (
+    containment_summary,
+    evidence,
+    tenant_entry,
+)
 
 IDENTITY = {"tenant_id": "t", "client_id": "c", "application_name": "a", "object_id": "o"}
 NOBODY = dict.fromkeys(IDENTITY)
@@ -112,7 +116,7 @@ def test_a_run_says_what_it_was_for_and_who_launched_it():
             "ansible": "2.19.1",
         },
         "chain": [{"file": "monday.json", "sha256": "0" * 64}],
-        "hosts": {"localhost": {"steps": [], "containment": summary([{}]), "leavers": [{"user": "jane"}]}},
+        "hosts": {"localhost": {"steps": [], "containment": containment_summary([{}]), "leavers": [{"user": "jane"}]}},
     }
 
 

@@ -165,7 +165,7 @@ def test_what_the_role_joins_fits_the_schema(name, status, schema):
     evidence = told_of(joined)
     assert complaints(schema, evidence) == []
     compared = earlier(evidence)
-    tenant["since"] = compared.summary
+    tenant["since"] = compared.comparison
     assert complaints(schema, told_of(with_since(joined, compared))) == []
 
 
@@ -213,7 +213,7 @@ def full():
     leavers[0]["since"] = sample_evidence.since(leavers[0])
     leavers[0]["containment"] = _containment.containment(leavers[0])
     link = {"file": "monday.json", "sha256": "0" * 64}
-    evidence = {**evidence_of(*leavers, containment=_evidence.summary(leavers, "4h")), "chain": [link]}
+    evidence = {**evidence_of(*leavers, containment=_evidence.containment_summary(leavers, "4h")), "chain": [link]}
     error = sample_evidence.problem("x", "No token.", "A hint.", "An id.")
     evidence["hosts"]["localhost"]["exceptions"] = [sample_evidence.exception()]
     evidence["hosts"]["tailspin"] = sample_evidence.host([], error=error)
@@ -424,7 +424,7 @@ def timed(period="4h", **facts):
     """Return evidence of an audit of somebody who was locked out in four minutes."""
     one = leaver("contained_now", left_at="2026-11-20T16:00:00Z")
     one["containment"] = {**_containment.containment(one, period=14400), **facts}
-    evidence = evidence_of(one, contain_within=period, containment=_evidence.summary([one], period))
+    evidence = evidence_of(one, contain_within=period, containment=_evidence.containment_summary([one], period))
     return {**evidence, "purpose": "audit"}
 
 

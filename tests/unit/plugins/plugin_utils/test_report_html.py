@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from ansible_collections.m365.offboarding.plugins.module_utils._foreign import clean
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _report_html
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report_html import html
-from ansible_collections.m365.offboarding.plugins.plugin_utils._report_model import door_states, span
+from ansible_collections.m365.offboarding.plugins.plugin_utils._report_model import seen_doors, span
 from tools import sample_evidence as sample
 
 
@@ -305,7 +305,7 @@ def test_an_accepted_door_says_by_whom_and_until_when_and_an_exception_for_nobod
 @pytest.mark.parametrize("kind", sample.KINDS)
 def test_every_door_is_drawn_as_it_is(kind):
     one = L(kind)
-    doors = door_states(one)
+    doors = seen_doors(one)
     page = read(one)
 
     assert list(doors) == list(sample.DOORS)
@@ -330,7 +330,7 @@ def test_every_door_is_drawn_as_it_is(kind):
     ],
 )
 def test_the_states_of_doors(kind, states):
-    assert set(door_states(L(kind)).values()) == states
+    assert set(seen_doors(L(kind)).values()) == states
 
 
 def test_nothing_is_shut_that_nobody_looked_at():
@@ -338,12 +338,12 @@ def test_nothing_is_shut_that_nobody_looked_at():
     one["steps"]["signin"] |= {"before": None, "after": None}
     del one["steps"]["protocols"]
     one["not_looked_at"] = ["imap"]
-    doors = door_states(one)
+    doors = seen_doors(one)
 
     assert doors["signin"] == "unseen"
     assert {doors[name] for name in sample.PROTOCOLS} == {"unseen"}
-    assert set(door_states({}).values()) == {"unseen"}
-    assert set(door_states(L("contained_now") | {"id": None}).values()) == {"unseen"}
+    assert set(seen_doors({}).values()) == {"unseen"}
+    assert set(seen_doors(L("contained_now") | {"id": None}).values()) == {"unseen"}
 
 
 def test_a_protocol_of_its_own_can_be_left_out_or_unknown_to_the_tenant():
@@ -351,7 +351,7 @@ def test_a_protocol_of_its_own_can_be_left_out_or_unknown_to_the_tenant():
     one["not_looked_at"] = ["imap"]
     for facts in (one["steps"]["protocols"]["before"], one["steps"]["protocols"]["after"]):
         del facts["new_outlook"]
-    doors = door_states(one)
+    doors = seen_doors(one)
 
     assert (doors["imap"], doors["new_outlook"], doors["pop"]) == ("unseen", "absent", "shut")
 

@@ -214,7 +214,7 @@ MOMENT = sample_evidence.file({})["written_at"]
 
 def compared(now, then):
     runs = earlier(sample_evidence.file({"localhost": sample_evidence.host(results(then, steps=STEPS))}))
-    lines = table(with_since(results(now, steps=STEPS), runs), runs.summary)
+    lines = table(with_since(results(now, steps=STEPS), runs), runs.comparison)
     assert max(map(len, lines)) <= WIDTH
     return lines
 
