@@ -8,7 +8,7 @@
 """Steps that change several objects of a leaver, such as devices or consents, each by a write of its own.
 
 A leaver is taken apart into one leaver per object (`parts`), each of which goes through `_steps` as any other leaver
-does, and what came of them is put into one record (`together`). What counts as open is decided by `_residual`, so that
+does, and what came of them is put into one record (`together`). What counts as open is decided by `_topics`, so that
 the audit reports exactly what these steps close.
 """
 
@@ -82,7 +82,7 @@ def _is_entry(entry: t.Any) -> bool:
 class ObjectsStep(Step):
     """A step for several objects of each leaver. Modules subclass it.
 
-    `topics` are those of `_residual.TOPICS` whose objects it changes. Without `wanted` it closes what is found there;
+    `topics` are those of `_topics.TOPICS` whose objects it changes. Without `wanted` it closes what is found there;
     with it, it makes those objects again, and nothing else.
     """
 

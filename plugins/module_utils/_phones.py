@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ._residual import Finding, is_wiped, phone_id, phone_name
+from ._residual import Finding
 from ._service import Call
 from ._tenant import Leaver, Tenant, Thing
+from ._topics import is_wiped, phone_id, phone_name
 from ._user_input import OBJECT_ID
 
 PHONE, WIPE = PHONE_KINDS = ("phone", "phone_wipe")

@@ -170,20 +170,18 @@ from ansible_collections.m365.offboarding.plugins.module_utils._objects import (
     Wanted,
     parse_objects,
 )
-from ansible_collections.m365.offboarding.plugins.module_utils._residual import (
+from ansible_collections.m365.offboarding.plugins.module_utils._residual import Finding, Findings, findings
+from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
+from ansible_collections.m365.offboarding.plugins.module_utils._service import Call, Service
+from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant, Thing
+from ansible_collections.m365.offboarding.plugins.module_utils._topics import (
     FORWARDING_PROPERTIES,
-    Finding,
-    Findings,
     Forwarding,
-    findings,
     forwarding_target,
     keeps_copy,
     rule_identity,
     rule_targets,
 )
-from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
-from ansible_collections.m365.offboarding.plugins.module_utils._service import Call, Service
-from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant, Thing
 
 _RULE = "inbox_rule"
 _MAILBOX = "mailbox_forwarding"

@@ -441,9 +441,9 @@ from ansible_collections.m365.offboarding.plugins.module_utils._doors import STE
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import organization_name
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._residual import TOPICS
 from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, Run, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._times import format_moment
+from ansible_collections.m365.offboarding.plugins.module_utils._topics import TOPICS
 from ansible_collections.m365.offboarding.plugins.module_utils._user_info import observe
 from ansible_collections.m365.offboarding.plugins.module_utils._user_input import (
     RequestedUser,

@@ -137,10 +137,11 @@ from ansible_collections.m365.offboarding.plugins.module_utils._objects import (
     identity,
     parse_objects,
 )
-from ansible_collections.m365.offboarding.plugins.module_utils._residual import DIRECTORY_ROLE, GROUP, Finding
+from ansible_collections.m365.offboarding.plugins.module_utils._residual import Finding
 from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
 from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant, Thing
+from ansible_collections.m365.offboarding.plugins.module_utils._topics import DIRECTORY_ROLE, GROUP
 
 _SYNCED = "The group is synced from Active Directory: remove the user there."
 _OF_EXCHANGE = "Only Exchange can change a distribution list or mail-enabled security group."

@@ -22,8 +22,9 @@ import xml.etree.ElementTree as ET
 
 from ..module_utils._doors import NOT_APPLICABLE, OPEN, STEPS, UNKNOWN, doors_of
 from ..module_utils._errors import WRONG_PERSON
-from ..module_utils._residual import FOUND, NOT_LOOKED_AT, TOPICS
+from ..module_utils._residual import FOUND, NOT_LOOKED_AT
 from ..module_utils._times import parse_moment
+from ..module_utils._topics import TOPICS
 from ._also import not_closed, rows
 from ._containment import contained_in_words
 from ._earlier import newly_open

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.m365.offboarding.plugins.module_utils._residual import Forwarding
+from ansible_collections.m365.offboarding.plugins.module_utils._topics import Forwarding
 from ansible_collections.m365.offboarding.plugins.modules.exo_mailbox_forwarding import SwitchForwarding
 from simulator.directory import User
 from simulator.exchange_errors import SHAPES, TRANSIENT, error_body

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.module_utils._objects import ObjectsStep
-from ansible_collections.m365.offboarding.plugins.module_utils._residual import TOPICS
 from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
+from ansible_collections.m365.offboarding.plugins.module_utils._topics import TOPICS
 from tools import guides
 from tools.guides import tables
 

@@ -28,18 +28,17 @@ from ansible_collections.m365.offboarding.plugins.module_utils._exchange import 
 )
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph, User, _List, listed, single
 from ansible_collections.m365.offboarding.plugins.module_utils._http import Response
-from ansible_collections.m365.offboarding.plugins.module_utils._residual import (
-    _TO_CLOSE,
-    FORWARDING_PROPERTIES,
-    TOPICS,
-    Forwarding,
-    Scene,
-    _findings,
-    _tell,
-)
+from ansible_collections.m365.offboarding.plugins.module_utils._residual import _findings, _tell
 from ansible_collections.m365.offboarding.plugins.module_utils._retry import http_date, retry_after
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Answer, Call, retryable
 from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver
+from ansible_collections.m365.offboarding.plugins.module_utils._topics import (
+    FORWARDING_PROPERTIES,
+    TO_CLOSE,
+    TOPICS,
+    Forwarding,
+    Scene,
+)
 from ansible_collections.m365.offboarding.plugins.module_utils._user_input import (
     RequestedUser,
     names_nobody,
@@ -306,7 +305,7 @@ STEPS = {
     "phone": (SwitchDevices(None), {**row(**residual.phone()), "kept_out": False}),
     "phone_wipe": (SwitchDevices(None, wipe=True), WIPE),
 }
-QUESTIONS = {one.kind: one for topic in ("forwarding", "phone_wipes") for one in _TO_CLOSE[topic]}
+QUESTIONS = {one.kind: one for topic in ("forwarding", "phone_wipes") for one in TO_CLOSE[topic]}
 QUESTIONS["phone"] = TOPICS["phones"][0]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.module_utils import _residual
+from ansible_collections.m365.offboarding.plugins.module_utils import _residual, _topics
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import GRAPH_PERMISSIONS
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd, mailbox, person
@@ -1000,7 +1000,7 @@ def test_an_internal_error_does_not_fail_the_module_and_is_not_none(lab, monkeyp
     def fall_over(*_given):
         raise KeyError("secret")
 
-    monkeypatch.setattr(_residual, "_flag", fall_over)
+    monkeypatch.setattr(_topics, "_flag", fall_over)
     left = look(lab, "delegates", *delegates())
 
     assert left["state"] == "not_looked_at"

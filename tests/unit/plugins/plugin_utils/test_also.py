@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import ALSO
-from ansible_collections.m365.offboarding.plugins.module_utils._residual import TOPICS
+from ansible_collections.m365.offboarding.plugins.module_utils._topics import TOPICS
 from ansible_collections.m365.offboarding.plugins.plugin_utils._also import (
     entries,
     not_closed,
