@@ -188,17 +188,20 @@ def in_child(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
     reader, writer = os.pipe()
     # Python ignores exceptions in the hooks that run after a fork: a signal handler must not run there.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-    child = os.fork()
-    if not child:
-        _be_child(work, writer, parent, mask)
+    child = 0
     try:
+        child = os.fork()
+        if not child:
+            _be_child(work, writer, parent, mask)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(writer)
         with open(reader, "rb", buffering=0) as pipe:
             text = _read(pipe)
     finally:
-        os.kill(child, signal.SIGKILL)
-        _pid, status = os.waitpid(child, 0)
+        if child:
+            os.kill(child, signal.SIGKILL)
+            _pid, status = os.waitpid(child, 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     try:
         result: dict[str, t.Any] = json.loads(text)
     except ValueError:
