@@ -285,7 +285,7 @@ def test_a_tenant_whose_results_cannot_be_joined_stops_no_other():
 
 
 def test_the_first_host_that_goes_through_a_step_writes_for_all(tmp_path):
-    run, path = Run("a", "b"), tmp_path / "a.json"
+    run, path = OffboardingRun("a", "b"), tmp_path / "a.json"
     run.validate("a", leavers=JANE["user"], report_path=str(path), steps=["signin"])
     run.validate("b", leavers=MILES["user"], report_path=str(path))
     run.begin(JANE, host="a")
@@ -301,7 +301,7 @@ def test_the_first_host_that_goes_through_a_step_writes_for_all(tmp_path):
 
 
 def test_a_module_outside_the_batches_of_the_role_puts_nothing_on_record(tmp_path):
-    run = Run()
+    run = OffboardingRun()
     run.validate(leavers=JANE["user"], report_path=str(tmp_path / "a.json"))
     run.begin(JANE)
 
