@@ -110,6 +110,7 @@ class ActionModule(ActionBase):
                 host: [f"Report: {file} (SHA-256 {digest})" for file, digest in of_host.items()]
                 for host, of_host in sums.items()
             },
+            "is_long": {host: tenant.is_long for host, tenant in run.tenants.items()},
             "journal": written,
             # Kept by AWX, where nobody who writes to the files can change it. Names of files may be names of people.
             "ansible_stats": _stats(

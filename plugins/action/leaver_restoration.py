@@ -78,7 +78,11 @@ class ActionModule(ActionBase):
         job = known.get("awx_job_id", known.get("tower_job_id"))
         # By host, since the hosts of a play set the same key and are merged.
         stats = {f"m365_restoration{'' if job is None else f'_{job}'}": {known["inventory_hostname"]: outcome["stats"]}}
-        return {**outcome, "ansible_stats": {"data": stats, "per_host": False, "aggregate": True}}
+        return {
+            **outcome,
+            "ansible_facts": {f"{_ROLE}_result": outcome["leavers"]},
+            "ansible_stats": {"data": stats, "per_host": False, "aggregate": True},
+        }
 
 
 _PHASES = {

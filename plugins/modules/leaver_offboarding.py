@@ -99,6 +99,10 @@ lines:
   description: A line for each of these reports, with its SHA-256 checksum, for each host.
   type: dict
   returned: phase=evidence
+is_long:
+  description: Whether the results are too long for a log, for each host.
+  type: dict
+  returned: phase=evidence
 ansible_facts:
   description: The results, as the fact C(offboard_employee_result).
   type: dict

@@ -69,7 +69,7 @@ read:
   elements: str
   returned: phase=validate
 leavers:
-  description: What each leaver gets back or why not; at the end as in the variable C(restore_employee_result).
+  description: What each leaver gets back or why not; at the end it is also the fact C(restore_employee_result).
   type: list
   elements: dict
   returned: phase=plan, results or conclude

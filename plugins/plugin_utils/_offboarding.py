@@ -56,6 +56,11 @@ class HostRun:
         return self._registered("opening")
 
     @property
+    def is_long(self) -> bool:
+        """Whether the results are too long for a log."""
+        return len(self.opening.get("users") or ()) > _MOST_SHOWN
+
+    @property
     def batches(self) -> t.Sequence[t.Sequence[Record]]:
         return self._registered("plan").get("batches") or ()
 
@@ -187,7 +192,6 @@ class HostRun:
         reports = (self._registered("evidence").get("lines") or {}).get(host) or ()
         return {
             "records": leavers,
-            "is_long": len(leavers) > _MOST_SHOWN,
             # What a person is to see stands together, the table last but for the failure.
             "table": [*filter(None, [asked["msg"]]), *reports, *lines],
             "stats": stats,
