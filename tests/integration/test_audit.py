@@ -140,7 +140,7 @@ def test_audit_reports_exactly_the_open_doors(tenant: Tenant, play: Player, tmp_
 
 
 def _judge_failure(message: str, expected: dict[str, list[str]]) -> None:
-    # Leavers with the same open doors share a line.
+    # More than three leavers with the same open doors share a line.
     sentences = (line.split(": open: ") for line in message.splitlines())
     reported = {name: doors for names, doors in sentences for name in names.split(", ")}
     # All switches of a mailbox are shown in two words; an old mailbox has fewer than a new one.
