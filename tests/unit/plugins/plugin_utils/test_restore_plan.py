@@ -740,6 +740,15 @@ def test_a_reading_that_is_older_than_the_evidence_is_repeated_and_fails_in_the_
     assert (order["signin"], order["protocols"], order["password"]) == (False, [], False)
 
 
+def test_a_reading_from_before_the_sign_out_is_older_than_the_evidence_too():
+    now = {**OPEN_NOW, "sign_in_sessions_valid_from_date_time": "2026-11-20T15:00:01Z"}
+
+    (order,) = lagging(now=now, at=31)["leavers"]
+
+    assert (order["status"], order["error"]["code"]) == ("failed", "stale")
+    assert "is still shown as before the sign-out of" in order["error"]["message"]
+
+
 def test_an_open_door_is_looked_at_again_until_the_evidence_is_as_old_as_a_write_may_lag():
     assert lagging(now=OPEN_NOW, began=5, at=10)["again"] is True
     assert lagging(now=OPEN_NOW, began=25, at=31)["again"] is False
