@@ -26,7 +26,7 @@ from . import tree
 
 _UTILS = "plugins/module_utils"
 _TESTS = "tests/unit/plugins"
-_RETRIES = (f"{_TESTS}/module_utils/test_http.py", f"{_TESTS}/modules")
+_RETRIES = (*(f"{_TESTS}/module_utils/test_{name}.py" for name in ("retry", "service", "http")), f"{_TESTS}/modules")
 # Each file that decides, with its functions (none: all of them) and the tests that must fail, the fastest first.
 DECISIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     f"{_UTILS}/_door_states.py": ((), (f"{_TESTS}/module_utils/test_door_states.py", f"{_TESTS}/modules")),
