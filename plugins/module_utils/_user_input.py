@@ -239,6 +239,8 @@ def name_key(name: str) -> str:
     in any case and keeps those two apart. Nor does a letter outside of ASCII become one within it, as the Kelvin sign
     would become a k.
     """
+    if name.isascii():
+        return name.lower()
     return "".join(sign.lower() if sign.isascii() or not sign.lower().isascii() else sign for sign in name)
 
 
