@@ -41,8 +41,8 @@ def ask(given: Record, *, spec: Record, complaints: t.Sequence[str], host: str, 
         complaints.append(reported["error"])
     if asked["evidence_required"] and not (has_evidence and reported["job"]):
         complaints.append(
-            "Restoring needs the number of the job that shut the account (restore_employee_job) and the folder that keeps the "
-            "evidence (restore_employee_evidence). Without them, any blocked account could be opened."
+            "Restoring needs the number of the workflow or job that shut the account (restore_employee_job) and the folder "
+            "that keeps the evidence (restore_employee_evidence). Without them, any blocked account could be opened."
         )
     if not (has_evidence or asked["protocols"] or "protocols" not in asked["steps"]):
         complaints.append(

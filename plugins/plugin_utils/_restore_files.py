@@ -23,8 +23,8 @@ def runs_to_undo(evidence: t.Any) -> tuple[list[dict[str, t.Any]], list[str]]:
     """Every run of which there is evidence, and a sentence for each file that is left out.
 
     :param evidence: a path, several in a list or separated by commas or newlines; a folder means the `.json` files in it.
-    :returns: runs as `{path, started_at, written_at, complete, job_id, hosts: {name: {tenant_id, leavers}}}`, in which
-        leavers hold only what is needed here.
+    :returns: runs as `{path, started_at, written_at, complete, job_id, workflow_job_id, hosts: {name: {tenant_id,
+        leavers}}}`, in which leavers hold only what is needed here. The numbers are those of AWX, as text, empty outside it.
     :raises ValueError: a named file that cannot be read or is not evidence, or nothing that can be used.
     """
     runs, left_out = [], []
@@ -62,11 +62,17 @@ def _run(path: str, content: Record) -> dict[str, t.Any]:
         "written_at": written_at,
         "complete": content.get("complete") is not False,
         "job_id": _text(t.cast("Record", run).get("job_id")),
+        "workflow_job_id": _text(t.cast("Record", run).get("workflow_job_id")),
         "hosts": {
             host: {"tenant_id": entry["tenant_id"], "leavers": [_slim(one) for one in entry["leavers"]]}
             for host, entry in content["hosts"].items()
         },
     }
+
+
+def has_number(run: Record, number: str) -> bool:
+    """Whether AWX gave a run this number, as a job or as the workflow that the job was part of."""
+    return number in (run["job_id"], run["workflow_job_id"])
 
 
 def _text(value: t.Any) -> str:

@@ -17,6 +17,7 @@ import typing as t
 from ..module_utils._doors import ALSO, PROTOCOLS, STEPS
 from ..module_utils._errors import OUTCOME_UNKNOWN
 from ._messages import Record, as_error
+from ._restore_files import has_number
 
 # What a run that was cut off says of a step whose result it did not live to write.
 _UNFINISHED = ("pending", "planned")
@@ -61,21 +62,24 @@ class Reading(t.NamedTuple):
     @property
     def reported(self) -> str:
         """Which run it is, for people."""
-        job = f"job {self.run['job_id']}, " if self.run["job_id"] else ""
-        return f"{self.run['path']} ({job}{self.run['started_at']})"
+        numbers = (("job", self.run["job_id"]), ("workflow", self.run["workflow_job_id"]))
+        known = [f"{kind} {number}" for kind, number in numbers if number]
+        return f"{self.run['path']} ({', '.join([*known, self.run['started_at']])})"
 
 
 def offboarding(name: str, readings: t.Sequence[Reading], job: str = "") -> Record | list[Reading]:
     """The runs of the one offboarding that is meant, in their order; an error as a record where that is not certain.
 
-    :param job: the number of the job in AWX that is meant, empty where none is named.
+    :param job: the number in AWX of the job that is meant, or of its workflow, empty where none is named.
     """
     episodes = _episodes(_once(readings))
     if job:
-        episodes = [one for one in episodes if any(reading.run["job_id"] == job for reading in one)]
+        episodes = [one for one in episodes if any(has_number(reading.run, job) for reading in one)]
         if not episodes:
-            message = f"The evidence of the job {job} has no record of {name}."
-            return as_error("not_in_evidence", message, "Give the number of the job that shut this leaver out.")
+            message = f"The evidence of the job or workflow {job} has no record of {name}."
+            return as_error(
+                "not_in_evidence", message, "Give the number of the job or workflow that shut this leaver out."
+            )
     # An offboarding that changed nothing cannot be undone, and is no choice.
     choices = [one for one in episodes if any(map(_did_something, one))]
     if len(choices) > 1:

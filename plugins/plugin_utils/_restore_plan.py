@@ -65,7 +65,7 @@ def restore_plan(
     :param malformed: leavers whose name cannot be a user's, as `_restore_request.request` gives them; each fails alone.
     :param evidence: runs, as `_restore_request.request` carries them; null for none.
     :param left_out: a sentence for each file that is not used.
-    :param job: the number of the job in AWX that is to be undone, empty for none.
+    :param job: the number in AWX of the job that is to be undone, or of its workflow, empty for none.
     :param deleted: what was registered of the search for deleted users of the same names, null before it.
     :param undeleted: object ids of the accounts that this run has restored.
     :param began: when this run first looked, and `now`, both in seconds by the same clock.

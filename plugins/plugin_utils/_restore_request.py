@@ -16,7 +16,7 @@ from ..module_utils._errors import OptionError
 from ..module_utils._user_input import name_key, parse_users, same_name
 from ._carried import carried
 from ._messages import Record
-from ._restore_files import runs_to_undo
+from ._restore_files import has_number, runs_to_undo
 
 
 def request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> dict[str, t.Any]:
@@ -24,7 +24,7 @@ def request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> d
 
     :param leavers: as the modules' `users`.
     :param evidence: path or paths of the evidence, empty for none, see `runs_to_undo`.
-    :param job: the number of the job in AWX that is to be undone, empty for none.
+    :param job: the number in AWX of the job that is to be undone, or of its workflow, empty for none.
     :returns: `error`, why nothing can be done; `names`, the leavers asked for; `malformed`, those whose name cannot be
         a user's, as mappings with `user` and `complaint`; `evidence`, the runs, see `carried`,
         null for none; `left_out`, a sentence for each file that is not used; `job`; `read`, the names and the object
@@ -75,8 +75,22 @@ def request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> d
 def _check_job(job: str, runs: t.Sequence[Record]) -> None:
     if job and not runs:
         raise ValueError("restore_employee_job needs restore_employee_evidence: the folder that keeps the evidence.")
-    if job and not any(run["job_id"] == job for run in runs):
-        raise ValueError(f"None of the evidence is of the job {job}. It is the job that is meant, not the workflow.")
+    if not job:
+        return
+    if not any(has_number(run, job) for run in runs):
+        raise ValueError(
+            f"None of the evidence is of a job or workflow with the number {job}. Give the number that AWX shows for the "
+            "offboarding: that of the workflow, or of its job 'Offboard employee'."
+        )
+    # An AWX that was set up again counts from one again, and a person means one offboarding by a number.
+    as_job = [run for run in runs if run["job_id"] == job]
+    as_workflow = [run for run in runs if run["workflow_job_id"] == job]
+    if as_job and as_workflow:
+        raise ValueError(
+            f"{job} is the number of a job ({as_job[0]['path']}, {as_job[0]['started_at']}) and of a workflow "
+            f"({as_workflow[0]['path']}, {as_workflow[0]['started_at']}), so it does not say which offboarding is meant; "
+            "nothing was sent. Give the other number of the offboarding that is meant."
+        )
 
 
 def keys(record: Record) -> set[str]:

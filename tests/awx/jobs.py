@@ -109,8 +109,13 @@ class Launcher:
         return self._run(template, rules.accept_answers(template, answers), hosts)
 
     def launch_workflow(self, name: str, *, approve: Callable[[list[Job]], bool], **answers: Any) -> list[Job]:
-        """All jobs of a workflow, in order. The variables of a workflow go to its jobs whatever these ask for."""
+        """All jobs of a workflow, in order. The variables of a workflow go to its jobs whatever these ask for.
+
+        The workflow has a number of its own, before those of its jobs, and tells it to them as ``awx_workflow_job_id``.
+        """
         workflow = self.awx.named("workflow_job_templates", name)
+        self.number += 1
+        known = {f"{prefix}_workflow_job_id": self.number for prefix in ("awx", "tower")}
         variables = {**json.loads(workflow["extra_vars"] or "{}"), **rules.accept_answers(workflow, answers)}
         nodes = [
             one
@@ -134,7 +139,7 @@ class Launcher:
             else:
                 template = self.awx.items["job_templates"][node["unified_job_template"]]
                 defaults = {} if not template["survey_enabled"] else rules.accept_answers(template, answers)
-                jobs.append(self._run(template, {**defaults, **artifacts, **variables}, None))
+                jobs.append(self._run(template, {**defaults, **artifacts, **variables, **known}, None))
                 good, artifacts = jobs[-1].successful, {**artifacts, **jobs[-1].artifacts}
             ways = followers[node["id"]]
             waiting += [(one, artifacts) for one in [*ways["success" if good else "failure"], *ways["always"]]]

@@ -111,7 +111,7 @@ def test_the_job_is_known_by_its_number_inside_the_evidence(launcher: Launcher, 
     other = launcher.launch("Restore employee", leavers=jane.upn, offboarding_job=987654, reason="Wrong job")
 
     assert not other.successful
-    assert "None of the evidence is of the job 987654" in other.output
+    assert "None of the evidence is of a job or workflow with the number 987654" in " ".join(other.output.split())
     assert jane["accountEnabled"] is False
 
 
@@ -135,7 +135,7 @@ def test_restore_employee_without_evidence(
         question["required"] = True
 
     assert not refused.successful
-    assert "Restoring needs the number of the job that shut the account" in refused.output
+    assert "Restoring needs the number of the workflow or job that shut the account" in refused.output
     assert writes(fresh) == []
 
     restored = launcher.launch("Restore employee without evidence", **asked)
@@ -167,6 +167,8 @@ def test_audit_leavers(launcher: Launcher, fresh: Tenant, inputs: dict[str, Item
 def test_workflow_dry_run_approval_offboarding(launcher: Launcher, fresh: Tenant, inputs: dict[str, Item]) -> None:
     jane = fresh.directory.user("jane")
     before = snapshot(fresh)
+    # The folder holds evidence of jobs with the first numbers, which other launchers ran.
+    launcher.number = 4700
     looked: list[Job] = []
 
     def approve(jobs: list[Job]) -> bool:
@@ -191,6 +193,14 @@ def test_workflow_dry_run_approval_offboarding(launcher: Launcher, fresh: Tenant
     assert set(jobs[0].artifacts) < set(jobs[1].variables)
     assert set(jobs[0].artifacts).isdisjoint(jobs[1].artifacts)
     assert {"before", "after"} <= set(str(jobs[0].output).replace("-", " ").replace("+", " ").split())
+
+    # People know the number of the workflow that they launched.
+    number = jobs[1].variables["awx_workflow_job_id"]
+    assert number not in (jobs[0].number, jobs[1].number)
+    restored = launcher.launch("Restore employee", leavers=jane.upn, offboarding_job=number, reason="Wrong Jane")
+
+    assert restored.successful, restored.output
+    assert jane["accountEnabled"] is True
 
 
 def test_workflow_refuses_a_name_that_moved_while_it_waited_for_approval(launcher: Launcher, fresh: Tenant) -> None:

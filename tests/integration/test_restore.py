@@ -644,7 +644,7 @@ def test_a_second_offboarding_is_undone_only_where_it_is_named(tenant: Tenant, p
     play(RESTORE, leavers=jane.upn, evidence=str(first))
     assert jane["accountEnabled"] is True
     jane.mailbox["PopEnabled"] = False
-    offboard(play, second, [jane])
+    offboard(play, second, [jane], awx_job_id=4711, awx_workflow_job_id=4709)
     before = snapshot(tenant)
 
     unclear = play(RESTORE, leavers=jane.upn, evidence=[str(first), str(second)])
@@ -653,7 +653,7 @@ def test_a_second_offboarding_is_undone_only_where_it_is_named(tenant: Tenant, p
     assert str(second) in unclear.failure()
     assert touched(before, tenant) == set()
 
-    named = play(RESTORE, leavers=jane.upn, evidence=str(second))
+    named = play(RESTORE, leavers=jane.upn, evidence=str(tmp_path), restore_employee_job="4709")
 
     assert restored(named)[0]["status"] == "restored", named.output
     assert (jane["accountEnabled"], jane.mailbox["OWAEnabled"], jane.mailbox["PopEnabled"]) == (True, True, False)

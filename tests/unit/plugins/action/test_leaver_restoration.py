@@ -48,7 +48,7 @@ def planned(asked, read, **arguments):
 @pytest.mark.parametrize(
     ("variables", "text"),
     [
-        ({"evidence_required": True}, "Restoring needs the number of the job"),
+        ({"evidence_required": True}, "Restoring needs the number of the workflow or job"),
         ({}, "Without evidence, restore_employee_protocols must name"),
         ({"steps": []}, "restore_employee_steps must name a step."),
         ({"has_password": True, "leavers": [UPN, "b@contoso.com"]}, "restore_employee_password is for one leaver"),

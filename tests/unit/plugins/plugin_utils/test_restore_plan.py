@@ -567,9 +567,9 @@ def shut_already():
     return then
 
 
-def a_run(started_at, *leavers, complete=True, job=None):
-    content = evidence(*leavers)
-    return {**content, "complete": complete, "run": {"started_at": started_at, "job_id": job}, "written_at": started_at}
+def a_run(started_at, *leavers, complete=True, job=None, workflow=None):
+    run = {"started_at": started_at, "job_id": job, "workflow_job_id": workflow}
+    return {**evidence(*leavers), "complete": complete, "run": run, "written_at": started_at}
 
 
 def of_runs(*contents, names=(), now=None, job="", **options):
@@ -664,8 +664,20 @@ def test_of_several_offboardings_that_of_the_named_job_or_file_is_undone():
     assert of_runs(runs[1], now=LONG_SINCE)["protocols"] == ["owa"]
 
 
-def test_a_job_number_that_was_used_again_is_reported_by_the_person_or_refused():
-    """AWX was set up again and counts from one; both files say job 7."""
+def test_of_several_offboardings_that_of_the_named_workflow_is_undone():
+    """Both numbers of a run are told, since people know that of the workflow."""
+    few = shut_out_again(protocols=entry("verified", {**OFF, "owa": True}, OFF))
+    runs = (a_run(MONDAY, shut_out(), job="7", workflow="5"), a_run(FRIDAY, few, job="11", workflow="9"))
+
+    assert of_runs(*runs, job="9", now=LONG_SINCE)["protocols"] == ["owa"]
+    assert of_runs(*runs, job="5", now=LONG_SINCE)["protocols"] == EVERY
+    undecided = of_runs(*runs, now=LONG_SINCE)["error"]["message"]
+    assert "0.json (job 7, workflow 5, 2026-11-16T10:00:00Z)" in undecided
+    assert "1.json (job 11, workflow 9, 2026-11-20T10:00:00Z)" in undecided
+
+
+def test_a_job_number_that_was_used_again_is_told_by_the_person_or_refused():
+    """AWX was set up anew and counts from one again; both files say job 7."""
     other = a_run(FRIDAY, shut_out("bob"), job="7")
 
     assert of_runs(AGAIN[0], other, job="7")["id"] == JANE["id"]
@@ -677,7 +689,7 @@ def test_a_job_of_somebody_else_is_refused():
     order = of_runs(AGAIN[0], a_run(FRIDAY, shut_out("bob"), job="9"), job="9")
 
     assert (order["status"], order["error"]["code"]) == ("refused", "not_in_evidence")
-    assert "The evidence of the job 9 has no record of" in order["error"]["message"]
+    assert "The evidence of the job or workflow 9 has no record of" in order["error"]["message"]
 
 
 def test_a_repetition_that_read_the_state_of_before_is_not_a_second_offboarding():

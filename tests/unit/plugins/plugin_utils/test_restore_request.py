@@ -297,8 +297,40 @@ def test_a_job_is_found_by_its_number_inside_a_file(tmp_path):
     (tmp_path / "offboard-7.json").write_text(json.dumps({**GOOD, "run": {"job_id": "8"}}))
 
     assert read([UPN], str(tmp_path), "localhost", 8)["error"] is None
-    assert "None of the evidence is of the job 7" in read([UPN], str(tmp_path), "localhost", "7")["error"]
+    assert (
+        "None of the evidence is of a job or workflow with the number 7"
+        in read([UPN], str(tmp_path), "localhost", "7")["error"]
+    )
     assert "needs restore_employee_evidence" in read([UPN], "", "localhost", "7")["error"]
+
+
+def of_awx(started_at, job, workflow):
+    return {**GOOD, "run": {"started_at": started_at, "job_id": job, "workflow_job_id": workflow}}
+
+
+def test_a_workflow_is_found_by_the_number_that_people_see(tmp_path):
+    """A survey gives an integer, the evidence holds texts, and the job's own number counts as before."""
+    (tmp_path / "offboard-4711.json").write_text(json.dumps(of_awx("2026-11-16T10:00:00Z", "4711", "4709")))
+    (tmp_path / "by-hand.json").write_text(json.dumps(of_awx("2026-11-17T10:00:00Z", "4713", None)))
+
+    for number in (4709, "4709", 4711, " 4711 "):
+        assert read([UPN], str(tmp_path), "localhost", number)["error"] is None, number
+    # The dry run of the same workflow leaves no evidence, and "None" is no number.
+    for number in (4710, "None", "470"):
+        assert f"a job or workflow with the number {number}." in read([UPN], str(tmp_path), job=number)["error"]
+
+
+def test_the_number_of_a_job_and_of_another_workflow_is_refused_naming_both(tmp_path):
+    (tmp_path / "old.json").write_text(json.dumps(of_awx("2025-03-01T10:00:00Z", "9", "7")))
+    (tmp_path / "new.json").write_text(json.dumps(of_awx("2026-11-16T10:00:00Z", "7", "5")))
+
+    error = read([UPN], str(tmp_path), "localhost", 7)["error"]
+
+    assert f"7 is the number of a job ({tmp_path}/new.json, 2026-11-16T10:00:00Z)" in error
+    assert f"and of a workflow ({tmp_path}/old.json, 2025-03-01T10:00:00Z)" in error
+    assert "nothing was sent" in error
+    # The other number of each says which one is meant.
+    assert [read([UPN], str(tmp_path), "localhost", number)["error"] for number in (9, 5)] == [None, None]
 
 
 @pytest.mark.parametrize(
