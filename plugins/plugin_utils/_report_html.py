@@ -63,7 +63,7 @@ def _environment() -> jinja2.Environment:
         NOT_DONE=NOT_DONE,
         accepted_in_words=accepted_in_words,
         asked_in_words=words.asked_in_words,
-        compared_with=words.compared_with,
+        compared_in_words=words.compared_in_words,
         contained_in_words=contained_in_words,
         done_in_words=words.done_in_words,
         doors_in_words=words.doors_in_words,

@@ -114,6 +114,15 @@ class ReportedLeaver:
         return self.since.get("newly_open") or ()
 
     @property
+    def shut_again(self) -> t.Sequence[str]:
+        return self.since.get("shut_again") or ()
+
+    @property
+    def no_longer(self) -> str | None:
+        """Why only the earlier evidence knows this leaver: nobody named them this time, and no search found them."""
+        return self.since.get("no_longer")
+
+    @property
     def errors(self) -> list[Record]:
         """Each error once: the same refusal stands in every step."""
         errors = [self.record.get("error"), *(entry.get("error") for entry in self.steps.values())]
@@ -186,9 +195,24 @@ class Report:
         return self.complete and not self.unreached and len(self.leavers) > 0 and contained
 
     @property
-    def is_compared(self) -> bool:
-        """Whether leavers were compared with earlier evidence. That one was given does not say so."""
-        return any(one.record.get("since") is not None for one in self.leavers)
+    def comparisons(self) -> list[tuple[str, Record]]:
+        """By tenant, the earlier evidence that it was compared with, or could not be; none where the run was given none."""
+        return [(place, tenant["since"]) for place, tenant in self.tenants.items() if tenant.get("since")]
+
+    @property
+    def compared_with(self) -> list[Record]:
+        """The files that were compared with, each once."""
+        files = [one for _place, since in self.comparisons for one in since.get("compared_with") or ()]
+        return list({str(one.get("file")): one for one in files}.values())
+
+    @property
+    def not_comparable(self) -> list[tuple[str, str, list[str]]]:
+        """The files that could not be compared with: the path, the reason, and the tenants that it is about."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for place, since in self.comparisons:
+            for one in since.get("not_comparable") or ():
+                found.setdefault((str(one.get("file")), str(one.get("reason"))), []).append(place)
+        return [(file, reason, places) for (file, reason), places in found.items()]
 
     @property
     def counts(self) -> t.Mapping[str, int]:
@@ -212,6 +236,11 @@ class Report:
     @property
     def complete(self) -> bool:
         return self.record.get("complete") is not False
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether the run shows what would be done. An audit changes nothing with and without check mode."""
+        return self.record.get("purpose") != "audit" and bool(self.record.get("check_mode"))
 
     @property
     def writes(self) -> bool:
@@ -293,10 +322,39 @@ def doors_in_words(one: ReportedLeaver) -> str:
     return " ".join(reported)
 
 
-def compared_with(report: Report) -> str:
-    """Which earlier evidence the leavers were compared with, as far as the evidence names its files."""
-    files = [str(link["file"]) for link in report.chain if link.get("file")]
-    return f"Compared with {', '.join(files) or 'earlier evidence'}."
+def compared_in_words(report: Report) -> tuple[str, str, str] | None:
+    """What came of a comparison: the kind of banner, what stands out, and the rest; `None` where there was none."""
+    newly = sum(1 for one in report.leavers if one.newly_open)
+    if not (report.comparisons or newly):
+        return None
+    files = [str(one.get("file")) for one in report.compared_with]
+    compared = f"Compared with {_in_short(files) or 'earlier evidence'}."
+    again = sum(1 for one in report.leavers if one.shut_again)
+    extra = sum(1 for one in report.leavers if one.no_longer)
+    useless = len({file for file, _reason, _places in report.not_comparable})
+    rest = [f"Doors of {number(again, 'leaver')} had to be shut again."] if again else []
+    rest += [f"{number(extra, 'leaver')} {'is' if extra == 1 else 'are'} no longer named or found."] if extra else []
+    rest += [f"{number(useless, 'file')} {'is' if useless == 1 else 'are'} not comparable."] if useless else []
+    if newly:
+        kind, title = "alarm", "Newly open since the earlier evidence."
+        have = "has" if newly == 1 else "have"
+        rest[:0] = [compared, f"{number(newly, 'leaver')} {have} doors that were shut then. They come first."]
+    elif files:
+        kind, title = "info", compared
+        rest.insert(0, "No door of these leavers is newly open.")
+    else:
+        kind, title = "warn", "Not comparable."
+        rest.insert(0, "No earlier evidence could be compared with, so this does not say whether a door is newly open.")
+    return kind, title, " ".join(rest)
+
+
+def _in_short(files: t.Sequence[str]) -> str:
+    """Names of files, the first few of many."""
+    return ", ".join(files[:_FILES]) + (f" and {len(files) - _FILES} more" if len(files) > _FILES else "")
+
+
+# Of more files than these, a line names only the first.
+_FILES = 3
 
 
 def opened_in_words(report: Report) -> str:
@@ -339,7 +397,7 @@ def verdict(report: Report) -> tuple[str, str | None]:
     if total:
         reported, *rest = _counted(report)
     else:
-        reported = "Nobody was looked at" if report.unreached else "No leavers"
+        reported = "Nobody was looked at"
     if not report.complete:
         reported = f"So far: {reported[0].lower()}{reported[1:]}"
     if report.unreached:

@@ -458,15 +458,37 @@ def since(one: Result) -> Result:
         "newly_open": opened[::2],
         "newly_shut": shut,
         "still_open": opened[1::2],
-        "shut_again": [],
+        "shut_again": shut,
         "new": one["status"] == "not_due",
-        "no_longer": None,
-        "id": None,
+        "no_longer": "Sign-in is allowed again." if one["status"] == "open" else None,
+        "id": one["id"] if one["status"] == "open" else None,
         "compared_with": None if one["status"] == "not_due" else moment(-1440),
         "was_contained": False,
         "last_known": {},
         "shut_out": False,
         "password": None,
+    }
+
+
+def comparison() -> Result:
+    """Return what a tenant was compared with, and the files that do not count."""
+    return {
+        "compared_with": [
+            {
+                "file": f"evidence/audit-{day}.json",
+                "written_at": moment(-1440 * day),
+                "purpose": kind,
+                "sha256": digit * 64,
+            }
+            for day, kind, digit in ((1, "offboard", "a"), (2, "audit", "b"))
+        ],
+        "not_comparable": [
+            {"file": "evidence/audit-3.json", "reason": "its run looked at nobody: the client secret has expired"},
+            {
+                "file": "evidence/fabrikam.json",
+                "reason": "it is of another tenant, 11111111-54ad-4f0e-9d0c-0d7f2f2d1c11",
+            },
+        ],
     }
 
 
@@ -541,11 +563,12 @@ def evidence(count: int, *, residual_access: bool = False, changes: bool = False
             one["since"] = since(one)
     partly = [one for one in leavers if one["status"] == "partial"]
     wholly = [one for one in leavers if one["status"] != "partial"]
+    compared = {"since": comparison() if changes else None}
     if count < 2:
-        return file({"localhost": host(wholly)}, **facts)
-    hosts = {"contoso": host(wholly)}
+        return file({"localhost": host(wholly, **compared)}, **facts)
+    hosts = {"contoso": host(wholly, **compared)}
     if partly:
-        hosts["fabrikam"] = host(partly, "fabrikam", steps=list(STEPS[:3]))
+        hosts["fabrikam"] = host(partly, "fabrikam", steps=list(STEPS[:3]), **compared)
     if count >= _PATTERN:
         error = problem(
             "invalid_client",

@@ -227,11 +227,11 @@ L = sample.leaver
 @pytest.mark.parametrize(
     ("leavers", "facts", "reported"),
     [
-        ([], {}, "No leavers."),
+        ([], {}, "Nobody was looked at."),
         ([L("contained_now")], {}, "The leaver is contained."),
         ([L("contained_now"), L("guest", 1)], {}, "All 2 leavers are contained."),
         ([L("contained_now")], {"complete": False}, "So far: the leaver is contained."),
-        ([], {"complete": False}, "So far: no leavers."),
+        ([], {"complete": False}, "So far: nobody was looked at."),
         ([L("open")], {}, "The leaver is not contained: doors are open."),
         ([L("unknown")], {}, "The leaver is not contained: nobody could look."),
         ([L("partial")], {}, "The leaver is not contained: not every door was looked at."),
@@ -568,6 +568,7 @@ def test_changes_stand_out():
     text = read(one).text
 
     assert "Newly open since the earlier evidence. Compared with earlier evidence. 1 leaver has doors" in text
+    assert "#since" not in html(sample.file({"localhost": sample.host([one])}))
     assert "Newly open: IMAP, Sign-in." in text
     assert "Newly shut: POP3." in text
     assert "New: not in the earlier evidence." in text
@@ -576,28 +577,87 @@ def test_changes_stand_out():
 
 
 @pytest.mark.parametrize(
-    ("since", "chain", "reported"),
+    ("changes", "files", "reported"),
     [
         (None, None, None),
-        # A file that was given and could not be compared with is no comparison.
-        (None, [{"file": "monday.json", "sha256": "0" * 64}], None),
-        ({"newly_open": []}, None, "Compared with earlier evidence. No door of these leavers is newly open."),
+        ({"newly_open": []}, ["monday.json"], "Compared with monday.json. No door of these leavers is newly open."),
         (
             {"newly_open": []},
-            [{"file": "monday.json", "sha256": "0" * 64}],
-            "Compared with monday.json. No door of these leavers is newly open.",
+            ["4.json", "3.json", "2.json", "1.json", "0.json"],
+            "Compared with 4.json, 3.json, 2.json and 2 more. No door of these leavers is newly open.",
         ),
         (
             {"newly_open": ["imap"]},
-            [{"file": "monday.json", "sha256": "0" * 64}],
+            ["monday.json"],
             "Newly open since the earlier evidence. Compared with monday.json. 1 leaver has doors that were shut then.",
+        ),
+        # Files that were given and do not count are no comparison, and their silence is not "nothing".
+        (
+            {"newly_open": []},
+            [],
+            "Not comparable. No earlier evidence could be compared with, so this does not say whether a door is newly open.",
         ),
     ],
 )
-def test_a_comparison_is_reported_with_its_file(since, chain, reported):
-    text = read(L("open") | {"since": since}, purpose="audit", **({"chain": chain} if chain else {})).text
+def test_a_comparison_is_told_with_its_files(changes, files, reported):
+    compared_with = [
+        {"file": name, "written_at": sample.moment(-1440), "purpose": "audit", "sha256": "0" * 64}
+        for name in files or ()
+    ]
+    since = None if files is None else {"compared_with": compared_with, "not_comparable": []}
+    text = of_audit(L("open") | {"since": changes}, since=since)
 
-    assert reported in text if reported else "Compared" not in text and "newly" not in text
+    if reported:
+        assert reported in text
+        assert all(f"{name} , an audit of {sample.moment(-1440)}" in text for name in files)
+    else:
+        assert "Compared" not in text
+        assert "ewly" not in text
+
+
+def of_audit(*leavers, **facts):
+    """Return what the report of an audit in check mode says, as AWX runs it."""
+    hosts = {"localhost": sample.host(list(leavers), **facts)}
+    return Reader(html(sample.file(hosts, purpose="audit", check_mode=True))).text
+
+
+def test_what_a_comparison_found_is_told_by_leaver_and_by_file():
+    since = sample.comparison()
+    gone = L("open") | {"since": {"newly_open": [], "no_longer": "Sign-in is allowed again."}}
+    shut = L("contained_now", 1) | {"since": {"newly_open": [], "shut_again": ["signin", "owa"], "no_longer": None}}
+    text = of_audit(gone, shut, since=since)
+    head, _head, rest = text.partition("Leavers and their doors")
+    section = rest.partition("Since the earlier evidence")[2]
+
+    assert (
+        "Doors of 1 leaver had to be shut again. 1 leaver is no longer named or found. 2 files are not comparable." in head
+    )
+    assert "No longer named or found: Sign-in is allowed again." in rest
+    assert "Had to be shut again: Sign-in, Outlook web." in rest
+    for name, reason in (
+        (gone["display_name"], "Sign-in is allowed again."),
+        (shut["display_name"], "Sign-in, Outlook web"),
+    ):
+        assert re.search(rf"{re.escape(name)} \( \S+ \): {re.escape(reason)}", section)
+    for file in since["not_comparable"]:
+        assert f"{file['file']} : {file['reason']}" in section
+
+
+def test_an_audit_tells_what_is_and_never_what_would_be():
+    """Audits run in check mode in AWX; nothing would be changed without it."""
+    text = of_audit(*(L(kind, number) for number, kind in enumerate(sample.KINDS)))
+
+    assert "is open" in text
+    assert "would" not in text
+    assert "check mode" not in text.lower()
+    assert "Audit. Everything was only looked at, nothing was changed." in text
+
+
+def test_where_nobody_was_looked_at_no_number_says_otherwise():
+    text = of_audit()
+
+    assert text.count("Nobody was looked at") + text.count("nobody was looked at") >= 2
+    assert "0 of 0" not in text
 
 
 # --- tenants, and what may be missing ---
