@@ -630,7 +630,8 @@ def test_what_a_comparison_found_is_told_by_leaver_and_by_file():
     section = rest.partition("Since the earlier evidence")[2]
 
     assert (
-        "Doors of 1 leaver had to be shut again. 1 leaver is no longer named or found. 2 files are not comparable." in head
+        "Doors of 1 leaver had to be shut again. 1 leaver is no longer named or found. 2 files are not comparable."
+        in head
     )
     assert "No longer named or found: Sign-in is allowed again." in rest
     assert "Had to be shut again: Sign-in, Outlook web." in rest
