@@ -13,7 +13,7 @@ import re
 import typing as t
 
 from ._errors import OffboardingError, OptionError
-from ._user_input import is_name
+from ._user_input import OBJECT_ID, is_name
 
 PROTECTED_VARIABLE = "M365_PROTECTED_USERS"
 # The code of a leaver whose directory roles could not be read.
@@ -80,8 +80,15 @@ def protected_error(name: str, *, sent: str = "nothing was sent") -> Offboarding
     return OffboardingError(
         f"{name} is protected; {sent}.",
         code="protected",
-        hint="It is in protected_users, or it is the account that this automation uses.",
+        hint="It is on the list of protected accounts (protected_users or M365_PROTECTED_USERS), or it is the account that this "
+        "automation uses. Ask whoever keeps that list.",
     )
+
+
+def roles_in_words(roles: t.Sequence[str]) -> str:
+    """Directory roles for people, as in "a directory role (Helpdesk Administrator)". An object id says nothing to them."""
+    names = [str(role) for role in roles if not OBJECT_ID.match(str(role))]
+    return f"a directory role ({', '.join(names)})" if names else "a directory role"
 
 
 def administrator_error(
@@ -89,7 +96,7 @@ def administrator_error(
     roles: t.Sequence[str] | None,
     unread: str | None = None,
     *,
-    option: str = "allow_admins",
+    if_meant: str = "set allow_admins",
     sent: str = "nothing was sent",
 ) -> OffboardingError | None:
     """Why nothing is sent for this account unless administrators are allowed; `None` where it holds no directory role.
@@ -97,7 +104,7 @@ def administrator_error(
     :param roles: names or object ids of its active directory roles; `None` where they could not be read, which is not
         the same as none: it may be an administrator.
     :param unread: why they could not be read, as a sentence.
-    :param option: what the operator has to set where it is meant.
+    :param if_meant: what the reader can do where it is meant, as an order.
     :param sent: what was sent before this was known.
     """
     if roles is None:
@@ -105,13 +112,13 @@ def administrator_error(
             f"The directory roles of {name} could not be read: {unread or 'they were not looked at.'} "
             f"{sent.capitalize()}.",
             code=ROLES_UNREAD,
-            hint=f"Reading them needs User.Read.All; or set {option}.",
+            hint=f"Reading them needs User.Read.All; or {if_meant}.",
         )
     if roles:
         return OffboardingError(
-            f"{name} holds a directory role ({', '.join(map(str, roles))}); {sent}.",
+            f"{name} holds {roles_in_words(roles)}; {sent}.",
             code="administrator",
-            hint=_if_meant(option),
+            hint=f"If that is known and meant, {if_meant}.",
         )
     return None
 

@@ -16,7 +16,7 @@ from ..module_utils._errors import OTHER_ACCOUNT
 from ..module_utils._guards import administrator_error, protected_error
 from ..module_utils._user_input import name_key
 from ._earlier import Earlier
-from ._messages import Record, as_error
+from ._messages import Record, as_error, ask_operator
 
 # What the steps are given of each leaver, so that they need not read it again; the switches of a mailbox, too.
 _GIVEN = ("left_at", "directory_roles")
@@ -67,8 +67,9 @@ def plan(
     if max_users is not None and len(write) > max_users:
         error = as_error(
             "max_users",
-            f"Leavers to be written: {len(write)}, more than offboard_employee_max_users ({max_users}); nothing was sent.",
-            "Check the list; if it is meant, raise the limit.",
+            f"Leavers to be written: {len(write)}, more than the {max_users} that one run may write; nothing was sent.",
+            "Check the list. If it is meant, shut them out in several runs, or "
+            f"{ask_operator('offboard_employee_max_users')} to raise the limit.",
         )
         refused.update({leaver["user"]: error for leaver in write})
         write = []
@@ -138,3 +139,14 @@ def _undated(one: Record) -> Record | None:
         f"Whether {one['user_principal_name']} leaves later could not be read; nothing was sent.",
         "Grant the application the permission User-LifeCycleInfo.Read.All, or say from when they must be out (left_at).",
     )
+
+
+def _administrator(one: Record) -> Record | None:
+    unread = (one["directory_roles_error"] or {}).get("message")
+    error = administrator_error(
+        one["user_principal_name"],
+        one["directory_roles"],
+        unread,
+        if_meant=ask_operator("offboard_employee_allow_admins"),
+    )
+    return error.as_record() if error else None

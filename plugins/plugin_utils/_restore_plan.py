@@ -17,8 +17,7 @@ from ..module_utils._times import parse_moment
 from ..module_utils._user_input import OBJECT_ID, name_key, not_a_name, same_name
 from ._carried import Carried, opened
 from ._evidence_files import in_short
-from ._messages import Record, as_error
-from ._plan import administrator, protected
+from ._messages import Record, as_error, ask_operator
 from ._restore_history import Reading, before_and_after, offboarding, precedes
 from ._restore_request import entry_of_tenant, keys
 
@@ -339,7 +338,9 @@ def _absent(
     if error["code"] != "deleted":
         return _refused(name, error, FAILED, **who)
     if not limits.undelete:
-        hint = "Set restore_employee_undelete to restore the account too; Microsoft keeps it for 30 days."
+        hint = (
+            f"To restore the account too, {ask_operator('restore_employee_undelete')}; Microsoft keeps it for 30 days."
+        )
         return _refused(name, {**error, "hint": hint}, FAILED, **who)
     found = limits.gone.get(name_key(name)) or {}
     if found.get("error"):
@@ -350,7 +351,11 @@ def _absent(
     who = {key: found.get(key) or value for key, value in who.items()}
     refusal = deleted_administrator_error(name, directory_roles, option=_ALLOW, source="evidence that tells them")
     if refusal and not limits.allow_admins:
-        return _refused(name, refusal.as_record(), **who)
+        return _refused(name, refusal, **who)
+    if not limits.allow_admins and directory_roles is None:
+        message = f"Which directory roles {name} held cannot be read while the account is deleted; nothing was sent."
+        hint = f"Give evidence that tells them; or {ask_operator('restore_employee_allow_admins')}."
+        return _refused(name, as_error("roles_unread", message, hint), **who)
     return _order(name, **who, **steps, undelete=True, roles=None if limits.allow_admins else list(directory_roles))
 
 
@@ -371,7 +376,16 @@ def _stopped(now: Record, refusal: Record, limits: _Limits) -> dict[str, t.Any]:
 
 def _refusal(now: Record, limits: _Limits) -> Record | None:
     sent = limits.nothing_sent(now["id"])
-    return protected(now, sent=sent) or (None if limits.allow_admins else administrator(now, option=_ALLOW, sent=sent))
+    if now["protected"]:
+        return protected_error(name, sent=sent).as_record()
+    if limits.allow_admins:
+        return None
+    return _administrator(name, roles, sent, (now["directory_roles_error"] or {}).get("message"))
+
+
+def _administrator(name: str, roles: t.Sequence[str] | None, sent: str, unread: str | None = None) -> Record | None:
+    error = administrator_error(name, roles, unread, if_meant=ask_operator("restore_employee_allow_admins"), sent=sent)
+    return error.as_record() if error else None
 
 
 def _is_blocked(now: Record | None) -> bool:

@@ -275,7 +275,7 @@ def test_the_dry_run_says_what_the_run_will_say(tenant: Tenant, play: Player) ->
     assert "There is no user jon.roe@contoso.com." in played.failure("only_misspelt")
     assert "similar name" not in " ".join(played.table("only_misspelt"))
 
-    assert "more than offboard_employee_max_users (2)" in played.failure("many")
+    assert "more than the 2 that one run may write" in played.failure("many")
     assert played.failure("later").startswith(f"{JANE}: leaves on ")
     assert played.failure("later").endswith(": nothing will be done before; schedule it")
     synced = played.leaver("synced")["steps"]

@@ -319,7 +319,7 @@ def test_what_cannot_be_undone_is_refused_with_the_reason(tenant: Tenant, play: 
 
     texts = {host: text for host, (*_ignored, text) in (unsent | refused).items()}
     assert {host: played.failure(host) for host, text in texts.items() if text not in played.failure(host)} == {}
-    assert "Set restore_employee_undelete" in played.failure("deleted")
+    assert "variable restore_employee_undelete" in played.failure("deleted")
     assert "Traceback" not in played.output
     assert tenant.journal.writes() == []
     assert touched(before, tenant) == set()
@@ -489,7 +489,7 @@ def test_a_deleted_account_is_restored_where_that_is_asked_for(
     if first:
         reported = play(RESTORE, app="restorer", **asked)
         assert [one["status"] for one in restored(reported)] == ["failed", "failed"]
-        assert "Set restore_employee_undelete" in said(restored(reported)[0])
+        assert "variable restore_employee_undelete" in said(restored(reported)[0])
 
         checked = play(RESTORE, "--check", app="restorer", restore_employee_undelete=True, **asked)
         assert statuses(restored(checked)[0]) == dict.fromkeys(("account", "protocols", "signin"), "planned")

@@ -283,7 +283,8 @@ def _protected(number: int) -> Result:
         problem(
             "protected",
             f"{_leaver(number)['user']} is protected; nothing was sent.",
-            "It is in protected_users, or it is the account that this automation uses.",
+            "It is on the list of protected accounts (protected_users or M365_PROTECTED_USERS), or it is the account that this "
+            "automation uses. Ask whoever keeps that list.",
         ),
     )
 
@@ -296,7 +297,7 @@ def _administrator(number: int) -> Result:
         problem(
             "administrator",
             f"{_leaver(number)['user']} holds a directory role ({', '.join(roles)}); nothing was sent.",
-            "If that is known and meant, set offboard_employee_allow_admins.",
+            "If that is known and meant, ask whoever runs this automation (variable offboard_employee_allow_admins).",
         ),
         directory_roles=roles,
     )

@@ -307,7 +307,27 @@ def test_roles_that_are_handed_on_save_the_reading_and_decide(lab, held):
     assert reported.statuses == ["refused" if held else "verified"]
 
 
-def test_roles_of_users_with_nothing_to_do_are_not_read(lab):
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        (["62e90394-69f5-4237-9190-012177145e10"], "holds a directory role; nothing"),
+        (
+            ["62e90394-69f5-4237-9190-012177145e10", "Helpdesk Administrator"],
+            "holds a directory role (Helpdesk Administrator); nothing",
+        ),
+    ],
+)
+def test_a_role_without_a_name_is_a_directory_role_and_never_an_id(lab, held, told):
+    lab.wire.expect(find(JANE))
+
+    users = [{"user": UPN, "directory_roles": held}]
+    reported = lab.run("m365_user_signin", users=users, state="blocked", allow_admins=False)
+
+    assert reported.statuses == ["refused"]
+    assert told in reported.user["error"]["message"]
+
+
+def test_roles_of_somebody_for_whom_nothing_is_to_be_done_are_not_read(lab):
     lab.wire.expect(find({**JANE, "accountEnabled": False}))
 
     assert lab.run("m365_user_signin", users=UPN, state="blocked", allow_admins=False).statuses == ["unchanged"]

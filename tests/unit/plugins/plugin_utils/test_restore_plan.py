@@ -437,7 +437,7 @@ def test_a_deleted_account_is_reported_unless_it_is_to_be_restored():
     order, reported = deleted()
 
     assert (order["status"], order["error"]["code"]) == ("failed", "deleted")
-    assert "Set restore_employee_undelete" in order["error"]["hint"]
+    assert "To restore the account too, ask whoever" in order["error"]["hint"]
     assert (reported["undelete"], reported["waiting"]) == ([], [JANE["id"]])
 
 
