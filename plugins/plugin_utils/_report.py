@@ -365,6 +365,8 @@ def _cases(evidence: Record, tenant: Record) -> t.Iterator[_Case]:
             yield _skipped(f"{name}: other protocols", f"Not looked at: {', '.join(unseen)}")
         if tenant.get("contain_within"):
             yield _of_period(f"{name}: contained within {tenant['contain_within']}", one)
+        for topic, entry in (one.get("also") or {}).items():
+            yield _of_closing(f"{name}: close {topic}", {"also": {topic: entry}}, entry)
         for topic, entry in one["residual"].items():
             yield _of_topic(f"{name}: residual {topic}", one, entry)
     for number, line in enumerate(unmatched(tenant.get("exceptions") or ()), 1):
@@ -423,6 +425,18 @@ def _of_step(name: str, one: Record, step: str, evidence: Record) -> _Case:
     if entry["status"] == NOT_APPLICABLE:
         return _skipped(name, entry["note"] or "No such door here")
     return _Case(name, details=details)
+
+
+def _of_closing(name: str, alone: Record, entry: Record) -> _Case:
+    """What was closed besides the doors; `alone` is a result with this topic only."""
+    (row,), complaints = rows(alone), not_closed(alone)
+    if complaints:
+        # Sent and not seen, or not reached: nobody could tell.
+        unsure = entry["status"] in ("accepted", "pending")
+        return _Case(name, "error" if unsure else "failure", entry["status"], complaints[0], _ids(entry["error"]))
+    if entry["status"] in ("planned", "not_due", "not_applicable"):
+        return _skipped(name, row.strip())
+    return _Case(name, details=[row.strip()])
 
 
 def _of_topic(name: str, one: Record, entry: Record) -> _Case:

@@ -456,6 +456,30 @@ def test_the_directorys_leave_date_counts_where_the_token_may_read_it(lab, leave
     assert (record["left_at"], record["due"]) == (reported, True)
 
 
+@pytest.mark.parametrize(
+    ("leaves", "left_at", "noted"),
+    [
+        pytest.param("2026-11-20T00:00:00Z", None, True, id="midnight in UTC"),
+        pytest.param("2026-11-20T00:00:01Z", None, False, id="a second later"),
+        pytest.param("2026-11-19T19:00:00-05:00", None, True, id="the same moment with another offset"),
+        pytest.param("2026-11-20T00:00:00Z", "2026-11-20T05:00:00Z", False, id="the operator knows better"),
+    ],
+)
+def test_a_leave_date_at_midnight_in_utc_gets_a_note(lab, leaves, left_at, noted):
+    """In the Americas that is the evening before. A directory that keeps a day stores it so."""
+    lab.entra.permissions[GRAPH_URL] = ("User.Read.All", "User-LifeCycleInfo.Read.All")
+    lab.wire.expect(
+        find({**JANE, "employeeLeaveDateTime": leaves}, **LEAVE_DATE).but(
+            Reply(json={"value": [{**JANE, "employeeLeaveDateTime": leaves}]})
+        )
+    )
+
+    record = lab.run(MODULE, users=UPN, left_at=left_at, steps=["signin"]).user
+
+    note = "employeeLeaveDateTime is exactly midnight in UTC (2026-11-20T00:00:00Z), which is the evening before in the Americas"
+    assert (note in str(record["notes"])) is noted, record["notes"]
+
+
 # --- many ---
 
 

@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.module_utils import _graph
+from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
+from ansible_collections.m365.offboarding.plugins.module_utils._user_input import Search
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd, guest, locked, mailbox, person
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
@@ -590,3 +594,14 @@ def test_the_audit_of_a_thousand_reads_nobody_one_by_one(lab):
     assert not any(one["open"] for one in reported.users)
     assert len(lab.wire.to(GRAPH)) <= len(lists) + 2 * 1000 / 20
     assert len(lab.wire.to(EXCHANGE)) <= 1000 / 10
+
+
+def test_left_before_now_is_the_moment_of_the_run():
+    """A nightly audit in AWX has no place for a date that somebody would have to change every day."""
+    before = datetime.datetime.now(datetime.timezone.utc)
+
+    wanted = Search.parse({"filter": "", "group": "", "left_before": " now ", "blocked": False, "left_at": ""})
+
+    assert before <= wanted.left_before <= datetime.datetime.now(datetime.timezone.utc)
+    with pytest.raises(OptionError, match="left_before 'today' is no moment"):
+        Search.parse({"filter": "", "group": "", "left_before": "today", "blocked": False, "left_at": ""})

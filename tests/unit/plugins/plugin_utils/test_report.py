@@ -671,6 +671,40 @@ def cases_of(*leavers, **facts):
     return list(suite)
 
 
+def closing(status, error=None):
+    facts = dict.fromkeys(("before", "after", "written_at", "request_id", "note"))
+    return {"status": status, **facts, "error": error, "objects": []}
+
+
+def test_junit_has_a_test_for_each_topic_that_was_to_be_closed():
+    problem = sample_evidence.problem("forbidden", "Could not delete the consent.", "Grant the permission.", None)
+    statuses = {
+        "forwarding": "verified",
+        "devices": "unchanged",
+        "consents": "failed",
+        "authentication_methods": "accepted",
+        "memberships": "planned",
+    }
+    also = {topic: closing(status, problem if status == "failed" else None) for topic, status in statuses.items()}
+
+    cases = {
+        case.name.rpartition(": close ")[2]: case for case in cases_of(leaver(also=also)) if ": close " in case.name
+    }
+
+    outcomes = {topic: type(case.result[0]).__name__ if case.result else "passed" for topic, case in cases.items()}
+    assert outcomes == {
+        "forwarding": "passed",
+        "devices": "passed",
+        "consents": "Failure",
+        "authentication_methods": "Error",
+        "memberships": "Skipped",
+    }
+    assert cases["consents"].result[0].message == (
+        "not closed: consents: Could not delete the consent. Grant the permission."
+    )
+    assert "would be closed" in cases["memberships"].result[0].message
+
+
 @every_kind
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_junit_reports_every_kind(kind, check_mode):
