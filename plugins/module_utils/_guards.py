@@ -96,7 +96,7 @@ def administrator_error(
     roles: t.Sequence[str] | None,
     unread: str | None = None,
     *,
-    if_meant: str = "set allow_admins",
+    option: str = "allow_admins",
     sent: str = "nothing was sent",
 ) -> OffboardingError | None:
     """Why nothing is sent for this account unless administrators are allowed; `None` where it holds no directory role.
@@ -104,7 +104,7 @@ def administrator_error(
     :param roles: names or object ids of its active directory roles; `None` where they could not be read, which is not
         the same as none: it may be an administrator.
     :param unread: why they could not be read, as a sentence.
-    :param if_meant: what the reader can do where it is meant, as an order.
+    :param option: the option of a module, or the variable of a role, that allows it.
     :param sent: what was sent before this was known.
     """
     if roles is None:
@@ -112,13 +112,13 @@ def administrator_error(
             f"The directory roles of {name} could not be read: {unread or 'they were not looked at.'} "
             f"{sent.capitalize()}.",
             code=ROLES_UNREAD,
-            hint=f"Reading them needs User.Read.All; or {if_meant}.",
+            hint=f"Reading them needs User.Read.All; or {_allow(option)}.",
         )
     if roles:
         return OffboardingError(
             f"{name} holds {roles_in_words(roles)}; {sent}.",
             code="administrator",
-            hint=f"If that is known and meant, {if_meant}.",
+            hint=_if_meant(option),
         )
     return None
 
@@ -139,11 +139,11 @@ def deleted_administrator_error(
         return OffboardingError(
             f"Which directory roles {name} held cannot be read while the account is deleted; nothing was sent.",
             code=ROLES_UNREAD,
-            hint=f"If it may be an administrator, set {option}; if its roles are known, give {source}.",
+            hint=f"If it may be an administrator, {_allow(option)}; if its roles are known, give {source}.",
         )
     if roles:
         return OffboardingError(
-            f"{name} held a directory role ({', '.join(map(str, roles))}); nothing was sent.",
+            f"{name} held {roles_in_words(roles)}; nothing was sent.",
             code="administrator",
             hint=_if_meant(option),
         )
@@ -151,4 +151,13 @@ def deleted_administrator_error(
 
 
 def _if_meant(option: str) -> str:
-    return f"If that is known and meant, set {option}."
+    return f"If that is known and meant, {_allow(option)}."
+
+
+def _allow(option: str) -> str:
+    return "set allow_admins" if option == "allow_admins" else ask_operator(option)
+
+
+def ask_operator(variable: str) -> str:
+    """What a person can do who launches a job and sees the fields of a survey, but not the variable of a role."""
+    return f"ask whoever runs this automation (variable {variable})"

@@ -108,7 +108,7 @@ users:
 import typing as t
 
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OffboardingError
-from ansible_collections.m365.offboarding.plugins.module_utils._guards import roles_in_words
+from ansible_collections.m365.offboarding.plugins.module_utils._guards import deleted_administrator_error
 from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
 from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, argument_spec
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
@@ -132,17 +132,7 @@ class RestoreUser(Step):
     def refusal(self, leaver: Leaver) -> OffboardingError | None:
         if self._allow_admins or not leaver.known.deleted:
             return None
-        if roles:
-            return OffboardingError(
-                f"{leaver.name} held {roles_in_words(roles)}; nothing was sent.",
-                code="administrator",
-                hint="If that is known and meant, set allow_admins.",
-            )
-        return OffboardingError(
-            f"Which directory roles {leaver.name} held cannot be read while the account is deleted; nothing was sent.",
-            code="roles_unread",
-            hint="If it may be an administrator, set allow_admins; if its roles are known, give directory_roles.",
-        )
+        return deleted_administrator_error(leaver.name, leaver.asked.roles)
 
     def resolve(self, tenant: Tenant, asked: t.Sequence[RequestedUser], *, writes: bool) -> list[Leaver]:
         return tenant.resolve_deleted(asked)

@@ -22,11 +22,6 @@ WIDTH = 88
 _LONGEST_PART = 60
 
 
-def ask_operator(variable: str) -> str:
-    """What somebody can do who sees the fields of a survey, and not the variable that stands against it."""
-    return f"ask whoever runs this automation (variable {variable})"
-
-
 def as_error(code: Code, message: str, hint: str | None = None) -> Record:
     """An error as the modules' records have them, of something that no service was asked about."""
     return {"code": code, "message": message, "hint": hint, "request_id": None}

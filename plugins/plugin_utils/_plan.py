@@ -13,10 +13,10 @@ import typing as t
 
 from ..module_utils._doors import OPEN, UNKNOWN
 from ..module_utils._errors import OTHER_ACCOUNT
-from ..module_utils._guards import administrator_error, protected_error
+from ..module_utils._guards import administrator_error, ask_operator, protected_error
 from ..module_utils._user_input import name_key
 from ._earlier import Earlier
-from ._messages import Record, as_error, ask_operator
+from ._messages import Record, as_error
 
 # What the steps are given of each leaver, so that they need not read it again; the switches of a mailbox, too.
 _GIVEN = ("left_at", "directory_roles")
@@ -139,14 +139,3 @@ def _undated(one: Record) -> Record | None:
         f"Whether {one['user_principal_name']} leaves later could not be read; nothing was sent.",
         "Grant the application the permission User-LifeCycleInfo.Read.All, or say from when they must be out (left_at).",
     )
-
-
-def _administrator(one: Record) -> Record | None:
-    unread = (one["directory_roles_error"] or {}).get("message")
-    error = administrator_error(
-        one["user_principal_name"],
-        one["directory_roles"],
-        unread,
-        if_meant=ask_operator("offboard_employee_allow_admins"),
-    )
-    return error.as_record() if error else None

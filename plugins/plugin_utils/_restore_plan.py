@@ -12,12 +12,13 @@ from __future__ import annotations
 import typing as t
 
 from ..module_utils._doors import NOT_APPLICABLE, PROTOCOLS, UNDONE
-from ..module_utils._guards import deleted_administrator_error
+from ..module_utils._guards import ask_operator, deleted_administrator_error
 from ..module_utils._times import parse_moment
 from ..module_utils._user_input import OBJECT_ID, name_key, not_a_name, same_name
 from ._carried import Carried, opened
 from ._evidence_files import in_short
-from ._messages import Record, as_error, ask_operator
+from ._messages import Record, as_error
+from ._plan import administrator, protected
 from ._restore_history import Reading, before_and_after, offboarding, precedes
 from ._restore_request import entry_of_tenant, keys
 
@@ -351,11 +352,7 @@ def _absent(
     who = {key: found.get(key) or value for key, value in who.items()}
     refusal = deleted_administrator_error(name, directory_roles, option=_ALLOW, source="evidence that tells them")
     if refusal and not limits.allow_admins:
-        return _refused(name, refusal, **who)
-    if not limits.allow_admins and directory_roles is None:
-        message = f"Which directory roles {name} held cannot be read while the account is deleted; nothing was sent."
-        hint = f"Give evidence that tells them; or {ask_operator('restore_employee_allow_admins')}."
-        return _refused(name, as_error("roles_unread", message, hint), **who)
+        return _refused(name, refusal.as_record(), **who)
     return _order(name, **who, **steps, undelete=True, roles=None if limits.allow_admins else list(directory_roles))
 
 
@@ -376,16 +373,7 @@ def _stopped(now: Record, refusal: Record, limits: _Limits) -> dict[str, t.Any]:
 
 def _refusal(now: Record, limits: _Limits) -> Record | None:
     sent = limits.nothing_sent(now["id"])
-    if now["protected"]:
-        return protected_error(name, sent=sent).as_record()
-    if limits.allow_admins:
-        return None
-    return _administrator(name, roles, sent, (now["directory_roles_error"] or {}).get("message"))
-
-
-def _administrator(name: str, roles: t.Sequence[str] | None, sent: str, unread: str | None = None) -> Record | None:
-    error = administrator_error(name, roles, unread, if_meant=ask_operator("restore_employee_allow_admins"), sent=sent)
-    return error.as_record() if error else None
+    return protected(now, sent=sent) or (None if limits.allow_admins else administrator(now, option=_ALLOW, sent=sent))
 
 
 def _is_blocked(now: Record | None) -> bool:

@@ -327,7 +327,7 @@ def test_a_role_without_a_name_is_a_directory_role_and_never_an_id(lab, held, to
     assert told in reported.user["error"]["message"]
 
 
-def test_roles_of_somebody_for_whom_nothing_is_to_be_done_are_not_read(lab):
+def test_roles_of_users_with_nothing_to_do_are_not_read(lab):
     lab.wire.expect(find({**JANE, "accountEnabled": False}))
 
     assert lab.run("m365_user_signin", users=UPN, state="blocked", allow_admins=False).statuses == ["unchanged"]

@@ -618,7 +618,7 @@ def test_a_comparison_is_told_with_its_files(changes, files, reported):
 def of_audit(*leavers, **facts):
     """Return what the report of an audit in check mode says, as AWX runs it."""
     hosts = {"localhost": sample.host(list(leavers), **facts)}
-    return Reader(html(sample.file(hosts, purpose="audit", check_mode=True))).text
+    return PageReader(html(sample.file(hosts, purpose="audit", check_mode=True))).text
 
 
 def test_what_a_comparison_found_is_told_by_leaver_and_by_file():

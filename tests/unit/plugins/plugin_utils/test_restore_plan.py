@@ -676,7 +676,7 @@ def test_of_several_offboardings_that_of_the_named_workflow_is_undone():
     assert "1.json (job 11, workflow 9, 2026-11-20T10:00:00Z)" in undecided
 
 
-def test_a_job_number_that_was_used_again_is_told_by_the_person_or_refused():
+def test_a_job_number_that_was_used_again_is_reported_by_the_person_or_refused():
     """AWX was set up anew and counts from one again; both files say job 7."""
     other = a_run(FRIDAY, shut_out("bob"), job="7")
 
