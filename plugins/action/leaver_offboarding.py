@@ -17,7 +17,7 @@ from ..plugin_utils._given import complaints
 from ..plugin_utils._inputs import SOURCES, Refused, handed_on, specification
 from ..plugin_utils._journal import Run
 from ..plugin_utils._offboarding import HostRun
-from ..plugin_utils._request import request
+from ..plugin_utils._request import offboarding_request
 
 _ROLE = "offboard_employee"
 Variables = t.Mapping[str, t.Any]
@@ -53,7 +53,7 @@ class ActionModule(ActionBase):
     def _validate(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
         spec = self._loader.load_from_file(specification(_ROLE))["argument_specs"]["main"]["options"]
         sources = SOURCES if asked["playbook"] else {}
-        outcome = request(
+        outcome = offboarding_request(
             {name.removeprefix(f"{_ROLE}_"): self._templar.template(known[name]) for name in spec if name in known},
             {name: self._templar.template(known[name]) for name in sources if name in known},
             spec=spec,

@@ -17,8 +17,7 @@ import typing as t
 
 from ..module_utils._times import format_moment, parse_moment
 from ..module_utils._user_input import name_key
-from ._carried import Carried, carried, opened
-from ._carried import texts as texts_of
+from ._carried import Carried, carried, carried_texts, opened
 from ._containment import containment, parse_period
 from ._earlier import Earlier
 from ._evidence import tenant_entry, unread
@@ -39,7 +38,7 @@ def unpack(records: t.Sequence[Carried]) -> list[dict[str, t.Any]]:
 
 def texts(records: t.Sequence[Carried]) -> list[str]:
     """As `unpack`, but each result as JSON text: what is only copied into a file need not be parsed."""
-    lines = [line for part in records for line in texts_of(part)]
+    lines = [line for part in records for line in carried_texts(part)]
     lines.sort(key=lambda line: int(line[1 : line.index(",")]))
     return [line[line.index(",") + 1 : -1].strip() for line in lines]
 

@@ -41,7 +41,7 @@ def opened(held: Carried) -> list[t.Any]:
     return [json.loads(line) for line in _lines(held)] if isinstance(held, str) else list(held)
 
 
-def texts(held: Carried) -> list[str]:
+def carried_texts(held: Carried) -> list[str]:
     """As `opened`, but each item as JSON text: what is only copied into a file need not be parsed."""
     return _lines(held) if isinstance(held, str) else [json.dumps(one) for one in held]
 

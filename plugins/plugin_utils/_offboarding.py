@@ -20,9 +20,9 @@ from ._earlier import Earlier, judged_by_offboarding
 from ._evidence import evidence, missing_entry, plain_json, tenant_entry
 from ._files import write
 from ._messages import Record, as_error, reason_of
-from ._plan import looked_at, plan
+from ._plan import looked_at, offboarding_plan
 from ._report import format_of, render
-from ._results import counts, written
+from ._results import for_workflow, written
 from ._table import failing, failures, left_out, table
 
 _PREFIX = "__offboard_employee_"
@@ -81,7 +81,7 @@ class HostRun:
         asked = self.asked
         reported: dict[str, t.Any] = {"write": [], "refused": {}}
         if asked["purpose"] == "offboard":
-            reported = plan(
+            reported = offboarding_plan(
                 self.opening.get("users") or (),
                 allow_admins=asked["allow_admins"],
                 max_users=asked["max_users"],
@@ -171,7 +171,7 @@ class HostRun:
         asked, state = self.asked, self.state
         leavers, error = unpack(state["records"]), state["entry"]["error"]
         stats = {
-            **counts(leavers, names=asked["stats_names"]),
+            **for_workflow(leavers, names=asked["stats_names"]),
             "error": (error or {}).get("code"),
             # The offboarding that follows in the workflow refuses whoever was not looked at here.
             **({"dry_run": True} if is_dry_run else {}),

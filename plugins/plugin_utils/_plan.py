@@ -22,7 +22,7 @@ from ._messages import Record, as_error
 _GIVEN = ("left_at", "directory_roles")
 
 
-def plan(
+def offboarding_plan(
     opening: t.Sequence[Record],
     *,
     allow_admins: bool,

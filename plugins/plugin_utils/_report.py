@@ -29,12 +29,10 @@ from ._also import not_closed, rows
 from ._containment import contained_in_words
 from ._earlier import newly_open
 from ._exceptions import accepted_in_words, unmatched
-from ._messages import NOT_DONE, errors_of, reason_of, reasons_of
+from ._messages import NOT_DONE, Record, errors_of, reason_of, reasons_of
 from ._report_html import html
 from ._report_model import done_in_words
 from ._results import DELETED, FAILED, NOT_DUE
-
-Record = t.Mapping[str, t.Any]
 
 
 def render(evidence: Record, format: str) -> str:  # noqa: A002 (what the filter's users call it)

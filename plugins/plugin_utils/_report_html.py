@@ -26,13 +26,13 @@ from ..module_utils._times import format_moment, moment_or_none
 from . import _report_model as words
 from ._containment import contained_in_words
 from ._exceptions import accepted_in_words, unmatched
-from ._messages import NOT_DONE, person_in_words
+from ._messages import NOT_DONE, Record, person_in_words
 
 if t.TYPE_CHECKING:
     import jinja2
 
 
-def html(evidence: words.Record) -> str:
+def html(evidence: Record) -> str:
     """The report as a whole HTML document."""
     style, script = _code("_report.css"), _code("_report.js")
     template = _environment().get_template("_report.html.j2")

@@ -18,10 +18,8 @@ from ..module_utils._doors import PROTOCOLS, STEPS, UNKNOWN
 from ..module_utils._times import moment_or_none
 from ._also import not_closed, rows
 from ._evidence import containment_summary
-from ._messages import listed, span, what_was_done
+from ._messages import Record, listed, span, what_was_done
 from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED, not_shut
-
-Record = t.Mapping[str, t.Any]
 
 DOORS = (*STEPS[:3], *PROTOCOLS)
 # What is seen of a door, or `ACCEPTED`. Shut is only said of what was read.

@@ -35,7 +35,7 @@ from ._report import formats_of
 _RAW = ("leavers", "report_path", "exceptions", "since")
 
 
-def request(
+def offboarding_request(
     given: Record,
     sources: Record,
     *,

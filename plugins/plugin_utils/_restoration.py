@@ -17,7 +17,7 @@ from ._inputs import Refused
 from ._messages import Record
 from ._restore_outcome import outcome
 from ._restore_plan import FAILED, PARTIAL, REFUSED, restore_plan
-from ._restore_request import request
+from ._restore_request import restore_request
 
 _PREFIX = "__restore_employee_"
 # How many seconds a look is waited for at least, and which part of the time that has passed already.
@@ -34,7 +34,7 @@ def ask(given: Record, *, spec: Record, complaints: t.Sequence[str], host: str, 
     """
     complaints = list(complaints)
     asked = typed("restore_employee", given, {}, spec, complaints, raw=("leavers", "evidence"))
-    reported = request(asked["leavers"], evidence=asked["evidence"], host=host, job=asked["job"])
+    reported = restore_request(asked["leavers"], evidence=asked["evidence"], host=host, job=asked["job"])
     has_evidence = asked["evidence"] not in ("", None, [])
     deliver = os.path.realpath(os.path.expanduser(asked["deliver"])) if asked["deliver"] else ""
     if reported["error"]:

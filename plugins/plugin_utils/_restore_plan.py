@@ -62,8 +62,8 @@ def restore_plan(
     """Who gets what back.
 
     :param opening: what was registered of the read of everybody's facts.
-    :param malformed: leavers whose name cannot be a user's, as `_restore_request.request` gives them; each fails alone.
-    :param evidence: runs, as `_restore_request.request` carries them; null for none.
+    :param malformed: leavers whose name cannot be a user's, as `restore_request` gives them; each fails alone.
+    :param evidence: runs, as `restore_request` carries them; null for none.
     :param left_out: a sentence for each file that is not used.
     :param job: the number in AWX of the job that is to be undone, or of its workflow, empty for none.
     :param deleted: what was registered of the search for deleted users of the same names, null before it.

@@ -19,7 +19,7 @@ from ._messages import Record
 from ._restore_files import has_number, runs_to_undo
 
 
-def request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> dict[str, t.Any]:
+def restore_request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> dict[str, t.Any]:
     """Whom to look at.
 
     :param leavers: as the modules' `users`.

@@ -421,7 +421,7 @@ def not_shut(one: Record) -> dict[str, str]:
     return doors | {door: ACCEPTED for entry in one.get("accepted") or () for door in entry.get("doors") or ()}
 
 
-def counts(leavers: t.Sequence[Record], *, names: bool) -> dict[str, t.Any]:
+def for_workflow(leavers: t.Sequence[Record], *, names: bool) -> dict[str, t.Any]:
     """For the next node of a workflow: object ids, and names only where asked for."""
     known = [one for one in leavers if one["id"]]
     return {

@@ -354,7 +354,9 @@ class World:
         earlier = _earlier.tenants(_earlier.earlier_runs(since), purpose="offboard", host="localhost")
         opening = self._opening(users, earlier=earlier)
         compared = self._compared(since, opening, "offboard")
-        plan = _plan.plan(opening["users"], allow_admins=False, max_users=None, earlier=compared, also=bool(also))
+        plan = _plan.offboarding_plan(
+            opening["users"], allow_admins=False, max_users=None, earlier=compared, also=bool(also)
+        )
         batches = [plan["write"]] if plan["write"] else []
         put = functools.partial(
             self._record, opening, plan=plan, purpose="offboard", earlier=compared, batches=batches, also=also
@@ -429,7 +431,7 @@ class World:
         :returns: one result per leaver, as in `restore_employee_result`.
         :raises AssertionError: the evidence is refused as a whole.
         """
-        request = _restore_request.request(list(users), evidence=str(folder), host="localhost")
+        request = _restore_request.restore_request(list(users), evidence=str(folder), host="localhost")
         assert request["error"] is None, request["error"]
         began = self.tenant.directory.now().timestamp()
         plan: dict[str, t.Any] = {"again": True}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import looked_at, plan
+from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import looked_at, offboarding_plan
 
 from .people import SWITCHES, person
 
@@ -112,4 +112,4 @@ def all_steps(name: str, status: str = "verified", **by_step: str) -> list[dict[
 def planned(opening: Any, stats: Any = (), host: str = "", **options: Any) -> dict[str, Any]:
     """Return the plan for an opening read, with administrators and limits that do not matter unless given."""
     options = {"allow_admins": False, "max_users": None, **options}
-    return plan(opening, looked_at=looked_at(stats, host), **options)
+    return offboarding_plan(opening, looked_at=looked_at(stats, host), **options)

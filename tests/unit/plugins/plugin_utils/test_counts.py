@@ -10,8 +10,8 @@ from ansible_collections.m365.offboarding.plugins.plugin_utils._results import r
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import STEPS, read_record, unknown_record
 
 
-def counts(leavers, names=False):
-    return _results.counts(leavers, names=names)
+def for_workflow(leavers, names=False):
+    return _results.for_workflow(leavers, names=names)
 
 
 JANE, MILES = read_record("jane.doe", state="shut"), read_record("miles.obrien")
@@ -19,8 +19,15 @@ LEAVERS = results([JANE, MILES, unknown_record()], steps=STEPS)
 
 
 def test_ids_by_verdict_and_how_many_have_none():
-    assert counts(LEAVERS) == {"contained": [JANE["id"]], "not_contained": [MILES["id"]], "accepted": [], "unknown": 1}
+    assert for_workflow(LEAVERS) == {
+        "contained": [JANE["id"]],
+        "not_contained": [MILES["id"]],
+        "accepted": [],
+        "unknown": 1,
+    }
 
 
 def test_names_only_where_asked_for():
-    assert counts(LEAVERS, names=True)["names"] == {one["id"]: one["user_principal_name"] for one in (JANE, MILES)}
+    assert for_workflow(LEAVERS, names=True)["names"] == {
+        one["id"]: one["user_principal_name"] for one in (JANE, MILES)
+    }

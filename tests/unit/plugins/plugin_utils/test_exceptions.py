@@ -21,7 +21,7 @@ from ansible_collections.m365.offboarding.plugins.plugin_utils._exceptions impor
     unmatched,
 )
 from ansible_collections.m365.offboarding.plugins.plugin_utils._exceptions_file import exceptions, read_exceptions
-from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import plan
+from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import offboarding_plan
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import SWITCHES
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
@@ -455,9 +455,9 @@ def test_a_person_comes_before_a_kind():
 
 def test_exceptions_change_nobody_who_goes_through_the_steps():
     opening = [{**OPEN_ALL, "by_name": True}]
-    decided = plan(opening, allow_admins=True, max_users=None)
+    decided = offboarding_plan(opening, allow_admins=True, max_users=None)
     one_of(OPEN_ALL, entry(doors="all"))
-    assert decided["write"] == plan(opening, allow_admins=True, max_users=None)["write"] != []
+    assert decided["write"] == offboarding_plan(opening, allow_admins=True, max_users=None)["write"] != []
 
 
 # --- what is said of them ---

@@ -21,7 +21,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.earlier impor
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import STEPS, planned, problem, read_record
 from tools import sample_evidence
 
-counts = functools.partial(_results.counts, names=False)
+counts = functools.partial(_results.for_workflow, names=False)
 JANE = read_record("jane.doe")
 UPN = JANE["user"]
 THEN = "0e0b5e0e-0000-4000-8000-000000000001"

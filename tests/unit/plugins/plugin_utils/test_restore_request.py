@@ -13,14 +13,14 @@ import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _files, _restore_files
 from ansible_collections.m365.offboarding.plugins.plugin_utils._carried import opened
-from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_request import request
+from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_request import restore_request
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring import evidence, shut_out
 
 
 def read(leavers, path="", host="", job=""):
     """Ask with what the role hands over."""
-    return request(leavers, evidence=path, host=host, job=job)
+    return restore_request(leavers, evidence=path, host=host, job=job)
 
 
 JANE, BOB = person("jane.doe"), person("bob")
