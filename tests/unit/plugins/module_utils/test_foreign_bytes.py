@@ -20,12 +20,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
     OffboardingError,
     OptionError,
 )
-from ansible_collections.m365.offboarding.plugins.module_utils._exchange import (
-    Exchange,
-    _mailbox,
-    _own_row,
-    _Reading,
-)
+from ansible_collections.m365.offboarding.plugins.module_utils._exchange import Exchange, _mailbox, _own_row, _Reading
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph, User, _List, listed, single
 from ansible_collections.m365.offboarding.plugins.module_utils._http import Response
 from ansible_collections.m365.offboarding.plugins.module_utils._residual import _findings, _tell

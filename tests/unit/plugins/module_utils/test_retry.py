@@ -21,11 +21,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.calls import 
     statuses,
 )
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import NOW
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
-    enable,
-    read,
-    throttled,
-)
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import enable, read, throttled
 
 FAR_AWAY = [("21600", 21600), (http_dates(21600), 21600), ("1e9", 1e9)]
 TOLD = [

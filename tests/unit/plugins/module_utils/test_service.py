@@ -24,9 +24,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.calls import 
     statuses,
 )
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import NOW
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import (
-    refusal,
-)
+from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import refusal
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
     concurrency,
