@@ -24,7 +24,7 @@ Variables = t.Mapping[str, t.Any]
 
 
 class ActionModule(ActionBase):
-    """Works where Ansible runs, in check mode too. No module is run and no connection is made."""
+    """Works on the controller, in check mode too. No module is run and no connection is made."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": str(exc)}
         except (OSError, ValueError) as exc:
             raise AnsibleActionFail(str(exc)) from None
-        # The tenant's data is never a template. What is reported between tasks is nothing to read at -v.
+        # Tenant data is never a template. Results passed between tasks are not shown at `-v`.
         return {**result, **wrap_var(outcome), "changed": False, "_ansible_verbose_override": True}
 
     # --- validate ---
@@ -65,7 +65,7 @@ class ActionModule(ActionBase):
         return {**outcome, "run_id": uuid.uuid4().hex}
 
     def _content(self, path: str, most: int) -> bytes:
-        """The file, decrypted, `most` bytes of it: Ansible's own reading of text takes UTF-8 alone."""
+        """At most `most` bytes of a file, decrypted: Ansible's own text reader accepts only UTF-8."""
         with open(self._loader.get_real_file(path), "rb") as file:
             return file.read(most)
 
@@ -96,7 +96,7 @@ class ActionModule(ActionBase):
         """One host for all, where `run_once` is honoured."""
         run = self._run_of(known)
         states = {host: tenant.state for host, tenant in run.tenants.items()}
-        # A host that fell out of the play must not be missing in silence.
+        # A host that was removed from the play must not be missing without a trace.
         missing = [host for host in known["ansible_play_hosts_all"] if host not in run.tenants]
         written = run.write(states, missing=missing, complete=True)
         files = {
@@ -112,7 +112,7 @@ class ActionModule(ActionBase):
             },
             "is_long": {host: tenant.is_long for host, tenant in run.tenants.items()},
             "journal": written,
-            # Kept by AWX, where nobody who writes to the files can change it. Names of files may be names of people.
+            # Stored by AWX, out of reach of those who can write to the files. File names may be names of people.
             "ansible_stats": _stats(
                 known, {host: {"sha256": list(of_host.values())} for host, of_host in sums.items() if of_host}
             ),
@@ -133,7 +133,7 @@ class ActionModule(ActionBase):
 
 
 def _stats(known: Variables, by_host: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """What the next node of a workflow gets; by host, since the hosts of a play set the same key and are merged."""
+    """The values for the next node of a workflow; by host, since the hosts of a play set the same key and are merged."""
     job = known.get("awx_job_id", known.get("tower_job_id"))
     key = f"m365_offboarding{'' if job is None else f'_{job}'}"
     return {"data": {key: dict(by_host)}, "per_host": False, "aggregate": True}

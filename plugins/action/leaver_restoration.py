@@ -17,13 +17,13 @@ from ..plugin_utils._inputs import Refused, specification
 from ..plugin_utils._restoration import ask, conclude, decide
 
 _ROLE = "restore_employee"
-# Looked at where it is used, and nowhere else.
+# Read only where it is used.
 _NOT_TAKEN = "restore_employee_password"
 Variables = t.Mapping[str, t.Any]
 
 
 class ActionModule(ActionBase):
-    """Works where Ansible runs, in check mode too. No module is run and no connection is made."""
+    """Works on the controller, in check mode too. No module is run and no connection is made."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": str(exc)}
         except (OSError, ValueError) as exc:
             raise AnsibleActionFail(str(exc)) from None
-        # The tenant's data is never a template. What is told between tasks is nothing to read at -v.
+        # Tenant data is never a template. Results passed between tasks are not shown at `-v`.
         return {**result, **wrap_var(outcome), "changed": False, "_ansible_verbose_override": True}
 
     def _validate(self, asked: Variables, known: Variables) -> dict[str, t.Any]:

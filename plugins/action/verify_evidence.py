@@ -16,7 +16,7 @@ from ..plugin_utils._given import complaints
 
 
 class ActionModule(ActionBase):
-    """Reads where Ansible runs, in check mode too. No module is run and no connection is made."""
+    """Reads on the controller, in check mode too. No module is run and no connection is made."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
         except (OSError, ValueError) as exc:
             raise AnsibleActionFail(str(exc)) from None
         found = problems(outcome)
-        # Names of files are anybody's.
+        # File names come from outside.
         return {
             **result,
             **wrap_var({**outcome, "msg": "\n".join(found) or in_one_line(outcome)}),

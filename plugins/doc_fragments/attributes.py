@@ -12,10 +12,10 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and tell what would change without changing anything.
+    description: Can run in C(check_mode) and report what would change without changing anything.
     support: full
   diff_mode:
-    description: Tells what has changed, or would change, in diff mode.
+    description: Reports what has changed, or would change, in diff mode.
     support: full
   idempotent:
     description: A second run changes nothing.
@@ -23,7 +23,7 @@ attributes:
   action:
     description: Has an action plugin of the same name, which may run it where Ansible runs.
     support: partial
-    details: In Ansible's own worker on localhost, as an ordinary module elsewhere; the guide on how modules run says when.
+    details: Inside Ansible's worker on localhost, as an ordinary module elsewhere; see the guide on how modules run.
   action_group:
     description: Use C(group/m365.offboarding.m365) in C(module_defaults) to set options for this module.
     support: full
@@ -34,11 +34,11 @@ attributes:
     READ_ONLY = r"""
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and tell what would change without changing anything.
+    description: Can run in C(check_mode) and report what would change without changing anything.
     support: full
     details: It never changes anything.
   diff_mode:
-    description: Tells what has changed, or would change, in diff mode.
+    description: Reports what has changed, or would change, in diff mode.
     support: N/A
     details: It never changes anything.
   idempotent:
@@ -47,7 +47,7 @@ attributes:
   action:
     description: Has an action plugin of the same name, which may run it where Ansible runs.
     support: partial
-    details: In Ansible's own worker on localhost, as an ordinary module elsewhere; the guide on how modules run says when.
+    details: Inside Ansible's worker on localhost, as an ordinary module elsewhere; see the guide on how modules run.
   action_group:
     description: Use C(group/m365.offboarding.m365) in C(module_defaults) to set options for this module.
     support: full
@@ -58,11 +58,11 @@ attributes:
     READING_ACTION = r"""
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and tell what would change without changing anything.
+    description: Can run in C(check_mode) and report what would change without changing anything.
     support: full
     details: It never changes anything.
   diff_mode:
-    description: Tells what has changed, or would change, in diff mode.
+    description: Reports what has changed, or would change, in diff mode.
     support: N/A
     details: It never changes anything.
   idempotent:
@@ -76,13 +76,13 @@ attributes:
     ACTION = r"""
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and tell what would change without changing anything.
+    description: Can run in C(check_mode) and report what would change without changing anything.
     support: full
-    details: A report is written in check mode too, it tells what was found.
+    details: A report is written in check mode too; it shows what was found.
   diff_mode:
-    description: Tells what has changed, or would change, in diff mode.
+    description: Reports what has changed, or would change, in diff mode.
     support: none
-    details: A report counts as no change.
+    details: Writing a report is not reported as a change.
   idempotent:
     description: A second run changes nothing.
     support: none

@@ -13,14 +13,13 @@ author:
   - The m365.offboarding contributors (@m365-offboarding)
 description:
   - Turns the evidence of a run into the text of a file.
-  - V(html) is one page for people that needs nothing but itself.
-  - V(csv) has one row per leaver, and one per tenant that could not be looked at. Lines end as RFC 4180 wants, and the first one
-    begins with a byte order mark, without which Excel garbles names. A cell that a spreadsheet would take for a formula gets an apostrophe
-    before the character that makes it one, and so does what would be one behind a semicolon. Control characters and line breaks become
-    blanks.
+  - V(html) is a self-contained page for people.
+  - V(csv) has one row per leaver, and one per tenant that could not be read. Lines end as RFC 4180 requires, and the first one begins
+    with a byte order mark, without which Excel garbles names. In a cell that a spreadsheet would take for a formula, an apostrophe is
+    inserted before the character that makes it one, also after a semicolon. Control characters and line breaks become blanks.
   - V(json) is the evidence itself, as C(docs/evidence.schema.json) of this collection describes it.
-  - V(xml) is JUnit XML, a suite per host and a test per leaver and step. A door that is open is a failure, what nobody could tell is an
-    error, and who is not due, has no such door or was not looked at is skipped. Residual access is a test per topic.
+  - V(xml) is JUnit XML, a suite per host and a test per leaver and step. An open door is a failure, an unconfirmed door is an error, and
+    a test is skipped if the leaver is not due, has no such door or was not read. Residual access is a test per topic.
 positional: _input
 options:
   _input:
@@ -28,7 +27,7 @@ options:
     type: dict
     required: true
   format:
-    description: What to make of it.
+    description: The format of the result.
     type: str
     choices: [html, csv, json, xml]
     required: true

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: target_hosts
-short_description: Give back a pattern of hosts, or fail if it matches none
+short_description: Return a pattern of hosts, or fail if it matches none
 version_added: 1.0.0
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 description:
-  - Ansible skips a play whose pattern matches no host, and calls the run a success. With this lookup as C(hosts) the run fails before
+  - Ansible skips a play whose pattern matches no host, and reports the run as successful. With this lookup as C(hosts) the run fails before
     anything is sent.
   - The limit of the run (C(--limit)) is taken into account.
 options:
   _terms:
-    description: The pattern, as C(hosts) of a play takes it.
+    description: The pattern, in the form that C(hosts) of a play takes.
     type: list
     elements: raw
     required: true
 """
 
 EXAMPLES = r"""
-- name: Shut leavers out of the tenants that are meant, or fail
+- name: Shut leavers out of the selected tenants, or fail
   hosts: "{{ lookup('m365.offboarding.target_hosts', target_hosts | default('localhost')) }}"
   gather_facts: false
   roles:
@@ -33,7 +33,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: The pattern as it was given.
+  description: The pattern as given.
   type: list
   elements: raw
 """

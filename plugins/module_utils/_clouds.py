@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Where Microsoft's services live, cloud by cloud."""
+"""The addresses of Microsoft's services in each cloud."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Endpoints:
 
 
 # https://learn.microsoft.com/graph/deployments; Exchange's admin endpoint as Microsoft's ScubaGear has it
-# (https://github.com/cisagov/ScubaGear, EXORestHelper.psm1). O(exchange_url) is the way out where a tenant has another host.
+# (https://github.com/cisagov/ScubaGear, EXORestHelper.psm1). If a tenant has another host, set `exchange_url`.
 CLOUDS = {
     "public": Endpoints(
         "https://login.microsoftonline.com", "https://graph.microsoft.com", "https://outlook.office365.com"
@@ -51,14 +51,14 @@ _METADATA = re.compile(
 
 
 def metadata(address: str) -> dict[str, str] | None:
-    """What the OpenID configuration at this address says, where Microsoft has put it in writing; nothing is sent.
+    """The OpenID configuration at this address, if Microsoft documents it; nothing is sent.
 
-    That is so for the authorities of `CLOUDS` and a tenant that is named by its id. A domain name is left to Entra ID, which
+    It is known for the authorities of `CLOUDS` and a tenant given by its id. A domain name is left to Entra ID, which
     answers with the tenant's id, and so is every other authority.
 
     https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud
 
-    :returns: `token_endpoint`, `authorization_endpoint` and `issuer`; `None` where it must be asked for.
+    :returns: `token_endpoint`, `authorization_endpoint` and `issuer`; `None` if it must be requested.
     """
     found = _METADATA.fullmatch(address)
     if not found or found[1] not in {one.authority_url for one in CLOUDS.values()}:
@@ -74,7 +74,7 @@ def metadata(address: str) -> dict[str, str] | None:
 def endpoints(cloud: str, **overrides: str | None) -> Endpoints:
     """The addresses of `cloud`, with those of `overrides` that are given.
 
-    :raises OptionError: an override that is no https address.
+    :raises OptionError: an override is not an https address.
     """
     given = {name: _address(name, value) for name, value in overrides.items() if value}
     return dataclasses.replace(CLOUDS[cloud], **given)
@@ -89,7 +89,7 @@ def _address(option: str, value: str) -> str:
         parts = urllib.parse.urlsplit(value.strip())
         port = parts.port
         if "[" in parts.netloc:
-            ipaddress.IPv6Address(parts.hostname)  # which Python 3.10 leaves to whoever connects
+            ipaddress.IPv6Address(parts.hostname)  # Python 3.10 does not check it
     except ValueError:
         parts, port = urllib.parse.urlsplit(""), None
     if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:

@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Which credential counts, and the tokens that Entra ID gives for it."""
+"""Choose the credential, and obtain tokens for it from Entra ID."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Credential:
 
 
 def choose_credential(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> Credential:
-    """The credential that counts: options beat the environment as a group.
+    """Choose the credential: if any credential option is set, the environment is ignored.
 
     :raises OptionError: two kinds among the options, or none anywhere.
     """
@@ -98,7 +98,7 @@ def choose_credential(options: t.Mapping[str, t.Any], environ: t.Mapping[str, st
 
 
 def first_set(environ: t.Mapping[str, str], names: t.Iterable[str]) -> str | None:
-    """The first of these variables that holds something. Empty counts as not given: AWX sets optional fields so."""
+    """The first of these variables that is not empty: AWX sets optional fields to an empty text."""
     return next((environ[name] for name in names if environ.get(name, "").strip()), None)
 
 
@@ -172,7 +172,7 @@ class TokenHttp(t.Protocol):
 class TokenSource:
     """Tokens for one application in one tenant: one per audience, renewed when they age or are refused.
 
-    :param on_secret: told every secret that comes up at run time, so that it can be masked in the output.
+    :param on_secret: called with every secret that appears at run time, so that it can be masked in the output.
     """
 
     # Ask for a new token this long before the old one ends, as msal does.
@@ -200,7 +200,7 @@ class TokenSource:
         self._http = http
         self._on_secret = on_secret
         self._monotonic = monotonic
-        # One for each audience, so that no token is asked for twice and the two audiences do not wait for each other.
+        # One for each audience, so that no token is requested twice and the audiences do not wait for each other.
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._tokens: dict[str, tuple[Token, float]] = {}
@@ -216,10 +216,10 @@ class TokenSource:
         """The token for `audience`, an address such as `https://graph.microsoft.com`.
 
         :param service: `Microsoft Graph` or `Exchange Online`, for the sentence when it fails.
-        :raises OffboardingError: no token is to be had.
+        :raises OffboardingError: no token could be obtained.
         """
         with self._lock_of(audience):
-            if audience in self._failures:  # asked, waited for and refused: once per run is enough
+            if audience in self._failures:  # refused after retries: once per run is enough
                 raise self._failures[audience]
             token, ends = self._tokens.get(audience, (None, 0.0))
             if token is None or self._monotonic() > ends:
@@ -231,9 +231,9 @@ class TokenSource:
         return self._tokens.get(audience, (None, 0.0))[0]
 
     def renew(self, audience: str, service: str, refused: Token) -> Token | None:
-        """Another token than `refused`, or `None` when that makes no sense (any more).
+        """A new token instead of `refused`, or `None` if renewing it again is pointless.
 
-        :raises OffboardingError: Entra ID gives no other.
+        :raises OffboardingError: Entra ID issues no other token.
         """
         with self._lock_of(audience):
             current = self._tokens[audience][0]
@@ -247,13 +247,13 @@ class TokenSource:
             return self._acquire(audience, service)
 
     def taken(self, audience: str) -> None:
-        """The service took the token for `audience`: should it be refused after this, that is another trouble."""
+        """Note that the service accepted the token for `audience`: a later refusal is a new problem."""
         if self._renewed.get(audience):
             with self._lock_of(audience):
                 self._renewed[audience] = []
 
     def _lock_of(self, audience: str) -> threading.Lock:
-        # A managed identity's endpoint is asked for one token after the other: `TokenHttp.refusal` is of the last answer.
+        # A managed identity's endpoint gets one request at a time: `TokenHttp.refusal` belongs to the last answer.
         key = "" if self._credential.kind == "managed_identity" else audience
         with self._lock:
             return self._locks.setdefault(key, threading.Lock())
@@ -278,8 +278,8 @@ class TokenSource:
             token, lifetime = self._new_token(audience, service)
             if not re.fullmatch("[!-~]+", str(token.value)):  # it would not pass as a header
                 raise CredentialError(
-                    f"The token for {service} holds characters that no token has.",
-                    hint="Give access_token as Entra ID issued it, in one line.",
+                    f"The token for {service} contains characters that are not valid in a token.",
+                    hint="Set access_token to the token as Entra ID issued it, on one line.",
                 )
         except OffboardingError as exc:
             self._failures[audience] = exc
@@ -300,7 +300,7 @@ class TokenSource:
         option = "access_token" if service == "Microsoft Graph" else "exchange_access_token"
         value = self._credential.values.get(option)
         if not value:
-            raise OptionError(f"{option} is missing: ready tokens are used, and {service} needs its own.")
+            raise OptionError(f"{option} is missing: {service} needs an access token of its own.")
         return Token.read(value)
 
     def _ask_entra(self, audience: str, service: str) -> dict[str, t.Any]:
@@ -315,7 +315,7 @@ class TokenSource:
         except OSError as exc:
             raise CredentialError(
                 f"The key of this machine's managed identity cannot be read: {_reason(exc)}.",
-                hint="On Azure Arc the user who runs Ansible must be in the group himds.",
+                hint="On Azure Arc, the user who runs Ansible must be in the group himds.",
             ) from None
         except Exception as exc:  # msal raises ValueError, RuntimeError and its own; their texts may hold bodies
             if self._credential.kind == "managed_identity" and self._http.refusal:
@@ -369,7 +369,7 @@ class TokenSource:
 
 
 def entra_error(answer: t.Mapping[str, t.Any], service: str) -> CredentialError:
-    """Entra's refusal as a sentence: the AADSTS text without the ids that follow it, and what to do."""
+    """Entra's refusal as an error: the AADSTS text without the ids that follow it, and what to do."""
     codes = answer.get("error_codes")
     text = str(answer.get("error_description") or answer.get("error") or "no reason given")
     sentence = shorten(text.split(" Trace ID", maxsplit=1)[0])
@@ -383,14 +383,14 @@ def entra_error(answer: t.Mapping[str, t.Any], service: str) -> CredentialError:
 
 
 def _identity_error(refusal: t.Mapping[str, t.Any] | None, service: str) -> CredentialError:
-    """The refusal of a managed identity's endpoint as a sentence. Each of them has a form of its own.
+    """The refusal of a managed identity's endpoint as an error. Each endpoint has its own format.
 
-    What msal makes of an answer is not told: it may hold a token.
+    msal's own text is not shown: it may contain a token.
 
     :param refusal: the error answer, `None` when there was none and still no token.
     """
     if refusal is None:
-        return CredentialError(f"The managed identity endpoint gave no token for {service}, and no error.")
+        return CredentialError(f"The managed identity endpoint returned neither a token for {service} nor an error.")
     error = refusal.get("error")
     inner = error if isinstance(error, dict) else {}
     texts = (refusal.get("error_description"), refusal.get("message"), inner.get("message"), inner.get("code"), error)
@@ -426,7 +426,7 @@ def _read_assertion(path: str) -> str:
 
 
 def _read_certificate(path: str, password: str | None) -> dict[str, str]:
-    """A PEM or PFX file as msal wants it: the key in clear (in memory only), the certificate, its SHA-1 thumbprint.
+    """A PEM or PFX file in the form that msal expects: the key in clear (in memory only), the certificate, its SHA-1 thumbprint.
 
     :raises CredentialError: missing, encrypted without password, no certificate, or key and certificate do not match.
     """

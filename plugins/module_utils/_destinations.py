@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Where forwarded mail goes: inside the organisation, outside, or nobody can tell. The one place where that is decided."""
+"""Decide where forwarded mail goes: inside the organisation, outside, or unknown. Only this file decides that."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ._errors import OffboardingError
 INSIDE, OUTSIDE, UNKNOWN = "inside", "outside", "unknown"
 
 # How Get-InboxRule writes a target: `"Jane Doe" [SMTP:jane@home.example]`, or `[EX:...]` with the legacy distinguished
-# name of a recipient in the directory. The name is the sender's choice, so only the last bracket counts.
+# name of a recipient in the directory. The sender chooses the name, so only the last bracket is used.
 _TARGET = re.compile(r"^\s*(?:\"(?P<name>.*)\"\s*)?\[(?P<kind>\w+):(?P<value>[^\[\]]*)\]\s*$", re.DOTALL)
 # Recipients that stand for an address elsewhere, which is their ExternalEmailAddress.
 _ELSEWHERE = frozenset({"mailcontact", "mailforestcontact", "mailuser", "guestmailuser"})
@@ -30,7 +30,7 @@ class Target:
 
     :param shown: as a person reads it.
     :param address: its SMTP address, empty where there is none.
-    :param recipient: the name of a recipient of the directory, empty where the address says it all.
+    :param recipient: the name of a recipient of the directory, empty if there is an address.
     """
 
     shown: str
@@ -39,7 +39,7 @@ class Target:
 
 
 def parse_target(text: t.Any) -> Target:
-    """A target as Get-InboxRule, Get-Mailbox or Graph writes it. What is not understood has neither address nor recipient."""
+    """A target as Get-InboxRule, Get-Mailbox or Graph writes it. One that cannot be parsed has neither address nor recipient."""
     if not isinstance(text, str) or not text.strip():
         return Target("an unknown address")
     found = _TARGET.match(text)
@@ -59,7 +59,7 @@ def _bare(text: str) -> str:
 def address_of(row: t.Mapping[str, t.Any]) -> str | None:
     """The address that mail to a recipient reaches, by a row of Get-Recipient; `None` where it does not say.
 
-    A group counts as its own address: who is in it is for its owners to decide.
+    A group is treated by its own address: its owners decide about its members.
     https://learn.microsoft.com/powershell/module/exchangepowershell/get-recipient
     """
     elsewhere = _bare(str(row.get("externalemailaddress") or ""))
@@ -76,15 +76,15 @@ class Organisation:
 
     :param domains: the organisation's own mail domains, with `*.` before one that brings its subdomains; an error where
         they could not be read.
-    :param recipients: the address of each recipient of the directory, by its name in lower case; `None` where nobody can
-        tell, an error where it could not be looked up.
+    :param recipients: the address of each recipient of the directory, by its name in lower case; `None` if it is
+        not known, an error if it could not be looked up.
     """
 
     domains: frozenset[str] | OffboardingError = frozenset()
     recipients: t.Mapping[str, str | OffboardingError | None] = dataclasses.field(default_factory=dict)
 
     def is_inside(self, address: str) -> bool:
-        """Whether an address surely belongs to the organisation."""
+        """Whether an address certainly belongs to the organisation."""
         if isinstance(self.domains, OffboardingError) or "@" not in address:
             return False
         domain = address.rpartition("@")[2].lower()

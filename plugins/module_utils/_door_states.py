@@ -5,9 +5,9 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Which doors of a leaver are open, and what else is to be seen of them.
+"""Decide which doors of a leaver are open, and describe what was read.
 
-The one place where it is decided whether a door is open: `door_states`.
+Only `door_states` decides whether a door is open.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def door_states(leaver: Leaver, steps: t.Collection[str], protocols: Protocols) 
     sign-in is blocked. A reset followed within the hour by a sign-out is the trace that our order leaves; a lone
     sign-out, a lone block, or a password changed by the leaver leaves another. In doubt a door is open.
 
-    Nobody resets the password of a synced account here: Active Directory is its master, and its moments need not follow
+    The password of a synced account is not reset here: Active Directory is its master, and its times need not follow
     our order. A password that was set at or after `left_at` is not the one that the leaver had when they left, so for a
-    synced account that is blocked this is enough. Without `left_at` the trace of our order is all there is.
+    synced account that is blocked this is enough. Without `left_at`, only the trace of our order can prove it.
     https://learn.microsoft.com/entra/identity/users/users-revoke-access
 
-    The hour does not count where earlier evidence shows that the present password is the one that this collection set:
-    then a later sign-out is another tool's, and as good as ours.
+    The hour is ignored if earlier evidence shows that the current password is the one that this collection set:
+    then a later sign-out by another tool is as good as ours.
     """
     user = leaver.known
     doors: dict[str, str] = {}
@@ -87,7 +87,7 @@ def _protocol_doors(leaver: Leaver, protocols: Protocols) -> dict[str, str]:
 
 
 def observed(leaver: Leaver, step: str, protocols: Protocols) -> dict[str, t.Any] | None:
-    """The facts a step looks at, as `before` and `after` of a record. `None` where there is nothing to see."""
+    """The facts a step reads, as `before` and `after` of a record. `None` if there is nothing to read."""
     user = leaver.known
     if step == "password":
         return {"last_password_change_date_time": format_moment(user.password_changed)}
@@ -99,13 +99,13 @@ def observed(leaver: Leaver, step: str, protocols: Protocols) -> dict[str, t.Any
 
 
 def surely_shut(leaver: Leaver) -> datetime.datetime | None:
-    """When reset and sign-out have surely taken effect: within an hour of the later one, says Microsoft's page."""
+    """When reset and sign-out have certainly taken effect: within an hour of the later one, according to Microsoft's page."""
     reset, revoked = leaver.known.password_changed, leaver.known.sessions_valid_from
     return max(reset or revoked, revoked) + _HOUR if revoked else None
 
 
 def note_for(leaver: Leaver, step: str) -> str | None:
-    """What a person must know about this leaver and step, whatever the outcome."""
+    """What readers must know about this leaver and step, whatever the outcome."""
     if step == "signin":
         notes = [note for note in (_step_note(leaver, step), _midnight_note(leaver)) if note]
         return " ".join(notes) or None
@@ -113,7 +113,7 @@ def note_for(leaver: Leaver, step: str) -> str | None:
 
 
 def _midnight_note(leaver: Leaver) -> str | None:
-    """What to know of a leave date that is a bare day in the directory: Entra stores it as midnight in UTC.
+    """The note for a leave date without a time of day in the directory: Entra stores it as midnight in UTC.
 
     https://learn.microsoft.com/entra/id-governance/how-to-lifecycle-workflow-sync-attributes
     """
@@ -122,7 +122,7 @@ def _midnight_note(leaver: Leaver) -> str | None:
         return None
     return (
         f"employeeLeaveDateTime is exactly midnight in UTC ({format_moment(leaves)}), "
-        "which is the evening before in the Americas: give left_at if another moment is meant."
+        "which is the evening before in the Americas: set left_at if the user leaves at another time."
     )
 
 
@@ -131,8 +131,8 @@ def _step_note(leaver: Leaver, step: str) -> str | None:
     if step == "protocols":
         if leaver.awaits_mailbox:
             return (
-                "No Exchange Online mailbox is known although the user has an enabled Exchange plan: "
-                "it may be about to appear, so its protocols are unconfirmed."
+                "No Exchange Online mailbox was found although the user has an enabled Exchange plan: "
+                "one may be about to appear, so its protocols are unconfirmed."
             )
         if leaver.lacks_mailbox:
             elsewhere = user.synced or (user.has_mail and not user.has_exchange_plan)
@@ -146,5 +146,7 @@ def _step_note(leaver: Leaver, step: str) -> str | None:
             "Synced from Active Directory: disable it in Active Directory too, otherwise the next sync may undo this."
         )
     if step == "sessions":
-        return "Outlook on the web may linger on an open page until another tile is opened or the page is refreshed."
+        return (
+            "Outlook on the web may stay usable on an open page until another tile is opened or the page is refreshed."
+        )
     return None

@@ -5,9 +5,9 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Names of steps and doors, and which door belongs to which step. Needed on the controller too, so it stands on little.
+"""Names of steps and doors, and which door belongs to which step. Needed on the controller too, so it imports little.
 
-Whether a door is open is decided elsewhere, by who has read it.
+Whether a door is open is decided in `_door_states`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ STEPS = ("password", "sessions", "signin", "protocols")
 
 # What can be closed besides, after the doors, and in this order: https://learn.microsoft.com/entra/identity/users/users-revoke-access
 ALSO = ("forwarding", "devices", "consents", "authentication_methods", "memberships")
-# Of these, what can be made again from evidence, in the order in which it is.
+# Those that can be restored from evidence, in that order.
 UNDONE = ("memberships", "forwarding", "devices", "consents")
 
 OPEN, SHUT, UNKNOWN, NOT_APPLICABLE = "open", "shut", "unknown", "not_applicable"
 
-# Code of the error of a user for whom Exchange knows no mailbox, and who should have one: nothing is wrong but the time.
+# Error code for a user with an Exchange plan and no mailbox yet: it may appear later.
 MAILBOX_AWAITED: t.Final = "mailbox_awaited"
 MAILBOX_MISSING = "Exchange Online knows no mailbox of a user who has an enabled Exchange plan."
 # The note of a user who has none, and should not.
@@ -58,7 +58,7 @@ class Mailbox:
     """A mailbox's protocols, those that this tenant knows.
 
     `switches` maps a protocol to on (`True`), off (`False`) or, `None`, not set. `blocked_phones` are the ids, in
-    lower case, of devices that it keeps out by `ActiveSyncBlockedDeviceIDs`, `None` where it does not say.
+    lower case, of devices that it blocks by `ActiveSyncBlockedDeviceIDs`, `None` if the answer has no such list.
     """
 
     switches: t.Mapping[str, bool | None]
@@ -67,7 +67,7 @@ class Mailbox:
 
 @dataclasses.dataclass(frozen=True)
 class Protocols:
-    """The mailbox protocols to look at. Under `all`, those that a tenant does not know are passed over."""
+    """The mailbox protocols to read. With `all`, those that a tenant does not support are skipped."""
 
     names: tuple[str, ...] = tuple(PROTOCOLS)
     all: bool = True
@@ -78,7 +78,7 @@ class Protocols:
         unknown = [name for name in names if name not in (*PROTOCOLS, "all")]
         if unknown or not names:
             what = f"unknown protocols: {', '.join(map(str, unknown))}" if unknown else "no protocol is named"
-            raise OptionError(what, hint=f"Known are all, {', '.join(PROTOCOLS)}.")
+            raise OptionError(what, hint=f"Valid values are all, {', '.join(PROTOCOLS)}.")
         if "all" in names:
             return cls()
         return cls(tuple(name for name in PROTOCOLS if name in names), all=False)
@@ -90,7 +90,7 @@ class Protocols:
         return dataclasses.replace(self, names=tuple(name for name in self.names if name != "smtp_auth"))
 
     def of(self, mailbox: Mailbox) -> dict[str, bool | None]:
-        """The switches to look at, those that the mailbox has."""
+        """The selected switches that the mailbox has."""
         return {name: mailbox.switches[name] for name in self.names if name in mailbox.switches}
 
     def absent_from(self, mailbox: Mailbox) -> list[str]:
@@ -99,7 +99,7 @@ class Protocols:
 
 
 def protocol_of(switch: str | None) -> str | None:
-    """Our name of a property of Get-CASMailbox, in any case; `None` for what is none of the twelve."""
+    """Our name of a property of Get-CASMailbox, in any case; `None` if it is none of the twelve."""
     names = {wire.lower(): name for name, wire in PROTOCOLS.items()}
     return names.get((switch or "").lower())
 

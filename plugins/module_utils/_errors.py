@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""What can go wrong, told in one sentence that says what to do next."""
+"""The errors of this collection. Each is one sentence about what failed, and a hint about what to do."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ Code = t.Literal[
 MicrosoftCode = t.NewType("MicrosoftCode", str)
 
 # The hint of a failure that may have been a success. Evidence is read by it, too.
-OUTCOME_UNKNOWN = "Whether it was done is not known: run again, the next run reads first."
+OUTCOME_UNKNOWN = "It is not known whether this was done: run again; the next run reads before it writes."
 
-# The codes of what says that an account may be somebody else's. Evidence is read by them, too.
+# The codes of errors about an account that may belong to a different person. Evidence is read by them, too.
 NEWER_ACCOUNT: t.Final = "newer_account"
 OTHER_ACCOUNT: t.Final = "other_account"
 WRONG_PERSON = frozenset({NEWER_ACCOUNT, OTHER_ACCOUNT})
@@ -108,7 +108,7 @@ class OffboardingError(Exception):
         return " ".join(parts)
 
     def with_context(self, action: str) -> OffboardingError:
-        """The same failure, told as the reason why `action` ("Could not block jane@contoso.com") did not happen."""
+        """The same failure as the reason why `action` ("Could not block jane@contoso.com") failed."""
         return OffboardingError(
             f"{action}: {self.message}",
             code=self.code,
@@ -123,7 +123,7 @@ class OffboardingError(Exception):
 
 
 class OptionError(OffboardingError):
-    """The options cannot be meant as they are; nothing was sent."""
+    """The options are invalid; nothing was sent."""
 
     default_code: t.ClassVar[Code] = "bad_option"
 
@@ -142,7 +142,7 @@ class MissingLibraryError(OffboardingError):
 
 
 class CredentialError(OffboardingError):
-    """Entra ID gives no token for these credentials, or they cannot be read."""
+    """Entra ID issues no token for these credentials, or they cannot be read."""
 
     default_code: t.ClassVar[Code] = "bad_credential"
 
@@ -150,11 +150,11 @@ class CredentialError(OffboardingError):
 class NetworkError(OffboardingError):
     """No usable answer arrived.
 
-    :param reached: false when the request surely never left this machine, so that nothing can have happened.
+    :param reached: false if the request is known never to have left this machine, so that nothing can have happened.
     :param final: true when trying again cannot help (an untrusted certificate).
-    :param late: true when the answer was waited for and did not come in time.
+    :param late: true if the answer did not arrive in time.
 
-    `spent` is how many seconds the attempt took; it counts as waiting.
+    `spent` is the number of seconds that the attempt took; it is charged to the retry budget.
     """
 
     default_code: t.ClassVar[Code] = "network"
@@ -174,7 +174,7 @@ class ServiceError(OffboardingError):
 
     :param status: the HTTP status of the answer.
 
-    `told` is how many seconds the answer asks to wait, `None` when it does not.
+    `retry_after` is the number of seconds that the answer asks us to wait, `None` if it does not.
     """
 
     def __init__(
@@ -194,16 +194,16 @@ class ServiceError(OffboardingError):
 
 
 def shorten(text: str) -> str:
-    """A foreign text for one of our sentences: its first line, and not too much of it."""
+    """A foreign text for one of our messages: its first line, shortened to 240 characters."""
     return textwrap.shorten(next(iter(text.splitlines()), ""), 240, placeholder=" ...")
 
 
 def internal_error(exc: Exception) -> OffboardingError:
-    """A fault of ours, told without the exception's text and without values of variables: both may hold secrets."""
+    """A bug of ours, without the exception's text and without values of variables: both may contain secrets."""
     frames = traceback.extract_tb(exc.__traceback__)
     place = " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in reversed(frames[-4:]))
     return OffboardingError(
-        f"This is a fault of the collection: {type(exc).__name__} at {place}",
+        f"This is a bug in the collection: {type(exc).__name__} at {place}",
         code="internal",
         hint="Please report it.",
     )

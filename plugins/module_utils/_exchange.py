@@ -8,8 +8,8 @@
 """Exchange Online: reading and setting a mailbox's client protocols.
 
 The only REST way to Get-CASMailbox and Set-CASMailbox is `adminapi/beta/{tenant}/InvokeCommand`, the call that
-Microsoft's own PowerShell module makes. Microsoft gives third parties no contract for it: it may change without
-notice. Everything that knows it is in this file.
+Microsoft's own PowerShell module makes. Microsoft does not document it for third parties: it may change without
+notice. Only this file depends on it.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _INVERTED = "smtp_auth"
 
 _NOT_FOUND = ("ManagementObjectNotFoundException", "ADNoSuchObjectException")
 _AMBIGUOUS = "ManagementObjectAmbiguousException"
-# How Exchange refuses to change what Active Directory masters.
+# Exchange's refusal to change what Active Directory masters.
 _MASTERED_ELSEWHERE = "synchronized from your on-premises organization"
-# How a text without a class says the same, and what object it means.
+# The same in a text without a class, and the object that it names.
 _NOT_FOUND_TEXT = re.compile("couldn't (find object|be found)", re.IGNORECASE)
 _OBJECT = re.compile(r"\bobject:?\s*['\"\u2018\u2019\u201c\u201d]([^'\"\u2018\u2019\u201c\u201d]+)", re.IGNORECASE)
-# The first name in quotes; an apostrophe within a word is none.
+# The first name in quotes; an apostrophe within a word is not a quote.
 _QUOTED = re.compile(r"(?<!\w)['\"\u2018\u201c]([^'\"\u2018\u2019\u201c\u201d]+)")
 # Exceptions after which Microsoft's own client sends again, whatever the status; the last five are prefixes, seen by
 # others (https://github.com/jflieben/M365Permissions, ExchangeRestClient.cs).
@@ -56,18 +56,18 @@ _TRANSIENT = (
     "BackendCommunication",
     "OverBudget",
 )
-# Said in a 200's error of a fault that passes (https://github.com/cisagov/ScubaGear, EXORestHelper.psm1).
+# Text in a 200's error for a temporary fault (https://github.com/cisagov/ScubaGear, EXORestHelper.psm1).
 _TRANSIENT_TEXT = ("throttl", "busy", "unavailable", "try again")
 # PowerShell's words for a parameter that the caller's role, or the tenant, does not have
 # (https://learn.microsoft.com/powershell/exchange/find-exchange-cmdlet-permissions).
 _UNKNOWN_PARAMETER = re.compile(
     r"parameter cannot be found that matches parameter name\s*['\"\u2018\u201c]?-?(\w+)", re.IGNORECASE
 )
-# A list that goes on for longer than this is none.
+# A list with more pages than this is an error.
 _MOST_PAGES = 1000
 
 
-# What a cmdlet says of one thing: Exchange's names in lower case, since it is not of one mind about them.
+# A row of a cmdlet's output: property names in lower case, since Exchange spells them inconsistently.
 Row = dict[str, t.Any]
 
 
@@ -113,9 +113,9 @@ class Exchange(Service):
         return response.status in (400, 404, 405, 501)
 
     def is_transient(self, answer: Answer) -> bool:
-        """Whether an exception passes by itself, or a 200's error says in words that it does.
+        """Whether an exception is temporary, or the text of a 200's error says so.
 
-        What names a missing object or parameter is the cmdlet's last word, whatever else its text says.
+        An error about a missing object or parameter is final, whatever else its text says.
         """
         errors = _reported(answer)
         kinds = [one.kind for one in errors if one.kind] or [_kind_in_header(answer)]
@@ -150,7 +150,7 @@ class Exchange(Service):
         if _MASTERED_ELSEWHERE in first.text:
             error.hint = "The mailbox's owner is mastered in Active Directory: change it there."
         error.not_found_texts = tuple(one.text for one in errors if _is_not_found(one))
-        # Another exception beside it: then it is not only a mailbox that is missing.
+        # There is another exception as well, so it is not only a missing mailbox.
         if any(one.kind and not _is_not_found(one) for one in errors):
             error.not_found_texts = ()
         error.parameter = next(filter(None, (_parameter(one.text) for one in errors)), None)
@@ -163,7 +163,7 @@ class Exchange(Service):
         return _cmdlet("Get-CASMailbox", {"Identity": object_id}, writes=False)
 
     def set_mailbox(self, object_id: str, switches: t.Mapping[str, bool | None]) -> Call:
-        """`None` gives a switch back to the organisation; nothing says that the endpoint takes a null."""
+        """`None` resets a switch to the organisation's setting; whether the endpoint accepts null is not documented."""
         parameters: dict[str, t.Any] = {"Identity": object_id}
         for protocol, on in switches.items():
             parameters[PROTOCOLS[protocol]] = (not on) if protocol == _INVERTED and on is not None else on
@@ -172,14 +172,14 @@ class Exchange(Service):
     def forward(self, object_id: str, **parameters: t.Any) -> Call:
         """Set the parameters of Set-Mailbox that forward mail; `None` clears an address.
 
-        That the endpoint takes a null there is what CIPP has long sent (Set-CIPPForwarding.ps1,
+        CIPP has long sent null there, so the endpoint accepts it (Set-CIPPForwarding.ps1,
         https://github.com/KelvinTegelaar/CIPP-API).
         https://learn.microsoft.com/powershell/module/exchangepowershell/set-mailbox
         """
         return _cmdlet("Set-Mailbox", {"Identity": object_id, **parameters}, writes=True)
 
     def block_phone(self, object_id: str, device_id: str, blocked: bool) -> Call:
-        """Keep a device out of this mailbox, whatever the organisation allows, or let the organisation decide again.
+        """Block a device for this mailbox, whatever the organisation allows, or remove the block.
 
         Other devices on the list stay: how CIPP adds to it (Set-CIPPMobileDevice.ps1).
         https://learn.microsoft.com/powershell/module/exchangepowershell/set-casmailbox
@@ -189,7 +189,7 @@ class Exchange(Service):
         return _cmdlet("Set-CASMailbox", parameters, writes=True)
 
     def wipe_account(self, phone: str) -> Call:
-        """Have a phone, by the GUID of its partnership, delete the mailbox's data when it is next in touch; nothing else.
+        """Instruct a phone, by the GUID of its partnership, to delete only the mailbox's data when it next connects.
 
         https://learn.microsoft.com/powershell/module/exchangepowershell/clear-mobiledevice
         """
@@ -198,7 +198,7 @@ class Exchange(Service):
     def switch_rule(self, object_id: str, rule: str, enabled: bool) -> Call:
         """Enable or disable an inbox rule of this mailbox by its `RuleIdentity`, which no other rule of it has.
 
-        Nobody is there to confirm. https://learn.microsoft.com/powershell/module/exchangepowershell/disable-inboxrule
+        Without confirmation, since no user is present. https://learn.microsoft.com/powershell/module/exchangepowershell/disable-inboxrule
         """
         parameters = {"Identity": rule, "Mailbox": object_id, "Confirm": False, "Force": True}
         name = "Enable-InboxRule" if enabled else "Disable-InboxRule"
@@ -207,7 +207,7 @@ class Exchange(Service):
     def read_rows(
         self, cmdlet: str, object_ids: t.Sequence[str], *, by: str = "Identity", **parameters: t.Any
     ) -> list[list[Row] | OffboardingError | None]:
-        """What a cmdlet says of these users' mailboxes: `None` for who has none.
+        """The rows that a cmdlet returns for these users' mailboxes: `None` for a user without one.
 
         :param by: the parameter that names the mailbox.
         """
@@ -216,7 +216,7 @@ class Exchange(Service):
         return [_rows(object_id, outcome) for object_id, outcome in outcomes]
 
     def read_recipients(self, object_ids: t.Sequence[str]) -> list[list[Row] | OffboardingError | None]:
-        """What Get-Mailbox says of each of these users, one row each: `None` for who has no mailbox.
+        """What `Get-Mailbox` returns for each of these users, one row each: `None` for a user without a mailbox.
 
         https://learn.microsoft.com/powershell/module/exchangepowershell/get-mailbox
         """
@@ -226,9 +226,9 @@ class Exchange(Service):
         return [[row] if isinstance(row, dict) else row for row in found]
 
     def find_recipients(self, names: t.Sequence[str]) -> list[Row | OffboardingError | None]:
-        """The one recipient of the directory that each of these names means: `None` for a name of none, or of several.
+        """The recipient that each of these names matches: `None` if it matches none or several.
 
-        :param names: as Exchange itself has written them; none of them is empty.
+        :param names: as Exchange itself wrote them; none is empty.
         """
         if not all(name.strip() for name in names):
             raise ValueError("without a name, Get-Recipient lists the whole tenant")
@@ -237,11 +237,11 @@ class Exchange(Service):
 
     @functools.cached_property
     def accepted_domains(self) -> frozenset[str] | OffboardingError:
-        """Asked for once: the domains whose mail is the organisation's own, `*.` before one that brings its subdomains.
+        """Read once: the accepted domains of the organisation, `*.` before one that includes its subdomains.
 
         https://learn.microsoft.com/powershell/module/exchangepowershell/get-accepteddomain
         """
-        # Asked without an identity on purpose: all of them are meant.
+        # Called without an identity on purpose, to list all of them.
         rows = self._read_all([_call("Get-AcceptedDomain", {}, writes=False)])[0]
         if isinstance(rows, OffboardingError):
             return rows
@@ -251,18 +251,18 @@ class Exchange(Service):
             if isinstance(name, str) and name:
                 domains.add(name.lower())
                 domains.update([f"*.{name.lower()}"] if row.get("matchsubdomains") is True else [])
-        return frozenset(domains) or NetworkError("Exchange Online did not name a single domain.", reached=True)
+        return frozenset(domains) or NetworkError("Exchange Online returned no accepted domain.", reached=True)
 
     def read_mailboxes(self, object_ids: t.Sequence[str]) -> list[Mailbox | OffboardingError | None]:
-        """The mailboxes of these users: `None` for who has none, an error for who could not be read."""
+        """The mailboxes of these users: `None` for a user without one, an error if it could not be read."""
         calls = [self.get_mailbox(object_id) for object_id in object_ids]
         outcomes = zip(object_ids, self._read_all(calls), strict=True)
         return [_mailbox(object_id, outcome) for object_id, outcome in outcomes]
 
     def _read_all(self, calls: t.Sequence[Call]) -> list[list[Row] | OffboardingError]:
-        """All rows that each cmdlet gives, page after page: the same body is POSTed again to the link to the next one.
+        """All rows that each cmdlet returns, page after page: the same body is POSTed again to the link to the next page.
 
-        A list is whole, or it is an error: a page that fails, that is none, or that leads elsewhere, spoils it.
+        A list is complete or an error: a page that fails, is not a page, or links elsewhere makes it an error.
         """
         readings = [_Reading(call) for call in calls]
         while pending := [one for one in readings if one.next]:
@@ -284,10 +284,10 @@ class Exchange(Service):
 
 _HINTS = {
     401: "The application needs Exchange.ManageAsApp with an administrator's consent, and an Exchange role; "
-    "a fresh grant takes up to an hour to count.",
+    "a new assignment can take up to an hour to take effect.",
     403: "The application's Entra role or Exchange role group does not allow this: reading needs Global Reader or "
     "View-Only Recipients, writing Exchange Administrator or Mail Recipients. "
-    "A fresh grant takes up to an hour to count.",
+    "A new assignment can take up to an hour to take effect.",
 }
 
 
@@ -304,7 +304,7 @@ def _call(name: str, parameters: t.Mapping[str, t.Any], *, writes: bool) -> Call
 
 
 class _Reading:
-    """What a cmdlet gives, as it is read page after page."""
+    """The output of a cmdlet, read page after page."""
 
     def __init__(self, call: Call) -> None:
         self.next: Call | None = call
@@ -313,35 +313,39 @@ class _Reading:
         self._seen: set[str] = set()
 
     def take(self, outcome: Outcome, root: t.Callable[[], str]) -> None:
-        """Add a page, and say in `next` which one follows.
+        """Add a page, and set `next` to the call for the following one.
 
-        :param root: gives the address below which a following page must be: nobody else may see the token.
+        :param root: returns the address below which a following page must be: no other host may see the token.
         """
         call, self.next = t.cast("Call", self.next), None
         if isinstance(outcome, OffboardingError):
-            # A later page that is "not found" says nothing of the mailbox, whose first page came.
-            self.error = outcome.with_context("Exchange Online broke off a list") if self._seen else outcome
+            # A later page that is "not found" does not mean that the mailbox is: its first page was read.
+            self.error = (
+                outcome.with_context("Exchange Online did not return the whole list") if self._seen else outcome
+            )
             return
         page = mapping(outcome.body)
         rows, link = page.get("value"), page.get("@odata.nextLink")
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            self.error = NetworkError("Exchange Online did not answer with a list.", reached=True)
+            self.error = NetworkError("Exchange Online did not return a list.", reached=True)
             return
         self.found += [{str(key).lower(): value for key, value in row.items() if "@" not in str(key)} for row in rows]
         if link in (None, ""):
             return
         path = _path_below(root(), link)
         if path is None:
-            self.error = NetworkError("Exchange Online names a next page that is not its own.", reached=True)
+            self.error = NetworkError(
+                "Exchange Online returned a link to a next page at another address.", reached=True
+            )
         elif path in self._seen or len(self._seen) == _MOST_PAGES:
-            self.error = NetworkError("Exchange Online names next pages without end.", reached=True)
+            self.error = NetworkError("Exchange Online returned next pages without end.", reached=True)
         else:
             self._seen.add(path)
             self.next = dataclasses.replace(call, path=path)
 
 
 def _path_below(root: str, link: t.Any) -> str | None:
-    """What follows `root` in an address, `None` for one that leads elsewhere."""
+    """The part of an address after `root`, `None` if it is not below `root`."""
     if not isinstance(link, str) or link[: len(root) + 1].lower() != f"{root}/".lower():
         return None
     path = link[len(root) :]
@@ -350,24 +354,24 @@ def _path_below(root: str, link: t.Any) -> str | None:
 
 
 def _rows(object_id: str, found: list[Row] | OffboardingError) -> list[Row] | OffboardingError | None:
-    """The rows that a cmdlet gave, `None` when it says that there is no such mailbox: the one that was asked for."""
+    """The rows that a cmdlet returned, `None` if it reports that the requested mailbox does not exist."""
     if isinstance(found, ExchangeError) and found.says_missing(object_id):
         return None
     return found
 
 
 def _own_row(object_id: str, found: list[Row] | OffboardingError) -> Row | OffboardingError | None:
-    """The only row, which must say that it is about the mailbox that was asked for."""
+    """The only row, which must be about the requested mailbox."""
     rows = _rows(object_id, found)
     if not isinstance(rows, list):
         return rows
     if len(rows) != 1:
-        return NetworkError("Exchange Online did not answer with exactly one mailbox.", reached=True)
+        return NetworkError("Exchange Online did not return exactly one mailbox.", reached=True)
     owner = rows[0].get("externaldirectoryobjectid")
     if not isinstance(owner, str) or not owner:
-        return NetworkError("Exchange Online did not say whose mailbox its answer is about.", reached=True)
+        return NetworkError("The answer of Exchange Online does not say whose mailbox it is about.", reached=True)
     if owner.lower() != object_id.lower():
-        return NetworkError("Exchange Online answered for another mailbox than the one asked for.", reached=True)
+        return NetworkError("Exchange Online returned a different mailbox from the one requested.", reached=True)
     return rows[0]
 
 
@@ -406,10 +410,10 @@ class ExchangeError(ServiceError):
     parameter: str | None = None
 
     def says_missing(self, object_id: str) -> bool:
-        """Whether it says that the object asked for, and no other, was not found."""
+        """Whether it reports that the requested object, and no other, was not found."""
         wanted = object_id.lower()
         for text in self.not_found_texts:
-            # Other names may follow: a domain controller, or for whom it was looked up.
+            # Other names may follow: a domain controller, or the user it was looked up for.
             named = _OBJECT.search(text) or _QUOTED.search(text)
             if wanted in (named.group(1) if named else text).lower():
                 return True
@@ -425,7 +429,7 @@ class _ErrorText:
 
 
 def _reported(answer: Answer) -> list[_ErrorText]:
-    """The errors of an answer, the one that matters most first. Texts are whole: classes and names stand anywhere in them.
+    """The errors of an answer, the most specific first. Texts are complete: classes and names can be anywhere in them.
 
     Seen are `error.details[].message` and each of `@adminapi.errors`, as `id|class|text`; Microsoft's client is also
     prepared for JSON with `ClassName` and `Message` there.
@@ -446,7 +450,7 @@ def _reported(answer: Answer) -> list[_ErrorText]:
     others = lower.get("@adminapi.errors") or []
     errors += [_parsed(one) for one in (others if isinstance(others, list) else [others])]
     errors = [one for one in errors if one.kind or one.text]
-    # Beside a text that has a class, "Error executing cmdlet" says nothing.
+    # If a text has a class, "Error executing cmdlet" adds nothing.
     return [one for one in errors if one.kind] or errors
 
 
@@ -470,13 +474,13 @@ def _parsed(message: t.Any) -> _ErrorText:
 
 
 def _class_name(name: t.Any) -> str:
-    """The last part of a class's full name, empty for what is no name."""
+    """The last part of a class's full name, empty if the text is not a class name."""
     last = re.split(r"[.+]", name.strip())[-1] if isinstance(name, str) else ""
     return last if re.fullmatch(r"\w{1,120}", last, re.ASCII) else ""
 
 
 def _kind_in_header(answer: Answer) -> str:
-    """What stands in for a body of NUL bytes."""
+    """The class of the exception when the body consists of NUL bytes."""
     return _class_name(answer.headers.get("x-exceptiontype"))
 
 

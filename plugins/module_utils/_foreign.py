@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Foreign text: what a tenant, a service or a file says, without the characters that break or forge what shows it.
+"""Clean foreign text from a tenant, a service or a file: replace characters that break or forge the output.
 
 `clean` is called once, where such text enters: `Response` for answers and their headers, `Token.read` for claims.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-# What stands in the place of each removed character: U+FFFD, which Unicode made for that purpose.
+# The replacement of each removed character: U+FFFD, which Unicode defines for that purpose.
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 # Control characters but for tab and line feed (ESC drives terminals, NUL ends C strings, XML forbids them), lone

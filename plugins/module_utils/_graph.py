@@ -35,13 +35,13 @@ _USER_PROPERTIES = (
     "signInSessionsValidFromDateTime",
     "assignedPlans",
 )
-# What tells a person from a namesake (https://learn.microsoft.com/graph/api/resources/user).
+# What distinguishes a person from a namesake (https://learn.microsoft.com/graph/api/resources/user).
 _PERSON_PROPERTIES = ("createdDateTime", "userType", "department", "jobTitle")
 # Microsoft's pages differ on what reading this needs: User.Read.All, or User-LifeCycleInfo.Read.All as for the leave date.
 _HIRE_DATE = "employeeHireDate"
 # https://learn.microsoft.com/graph/api/user-list-manager; a plain query, since an advanced one takes no $expand.
 _MANAGER = "&$expand=manager($select=id,displayName,userPrincipalName)"
-# How the permissions begin by which the members of a directory role can be read.
+# Prefixes of the permissions that allow reading the members of a directory role.
 # https://learn.microsoft.com/graph/api/directoryrole-list-members
 _READ_ADMINISTRATORS = ("RoleManagement.", "Directory.")
 # Selecting this without its permission fails the whole read (https://learn.microsoft.com/graph/api/user-get).
@@ -75,7 +75,7 @@ _OBJECT_IDS = "$select=id&$top=999"
 
 @dataclasses.dataclass(frozen=True)
 class Manager:
-    """Who a user reports to: another user, or a contact without a user principal name."""
+    """A user's manager: another user, or a contact without a user principal name."""
 
     id: str | None = None
     display_name: str | None = None
@@ -84,7 +84,7 @@ class Manager:
 
 @dataclasses.dataclass(frozen=True)
 class User:
-    """What Graph says of a user. Moments are aware; `None` is what Graph left out or gave as null."""
+    """A user as Graph returns it. Times are timezone-aware; `None` is what Graph left out or returned as null."""
 
     id: str
     user_principal_name: str
@@ -98,14 +98,14 @@ class User:
     addresses: frozenset[str] = frozenset()
     has_mail: bool = False
     has_exchange_plan: bool = False
-    # Who it is. All of it is `None` where it was not asked for.
+    # What identifies the person. `None` if it was not requested.
     created: datetime.datetime | None = None
     hired: datetime.datetime | None = None
     user_type: str | None = None
     department: str | None = None
     job_title: str | None = None
     manager: Manager | None = None
-    # Whether this was found among the deleted, and since when it is there as far as known.
+    # Whether this is a deleted user, and when it was deleted, if known.
     deleted: bool = False
     deleted_at: datetime.datetime | None = None
 
@@ -160,7 +160,7 @@ def _text(value: t.Any) -> str | None:
 
 
 def _manager(data: t.Any) -> Manager | None:
-    """The manager, `None` where there is none, or where the application may read nothing but that there is one."""
+    """The manager, `None` without one, or if the application may read only that there is one."""
     texts = [_text(mapping(data).get(name)) for name in ("id", "displayName", "userPrincipalName")]
     return Manager(*texts) if any(texts[1:]) else None
 
@@ -210,7 +210,7 @@ class Graph(Service):
         )
 
     def digest(self, body: t.Any) -> t.Any:
-        """A user comes with dozens of service plans; only Exchange's says anything here."""
+        """A user comes with dozens of service plans; only Exchange's are used here."""
         for user in [body, *_sequence(mapping(body).get("value"))]:
             if "assignedPlans" in mapping(user):
                 plans = map(mapping, _sequence(user["assignedPlans"]))
@@ -242,12 +242,12 @@ class Graph(Service):
     def read_lists(self, calls: t.Sequence[Call]) -> list[list[dict[str, t.Any]] | OffboardingError]:
         """All objects of each list, page after page (https://learn.microsoft.com/graph/paging).
 
-        A list is whole, or it is an error: a page that fails, that is none, or that leads elsewhere, spoils it.
+        A list is complete or an error: a page that fails, is not a page, or links elsewhere makes it an error.
         """
         return self._read_lists([_List(call, _MOST_PAGES_OF_ONE) for call in calls])
 
     def read_search(self, call: Call) -> list[dict[str, t.Any]] | OffboardingError:
-        """As `read_lists`, for a list that may be as long as the directory: of each object what it is, and its id."""
+        """As `read_lists`, for a list that may be as long as the directory: only the type and id of each object."""
         return self._read_lists([_List(call, _MOST_PAGES, keep=("@odata.type", "id"))])[0]
 
     def _read_lists(self, lists: t.Sequence[_List]) -> list[list[dict[str, t.Any]] | OffboardingError]:
@@ -265,7 +265,7 @@ class Graph(Service):
     def find_user(self, name: str, *, dates: bool = False, person: bool = False) -> Call:
         """A user by object id, or users by principal name.
 
-        `dates` asks for the moments that tell a newer account of a name, `person` for what tells a person from a
+        `dates` requests the dates that reveal a newer account with the name, `person` what distinguishes a person from a
         namesake, the manager among it. Neither makes another request; see `leave_out`.
 
         By filter, since a name as path segment may hold `$`, `#` or an apostrophe, and for that last one
@@ -283,8 +283,8 @@ class Graph(Service):
     def leave_out(self, calls: t.Sequence[Call], outcomes: t.Sequence[Outcome]) -> list[int]:
         """Which of these calls to send again, since all were refused and `find_user` can do without a part of them.
 
-        What is refused for everybody may be refused for that part: a 403 for the permission that it needs, a 400 for the
-        shape of the query. The part is left out from now on, so that a module run asks once more, not once for each leaver.
+        A refusal of all calls may be because of that part: a 403 for the permission that it needs, a 400 for the
+        shape of the query. The part is left out from now on, so that a module run sends one more request, not one for each leaver.
         """
         statuses = {outcome.status for outcome in outcomes if isinstance(outcome, ServiceError)}
         for part in (_HIRE_DATE, _MANAGER) if 403 in statuses else (_MANAGER, _HIRE_DATE):
@@ -300,9 +300,9 @@ class Graph(Service):
         return set()
 
     def find_by_address(self, address: str) -> Call:
-        """Users who have `address` as mail or alias: to say whom the operator may have meant, never to act on.
+        """Users who have `address` as e-mail address or alias: only to explain an error, never to act on.
 
-        With the addresses, which show that the answer is about the one that was asked for.
+        The answer includes the addresses, which show that it is about the requested one.
         """
         literal, proxy = _literal(address), _literal(f"smtp:{address}")
         condition = f"mail eq {literal} or proxyAddresses/any(p:p eq {proxy})"
@@ -329,7 +329,7 @@ class Graph(Service):
         """The object ids of the users who meet a condition of `$filter`, page by page.
 
         An advanced query understands every condition that a plain one does, but is answered from an index that lags
-        (https://learn.microsoft.com/graph/aad-advanced-queries): good for who it may be, not for how they are.
+        (https://learn.microsoft.com/graph/aad-advanced-queries): good for selecting users, not for their properties.
         """
         query = f"$filter={_query(condition)}&{_OBJECT_IDS}"
         return Call("GET", f"/users?{'$count=true&' if advanced else ''}{query}", headers=_ADVANCED if advanced else {})
@@ -382,7 +382,7 @@ class Graph(Service):
         return Call("GET", f"/users/{_segment(object_id)}/ownedDevices?$select={_DEVICE_PROPERTIES}")
 
     def memberships(self, object_id: str) -> Call:
-        """Groups, directory roles and administrative units that hold the user directly.
+        """Groups, directory roles and administrative units of which the user is a direct member.
 
         Without a cast, which would need the index that lags: what was just removed must not be seen there.
         https://learn.microsoft.com/graph/api/user-list-memberof
@@ -396,7 +396,7 @@ class Graph(Service):
     def directory_roles(self, object_id: str) -> Call:
         """Active directory roles, held directly or through a group. Their names need RoleManagement.Read.Directory.
 
-        Graph's page calls casts advanced queries, though they are seen to work without the header: with it, both hold.
+        Graph's page calls casts advanced queries, although they work without the header; sending it is safe either way.
         """
         return Call(
             "GET",
@@ -406,7 +406,7 @@ class Graph(Service):
         )
 
     def global_administrators(self) -> Call:
-        """Who holds Global Administrator directly. Needs RoleManagement.Read.Directory.
+        """The direct holders of Global Administrator. Needs `RoleManagement.Read.Directory`.
 
         https://learn.microsoft.com/graph/api/directoryrole-list-members
         """
@@ -450,7 +450,7 @@ class Graph(Service):
         return Call("DELETE", f"/oauth2PermissionGrants/{_segment(grant_id)}", writes=True)
 
     def create_consent(self, object_id: str, client_id: str, resource_id: str, scope: str) -> Call:
-        """Of this one user, never of everybody: https://learn.microsoft.com/graph/api/oauth2permissiongrant-post"""
+        """For this user only, never for all users: https://learn.microsoft.com/graph/api/oauth2permissiongrant-post"""
         body = {
             "clientId": client_id,
             "consentType": "Principal",
@@ -541,7 +541,7 @@ class _List:
     def take(self, outcome: Outcome, root: str) -> None:
         """Add a page, and say in `next` which one follows.
 
-        :param root: where a following page must be: nobody else may see the token.
+        :param root: where a following page must be: no other host may see the token.
         """
         call, self.next = t.cast("Call", self.next), None
         if isinstance(outcome, OffboardingError):
@@ -557,19 +557,21 @@ class _List:
         if link is None:
             return
         if not isinstance(link, str) or link[: len(root) + 1].lower() != f"{root}/".lower():
-            self.error = NetworkError("Microsoft Graph names a next page that is not its own.", reached=True)
+            self.error = NetworkError(
+                "Microsoft Graph returned a link to a next page at another address.", reached=True
+            )
             return
         # Headers are not part of the link (https://learn.microsoft.com/graph/paging).
         self.next = dataclasses.replace(call, path=link[len(root) :])
         if self.next.path in self._seen or len(self._seen) > self._most:
-            self.error = NetworkError("Microsoft Graph names next pages without end.", reached=True)
+            self.error = NetworkError("Microsoft Graph returned next pages without end.", reached=True)
             self.next, self.found = None, []
         else:
             self._seen.add(self.next.path)
 
 
 def listed(outcome: Outcome) -> list[dict[str, t.Any]] | OffboardingError:
-    """The objects of an answer that is a list in one page. Anything else is an error: it shows nobody's absence."""
+    """The objects of an answer that is a list in one page. Anything else is an error: it does not prove that a user is absent."""
     if isinstance(outcome, OffboardingError):
         return outcome
     if mapping(outcome.body).get("@odata.nextLink"):
@@ -587,9 +589,9 @@ def _objects_in(answer: Answer) -> list[dict[str, t.Any]] | OffboardingError:
 def single(outcome: Outcome) -> list[dict[str, t.Any]] | OffboardingError:
     """The object of an answer to a question for one, as a list; an empty one where Graph says that there is none."""
     if isinstance(outcome, OffboardingError):
-        # A fault may carry that code as well, and shows nobody's absence.
+        # A fault may have that code as well; it does not prove that a user is absent.
         absent = isinstance(outcome, ServiceError) and outcome.status == 404
         return [] if absent and outcome.code == "Request_ResourceNotFound" else outcome
     if not mapping(outcome.body):
-        return NetworkError("Microsoft Graph did not answer with an object.", reached=True)
+        return NetworkError("Microsoft Graph did not return an object.", reached=True)
     return [outcome.body]

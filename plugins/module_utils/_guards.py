@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Accounts that may not be touched: the protected, and administrators. A guard that cannot be read refuses everything."""
+"""Accounts that must not be changed: protected users and administrators. If a guard cannot be read, it refuses all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROTECTED_VARIABLE = "M365_PROTECTED_USERS"
 ROLES_UNREAD: t.Final = "roles_unread"
 
 _SEPARATORS = re.compile(r"[,;\r\n]")
-# Only these may surround a name. What `str.strip` removes besides them is invisible, and nobody meant to write it.
+# Only these may surround a name. The other characters that `str.strip` removes are invisible, and hint at a mistake.
 _BLANKS = " \t"
 # A name may hold these, but at its beginning they look like a comment, a quotation mark, a bullet or a variable, and
 # `user=jane@contoso.com` looks like a name behind a key. Such an account can still be listed by its object id.
@@ -36,7 +36,7 @@ def protected_entries(option: t.Any, variable: str) -> list[str]:
     :param variable: the value of the environment variable; empty means not set.
     :returns: user principal names, mail addresses and object ids, as they were written.
     :raises OptionError: an entry that cannot be read as one or several names. It may be an account that somebody meant
-        to protect, so nothing may be sent.
+        to protect, so nothing is sent.
     """
     elements = option if isinstance(option, list) else [] if option is None else [option]
     blank = len(elements) == 1 and _is_blank(elements[0])  # a form's empty text field
@@ -76,7 +76,7 @@ def _names(text: t.Any) -> tuple[list[str], list[str]]:
 
 
 def protected_error(name: str, *, sent: str = "nothing was sent") -> OffboardingError:
-    """Why nothing (more, as `sent` says) is sent for an account that is protected."""
+    """The error for a protected account; `sent` says what was sent before."""
     return OffboardingError(
         f"{name} is protected; {sent}.",
         code="protected",
@@ -99,7 +99,7 @@ def administrator_error(
     option: str = "allow_admins",
     sent: str = "nothing was sent",
 ) -> OffboardingError | None:
-    """Why nothing is sent for this account unless administrators are allowed; `None` where it holds no directory role.
+    """The error for an account that holds a directory role, unless administrators are allowed; `None` if it holds none.
 
     :param roles: names or object ids of its active directory roles; `None` where they could not be read, which is not
         the same as none: it may be an administrator.
@@ -109,8 +109,7 @@ def administrator_error(
     """
     if roles is None:
         return OffboardingError(
-            f"The directory roles of {name} could not be read: {unread or 'they were not looked at.'} "
-            f"{sent.capitalize()}.",
+            f"The directory roles of {name} could not be read: {unread or 'the run did not read them.'} {sent.capitalize()}.",
             code=ROLES_UNREAD,
             hint=f"Reading them needs User.Read.All; or {_allow(option)}.",
         )

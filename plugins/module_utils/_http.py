@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Bytes to Microsoft and back: one session, bounded time, and patience where it asks for tokens."""
+"""HTTP to Microsoft: one session, bounded time, and retries for token requests."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from ._retry import Clock, RetryBudget, http_date, retry_after
 
 USER_AGENT = "ansible-m365.offboarding"
 
-# An answer is read whole; none that we ask for comes near this. It is inflated in steps, so that no more than this and
+# An answer is read completely; ours are far smaller than this. It is inflated in steps, so that no more than this and
 # one step is ever held: a megabyte of gzip may hold a gigabyte.
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _STEP = 64 * 1024
-# How far a time may be from what the first answer says it is by now, and how far the first one from the controller's,
-# which is only good for so rough a look.
+# How far a time may differ from the one expected after the first answer, and the first one from the controller's,
+# which is good only for a rough check.
 _PLAUSIBLE_SKEW = datetime.timedelta(minutes=15)
 _PLAUSIBLE_ERA = datetime.timedelta(days=3650)
-# Attempts to reach a host that never answered: a mistyped address should not cost retry_timeout.
+# Attempts to reach a host that never answered: a mistyped address must not use up `retry_timeout`.
 _KNOCKS = 3
 # Where requests takes a proxy from, in any case, when the option is not set.
 _PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
-# A shorter password is masked as a part of its address only: it would be found in every second word.
+# A shorter password is masked only as a part of its address: it would match in many other words.
 _SHORTEST_SECRET = 4
-# What a certificate is refused with by OpenSSL, and by urllib3 1.26, which looks at the names itself.
+# The texts with which OpenSSL refuses a certificate, and urllib3 1.26, which checks the names itself.
 _UNTRUSTED = ("CERTIFICATE_VERIFY_FAILED", "doesn't match", "no appropriate subjectAltName")
 
 
@@ -56,7 +56,7 @@ _PLAIN = re.compile(rb"[\t\n\r\x20-\x5b\x5d-\x7e]*")
 class Response:
     """What came back. Header names are lower case, values are clean; `body` is empty when it could not be decoded.
 
-    A `date` that no clock of Microsoft's can show is not among the headers: see `Transport`.
+    An implausible `date` is removed from the headers: see `Transport`.
     """
 
     status: int
@@ -78,11 +78,11 @@ class Response:
 
 
 def proxy_secrets(proxy: str | None, environment: t.Mapping[str, str]) -> set[str]:
-    """What must not be shown of the proxies in use: `user:password`, and the password as it is and percent-decoded."""
+    """The secrets of the proxies in use: `user:password`, and the password as it is and percent-decoded."""
     addresses = [proxy or "", *(environment[name] for name in environment if name.upper() in _PROXY_VARIABLES)]
     secrets: set[str] = set()
     for address in addresses:
-        # Not by `urlsplit`, which a password with a slash or a number sign leads astray.
+        # Not by `urlsplit`, which misreads a password with a slash or a number sign.
         userinfo, at, _host = address.partition("://")[2 if "://" in address else 0].rpartition("@")
         _user, colon, password = userinfo.partition(":")
         if at and colon and password:
@@ -92,11 +92,11 @@ def proxy_secrets(proxy: str | None, environment: t.Mapping[str, str]) -> set[st
 
 
 class Transport:
-    """One HTTP session for everything. It sends once and never retries: that is for those who know what was sent.
+    """One HTTP session for all requests. It sends once and never retries: only the caller knows what may be repeated.
 
-    Of the times that answers show, `Date`, it passes on what Microsoft's clocks may show: the first one must be within
-    ten years of the controller's time, each further one within a quarter of an hour of what the first says it is by now.
-    The first is Entra ID's wherever that is asked for tokens.
+    It passes on the header `Date` only if it is plausible: the first one must be within
+    ten years of the controller's time, each further one within 15 minutes of the time expected after the first.
+    The first one is Entra ID's, unless no token is requested.
 
     :param timeout: seconds for the whole request, from connecting to the last byte of the answer.
     """
@@ -120,7 +120,7 @@ class Transport:
         self._requests = requests
         self._urllib3 = urllib3
         # Given with each request: a session's own verify loses to REQUESTS_CA_BUNDLE (psf/requests#3829).
-        # True leaves that variable its say, a path or False does not.
+        # True lets that variable apply, a path or False does not.
         self._verify: bool | str = (ca_path or True) if validate_certs else False
         if not validate_certs:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
@@ -138,7 +138,7 @@ class Transport:
         self.session.headers["Accept-Encoding"] = "gzip"  # the only one that `_read` inflates
         self._knocks: dict[str, int] = {}
         self._lock = threading.Lock()
-        # The first believable time of an answer, and when it came by our monotonic clock.
+        # The first plausible time of an answer, and when it arrived by our monotonic clock.
         self.shown: tuple[datetime.datetime, float] | None = None
 
     def send(
@@ -158,7 +158,7 @@ class Transport:
         """
         host = urllib.parse.urlsplit(url).hostname or url
         if self._knocks.get(host, 0) >= _KNOCKS:
-            raise self._unreached(host, f"{host} could not be reached before.")
+            raise self._unreached(host, f"Earlier attempts to reach {host} failed.")
         began = self.clock.monotonic()
         try:
             response = self._send(method, url, host, within or self.timeout, headers=headers, params=params, data=data)
@@ -203,7 +203,7 @@ class Transport:
             ) from None
 
     def disbelieve(self, date: datetime.datetime) -> None:
-        """Forget a first time that turned out not to be Microsoft's."""
+        """Discard the first time if it turned out not to be Microsoft's."""
         with self._lock:
             if self.shown and self.shown[0] == date:
                 self.shown = None
@@ -226,7 +226,7 @@ class Transport:
             return plausible
 
     def _read(self, reply: t.Any, host: str, ends: float, within: float) -> bytes:
-        """The body, until `ends` and up to a size: one that drips, or that inflates without end, would not end else.
+        """The body, read until `ends` and up to a size, so that a body that trickles or inflates forever ends.
 
         :raises NetworkError: too slow or too large.
         """
@@ -255,17 +255,19 @@ class Transport:
         text = str(exc)
         if isinstance(exc, exceptions.SSLError) and any(mark in text for mark in _UNTRUSTED):
             return NetworkError(
-                f"{host} shows a TLS certificate that this machine does not trust.",
+                f"{host} presented a TLS certificate that this machine does not trust.",
                 reached=False,
                 final=True,
-                hint="If a proxy inspects TLS, give its CA by ca_path or REQUESTS_CA_BUNDLE.",
+                hint="If a proxy inspects TLS, set ca_path or REQUESTS_CA_BUNDLE to its CA.",
             )
         if isinstance(exc, (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.InvalidProxyURL)):
             return NetworkError(
                 f"The address of {host}, or that of the proxy, is malformed.", reached=False, final=True
             )
         if isinstance(exc, exceptions.ProxyError):
-            return self._unreached(host, f"The proxy did not let us through to {host}.", "Check proxy or HTTPS_PROXY.")
+            return self._unreached(
+                host, f"The connection to {host} failed at the proxy.", "Check proxy or HTTPS_PROXY."
+            )
         if isinstance(exc, exceptions.ConnectTimeout):
             return self._unreached(host, f"{host} did not accept a connection within {self.timeout:g} s.")
         if isinstance(exc, (exceptions.Timeout, self._urllib3.exceptions.TimeoutError)):
@@ -274,7 +276,7 @@ class Transport:
             return self._unreached(host, f"The name {host} cannot be resolved.", "Check DNS, proxy and addresses.")
         if "NewConnectionError" in text:
             return self._unreached(host, f"{host} cannot be reached.", "Check network, firewall and proxy.")
-        return NetworkError(f"The connection to {host} broke before an answer came.", reached=True)
+        return NetworkError(f"The connection to {host} was lost before an answer arrived.", reached=True)
 
     def _unreached(self, host: str, message: str, hint: str | None = None) -> NetworkError:
         knocks = self._knocks.get(host, 0)
@@ -316,7 +318,7 @@ def _decoded(chunks: t.Iterator[bytes], headers: t.Mapping[str, str]) -> t.Itera
 
 
 class _Deadline:
-    """Until when the request that a thread is making must have its answer."""
+    """The deadline of the request that a thread is making."""
 
     def __init__(self) -> None:
         self._local = threading.local()
@@ -331,7 +333,7 @@ class _Deadline:
 
 
 class _Timed(io.RawIOBase):
-    """What comes out of a socket, each wait for it only as long as the deadline allows.
+    """Read from a socket, waiting only until the deadline.
 
     A socket's own timeout begins again with each byte: headers at one byte a second would never time out.
     """
@@ -413,8 +415,8 @@ def _adapter(deadline: _Deadline, *, one_context: bool) -> t.Any:
             return super().proxy_manager_for(proxy, **options)
 
         def cert_verify(self, conn: t.Any, url: t.Any, verify: t.Any, cert: t.Any) -> None:
-            # requests says which bundle or folder counts, and whether it is there. A connection would read it into the
-            # context that all share; so it is read here, and the connection is not told of it.
+            # requests determines the bundle or folder, and whether it exists. A connection would read it into the
+            # shared context; so it is read here, and not passed to the connection.
             with self._lock:
                 super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
                 where = (conn.ca_certs, conn.ca_cert_dir)
@@ -439,10 +441,10 @@ class _TokenReply:
 
 
 class PatientTokenHttp:
-    """The HTTP client that msal is given: our session, timeouts and patience.
+    """The HTTP client for msal, with our session, timeouts and retries.
 
     msal remembers faults for seconds to minutes and would answer a second try from that memory; so faults are
-    waited out below it, and it only ever sees the final word of Entra ID, or of a managed identity's endpoint.
+    retried below it, and it only sees the final answer of Entra ID, or of a managed identity's endpoint.
     """
 
     def __init__(self, transport: Transport, retry_timeout: float) -> None:
@@ -453,9 +455,9 @@ class PatientTokenHttp:
     def get(self, url: str, params: t.Any = None, headers: t.Any = None, **_ignored: t.Any) -> _TokenReply:
         """Ask for the metadata of an authority, or a managed identity's endpoint for a token.
 
-        Metadata that is known is not asked for: msal wants it in each run of a module.
+        Known metadata is not requested: msal would read it in each run of a module.
 
-        An error answer of the latter belongs to msal: Azure Arc's first one names the file to read. What it says is
+        An error answer of the latter is passed to msal: Azure Arc's first one names the file to read. Its content is
         kept in `refusal`.
         """
         known = metadata(url)
@@ -474,7 +476,7 @@ class PatientTokenHttp:
         self, url: str, params: t.Any = None, data: t.Any = None, headers: t.Any = None, **_ignored: t.Any
     ) -> _TokenReply:
         if not url.lower().startswith("https:"):  # the address comes from the authority's metadata
-            raise CredentialError("Entra ID names an address for tokens that is not https; nothing was sent to it.")
+            raise CredentialError("The token endpoint in Entra ID's metadata is not https; nothing was sent to it.")
         return self._send("POST", url, params=params, data=data, headers=headers)
 
     def close(self) -> None:
@@ -493,7 +495,7 @@ class PatientTokenHttp:
                 delay = retry_after(response.headers, response.date)
                 error: OffboardingError = CredentialError(
                     f"{who} answered {response.status}"
-                    + (f" and asks to wait {delay:g} s" if delay else "")
+                    + (f" and asked us to wait {delay:g} s" if delay else "")
                     + f"; gave up after {budget.waited:.0f} s of waiting.",
                     code=MicrosoftCode(f"http_{response.status}"),
                     request_id=response.headers.get("x-ms-request-id"),
@@ -510,16 +512,16 @@ class PatientTokenHttp:
     @staticmethod
     def _reply(response: Response, who: str, *, of_identity: bool) -> _TokenReply:
         answer = response.json
-        # Azure Arc's challenge is a header; nothing says what its body is.
+        # Azure Arc's challenge is a header; its body is not documented.
         if of_identity and response.status == 401 and not isinstance(answer, dict):
             answer = {}
         if not isinstance(answer, dict):
             raise CredentialError(
-                f"{who} answered {response.status} with something that is no JSON.",
+                f"{who} answered {response.status} with something other than JSON.",
                 code=MicrosoftCode(f"http_{response.status}"),
                 hint="Check that this machine has a managed identity."
                 if of_identity
-                else "A proxy's page? Check proxy and authority_url.",
+                else "A proxy may have answered: check proxy and authority_url.",
             )
         # With a Retry-After, msal would answer its own next request from memory.
         headers = {name: value for name, value in response.headers.items() if name != "retry-after"}
@@ -532,7 +534,7 @@ def _is_metadata(url: str) -> bool:
 
 
 def _passes(status: int, identity_url: str) -> bool:
-    """Whether an error of Entra ID, or of the managed identity's endpoint at this address, will pass by itself.
+    """Whether an error of Entra ID, or of the managed identity's endpoint at this address, is temporary.
 
     Azure's instance metadata service also answers 404 while it is being updated, and 410 for up to 70 seconds:
     https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#error-handling

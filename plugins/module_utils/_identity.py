@@ -5,9 +5,9 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Whether an account is that of the person who was asked for.
+"""Decide whether an account belongs to the requested person.
 
-A name is not a person: a user principal name that somebody had may be given to somebody else.
+A name does not identify a person: a user principal name can be assigned to a different person later.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from ._user_input import RequestedUser
 
 
 def wrong_person(asked: RequestedUser, user: User, left_at: datetime.datetime | None) -> OffboardingError | None:
-    """Why `user` may be somebody else than the person who was asked for; `None` where nothing speaks for that.
+    """Why `user` may not be the requested person; `None` if nothing indicates that.
 
-    An object id that the operator wrote decides alone. Without one, an account that was created or filled after the
-    person had left is taken for somebody else's. A moment that is not known speaks for nothing.
+    If the operator gave an object id, only that is compared. Without one, an account that was created or filled after the
+    person had left is treated as a different person's. An unknown date is not compared.
 
     `employeeHireDate` is a day, which most tenants keep as midnight in UTC. It is compared as the moment that it is
-    told as: in the few hours where that may be the day of leaving itself, the account is refused rather than locked.
+    returned as: in the few hours where that may be the day of leaving itself, the account is refused, not locked.
 
-    :param left_at: when the person left, as it was asked for; for somebody whom a search found also the directory's date.
+    :param left_at: when the person left, as requested; for a user found by a search also the directory's date.
     """
     if asked.object_id:
         if asked.object_id.lower() == user.id.lower():
@@ -50,5 +50,5 @@ def wrong_person(asked: RequestedUser, user: User, left_at: datetime.datetime | 
         f"{user.user_principal_name} is a newer account of that name: {' and '.join(after)}, after left_at "
         f"{format_moment(left_at)}; nothing was sent.",
         code=NEWER_ACCOUNT,
-        hint=f"If this account is meant, ask for it by its object id, {user.id}.",
+        hint=f"If this is the right account, use its object id, {user.id}.",
     )

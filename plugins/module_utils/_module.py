@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""The host of a module that runs as a process of its own: the `AnsibleModule` around its job."""
+"""Run a job as an ordinary module in a separate process, with an `AnsibleModule` around it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ._run import Job, Run, perform
 
 
 def run_module(job: Job) -> None:
-    """Build the module, do its job, leave with the result."""
+    """Build the module, do its job, exit with the result."""
     # A copy: Ansible's validator changes the spec that it is given.
     module = AnsibleModule(argument_spec=copy.deepcopy(job.spec), supports_check_mode=True)
     run = Run(module.params, check_mode=module.check_mode)

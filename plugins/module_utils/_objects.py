@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Steps that change several objects of a leaver, such as devices or consents, each by a write of its own.
+"""Steps that change several objects of a leaver, such as devices or consents, each by a separate write.
 
 A leaver is taken apart into one leaver per object (`parts`), each of which goes through `_steps` as any other leaver
 does, and what came of them is put into one record (`together`). What counts as open is decided by `_topics`, so that
@@ -28,41 +28,41 @@ from ._tenant import Found, Leaver, Tenant, Thing
 from ._user_input import RequestedUser, name_key, parse_users
 
 Facts = t.Mapping[str, t.Any]
-# The option of a module that makes objects again: by user, entries as in `objects` of an earlier record.
+# The option of a module that restores objects: by user, entries as in `objects` of an earlier record.
 Wanted = t.Mapping[str, t.Sequence[Facts]]
 
-# A status that stands before the others in the record of a leaver whose objects differ.
+# The order of statuses in the record of a leaver whose objects differ.
 _FIRST = ("failed", "planned", "accepted", "verified", "unchanged")
 
 
-# The option of the modules that make objects again.
+# The option of the modules that restore objects.
 OBJECTS: dict[str, t.Any] = {"type": "dict"}
 
 
 def parse_objects(params: t.Mapping[str, t.Any], *, restores: bool) -> Wanted | None:
-    """The option `objects` of a module: which objects to make again, by user; `None` where the module closes them.
+    """Parse the option `objects`: the objects to restore, by user; `None` if the module closes them.
 
     The option maps a name or an object id, written as in `users`, to a list of entries, each with `key`, `kind`, `name`
     and `before`, as a record of an earlier run has them under `objects`. Further keys are ignored.
 
     :param params: the options of the module.
-    :param restores: whether the module makes objects again, and so needs them.
-    :raises OptionError: it is not of that shape, not wanted here, or about other users than those asked for.
+    :param restores: whether the module restores objects, and so needs them.
+    :raises OptionError: it has another form, is not allowed here, or names other users than `users`.
     """
     value = params["objects"]
     if not restores:
         if value:
-            raise OptionError("objects says what to make again, and the state says to close; nothing was sent.")
+            raise OptionError("objects is for a state that restores, but this state closes; nothing was sent.")
         return None
     if not value:
         raise OptionError(
-            "objects is missing: it says which objects to make again.",
-            hint="Give the objects of the record of an earlier run, by user.",
+            "objects is missing: it lists the objects to restore.",
+            hint="For each user, give the objects from the record of an earlier run.",
         )
     wanted: dict[str, list[Facts]] = {}
     for user, entries in value.items():
         if not isinstance(entries, list) or not all(map(_is_entry, entries)):
-            raise OptionError(f"objects: what is given for {user} is not a list of objects with key, kind and before.")
+            raise OptionError(f"objects: the value for {user} is not a list of objects with key, kind and before.")
         wanted[name_key(str(user))] = [entry for entry in entries if entry["before"]]
     asked = {name_key(one.name) for one in parse_users(params["users"])}
     if asked != wanted.keys():
@@ -73,14 +73,14 @@ def parse_objects(params: t.Mapping[str, t.Any], *, restores: bool) -> Wanted | 
 def _is_entry(entry: t.Any) -> bool:
     return (
         isinstance(entry, dict)
-        # Null for what was not there: nothing to make again.
+        # Null for an object that did not exist: nothing to restore.
         and isinstance(entry.get("before", ...), (dict, type(None)))
         and all(isinstance(entry.get(name), str) and entry[name] for name in ("key", "kind"))
     )
 
 
 class ObjectsStep(Step):
-    """A step for several objects of each leaver. Modules subclass it.
+    """A step that changes several objects of each leaver. Modules subclass it.
 
     `topics` are those of `_topics.TOPICS` whose objects it changes. Without `wanted` it closes what is found there;
     with it, it makes those objects again, and nothing else.
@@ -89,7 +89,7 @@ class ObjectsStep(Step):
     topics: tuple[str, ...] = ()
     # As `permission` and `sufficient`, of the kinds of object whose write needs another permission.
     permissions: t.ClassVar[t.Mapping[str, tuple[str, frozenset[str]]]] = {}
-    # As `action`, of what makes an object again.
+    # As `action`, for restoring an object.
     action_again = ""
 
     def __init__(self, wanted: Wanted | None = None) -> None:
@@ -109,18 +109,18 @@ class ObjectsStep(Step):
 
     @abc.abstractmethod
     def closed(self, thing: Thing) -> Facts | None:
-        """The facts after the object was closed; `None` where it is then gone."""
+        """The facts after the object was closed; `None` if it no longer exists then."""
 
     @abc.abstractmethod
     def close(self, tenant: Tenant, leaver: Leaver, thing: Thing) -> Call:
         """The write that closes an object."""
 
     def reopen(self, tenant: Tenant, leaver: Leaver, thing: Thing) -> Call:
-        """The write that makes an object again; `thing.raw` is its `before` in the evidence."""
+        """The write that restores an object; `thing.raw` is its `before` in the evidence."""
         raise RuntimeError(f"what {self.name} closes cannot be made again")
 
     def unfit(self, leaver: Leaver, thing: Thing) -> str | None:
-        """Why an object of the evidence must not be made again, as a sentence."""
+        """Why an object of the evidence must not be restored, as a sentence."""
         return None
 
     def find(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Found]:
@@ -135,7 +135,7 @@ class ObjectsStep(Step):
             try:
                 thing = self.thing(tenant, leaver, finding)
             except ValueError as exc:
-                error = OffboardingError(f"Microsoft's answer does not tell {exc}.", code="limited_information")
+                error = OffboardingError(f"Microsoft's answer does not show {exc}.", code="limited_information")
                 unread.setdefault(finding.question.kind, finding.question.explain(error, leaver.name))
                 continue
             things[thing.key] = dataclasses.replace(thing, done=not self.is_open(finding), source=finding.question.kind)
@@ -146,19 +146,19 @@ class ObjectsStep(Step):
         return findings(tenant, leavers, self.topics)
 
     def is_open(self, finding: Finding) -> bool:
-        """Whether an object is one to close: what the audit reports, unless a step knows better."""
+        """Whether an object must be closed: those that the audit reports, unless a step overrides this."""
         return bool(finding.items)
 
     def conflict(self, now: Thing, before: Facts) -> str | None:
-        """Why an object that is there cannot be made as it was; `None` where it is as it was, or can be."""
+        """Why an existing object cannot be restored to its old form; `None` if it has that form, or can get it."""
         return None
 
     def part(self, leaver: Leaver) -> Thing:
-        """The one object of a leaver that was taken apart."""
+        """The one object of a part, see `parts`."""
         (thing,) = _things(leaver)
         return thing
 
-    # --- how a leaver is taken apart and put together ---
+    # --- how a leaver is split and its records combined ---
 
     @property
     def acts_on_user(self) -> bool:
@@ -173,7 +173,7 @@ class ObjectsStep(Step):
         return [dataclasses.replace(leaver, found=found.get(id(leaver))) for leaver in leavers]
 
     def look(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Leaver]:
-        """Each part with its object as it is now. A list that could not be read shows no object's absence."""
+        """Each part with its object as it is now. A list that could not be read does not prove that an object is absent."""
         whole = {leaver.known.id: leaver for leaver in leavers}
         read = dict(zip(whole, self._find(tenant, list(whole.values())), strict=True))
         entries = []
@@ -193,7 +193,7 @@ class ObjectsStep(Step):
         return [
             dataclasses.replace(leaver, found=dataclasses.replace(found, things=(thing,)))
             for thing in found.things
-            # Whether an object is there is not known where its list could not be read: it is not made twice.
+            # If its list could not be read, it is not known whether an object exists: it must not be created twice.
             if not (thing.done or thing.fixed or (thing.facts is None and found.doubt(thing)))
         ]
 
@@ -233,7 +233,7 @@ class ObjectsStep(Step):
         return [self._again(leaver, one) for leaver, one in zip(leavers, found, strict=True)]
 
     def _again(self, leaver: Leaver, found: Found) -> Found:
-        """The objects that are wanted, each done where it is there and open."""
+        """The objects to restore, each done if it exists and is open."""
         now = {thing.key: thing for thing in found.things}
         wanted = self._wanted or {}
         names = dict.fromkeys(map(name_key, (leaver.known.id, leaver.known.user_principal_name, leaver.asked.name)))
@@ -286,7 +286,7 @@ class ObjectsStep(Step):
 
     def shows(self, before: Leaver, now: Leaver) -> bool:
         things = _things(now)
-        # What is made again is always listed, whether it is there or not; what is closed may be gone.
+        # An object to restore is always listed, whether it exists or not; a closed one may be gone.
         return all(thing.done for thing in things) and (self._wanted is None or bool(things))
 
     def describe(self, leaver: Leaver) -> dict[str, t.Any] | None:
@@ -322,7 +322,7 @@ def _label(thing: Thing) -> str:
 
 
 def _entry_of(thing: Thing, entries: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """What came of one object; `after_known` says whether `after` was read, or is foretold."""
+    """The entry of one object; `after_known` says whether `after` was read or predicted."""
     after = entries["after"]
     return {
         "key": thing.key,
@@ -337,7 +337,7 @@ def _entry_of(thing: Thing, entries: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _left(thing: Thing) -> dict[str, t.Any]:
-    """What is told of an object that cannot be changed here."""
+    """The entry of an object that cannot be changed here."""
     return {
         "key": thing.key,
         "kind": thing.kind,

@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Passwords that Entra ID accepts and nobody will ever know.
+"""Generate and check passwords that Entra ID accepts.
 
 The rules: https://learn.microsoft.com/entra/identity/authentication/concept-sspr-policy
 """
@@ -53,6 +53,6 @@ def complaint(password: str, names: t.Iterable[str | None]) -> str | None:
 
 
 def _parts(names: t.Iterable[str | None]) -> list[str]:
-    """The words of names that are long enough to be a name and not chance."""
+    """The words of names that are longer than three characters; shorter ones match by chance."""
     words = re.split(r"[^0-9a-z]+", " ".join(name.partition("@")[0] for name in names if name).casefold())
     return [word for word in words if len(word) > 3]

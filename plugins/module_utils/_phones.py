@@ -20,28 +20,31 @@ from ._user_input import OBJECT_ID
 PHONE, WIPE = PHONE_KINDS = ("phone", "phone_wipe")
 PHONE_PERMISSION = "Exchange.ManageAsApp"
 
-WIPE_NOTE = "An account-only wipe deletes the data of this mailbox from the phone when it is next in touch. It cannot be undone."
-_WIPED = "A wipe of a phone cannot be undone: the user has to set up the account on it again."
-_GONE = "The phone has no partnership with this mailbox any more."
+WIPE_NOTE = (
+    "An account-only wipe deletes the data of this mailbox from the phone when the phone next connects. "
+    "This cannot be undone."
+)
+_WIPED = "A wipe of a phone cannot be undone: the user must set up the account on the phone again."
+_GONE = "The phone no longer has a partnership with this mailbox."
 
 
 def phone_thing(finding: Finding) -> Thing:
-    """A partnership, or whether a wipe was asked for.
+    """A phone partnership, or a requested wipe.
 
-    :raises ValueError: the answer does not say which phone it is, or whether the mailbox keeps it out.
+    :raises ValueError: the answer does not say which phone it is, or whether the mailbox blocks it.
     """
     row = finding.raw
     name = phone_name(row)
     if finding.question.kind == WIPE:
         guid = str(row.get("guid") or "")
         if not OBJECT_ID.match(guid):
-            raise ValueError("which phone is which")
+            raise ValueError("the id of a phone")
         return Thing(
             f"wipe {guid.lower()}", WIPE, name, {"name": name, "wipe_requested": is_wiped(row)}, raw={"guid": guid}
         )
     identity = phone_id(row)
     if not identity or "kept_out" not in row:
-        raise ValueError("whether the mailbox keeps a phone out" if identity else "which phone is which")
+        raise ValueError("whether the mailbox blocks a phone" if identity else "the id of a phone")
     facts = {
         "name": name,
         "operating_system": row.get("deviceos"),
@@ -53,7 +56,7 @@ def phone_thing(finding: Finding) -> Thing:
 
 
 def is_kept_out(finding: Finding) -> bool:
-    """Whether the mailbox's own list blocks a phone, whatever the organisation's rules do."""
+    """Whether the mailbox's own list blocks a phone, whatever the organisation's rules say."""
     return finding.raw.get("kept_out") is True
 
 
@@ -73,7 +76,7 @@ def reopen_phone(tenant: Tenant, leaver: Leaver, one: Thing) -> Call:
 
 
 def phone_unfit(one: Thing) -> str | None:
-    """Why a phone of the evidence cannot be let in again."""
+    """Why a phone of the evidence cannot be unblocked."""
     if one.kind == WIPE:
         return _WIPED
     return None if one.facts else _GONE

@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""What a module tells: a record of each leaver, and one line for all of them."""
+"""The results of a module: one record per leaver, and a summary line."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ def person_facts(user: User | None) -> dict[str, t.Any]:
 
 
 def summary(records: t.Sequence[t.Mapping[str, t.Any]]) -> str:
-    """One line that a helpdesk person understands: how many of which status, and why some failed."""
+    """One line for a helpdesk: the number of users per status, and why some failed."""
     counts = collections.Counter(str(one["status"]) for one in records)
     users = "1 user" if len(records) == 1 else f"{len(records)} users"
     line = ": ".join(filter(None, (users, ", ".join(f"{count} {status}" for status, count in counts.items()))))
     reasons = [one["error"] for one in records if one["error"]]
-    # One permission is missing, and it is missing for everybody: said once.
+    # A missing permission affects all users: it is reported once.
     unread = [error for error in reasons if error["code"] == ROLES_UNREAD]
     shown = [error for error in reasons if error not in unread[1:]]
     reported = [" ".join(filter(None, (error["message"], error["hint"]))) for error in shown[:3]]

@@ -41,7 +41,7 @@ _AT_ONCE = 500
 
 
 def survey(tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str]) -> list[dict[str, Item]]:
-    """What is left of each leaver's access, by topic. A topic never fails: it is then told as not looked at.
+    """Return each leaver's residual access by topic. A topic never fails: it is then reported as not looked at.
 
     :param leavers: those who are known to exist.
     """
@@ -59,7 +59,7 @@ def survey(tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """An object that a question was answered with, and what is residual in it: nothing, where `items` is empty."""
+    """An object in the answer to a question, and what is residual in it: nothing, if `items` is empty."""
 
     question: Question
     raw: Item
@@ -68,10 +68,10 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
-    """What the questions of some topics were answered with, about one leaver.
+    """The answers to the questions of some topics, about one leaver.
 
     :param errors: by kind of object, why not all of them are known.
-    :param mailbox: false where Exchange Online knows no mailbox of this leaver.
+    :param mailbox: false if Exchange Online has no mailbox of this leaver.
     """
 
     found: tuple[Finding, ...]
@@ -82,7 +82,7 @@ class Findings:
 def findings(
     tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str], forwarding: Forwarding | None = None
 ) -> list[Findings]:
-    """What `survey` judges, with the objects themselves, for whoever closes what it reports. Nothing is raised.
+    """What `survey` judges, with the objects themselves, for the steps that close them. Nothing is raised.
 
     :param forwarding: which forwarding is to be closed as well.
     """
@@ -119,7 +119,7 @@ def _findings(
 
 
 class _Asking:
-    """Asks each question once, about those whom it concerns."""
+    """Asks each question once, about the leavers that it concerns."""
 
     def __init__(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> None:
         self._tenant = tenant
@@ -183,9 +183,11 @@ class _Asking:
         return [error for _leaver in leavers]
 
     def _agreed(self, index: int, answer: list[Item] | OffboardingError | None) -> list[Item] | OffboardingError | None:
-        """An answer about a mailbox, which cannot be there for one cmdlet and missing for the next."""
+        """The answer, or an error if the mailbox exists for one cmdlet and not for another."""
         if answer is None and index in self._with_mailbox:
-            return OffboardingError("Exchange Online says that there is no such mailbox, and has told of it before.")
+            return OffboardingError(
+                "Exchange Online reports that there is no such mailbox, although it returned the mailbox before."
+            )
         if answer is None and dataclasses.replace(self.leavers[index], mailbox_read=True, mailbox=None).awaits_mailbox:
             return OffboardingError(MAILBOX_MISSING)
         if not isinstance(answer, OffboardingError):
@@ -209,7 +211,7 @@ Result = t.TypeVar("Result")
 
 
 def _safely(work: t.Callable[[], Result]) -> Result | OffboardingError:
-    """Whatever goes wrong with a topic, the doors are told."""
+    """Run `work` and return its result or the error: a topic that fails must not hide the doors."""
     try:
         return work()
     except Exception as exc:
@@ -242,13 +244,13 @@ def _tell(
 
 
 def _judge(question: Question, item: Item, scene: Scene, found: list[Item]) -> OffboardingError | None:
-    """Add to `found` what is found in an object, as far as it says."""
+    """Add to `found` what is found in an object, up to the first gap."""
     try:
         for one in question.judge(item, scene):
-            found.append(one)  # one by one: what was found before a gap counts
+            found.append(one)  # one by one: what was found before a gap is kept
     except ValueError as exc:
         return OffboardingError(
-            f"Microsoft's answer does not tell {exc}.",
+            f"Microsoft's answer does not show {exc}.",
             code="limited_information",
             hint=f"It needs the permission {question.permission}.",
         )

@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""When a request may be sent again: what Microsoft says of it, and how long we wait in all."""
+"""When a request may be sent again: `Retry-After`, backoff, and the retry budget."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import random
 import time
 import typing as t
 
-# No wait that is told is shorter, or a server that says 0 would be hammered.
+# Minimum for `Retry-After`, so that a server that sends 0 is not hammered.
 _FLOOR = 0.5
 _CEILING = 30.0
 
 
 class Clock:
-    """The controller's own time: only to measure how long, never to compare with Microsoft's."""
+    """The controller's own clock: only for durations, never compared with Microsoft's."""
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -35,7 +35,7 @@ class Clock:
 
 
 def http_date(text: str | None) -> datetime.datetime | None:
-    """An HTTP date as a moment in UTC, `None` when it is none, or one that is beyond the calendar in UTC."""
+    """An HTTP date as a time in UTC, `None` if it is invalid or beyond the calendar in UTC."""
     try:
         moment = email.utils.parsedate_to_datetime(text or "")
         if moment.tzinfo is None:
@@ -46,9 +46,9 @@ def http_date(text: str | None) -> datetime.datetime | None:
 
 
 def retry_after(headers: t.Mapping[str, str], now: datetime.datetime | None) -> float | None:
-    """Seconds that `Retry-After` asks for: a number, or a date against `now`, Microsoft's clock.
+    """Seconds that `Retry-After` requests: a number, or a date compared with `now`, Microsoft's clock.
 
-    :returns: `None` when nothing usable is told; never less than half a second.
+    :returns: `None` without a usable value; never less than half a second.
     """
     value = headers.get("retry-after", "").strip()
     try:
@@ -65,7 +65,7 @@ def retry_after(headers: t.Mapping[str, str], now: datetime.datetime | None) -> 
 
 
 class RetryBudget:
-    """How long one request may still wait, all its waits together.
+    """How long one request may still wait, in total.
 
     :param limit: seconds.
     """
@@ -77,7 +77,7 @@ class RetryBudget:
         self._clock = clock
 
     def next_wait(self, delay: float | None, spent: float = 0.0) -> float | None:
-        """Seconds to wait before the next try: what is told, else exponential with jitter; `None`: it is enough.
+        """Seconds to wait before the next try: `delay`, else exponential backoff with jitter; `None` if the budget is spent.
 
         :param spent: seconds that the last try itself took without getting an answer.
         """

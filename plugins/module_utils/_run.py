@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""What all modules have in common, wherever they run: options, the outermost guard, the result."""
+"""What all modules share, wherever they run: options, the outermost error handler, the result."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ._user_input import RequestedUser, parse_left_at, parse_users
 
 
 def _from_environment(*names: str) -> str:
-    """A fallback as Ansible's own `env_fallback`, but empty counts as not given."""
+    """A fallback like Ansible's own `env_fallback`, but an empty variable is ignored."""
     value = first_set(os.environ, names)
     if value is None:
         raise AnsibleFallbackNotFound
@@ -40,7 +40,7 @@ def _environment(*names: str) -> tuple[t.Callable[..., str], list[str]]:
     return _from_environment, list(names)
 
 
-# The option of every module that writes an account which is in use.
+# The option of every module that writes to existing accounts.
 ALLOW_ADMINS: dict[str, t.Any] = {"type": "bool", "default": False}
 
 
@@ -82,7 +82,7 @@ def argument_spec(**own: t.Any) -> dict[str, t.Any]:
 
 
 class Run:
-    """One run of a module: its options as values, and the tenant they lead to. Nothing is sent by making it.
+    """One run of a module: its options and its tenant. Creating it sends nothing.
 
     Its host (`run_module`, or the action plugin) adds `warnings` to the result, and masks `secrets` in it.
 
@@ -94,7 +94,7 @@ class Run:
         self.check_mode = check_mode
         self.warnings: list[str] = []
         self.secrets: set[str] = set()
-        # What a module's result has beside the records.
+        # Keys of a module's result in addition to the records.
         self.facts: dict[str, t.Any] = {}
         self._tenant: Tenant | None = None
 
@@ -110,7 +110,7 @@ class Run:
         self.secrets.add(secret)
 
     def tenant(self, *, with_exchange: bool) -> Tenant:
-        """:raises OptionError: options that cannot be meant; still nothing is sent."""
+        """Build the tenant from the options, without sending anything; `OptionError` if they are invalid."""
         params = self.params
         for name in ("timeout", "retry_timeout", "verify_timeout"):
             if not 0 <= params[name] < float("inf") or (name == "timeout" and not params[name]):
@@ -119,7 +119,7 @@ class Run:
             params["cloud"], **{name: params[name] for name in ("authority_url", "graph_url", "exchange_url")}
         )
         if not params["validate_certs"]:
-            self.warn("validate_certs is off: whoever sits between here and Microsoft can read and use the credential.")
+            self.warn("validate_certs is off: anyone on the network path to Microsoft can read and use the credential.")
         credential = choose_credential(params, os.environ)
         for secret in proxy_secrets(params["proxy"], os.environ):
             self.remember_secret(secret)
@@ -145,7 +145,7 @@ class Run:
 
     @property
     def automation(self) -> dict[str, str | None] | None:
-        """In whose name something was sent, `None` when nothing was."""
+        """The identity that sent requests, `None` if nothing was sent."""
         return self._tenant.graph.identity if self._tenant else None
 
     def warn(self, text: str) -> None:
@@ -156,7 +156,7 @@ class Run:
             self.warn(f"protected_users: {entry} {why}.")
 
     def step(self, step: Step, *, force: bool = False) -> list[dict[str, t.Any]]:
-        """Take the users through a step; one record per leaver."""
+        """Run a step for the users; return one record per leaver."""
         asked = self.asked()
         tenant = self.tenant(with_exchange=step.uses_exchange)
         records = run_step(
@@ -179,14 +179,14 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What a module is: its options (Ansible's argument spec) and its work, which gives one record per leaver."""
+    """A module: its options (Ansible's argument spec) and its work, which returns one record per leaver."""
 
     spec: t.Mapping[str, t.Any]
     work: t.Callable[[Run], list[dict[str, t.Any]]]
 
 
 def perform(job: Job, run: Run, *, diff: bool) -> dict[str, t.Any]:
-    """Do a module's work and give its result, with `failed` where it failed. Nothing but our own sentences gets out.
+    """Do a module's work and return its result, with `failed` if it failed. Only our own messages get out.
 
     ansible-core 2.19 and later print the text of an exception that escapes a module even under `no_log`.
 
@@ -201,12 +201,12 @@ def perform(job: Job, run: Run, *, diff: bool) -> dict[str, t.Any]:
         "changed": any(one.get("changed") for one in records),
         "msg": summary(records),
         "users": records,
-        # A role cannot see it otherwise: ansible_check_mode knows the command line, not the keyword of a play or task.
+        # A role cannot see it otherwise: `ansible_check_mode` reflects the command line, not the keyword of a play or task.
         "check_mode": run.check_mode,
         "automation": run.automation,
         **run.facts,
     }
-    if diff:  # the same facts once more, which nobody sees without --diff
+    if diff:  # the same facts again, shown only with --diff
         result["diff"] = _diff(records)
     if any(one["status"] in ("failed", "refused") for one in records):
         result["failed"] = True
@@ -238,6 +238,5 @@ def _foretold(one: t.Mapping[str, t.Any]) -> t.Any:
     if one["status"] != "planned" or not one["after"]:
         return one["after"]
     return {
-        name: "(the moment of the write)" if name.endswith("_date_time") else value
-        for name, value in one["after"].items()
+        name: "(time of the write)" if name.endswith("_date_time") else value for name, value in one["after"].items()
     }

@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""One of Microsoft's services: many calls in few requests, throttling respected, and each call's outcome told apart."""
+"""A Microsoft service: batches calls, honours throttling, retries, and returns the outcome of each call."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ._foreign import clean, one_line
 from ._http import Response, Transport
 from ._retry import RetryBudget, retry_after
 
-# Seconds before what was refused with 401 is sent with another new token, each time.
+# Seconds before a call refused with 401 is sent again with a new token, for each try.
 _BEFORE_ANOTHER_TOKEN = (0.0, 1.0, 2.0, 4.0)
 _A_SECOND_AT_LEAST = 2.0
 _IDENTITY = ("tenant_id", "client_id", "application_name", "object_id")
@@ -38,8 +38,8 @@ class Call:
     """One request to a service, whether it travels alone or in a batch.
 
     :param path: below the service's root, with query, percent-encoded.
-    :param writes: whether it changes anything: decides which quota it counts against and whether it may be repeated.
-    :param secret: what its body holds and nobody may read, should the answer repeat it.
+    :param writes: whether it changes anything; determines its throttling quota and whether it may be repeated.
+    :param secret: the secret in its body, masked if the answer repeats it.
     """
 
     method: str
@@ -75,9 +75,9 @@ Outcome = t.Union[Answer, OffboardingError]  # noqa: UP007 (ansible-test takes t
 class Service(abc.ABC):
     """One of Microsoft's services, called in JSON, in batches where there are several calls.
 
-    Retried here, within `retry_timeout` of waiting for each call: what was surely not carried out (throttled,
-    not connected, a concurrency conflict) and every read. A write whose outcome is unknown is given back as such
-    (`OffboardingError.outcome_unknown`): whoever sent it must read before it is sent again.
+    Retried here, within `retry_timeout` of waiting for each call: what was certainly not carried out (throttled,
+    not connected, a concurrency conflict) and every read. A write whose outcome is unknown is returned as such
+    (`OffboardingError.outcome_unknown`): the caller must read before sending it again.
 
     Subclasses say where calls go, how they are wrapped, and what an error answer means.
     """
@@ -123,22 +123,22 @@ class Service(abc.ABC):
 
     @abc.abstractmethod
     def explain(self, answer: Answer) -> ServiceError:
-        """What an answer that is not ok says."""
+        """The error for an answer that is not ok."""
 
     def digest(self, body: t.Any) -> t.Any:
         """What to keep of an answer's body: thousands are held at once."""
         return body
 
     def is_final(self, answer: Answer) -> bool:
-        """Whether an error answer is the service's considered word whatever its status, not a passing fault."""
+        """Whether an error answer is final whatever its status, and not a temporary fault."""
         return False
 
     def is_transient(self, answer: Answer) -> bool:
-        """Whether an error answer names a passing fault, whatever its status. What a write did by then is not known."""
+        """Whether an error answer reports a temporary fault, whatever its status. The outcome of a write is then unknown."""
         return False
 
     def refuses_batches(self, response: Response) -> bool:
-        """Whether the answer to a batch says that batches are not to be had here."""
+        """Whether the answer to a batch says that the service does not support batches."""
         return False
 
     # --- what callers use ---
@@ -149,16 +149,16 @@ class Service(abc.ABC):
 
     @property
     def identity(self) -> dict[str, str | None]:
-        """Who asks here, by the token that was used: ids of tenant, application and its service principal (or user).
+        """The identity in the token: ids of tenant, application and its service principal (or user).
 
-        And the application's name, where the token tells it.
+        And the application's name, if the token contains it.
         """
         token = self._tokens.known(self.base_url)
         return {name: getattr(token, name, None) for name in _IDENTITY}
 
     @property
     def permissions(self) -> frozenset[str] | None:
-        """What the token allows, `None` when that cannot be told."""
+        """The permissions in the token, `None` if they are not known."""
         try:
             return self.token.permissions
         except OffboardingError:
@@ -168,7 +168,7 @@ class Service(abc.ABC):
     def now(self) -> datetime.datetime | None:
         """The service's time, never ahead of it: its last `Date`, plus what has passed here.
 
-        Entra ID's where the service has not shown one that can be believed; `None` before any.
+        Entra ID's time if the service has not returned a plausible one; `None` before any.
         """
         seen = self._seen or self._transport.shown
         if seen is None:
@@ -176,7 +176,7 @@ class Service(abc.ABC):
         return seen[0] + datetime.timedelta(seconds=self.clock.monotonic() - seen[1])
 
     def sleep_until(self, moment: datetime.datetime, at_most: float) -> None:
-        """Wait until the service's clock has reached `moment`; where that is not known, as long as a second may be left."""
+        """Wait until the service's clock has reached `moment`; if the clock is unknown, wait up to two seconds."""
         left = (moment - self.now).total_seconds() if self.now is not None else _A_SECOND_AT_LEAST
         self.clock.sleep(min(at_most, max(0.0, left)))
 
@@ -199,7 +199,7 @@ class Service(abc.ABC):
         return [outcomes[index] for index in range(len(calls))]
 
     def try_read(self, call: Call) -> Outcome | None:
-        """Send a read that nothing depends on: once, and not at all, which gives `None`, while the service asks to wait."""
+        """Send an optional read once; return `None` without sending while the service throttles."""
         if self._throttled_until[False] > self.clock.monotonic():
             return None
         ((outcome, _arrived),) = self._send_chunk([call])
@@ -226,7 +226,7 @@ class Service(abc.ABC):
         return [(outcome, arrived) for outcome in outcomes]
 
     def _send_renewing_token(self, calls: t.Sequence[Call]) -> list[Outcome]:
-        """Each call sent, and what is refused with 401 sent again with new tokens, after growing waits, a few times.
+        """Send each call, and those refused with 401 again with new tokens, a few times after growing waits.
 
         A fresh token may be refused for a moment before it is taken.
         """
@@ -297,10 +297,10 @@ class Service(abc.ABC):
         return max(timeout, min(timeout * calls, self._retry_timeout / 2)) if self.one_by_one else None
 
     def _send_if_alive(self, method: str, url: str, **content: t.Any) -> Response:
-        """Send, unless the service has been silent for so long that it will not be heard of in this run."""
+        """Send, unless the service has not answered for longer than `retry_timeout`."""
         now, since = self.clock.monotonic(), self._silent_since
         if since is not None and now - since > self._retry_timeout:
-            raise NetworkError(f"{self.name} has been silent for {now - since:.0f} s.", reached=False, final=True)
+            raise NetworkError(f"{self.name} has not answered for {now - since:.0f} s.", reached=False, final=True)
         try:
             response = self._transport.send(method, url, **content)
         except NetworkError:
@@ -324,12 +324,12 @@ class Service(abc.ABC):
         for item in body["responses"]:
             if isinstance(item, dict):
                 key = str(item.get("id"))
-                # Two answers for one call cannot both be true.
+                # Two answers for one call contradict each other.
                 found[key] = self._lost() if key in found else self._inner(item, response)
         return [self._checked(call, found.get(str(index))) for index, call in enumerate(calls)]
 
     def _checked(self, call: Call, outcome: Outcome | None) -> Outcome:
-        """What a batch says of one call: nothing is lost, and a body that is no JSON object proves nothing."""
+        """The outcome of one call in a batch; a missing answer or a body that is not a JSON object is an error."""
         if outcome is None:
             return self._lost()
         if isinstance(outcome, Answer) and outcome.ok and not isinstance(outcome.body, dict):
@@ -345,20 +345,20 @@ class Service(abc.ABC):
         if not isinstance(status, int):
             return self._lost()
         lower = {str(name).lower(): one_line(str(value)) for name, value in mapping(item.get("headers")).items()}
-        # Exchange gives the answers in a batch no id of their own: Microsoft finds them by the batch's.
+        # Exchange's answers in a batch have no ids: Microsoft finds them by the batch's id.
         if not lower.get("request-id") and response.headers.get("request-id"):
             lower["request-id"] = response.headers["request-id"]
         return Answer(status, lower, self.digest(body), response.date)
 
     def _unreadable(self) -> NetworkError:
         return NetworkError(
-            f"{self.name} answered with something that is no JSON.",
+            f"{self.name} answered with something other than JSON.",
             reached=True,
-            hint="A proxy's page? Check proxy and addresses.",
+            hint="A proxy may have answered: check proxy and addresses.",
         )
 
     def _lost(self) -> NetworkError:
-        return NetworkError(f"{self.name} left the answer to this call out of a batch.", reached=True)
+        return NetworkError(f"{self.name} did not answer this call of a batch.", reached=True)
 
     def _wait_before_retry(self, call: Call, outcome: Outcome, budget: RetryBudget) -> float | None:
         """Seconds until the call may be sent again, `None` when its outcome is final."""
@@ -385,7 +385,7 @@ class Service(abc.ABC):
         error.retry_after = delay = retry_after(outcome.headers, outcome.at)
         if outcome.status == 429 and delay:
             error.hint = (
-                f"{self.name} asks to wait {delay:g} s; after {budget.waited:.0f} s of waiting that exceeds "
+                f"{self.name} asked us to wait {delay:g} s; after {budget.waited:.0f} s of waiting, that exceeds "
                 f"retry_timeout ({self._retry_timeout:g} s)."
             )
         elif budget.waited:
@@ -393,24 +393,25 @@ class Service(abc.ABC):
         return error
 
     def _is_passing(self, answer: Answer) -> bool:
-        """As `is_transient`, for answers that are no success. 429 says surely that nothing was done."""
+        """As `is_transient`, for error answers. 429 is excluded: it means that nothing was done."""
         return not answer.ok and answer.status != 429 and self.is_transient(answer)
 
     def _redirected(self, answer: Answer) -> ServiceError | None:
-        """What a redirection says. It is never followed: the token must not reach another host."""
+        """The error for a redirect. It is never followed: the token must not reach another host."""
         if not 300 <= answer.status < 400:
             return None
         host = _host(answer.headers.get("location", ""))
         return ServiceError(
-            f"{self.name} answered {answer.status}: it refers to {host or 'another address'}, which was not followed",
+            f"{self.name} answered {answer.status}: a redirect to {host or 'another address'}, which was not followed",
             status=answer.status,
             code=f"http_{answer.status}",
-            hint=f"If that host is Microsoft's, give it by {self.address_option}. A proxy's sign-in page answers so, too.",
+            hint=f"If that host belongs to Microsoft, set {self.address_option} to it. "
+            "A proxy's sign-in page answers like this, too.",
             request_id=answer.request_id,
         )
 
     def _note_throttling(self, writes: bool, delay: float | None) -> None:
-        """Throttled: nothing of this kind is sent to this host until the time that was told is over."""
+        """Send no more calls of this kind to this host until `delay` has passed."""
         until = self.clock.monotonic() + (self.clock.jitter() if delay is None else delay)
         with self._lock:
             self._throttled_until[writes] = max(self._throttled_until[writes], until)
@@ -419,7 +420,7 @@ class Service(abc.ABC):
         while (wait := self._throttled_until[writes] - self.clock.monotonic()) > 0:
             if wait > self._retry_timeout:
                 raise ServiceError(
-                    f"{self.name} is throttling, and asks to wait {wait:.0f} s.",
+                    f"{self.name} is throttling requests and asked us to wait {wait:.0f} s.",
                     status=429,
                     code="TooManyRequests",
                     hint=f"That exceeds retry_timeout ({self._retry_timeout:g} s): run again later.",
@@ -427,7 +428,7 @@ class Service(abc.ABC):
             self.clock.sleep(wait)
 
     def _note_time(self, date: datetime.datetime | None, issued: datetime.datetime | None) -> None:
-        """Learn the time from an answer.
+        """Update the service's clock from an answer.
 
         :param issued: when the token was issued, also by Microsoft's clock; none lives for longer than 28 hours
             (https://learn.microsoft.com/entra/identity/conditional-access/concept-continuous-access-evaluation).
@@ -444,7 +445,7 @@ class Service(abc.ABC):
 
 
 def carries_error(body: t.Any) -> bool:
-    """Whether a body tells of an error, whatever the status says.
+    """Whether a body reports an error, whatever the status says.
 
     Exchange answers 200 with `error` or `@odata.error`, and with errors of a cmdlet that went on in
     `@adminapi.errors`, a list of strings that is empty where all went well. Seen by ScubaGear
@@ -481,7 +482,7 @@ def mapping(value: t.Any) -> dict[str, t.Any]:
 
 
 def _host(address: str) -> str:
-    """The host of a foreign address, empty where it is none."""
+    """The host of a foreign address, empty if it is not an address."""
     try:
         host = urllib.parse.urlsplit(address).hostname or ""
     except ValueError:
@@ -540,7 +541,7 @@ Result = t.TypeVar("Result")
 def map_concurrent(work: t.Callable[[Item], Result], items: t.Sequence[Item], in_flight: int) -> list[Result]:
     """`work` done on each item, a few at once, the results in the items' order.
 
-    Not an executor: that would wait for its threads when the run is interrupted, and one may be told to wait minutes.
+    Not an executor: that would wait for its threads when the run is interrupted, and one may have to wait for minutes.
     """
     if len(items) == 1:
         return [work(items[0])]

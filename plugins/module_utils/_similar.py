@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Users with a name like one that nobody has: a suggestion for people, never an account to act on."""
+"""Suggest users with a name similar to an unknown one, for people to read; never used to act on an account."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _CLOSE = 0.75
 
 
 def with_suggestions(graph: Graph, leavers: t.Sequence[Leaver]) -> list[Leaver]:
-    """The same leavers; the error of a name that nobody has also says which users have a similar one.
+    """The same leavers; the error for an unknown name also lists users with a similar one.
 
-    A search that fails, or finds nobody, changes nothing.
+    A search that fails or finds no user changes nothing.
     """
     unknown = [index for index, leaver in enumerate(leavers) if _is_misspelt(leaver)][:_MOST_NAMES]
     updated = list(leavers)
@@ -45,7 +45,7 @@ def with_suggestions(graph: Graph, leavers: t.Sequence[Leaver]) -> list[Leaver]:
 
 
 def _is_misspelt(leaver: Leaver) -> bool:
-    """Whether somebody wrote a name that no user has. What a search found was not written by anybody."""
+    """Whether the operator wrote an unknown name, as opposed to a user found by a search."""
     name = leaver.asked.name
     is_unknown = leaver.user is None and leaver.error is not None and leaver.error.code == "not_found"
     return is_unknown and not leaver.asked.found and not OBJECT_ID.match(name) and "@" in name

@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""How a step goes through: resolve, decide, write, read back, tell. The same for every step."""
+"""Run a step: resolve, decide, write, read back, report. The same for every step."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _LONGEST_CLOCK_WAIT = 5.0
 
 
 class Step(abc.ABC):
-    """What a step reads, wants, and sends. Modules subclass it; of the run it holds only what another try must know.
+    """What a step reads, wants and sends. Modules subclass it; it keeps only the state that a retry needs.
 
-    `name` is one of `STEPS`, or another for what is no door. `action` completes the sentence "Could not ...
+    `name` is one of `STEPS`, or another name if the step is not about a door. `action` completes the sentence "Could not ...
     jane@contoso.com". `permission` is the least application permission, `sufficient` all that would do.
     """
 
@@ -41,7 +41,7 @@ class Step(abc.ABC):
     permission = ""
     sufficient: frozenset[str] = frozenset()
     reads_mailbox = False
-    # Whether the step shuts something: only then left_at counts.
+    # Whether the step shuts something: `left_at` applies only then.
     shuts = True
     # Whether the step alone keeps a user out of the tenant: never done to the last Global Administrator.
     locks_out = False
@@ -70,13 +70,13 @@ class Step(abc.ABC):
         return self.permission, self.sufficient
 
     def resolve(self, tenant: Tenant, asked: t.Sequence[RequestedUser], *, writes: bool) -> list[Leaver]:
-        """Who is meant.
+        """Return the leavers for the requested users.
 
         :param writes: whether they are written next, which is not so in check mode.
         """
         if self.reads_mailbox:
             return tenant.resolve_with_mailboxes(asked, known=self.known_mailbox, writes=writes)
-        # Who asks by object id has looked before, and asks for those who are to be written.
+        # A caller that uses object ids has read the users before, and passes those to be written.
         looked = all(OBJECT_ID.match(one.name) for one in asked)
         return tenant.resolve(asked, administrators=self.locks_out and looked)
 
@@ -85,7 +85,7 @@ class Step(abc.ABC):
         return None
 
     def prepare(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Leaver]:
-        """The same leavers with what the step decides by. Nothing is read of those who may not be touched."""
+        """The same leavers with the facts that the step needs. Nothing is read for those who may not be changed."""
         return _with_mailboxes(tenant, self, leavers) if self.reads_mailbox else list(leavers)
 
     def look(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Leaver]:
@@ -93,11 +93,11 @@ class Step(abc.ABC):
         return tenant.read_mailboxes(leavers) if self.reads_mailbox else tenant.refresh(leavers)
 
     def parts(self, leaver: Leaver) -> list[Leaver]:
-        """The leaver once for each write: a step that changes several objects takes them apart."""
+        """The leaver once for each write: a step that changes several objects returns one part per object."""
         return [leaver]
 
     def together(self, leaver: Leaver, records: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
-        """One record of what came of the parts."""
+        """Combine the records of the parts into one."""
         return records[0]
 
     def complete(self, reported: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -105,64 +105,64 @@ class Step(abc.ABC):
         return reported
 
     def target(self, leaver: Leaver) -> str:
-        """What the deed is done to, as in "Could not block sign-in of jane@contoso.com"."""
+        """What the action applies to, as in "Could not block sign-in of jane@contoso.com"."""
         return leaver.name
 
     def not_applicable(self, leaver: Leaver) -> bool:
-        """Whether there is no such door here; `note_for` says why."""
+        """Whether the leaver has no such door; `note_for` says why."""
         return False
 
     def mastered_elsewhere(self, leaver: Leaver) -> str | None:
-        """Why the write cannot be foretold as a change, although it is tried: Microsoft refuses it, as a rule."""
+        """Why the write cannot be predicted as a change, although it is tried: Microsoft usually refuses it."""
         return None
 
     def is_done(self, leaver: Leaver) -> bool:
-        """Whether it is so already."""
+        """Whether the leaver is in the wanted state already."""
         states = doors_of(self.name, door_states(leaver, (self.name,), self.protocols)).values()
         return bool(states) and not any(state in (OPEN, UNKNOWN) for state in states)
 
     @abc.abstractmethod
     def expected(self, leaver: Leaver) -> dict[str, t.Any]:
-        """The facts after the write, as far as they can be foretold."""
+        """The facts after the write, if they can be predicted."""
 
     @abc.abstractmethod
     def call(self, tenant: Tenant, leaver: Leaver) -> Call:
-        """The write; the same one again when it is called again for the same leaver."""
+        """The write; calling it again for the same leaver returns the same write."""
 
     def can_degrade(self, leaver: Leaver, error: OffboardingError) -> bool:
-        """Whether the write, surely refused, is to be sent without the part that may have been the reason.
+        """Whether the write, which was certainly refused, is to be sent without the part that may be the reason.
 
-        True at most once per leaver; from then on the step wants that part no more.
+        True at most once per leaver; from then on the step leaves that part out.
         """
         return False
 
     def may_be_done(self, error: OffboardingError) -> bool:
-        """Whether a refusal may mean that it is so already; then a reading decides."""
+        """Whether a refusal may mean that the leaver is in the wanted state already; then a read decides."""
         return False
 
     def left_undone(self, leaver: Leaver) -> OffboardingError | None:
-        """Why a part of what was asked for was not done, although the rest was: the step gave way in it."""
+        """Why a requested part was left out although the rest was done, see `can_degrade`."""
         return None
 
     def refusal(self, leaver: Leaver) -> OffboardingError | None:
-        """Why the step must not be done to this user, for a reason of its own."""
+        """Why this step refuses the user, for a reason specific to the step."""
         return None
 
     def not_before(self, leaver: Leaver) -> datetime.datetime | None:
-        """The earliest moment, by the service's clock, at which the write can be told from what was before."""
+        """The earliest time, by the service's clock, at which the write can be distinguished from the previous state."""
         return None
 
     @abc.abstractmethod
     def shows(self, before: Leaver, now: Leaver) -> bool:
-        """Whether what is read now shows that the write happened."""
+        """Whether the current values show that the write was applied."""
 
     def effective_by(
         self, leaver: Leaver, written_at: datetime.datetime | None, *, seen: bool
     ) -> datetime.datetime | None:
-        """When Microsoft says that the door is surely shut.
+        """When the door is certainly shut according to Microsoft.
 
         :param written_at: `None` when nothing was written.
-        :param seen: whether `leaver` shows the door as it should be, having been read so.
+        :param seen: whether `leaver` was read and shows the door shut.
         """
         return None
 
@@ -175,7 +175,7 @@ class Step(abc.ABC):
 
 @dataclasses.dataclass
 class _Written:
-    """A write that was sent, and where it stands."""
+    """A write that was sent, and its progress."""
 
     before: Leaver
     now: Leaver
@@ -185,11 +185,11 @@ class _Written:
     looked: bool = False
     shown: bool = False
     error: OffboardingError | None = None
-    # What the last look got instead of the user: somebody else.
+    # The error if the last read returned a different user.
     mistaken: OffboardingError | None = None
-    # Whether any try may have been applied without an answer that says so.
+    # Whether any try may have been applied without an answer that confirms it.
     perhaps: bool = False
-    # Whether the step gave way in all it wanted: nothing was written after all.
+    # Whether the step left out everything it wanted: nothing was written after all.
     void: bool = False
 
 
@@ -204,7 +204,7 @@ def run_step(
     retry_timeout: float,
     verify_timeout: float,
 ) -> list[dict[str, t.Any]]:
-    """Take every leaver through one step. One leaver's failure never stops the others.
+    """Run one step for every leaver. One leaver's failure never stops the others.
 
     :param allow_admins: whether holders of a directory role may be written. If not, roles are read of those who would
         be written, unless the caller has handed them on.
@@ -253,7 +253,7 @@ def untouchable(step: Step, leaver: Leaver) -> bool:
 
 
 def _wrong_person(step: Step, leaver: Leaver) -> OffboardingError | None:
-    """Why the account may be somebody else's. When a person left says nothing about opening their account again."""
+    """Why the account may belong to a different person. The leave date does not matter for opening an account again."""
     wrong = leaver.wrong_person
     return wrong if wrong and (step.shuts or wrong.code == OTHER_ACCOUNT) else None
 
@@ -265,7 +265,7 @@ def _with_mailboxes(tenant: Tenant, step: Step, leavers: t.Sequence[Leaver]) -> 
 
 
 def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | None:
-    """The record of a leaver for whom nothing is to be written, `None` for whom something is."""
+    """The record of a leaver for whom nothing is to be written, `None` if something is."""
     if leaver.user is None:
         return record(leaver, "failed", error=leaver.error)
     if leaver.protected:
@@ -305,7 +305,7 @@ def _awaited_error(leaver: Leaver, step: Step) -> OffboardingError:
     error = OffboardingError(
         MAILBOX_MISSING,
         code=MAILBOX_AWAITED,
-        hint="Run again when the mailbox is there, or take the licence away.",
+        hint="Run again once the mailbox exists, or remove the licence.",
     )
     return error.with_context(f"Could not {step.action} {step.target(leaver)}")
 
@@ -391,7 +391,7 @@ class _Writer:
             refused = [write for write in pending if write.error and not write.error.outcome_unknown]
             pending = [write for write in pending if write.error and write.error.outcome_unknown]
             self._give_way(refused)
-            # The answer is lost, perhaps after the deed: look before it is done again.
+            # The answer is lost, perhaps after the write: read before writing again.
             self._look(pending)
             for write in pending:
                 if write.shown:
@@ -463,7 +463,7 @@ class _Writer:
             write.shown = self._step.shows(write.before, now)
 
     def _explain(self, writes: t.Sequence[_Written]) -> None:
-        """Give each refusal its reason. A 403 has one text for two reasons: the token and the target tell which."""
+        """Give each refusal its reason. A 403 has one text for two reasons: the token and the target show which."""
         forbidden = [
             write
             for write in writes

@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Leavers: who is meant by a name or a search, and what can be read of them."""
+"""Resolve names and searches to users, and read what the steps need to know about them."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ from ._times import format_moment, moment_or_none
 from ._user_input import OBJECT_ID, KnownUser, RequestedUser, Search, name_key, not_a_name, same_name
 
 _USER_TYPE = "#microsoft.graph.user"
-# What else a group may hold, and surely is not a user. Types derived from user come and go (agentUser is one), so any
+# Member types of a group that are certainly not users. Types derived from user come and go (agentUser is one), so any
 # other type is taken for one: https://learn.microsoft.com/graph/api/group-list-transitivemembers
 _NOT_USERS = frozenset(
     f"#microsoft.graph.{name}"
     for name in ("application", "contact", "device", "directoryrole", "group", "orgcontact", "serviceprincipal")
 )
-# The code of an answer that is about somebody else.
+# The code of an answer about a different user.
 ANOTHER_USER: t.Final = "another_user"
-# Without it, a group that hides its members looks empty.
+# Without this permission, a group that hides its members looks empty.
 _HIDDEN_MEMBERS_PERMISSION = "Member.Read.Hidden"
 
 
@@ -50,10 +50,10 @@ _HIDDEN_MEMBERS_PERMISSION = "Member.Read.Hidden"
 class Thing:
     """One object of a leaver that is changed by a write of its own: a device, a consent, a membership.
 
-    :param key: tells it from the leaver's other objects, today and when it is made again.
+    :param key: identifies it among the leaver's objects, also after it is restored.
     :param kind: what it is, as a record shows it.
-    :param facts: what is read of it, as a record shows it; `None` where there is no such object.
-    :param done: whether it is as it should be already.
+    :param facts: what was read, as a record shows it; `None` if the object does not exist.
+    :param done: whether it is in the wanted state already.
     :param fixed: why it cannot be changed here, as a sentence; `None` where it can.
     :param raw: what the write needs beside the key: the object as the service gave it, or as evidence describes it.
     :param source: the list it was found in, as `Found.unread` names it; empty where it was not found.
@@ -84,18 +84,18 @@ class Found:
     applicable: bool = True
 
     def doubt(self, thing: Thing) -> OffboardingError | None:
-        """Why nobody knows whether an object that was not found is there; `None` where it surely is not."""
+        """Why it is not known whether an object that was not found exists; `None` if it certainly does not."""
         return self.unread.get(thing.source) if thing.source else next(iter(self.unread.values()), None)
 
 
 @dataclasses.dataclass(frozen=True)
 class Leaver:
-    """A leaver as far as known.
+    """What is known about a leaver.
 
-    `error` says why there is no `user`. `mailbox` is `None` for who has none, unless `mailbox_error` says that
-    it could not be read; `mailbox_read` is false until somebody looked. `roles` are names or ids of directory
-    roles, `None` when not looked at or when `roles_error` says why not. `due` is `None` for somebody whom a search
-    found and whose leave date may not be read. `wrong_person` says why the account may be somebody else's.
+    `error` says why there is no `user`. `mailbox` is `None` for a user without one, unless `mailbox_error` says that
+    it could not be read; `mailbox_read` is false until it was read. `roles` are names or ids of directory
+    roles, `None` if not read or if `roles_error` says why not. `due` is `None` for a user whom a search
+    found and whose leave date may not be read. `wrong_person` says why the account may belong to a different person.
     `own_password` is the `lastPasswordChangeDateTime` that a reset by this collection wrote, `None` where no earlier
     evidence shows that it did. `namesake` is the object id of another user who has the name that earlier evidence has
     of this one.
@@ -111,19 +111,19 @@ class Leaver:
     mailbox_read: bool = False
     mailbox: Mailbox | None = None
     mailbox_error: OffboardingError | None = None
-    # As Exchange calls it (`SharedMailbox`), `None` where nobody looked, or where that failed.
+    # Exchange's name for it (`SharedMailbox`), `None` if it was not read, or if that failed.
     mailbox_type: str | None = None
     mailbox_type_error: OffboardingError | None = None
     roles: tuple[str, ...] | None = None
     roles_error: OffboardingError | None = None
-    # Of a step that changes several objects: `None` until somebody looked.
+    # Of a step that changes several objects: `None` until they were read.
     found: Found | None = None
     own_password: datetime.datetime | None = None
     namesake: str | None = None
 
     @property
     def contradiction(self) -> OffboardingError | None:
-        """Why nothing may be written, `None` unless different dates were given for them."""
+        """Why nothing may be written, `None` unless the user was given with different dates."""
         error = self.asked.contradiction
         return dataclasses.replace(self.asked, name=self.name).contradiction if error else None
 
@@ -148,7 +148,7 @@ class Leaver:
 
     @property
     def known(self) -> User:
-        """The user of a leaver of whom it has been checked that there is one."""
+        """The user of a leaver that is known to have one."""
         if self.user is None:
             raise RuntimeError("an unresolved leaver is read no further")
         return self.user
@@ -157,7 +157,7 @@ class Leaver:
 class Tenant:
     """The readings that every module needs, of one tenant, in as few requests as the service allows.
 
-    :param exchange: absent where no mailbox is looked at.
+    :param exchange: `None` if no mailbox is read.
     :param verify_timeout: seconds for which a mailbox that should be there is asked for again.
     :param protected: names and ids that no step may touch; the caller's own account is added.
     """
@@ -169,10 +169,10 @@ class Tenant:
         self._verify_timeout = verify_timeout
         self._exchange = exchange
         self._protected = {name_key(entry): entry for entry in protected}
-        # What earlier evidence says of users of this tenant, by object id in lower case. No date that lies ahead lets
-        # those in again whom an earlier run has shut out.
+        # What earlier evidence says about users of this tenant, by object id in lower case. A future date does not let
+        # in again users whom an earlier run shut out.
         self.earlier: t.Mapping[str, KnownUser] = {}
-        # Entries that could not be resolved, with why: they still count as text.
+        # Entries that could not be resolved, with the reason: they are still compared as text.
         self.unknown_protected: dict[str, str] = {}
         self._administrators: Outcome | None = None
 
@@ -191,14 +191,14 @@ class Tenant:
         person: bool = False,
         with_earlier: bool = False,
     ) -> list[Leaver]:
-        """Who the names mean, in the order asked for, then whom a search finds: one leaver per object id.
+        """Return the named users in their order, then those found by a search: one leaver per object id.
 
-        A search answers from an index that lags. It says who it may be, and all else is read of them as of the named.
+        A search answers from an index that lags. It only selects users; everything else is read individually.
 
-        :param administrators: ask beside it for what `last_administrators` wants to know.
-        :param person: ask in the same requests for what tells a person from a namesake.
-        :param with_earlier: everybody in `earlier` as well, last, by object id.
-        :raises OffboardingError: a search that could not be brought to its end.
+        :param administrators: also send the request that `last_administrators` needs.
+        :param person: read in the same requests what distinguishes a person from a namesake.
+        :param with_earlier: return all users in `earlier` as well, last, by object id.
+        :raises OffboardingError: a search could not be completed.
         """
         if search:
             asked = [*asked, *self._find(search, {name_key(one.name) for one in asked})]
@@ -247,9 +247,9 @@ class Tenant:
         return self._with_namesakes(list(leavers.values()))
 
     def _with_namesakes(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
-        """The same leavers; those of earlier evidence alone whose name has changed or who are gone, with whoever has that name now.
+        """The same leavers; those known from earlier evidence alone, if renamed or gone, with the user who has that name now.
 
-        A name that cannot be looked up has no namesake: the answer explains, and decides nothing.
+        If the name cannot be looked up, there is no namesake: it only explains, and decides nothing.
         """
         moved = {
             index: leaver.asked.known_as
@@ -282,7 +282,7 @@ class Tenant:
         writes: bool = False,
         with_earlier: bool = False,
     ) -> list[Leaver]:
-        """As `resolve`, but where all are asked for by object id, their mailboxes are read meanwhile.
+        """As `resolve`; if all users are given by object id, their mailboxes are read at the same time.
 
         Exchange needs no more than that. Of the others, `mailbox_read` says that it is still to be done.
 
@@ -310,13 +310,13 @@ class Tenant:
     def _meanwhile(self, object_ids: list[str], *, writes: bool) -> list[t.Any]:
         """The mailboxes of these users. Where none is to be read, what is written next still needs a token."""
         if not object_ids and writes:
-            _ready = self.exchange.permissions  # an error is remembered, and told when it is written
+            _ready = self.exchange.permissions  # an error is remembered, and reported at the write
         return self.exchange.read_mailboxes(object_ids)
 
     def resolve_deleted(self, asked: t.Sequence[RequestedUser]) -> list[Leaver]:
-        """As `resolve`, but a user who was deleted, and is the only one of that name, is known as well.
+        """As `resolve`, but a deleted user who is the only one of that name is returned as well.
 
-        Of a name that a user has today, the deleted ones are looked for too: either may be meant.
+        If a user has the name today, deleted users are searched as well: either may be meant.
         """
         leavers = self.resolve(asked)
         unsure = [index for index, leaver in enumerate(leavers) if _may_be_deleted(leaver)]
@@ -338,10 +338,10 @@ class Tenant:
         if leaver.user or len(found) != 1:
             which = "; ".join(shorten(f"{one.get('id')}, deleted at {one.get('deletedDateTime')}") for one in found[:5])
             if leaver.user:
-                message = f"{name} means a user ({leaver.user.id}) and deleted ones ({which}); nothing is guessed."
+                message = f"{name} is ambiguous: it matches a user ({leaver.user.id}) and deleted users ({which})."
             else:
-                message = f"{name} means {len(found)} deleted users ({which}); nothing is guessed."
-            error = OffboardingError(message, code="ambiguous", hint="Ask by object id.")
+                message = f"{name} is ambiguous: it matches {len(found)} deleted users ({which})."
+            error = OffboardingError(message, code="ambiguous", hint="Use the object id.")
             return dataclasses.replace(leaver, user=None, error=error)
         try:
             user = User.from_json(found[0])
@@ -365,7 +365,7 @@ class Tenant:
         return [_with_mailbox(leaver, found) for leaver, found in zip(leavers, read, strict=True)]
 
     def read_mailbox_types(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
-        """The same leavers with the types of their mailboxes, which Get-CASMailbox does not tell.
+        """The same leavers with the types of their mailboxes, which Get-CASMailbox does not return.
 
         https://learn.microsoft.com/powershell/module/exchangepowershell/get-mailbox
         """
@@ -419,7 +419,7 @@ class Tenant:
         """By object id, those who must not be locked out lest no enabled Global Administrator remains.
 
         Where the holders of that role cannot be read, that is everybody who holds any role: without the permission
-        for it, Graph does not name the roles either. Whose roles the caller has just read is then believed; where nobody
+        for it, Graph does not name the roles either. Roles that the caller has just read are then used; if no leaver
         holds one, and the token shows that the holders cannot be read, they are not asked for.
         """
         if not self.graph.may_read_administrators and all(
@@ -430,7 +430,7 @@ class Tenant:
         enabled = {
             str(one.get("id")).lower()
             for one in ([] if isinstance(holders, OffboardingError) else holders)
-            # An application that holds the role is no person who could help out.
+            # An application that holds the role cannot help out.
             if one.get("accountEnabled") is True
             and str(one.get("@odata.type")).lower() == _USER_TYPE
             and OBJECT_ID.match(str(one.get("id")))
@@ -459,14 +459,14 @@ class Tenant:
     def _leaver(
         self, asked: RequestedUser, outcome: Outcome, protected_ids: t.Collection[str], read_as: str | None = None
     ) -> Leaver:
-        """Who was asked for, by the answer to `Graph.find_user`.
+        """The requested user, from the answer to `Graph.find_user`.
 
         :param read_as: the name in that question, where it is not the first name that the operator gave.
         """
         several = mapping(outcome.body).get("value") if isinstance(outcome, Answer) else None
         if isinstance(several, list) and len(several) > 1:
-            message = f"{asked.name} means {len(several)} users; nothing is guessed."
-            return Leaver(asked, error=OffboardingError(message, code="ambiguous", hint="Ask by object id."))
+            message = f"{asked.name} is ambiguous: it matches {len(several)} users."
+            return Leaver(asked, error=OffboardingError(message, code="ambiguous", hint="Use the object id."))
         found = _named(outcome, read_as or asked.name)
         if isinstance(found, OffboardingError):
             return Leaver(asked, error=_about(asked.name, found))
@@ -475,18 +475,18 @@ class Tenant:
         user = found[0]
         known = self.earlier.get(name_key(user.id))
         if asked.known_as:
-            # Nobody named them this time: what counted in the earlier run counts.
+            # Not named this time: the date of the earlier run applies.
             left_at = left = asked.left_at or user.leaves
         elif asked.found:
-            # Nobody named them, so their own date counts, also one that lies ahead.
+            # Not named, so their own date applies, even one in the future.
             left_at = left = user.leaves or asked.left_at
             asked = dataclasses.replace(asked, name=user.user_principal_name)
         elif asked.moments:
-            # Nobody knows which is meant: the doors are judged by the latest that is past.
+            # It is not known which date is right: the doors are judged by the latest in the past.
             left_at = left = max((moment for moment in asked.moments if moment and moment <= self._now), default=None)
         else:
-            # Somebody named them, and people are dismissed early: a date that lies ahead does not count. Nor does the
-            # directory's date of an earlier leave make a newer account of somebody who was hired again and is named.
+            # Named, and people are dismissed early: a date in the future is ignored. Nor does the
+            # directory's date of an earlier leave turn a named user who was hired again into a newer account.
             left = asked.left_at
             left_at = asked.left_at or (user.leaves if user.leaves and user.leaves <= self._now else None)
         if left_at and left_at > self._now and known and known.shut_out:
@@ -504,7 +504,7 @@ class Tenant:
         )
 
     def _is_due(self, asked: RequestedUser, user: User, left_at: datetime.datetime | None) -> bool | None:
-        """Whether they are to be out by now. `None` where they might leave later, as far as can be read."""
+        """Whether the user must be out by now. `None` if they may leave later and the date cannot be read."""
         if left_at:
             return left_at <= self._now
         if asked.found and not self.graph.reads_leave_dates and user.account_enabled is not False:
@@ -516,9 +516,9 @@ class Tenant:
         return self.graph.now or datetime.datetime.now(datetime.timezone.utc)
 
     def _find(self, search: Search, named: t.Collection[str]) -> list[RequestedUser]:
-        """Whom a search finds, each once, without those who are named by object id.
+        """The users that a search finds, each once, without those named by object id.
 
-        Nobody is left out in silence: what cannot be read whole is an error.
+        No user is left out silently: an incomplete read is an error.
         """
         found: dict[str, RequestedUser] = {}
         for source, call in self._searches(search):
@@ -530,7 +530,9 @@ class Tenant:
                     continue
                 object_id = str(user.get("id"))
                 if not OBJECT_ID.match(object_id):
-                    raise _not_found_out(source, OffboardingError("Microsoft Graph told of a user without object id."))
+                    raise _not_found_out(
+                        source, OffboardingError("Microsoft Graph returned a user without an object id.")
+                    )
                 found.setdefault(name_key(object_id), RequestedUser(object_id, search.left_at, found=True))
         return [one for key, one in found.items() if key not in named]
 
@@ -559,7 +561,7 @@ class Tenant:
         if isinstance(groups, OffboardingError):
             raise _not_found_out("group", groups)
         if not all(isinstance(group.get("id"), str) and _is_group(group, name) for group in groups):
-            raise _not_found_out("group", _another(f"another group than {name}"))
+            raise _not_found_out("group", _another(f"a different group from {name}"))
         if len(groups) != 1:
             ids = ", ".join(str(group["id"]) for group in groups)
             raise OffboardingError(
@@ -584,7 +586,7 @@ class Tenant:
         return dataclasses.replace(leaver, user=found[0], error=None)
 
     def _resolve_protected(self, entries: t.Iterable[str], outcomes: t.Mapping[str, Outcome]) -> set[str]:
-        """Object ids of the protected; entries that mean nobody, or nobody knows whom, are remembered by name."""
+        """Object ids of the protected users; entries that match no user, or could not be looked up, are remembered."""
         ids = {name_key(self.graph.token.object_id or "")}
         self.unknown_protected = {}
         for entry in entries:
@@ -597,7 +599,7 @@ class Tenant:
                 self.unknown_protected[entry] = "could not be looked up"
                 continue
             if not found:
-                self.unknown_protected[entry] = "means no user of this tenant"
+                self.unknown_protected[entry] = "matches no user of this tenant"
             ids.update(name_key(user.id) for user in found)
         return ids - {""}
 
@@ -607,7 +609,7 @@ class Tenant:
         return self.graph.find_deleted(one.name, ("id", "userPrincipalName", *(["createdDateTime"] if dates else [])))
 
     def _explain_unknown(self, unknown: t.Sequence[RequestedUser]) -> list[OffboardingError]:
-        """Why names mean nobody: deleted, another name of somebody, or really unknown. Explained, never guessed."""
+        """Why names match no user: deleted, an alias, or unknown. Explained, never guessed."""
         names = [one.name for one in unknown]
         deleted = self.graph.send([self._find_deleted(one) for one in unknown])
         addresses = [name for name in names if not OBJECT_ID.match(name)]
@@ -625,7 +627,7 @@ class Tenant:
 
 
 def _at_once(*readings: t.Callable[[], t.Any]) -> list[t.Any]:
-    """What each of these gives, each of a service of its own: they share neither gate nor patience."""
+    """What each of these gives, each of a service of its own: they share neither throttling nor retry budget."""
     return map_concurrent(lambda reading: reading(), readings, len(readings))
 
 
@@ -641,7 +643,7 @@ def _with_mailbox_type(leaver: Leaver, rows: list[Row] | OffboardingError | None
     if isinstance(updated, str) and updated:
         return dataclasses.replace(leaver, mailbox_type=one_line(updated))
     error = (
-        rows if isinstance(rows, OffboardingError) else NetworkError("Exchange Online did not tell it.", reached=True)
+        rows if isinstance(rows, OffboardingError) else NetworkError("Exchange Online did not return it.", reached=True)
     )
     return dataclasses.replace(leaver, mailbox_type_error=error)
 
@@ -649,7 +651,7 @@ def _with_mailbox_type(leaver: Leaver, rows: list[Row] | OffboardingError | None
 def _why_unknown(
     asked: RequestedUser, deleted: list[dict[str, t.Any]] | OffboardingError, owners: list[User] | OffboardingError
 ) -> OffboardingError:
-    """Why a name means nobody.
+    """Why a name matches no user.
 
     :param deleted: the deleted users of that name, or why they are not known.
     :param owners: the users who have it as an address, or why they are not known.
@@ -661,16 +663,16 @@ def _why_unknown(
         if other:
             return other
         return OffboardingError(
-            f"{name} was deleted at {shorten(str(deleted[0].get('deletedDateTime') or 'an unknown moment'))}.",
+            f"{name} was deleted at {shorten(str(deleted[0].get('deletedDateTime') or 'an unknown time'))}.",
             code="deleted",
             hint="A deleted user cannot sign in; if restored, the account must be offboarded again.",
         )
     if owners and isinstance(owners, list):
         names = " and ".join(user.user_principal_name for user in owners)
         return OffboardingError(
-            f"{name} is no user principal name but an address of {names}.",
+            f"{name} is an e-mail address of {names}, not a user principal name.",
             code="not_a_principal_name",
-            hint="If that is who you mean, ask for that name.",
+            hint="If this is the right user, use the user principal name.",
         )
     for unread, what in ((deleted, "was deleted"), (owners, "is an alias of somebody")):
         if isinstance(unread, OffboardingError):
@@ -679,31 +681,31 @@ def _why_unknown(
         return OffboardingError(
             f"{name} is gone: neither a user nor a deleted user has this object id.",
             code="not_found",
-            hint="The next run with since looks once more, and says nothing more of them if that is still so.",
+            hint="The next run with since checks once more, and then no longer reports this user.",
         )
     if asked.found:
         return OffboardingError(
-            f"{name} was found, but there is no such user.",
+            f"{name} was found by the search but does not exist.",
             code="not_found",
-            hint="They were deleted meanwhile, or are too new to be read: run again.",
+            hint="The user was deleted in the meantime, or is too new to be read: run again.",
         )
     return OffboardingError(
         f"There is no user {name}.",
         code="not_found",
-        hint="Check the spelling. Mail addresses and aliases are not names of users.",
+        hint="Check the spelling. E-mail addresses and aliases are not user principal names.",
     )
 
 
 _LAST_ADMINISTRATOR = OffboardingError(
     "No enabled Global Administrator would be left in the tenant; nothing was sent.",
     code="last_global_administrator",
-    hint="Give the role to somebody who stays, then run again.",
+    hint="Assign the role to a user who stays, then run again.",
 )
 
 
 def _perhaps_last_administrator(unread: OffboardingError | None) -> OffboardingError:
     """:param unread: why the administrators could not be read, `None` where those that were read are of no help."""
-    unread = unread or OffboardingError("Microsoft Graph named no enabled user who holds that role.")
+    unread = unread or OffboardingError("Microsoft Graph returned no enabled user with that role.")
     return OffboardingError(
         "The user holds a directory role, and whether another Global Administrator remains could not be read, so nothing "
         f"was sent: {unread.message}",
@@ -717,7 +719,7 @@ def _another(what: str) -> OffboardingError:
     return OffboardingError(
         f"Microsoft Graph answered with {what}.",
         code=ANOTHER_USER,
-        hint="Run again. If it comes again, a proxy or a cache may be answering in Microsoft's place.",
+        hint="Run again. If this happens again, a proxy or a cache may be answering instead of Microsoft.",
     )
 
 
@@ -733,7 +735,7 @@ def _named(outcome: Outcome, name: str) -> list[User] | OffboardingError:
         return users
     if all(same_name(user.id if by_id else user.user_principal_name, name) for user in users):
         return users
-    return _another("another user than the one asked for")
+    return _another("a different user from the one requested")
 
 
 def _users(found: t.Iterable[t.Mapping[str, t.Any]]) -> list[User] | OffboardingError:
@@ -752,7 +754,7 @@ def _addressed(outcome: Outcome, address: str) -> list[User] | OffboardingError:
     shown = [user for user, one in zip(users, found, strict=True) if "mail" in one or "proxyAddresses" in one]
     if all(name_key(address) in user.addresses for user in shown):
         return users
-    return _another("a user without the address asked for")
+    return _another("a user without the requested address")
 
 
 def _other_deleted(deleted: t.Mapping[str, t.Any], asked: RequestedUser) -> OffboardingError | None:
@@ -773,7 +775,7 @@ def _other_deleted(deleted: t.Mapping[str, t.Any], asked: RequestedUser) -> Offb
         f"{asked.name} was not found; a deleted account of that name is newer: created {format_moment(created)}, after "
         f"left_at {format_moment(asked.left_at)}.",
         code=NEWER_ACCOUNT,
-        hint=f"If this account is meant, ask for it by its object id, {identity}.",
+        hint=f"If this is the right account, use its object id, {identity}.",
     )
 
 
@@ -785,9 +787,9 @@ def _deleted_named(outcome: Outcome, name: str) -> list[dict[str, t.Any]] | Offb
         return found
     # Asked is for names that end so; one that does not shows that the answer is to something else.
     if by_id and not all(same_name(str(one.get("id")), name) for one in found):
-        return _another("another user than the one asked for")
+        return _another("a different user from the one requested")
     if not by_id and not all(name_key(str(one.get("userPrincipalName"))).endswith(name_key(name)) for one in found):
-        return _another("another user than the one asked for")
+        return _another("a different user from the one requested")
     return [one for one in found if by_id or same_name(_name_before_deletion(one), name)]
 
 
@@ -828,23 +830,23 @@ def _name_before_deletion(user: t.Mapping[str, t.Any]) -> str:
 
 
 def _role_names(roles: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[str, ...]:
-    """Any object in the answer is a role; without permission for its name it is told by id."""
-    return tuple(one_line(str(role.get("displayName") or role.get("id") or "one that is not named")) for role in roles)
+    """The names of the roles in an answer; without permission for the name, the id."""
+    return tuple(one_line(str(role.get("displayName") or role.get("id") or "an unnamed role")) for role in roles)
 
 
 def _not_found_out(source: str, error: OffboardingError) -> OffboardingError:
-    explained = error.with_context(f"Could not find out who is meant by {source}")
+    explained = error.with_context(f"Could not determine the users selected by {source}")
     status = error.status if isinstance(error, ServiceError) else None
     if status == 400:
         explained.hint = (
-            "The filter goes to Microsoft Graph as it is, as $filter of users." if source == "filter" else None
+            "The filter is passed to Microsoft Graph unchanged, as $filter of users." if source == "filter" else None
         )
     elif status == 403 and source == "group":
         explained.hint = (
             "Reading a group needs the permission GroupMember.Read.All, Group.Read.All or Directory.Read.All."
         )
     elif status == 403:
-        explained.hint = "Reading users needs the permission User.Read.All, and some properties one of their own."
+        explained.hint = "Reading users needs the permission User.Read.All; some properties need another one as well."
     return explained
 
 

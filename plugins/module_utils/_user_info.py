@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""How everything about a leaver is read and told, for who only looks."""
+"""Read everything about leavers and return one record each, for `m365_user_info`. Nothing is written."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def observe(
     suggest: bool = False,
     with_earlier: bool = False,
 ) -> list[dict[str, t.Any]]:
-    """Read every leaver's doors and facts. Reads only; protected accounts and those not yet due are read as well.
+    """Read every leaver's doors and facts and return one record each. Protected users and those not due are read too.
 
-    :param with_earlier: read everybody of the earlier evidence as well, see `Tenant.earlier`.
-    :param mailbox_types: whether to read the type of the mailbox of those who may be blocked by nature: sign-in is
+    :param with_earlier: read all users of the earlier evidence as well, see `Tenant.earlier`.
+    :param mailbox_types: whether to read the mailbox type of users who may be blocked permanently: sign-in is
         blocked, a door is not shut, and no date says that they left.
-    :param written: what steps have just written, as `_written.digest` gives it. Whoever is read as before that is
+    :param written: what steps have just written, as `_written.digest` gives it. A user who does not show the write is
         read again, until `verify_timeout` seconds have passed since the first read.
-    :param suggest: say of a name that nobody has which users have a similar one.
+    :param suggest: for an unknown name, list users with a similar one in the error.
     """
     leavers = _read(
         tenant,
@@ -66,7 +66,7 @@ def observe(
     holders = [leaver for leaver in leavers if leaver.roles]
     spared = tenant.last_administrators(holders) if holders else {}
     left = dict(zip(known, survey(tenant, [leavers[index] for index in known], residual), strict=True))
-    # The last reading of all: it may fail, and must not cost the others their time.
+    # Last: it may fail, and must not delay the other reads.
     leavers = with_suggestions(tenant.graph, leavers) if suggest else leavers
     return [
         {
@@ -130,7 +130,7 @@ def _read_until_shown(
     *,
     person: bool,
 ) -> list[Leaver]:
-    """Entra and Exchange show a write late: read again whoever is not shown as written. What failed stays failed.
+    """Entra and Exchange show a write late: read users again until they show it. A failed read is not repeated.
 
     https://devblogs.microsoft.com/identity/designing-for-eventual-consistency-for-microsoft-entra
     """
@@ -152,7 +152,7 @@ def _read_until_shown(
             users, _resolve_again(tenant, [updated[index] for index in users], person=person), strict=True
         ):
             updated[index] = fresh
-        # Somebody whom the first read did not find has no mailbox read yet.
+        # For a user that the first read did not find, no mailbox has been read yet.
         mailboxes = [
             index
             for index, (graph, mailbox) in enumerate(stale)
@@ -232,7 +232,7 @@ def _door_facts(leaver: Leaver, steps: t.Sequence[str], protocols: Protocols) ->
 
 
 def _told_name(leaver: Leaver) -> str:
-    """The name that was asked for; of earlier evidence alone today's, or that of then for whoever cannot be read."""
+    """The requested name; for a user known from earlier evidence alone, today's name, or the old one if unreadable."""
     asked = leaver.asked
     if not asked.known_as:
         return asked.name
@@ -240,7 +240,7 @@ def _told_name(leaver: Leaver) -> str:
 
 
 def _of_earlier(leaver: Leaver) -> dict[str, t.Any] | None:
-    """Who it was in the earlier evidence that alone led here, `None` for whoever was named or found."""
+    """The user in the earlier evidence, if only that led here; `None` for a user who was named or found."""
     asked = leaver.asked
     if not asked.known_as:
         return None

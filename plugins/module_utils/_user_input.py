@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Who was asked for, as people write it: names, object ids, moments, searches. Nothing is sent here."""
+"""Parse what users write: names, object ids, dates, searches. Nothing is sent here."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _PRINCIPAL_NAME = re.compile(r"^[A-Za-z0-9'._!#^~$&+=-]+@[A-Za-z0-9](?:[A-Za-z0-
 _LONGEST_NAME = 256
 # What an element of `users` may hold.
 _KEYS = ("user", "id", "left_at", "directory_roles", "protocols")
-_MOMENT_HINT = "Write it with its offset, as 2026-11-20T17:00:00+01:00 or 2026-11-20T16:00:00Z."
+_MOMENT_FORM = "must be a date and time with a UTC offset, for example 2026-11-20T17:00:00+01:00."
 
 
 @dataclasses.dataclass(frozen=True)
 class RequestedUser:
-    """One user as the operator wrote it: a principal name or an object id, and from when they must be out.
+    """One user as the operator wrote it: a principal name or an object id, and the time from which they must be out.
 
-    Or one whom a search found: then `name` is the object id until they are read, and their principal name after that.
-    `roles` are the directory roles that the caller has just read of them, `None` where it has not. `protocols` are
+    Or a user found by a search: then `name` is the object id until the user is read, and the principal name after that.
+    `roles` are the directory roles that the caller has just read, `None` if it has not. `protocols` are
     the switches of their mailbox by the name of the protocol, likewise.
     `id` is the object id that the operator wrote beside the name, `None` where there is none.
     """
@@ -42,26 +42,26 @@ class RequestedUser:
     roles: tuple[str, ...] | None = None
     protocols: t.Mapping[str, bool | None] | None = None
     id: str | None = None
-    # Every moment given for a user who was named more than once, where they differ; None among them is "now".
+    # All dates given for a user who was named more than once, if they differ; `None` among them is "now".
     moments: tuple[datetime.datetime | None, ...] = ()
-    # Why the name cannot be a user's.
+    # Why the text is not a valid name.
     complaint: str | None = None
-    # The name that earlier evidence has of a user whom nobody named and no search found; `None` for everybody else.
+    # The name in earlier evidence of a user who was neither named nor found by a search; `None` for all others.
     known_as: str | None = None
 
     @property
     def shown_as(self) -> str:
-        """The user as a sentence names it: of earlier evidence the name of that time, with the object id."""
+        """The user as a message names it: for earlier evidence the name of that time, with the object id."""
         return f"{self.known_as} ({self.name})" if self.known_as and self.known_as != self.name else self.name
 
     @property
     def object_id(self) -> str | None:
-        """The object id that the operator wrote, as the name or beside it. A search's finding was written by nobody."""
+        """The object id that the operator wrote, as the name or beside it; `None` for a user found by a search."""
         return self.id or (self.name if OBJECT_ID.match(self.name) and not self.found else None)
 
     def or_as(self, other: RequestedUser) -> RequestedUser:
-        """The same user, asked for a second time. Whether different moments are meant nobody can tell: both are kept."""
-        # Told once only, or differently: what is not sure is read.
+        """Merge a second entry for the same user. If the dates differ, it is not known which is right: both are kept."""
+        # Given once only, or differently: what is uncertain is read again.
         roles = self.roles if self.roles == other.roles else None
         protocols = self.protocols if self.protocols == other.protocols else None
         identity = self.object_id or other.object_id
@@ -75,21 +75,21 @@ class RequestedUser:
 
     @property
     def contradiction(self) -> OffboardingError | None:
-        """The refusal of a user who was named with different moments."""
+        """The refusal of a user who was named with different dates."""
         if not self.moments:
             return None
         reported = " and ".join(sorted(format_moment(moment) or "now (no date)" for moment in self.moments))
         return OffboardingError(
             f"{self.name} was named more than once, with different dates: {reported}; nothing was sent.",
             code="contradiction",
-            hint="Name them once, or with one date.",
+            hint="Name the user once, or with one date.",
         )
 
 
 def parse_left_at(value: t.Any, name: str = "left_at") -> datetime.datetime | None:
-    """`left_at` as people and YAML write it; null and empty mean not given.
+    """Parse `left_at` as people and YAML write it; null and empty mean not given.
 
-    :param name: what the moment is called where it is written.
+    :param name: the name of the option or column, for the message.
     :raises ValueError: with the reason as text.
     """
     if value is None or value == "":
@@ -97,21 +97,21 @@ def parse_left_at(value: t.Any, name: str = "left_at") -> datetime.datetime | No
     if isinstance(value, datetime.datetime):
         value = value.isoformat()
     if not isinstance(value, str):
-        raise ValueError(f"{name} {str(value)!r} is no moment with an offset. {_MOMENT_HINT}")
+        raise ValueError(f"{name} {str(value)!r} {_MOMENT_FORM}")
     try:
         return parse_moment(value)
     except ValueError:
-        raise ValueError(f"{name} {value!r} is no moment with an offset. {_MOMENT_HINT}") from None
+        raise ValueError(f"{name} {value!r} {_MOMENT_FORM}") from None
 
 
 def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) -> list[RequestedUser]:
-    """The elements of `users`, each name once.
+    """Parse the elements of `users`; each name is returned once.
 
-    A text that is not a name is one user's `complaint`; what puts the whole list in doubt is an error.
+    A text that is not a name becomes that user's `complaint`; an error that puts the whole list in doubt is raised.
 
     :param raw: a list of names and of mappings with `user`, `id`, `left_at`, `directory_roles` and `protocols`; a
         string may hold several names.
-    :raises OptionError: naming every element that cannot be meant.
+    :raises OptionError: naming every invalid element.
     """
     asked: dict[str, RequestedUser] = {}
     complaints = []
@@ -121,7 +121,7 @@ def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) ->
             for one in _parse_element(element, default_left_at):
                 key = name_key(one.name)
                 if key in asked and _differ(asked[key].object_id, one.object_id):
-                    raise ValueError(f"{one.name} is asked for with two object ids")
+                    raise ValueError(f"{one.name} is given with two object ids")
                 asked[key] = asked[key].or_as(one) if key in asked else one
         except ValueError as exc:
             complaints.append(f"users[{index}]: {exc}")
@@ -143,7 +143,7 @@ def _parse_element(element: t.Any, default_left_at: datetime.datetime | None) ->
         unknown = sorted(str(key) for key in element if key not in _KEYS)
         if unknown:
             raise ValueError(
-                f"unknown {' and '.join(unknown)}; only user, id, left_at, directory_roles and protocols are known"
+                f"unknown key {' and '.join(unknown)}; valid keys are user, id, left_at, directory_roles and protocols"
             )
         left_at = parse_left_at(element.get("left_at")) or default_left_at
         roles = _parse_roles(element.get("directory_roles"))
@@ -174,7 +174,7 @@ def _parse_element(element: t.Any, default_left_at: datetime.datetime | None) ->
 
 
 def _differ(one: str | None, other: str | None) -> bool:
-    """Whether two object ids are known and are not the same."""
+    """Whether both object ids are given and differ."""
     return bool(one and other and one.lower() != other.lower())
 
 
@@ -189,7 +189,7 @@ def _parse_id(value: t.Any) -> str | None:
 def _split(text: str) -> list[str]:
     """The names in a text, separated by commas or line breaks, as a field of a form holds them.
 
-    Blank lines are nothing. A comma with nothing beside it is half a list: what was cut off cannot be known.
+    Blank lines are ignored. A comma without a name beside it suggests that the list was cut off.
 
     :raises ValueError: such a comma.
     """
@@ -215,7 +215,7 @@ def _parse_roles(value: t.Any) -> tuple[str, ...] | None:
     if value is None:
         return None
     if not isinstance(value, list) or not all(isinstance(role, str) for role in value):
-        raise ValueError("directory_roles is no list of strings")
+        raise ValueError("directory_roles is not a list of strings")
     return tuple(value)
 
 
@@ -280,7 +280,7 @@ def parse_known(raw: t.Mapping[str, t.Any], tenant_id: str | None) -> dict[str, 
             for one in users:
                 identity = _parse_id(one["id"])
                 if identity is None:
-                    raise ValueError("a user without object id")
+                    raise ValueError("a user without an object id")
                 if same_name(tenant, tenant_id):
                     known[name_key(identity)] = KnownUser(
                         identity,
@@ -290,7 +290,7 @@ def parse_known(raw: t.Mapping[str, t.Any], tenant_id: str | None) -> dict[str, 
                         parse_left_at(one["password"], "password"),
                     )
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise OptionError("earlier is not what the role offboard_employee gives.") from None
+        raise OptionError("earlier does not have the form that the role offboard_employee passes.") from None
     return known
 
 
@@ -302,9 +302,9 @@ def names_nobody(raw: t.Any) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-    """Whom to look for in the directory: everybody who meets any of these.
+    """A search in the directory: all users who meet any of these conditions.
 
-    `condition` is Graph's `$filter`. `left_at` counts for those whose own date the directory does not tell.
+    `condition` is Graph's `$filter`. `left_at` applies to users whose own date the directory does not return.
     """
 
     condition: str = ""

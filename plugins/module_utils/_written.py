@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Compare what a step wrote with a later reading of the same user: the one place where that is decided.
+"""Compare what a step wrote with a later read of the same user. Only this file decides that.
 
 The closing read uses it to know whether another read is worthwhile, the verdict to know what the last read proves.
 Both work on plain records, as the modules return them.
@@ -22,7 +22,7 @@ from ._user_input import name_key
 
 Record = t.Mapping[str, t.Any]
 
-# The reading shows the write; it is older than the write; something was changed after the write; it says nothing.
+# The read shows the write; it is older than the write; something changed after the write; it shows nothing.
 SHOWN, STALE, CHANGED, UNREAD = "shown", "stale", "changed", "unread"
 # Statuses of a step's record after which the door is expected to be shut.
 DONE = ("unchanged", "verified", "accepted")
@@ -40,7 +40,7 @@ def moment(facts: Record | None, step: str) -> str:
 
 
 def digest(records: t.Iterable[tuple[str, Record]]) -> dict[str, dict[str, Record]]:
-    """What `is_stale` needs of the steps' records: by the name that was asked for, then by step.
+    """What `is_stale` needs of the steps' records: by requested name, then by step.
 
     :param records: pairs of a step and one of its records. Those of a user who is not done are left out.
     """
@@ -67,7 +67,7 @@ def is_digest(value: t.Any) -> bool:
 
 
 def compare(step: str, written: Record, read: Record) -> str:
-    """What a reading says of a step that is done: `SHOWN`, `STALE`, `CHANGED` or `UNREAD`.
+    """What a read shows about a finished step: `SHOWN`, `STALE`, `CHANGED` or `UNREAD`.
 
     :param written: `status` (one of `DONE`), `before`, `after` and `written_at` of the step's record.
     :param read: a record of `m365_user_info`, read after the step. A user without an `id` could not be read.
@@ -78,7 +78,7 @@ def compare(step: str, written: Record, read: Record) -> str:
     if step == "protocols":
         if UNKNOWN in doors:
             return UNREAD
-        # The step saw a mailbox: a reading that finds none proves nothing.
+        # The step saw a mailbox: a read that finds none proves nothing.
         vanished = bool(written["before"]) and set(doors) == {NOT_APPLICABLE}
         return STALE if OPEN in doors or vanished else SHOWN
     if step == "signin":
@@ -112,14 +112,14 @@ def _is_later(now: str, written_at: str | None) -> bool:
 
 
 def is_stale(written: t.Mapping[str, Record], read: Record) -> tuple[bool, bool]:
-    """Whether another read is worthwhile: of the user at Graph, and of the mailbox.
+    """Whether another read is worthwhile, for the user in Graph and for the mailbox.
 
     A read that failed is not repeated here: its faults have had their retry budget.
 
     :param written: by step, as `digest` gives it for this user.
     """
     if not read["id"]:
-        # A lagging replica does not know a user either. "deleted" is said only where the deleted user was found.
+        # A lagging replica may not have the user yet. "deleted" is reported only if the deleted user was found.
         return bool(written) and (read["error"] or {}).get("code") == "not_found", False
     stale = [step for step in STEPS if step in written and compare(step, written[step], read) == STALE]
     return any(step != "protocols" for step in stale), "protocols" in stale

@@ -11,11 +11,11 @@ module: exo_mailbox_forwarding
 short_description: Turn off mail forwarding of Exchange Online mailboxes that leaves the organization
 version_added: 1.0.0
 description:
-  - Clears the forwarding of a mailbox and disables its inbox rules where they send mail outside the organization, or turns on again what
-    an earlier run has turned off. Forwarding goes on while the user is blocked, because it needs no sign-in.
+  - Clears the forwarding of a mailbox and disables its inbox rules if they send mail outside the organization, or turns on again what an
+    earlier run turned off. Forwarding continues while the user is blocked, because it needs no sign-in.
   - Rules are disabled, never deleted. Forwarding inside the organization stays, unless O(internal) or O(addresses) says otherwise.
-  - Each address and each rule is written on its own and read back before it is called done.
-  - This module uses the endpoint that Microsoft's own Exchange Online PowerShell module uses, for which there is no contract with
+  - Each address and each rule is written separately and read back before it is reported as done.
+  - This module uses the endpoint of Microsoft's own Exchange Online PowerShell module, which Microsoft does not document or support for
     third parties. It may change without notice.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
@@ -27,10 +27,10 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - With V(absent), C(ForwardingSmtpAddress) and C(ForwardingAddress) of the mailbox are cleared where they lead outside, and enabled
+      - With V(absent), C(ForwardingSmtpAddress) and C(ForwardingAddress) of the mailbox are cleared if they lead outside, and enabled
         inbox rules that forward or redirect there are disabled. C(DeliverToMailboxAndForward) is turned off with the last of the two.
-      - With V(present), the forwarding and the rules in O(objects) are turned on again, and no others. A C(left_at) is not looked at. A
-        mailbox that forwards elsewhere by now and a rule that does are left as they are and reported.
+      - With V(present), the forwarding and the rules in O(objects) are turned on again, and no others. C(left_at) is ignored. A
+        mailbox or rule that forwards elsewhere now is left as it is and reported.
     type: str
     choices: [absent, present]
     required: true
@@ -42,25 +42,25 @@ options:
   addresses:
     description:
       - With O(state=absent), SMTP addresses inside the organization. Forwarding to one of them is turned off too.
-      - For a recipient of the directory, its primary address counts.
+      - A recipient of the directory is matched by its primary address.
     type: list
     elements: str
     default: []
 notes:
   - An address is inside the organization if its domain is one of C(Get-AcceptedDomain). A recipient of the directory is looked up with
-    C(Get-Recipient), where the C(ExternalEmailAddress) of a contact counts. A group counts as inside, whoever its members are.
-  - If it cannot be told where mail goes, that is no proof that it stays inside. A target that Exchange Online does not know and a rule
-    that its cmdlets do not describe (C(SupportedByTask) is false) count as outside, because turning off can be undone and mail that
-    has left cannot be called back. C(note) of the object says so.
+    C(Get-Recipient); for a contact its C(ExternalEmailAddress) decides. A group is treated as inside, whoever its members are.
+  - If it is not known where mail goes, there is no proof that it stays inside. A target that Exchange Online does not know and a rule
+    that its cmdlets do not describe (C(SupportedByTask) is false) are treated as outside, because turning off can be undone and mail
+    that has been sent cannot be recalled. C(note) of the object says so.
   - If the accepted domains or a recipient could not be read, nothing that depends on them is written, and the user is V(failed).
   - Hidden inbox rules are included. Exchange Online's own rules for junk mail, automatic replies and delegates are left alone unless
     they show an address outside.
-  - Changing a rule removes rules that only Outlook for the desktop runs, and may remove rules that were already disabled there
-    (U(https://learn.microsoft.com/powershell/module/exchangepowershell/disable-inboxrule)). These cannot be brought back.
+  - Changing a rule deletes rules that only Outlook for the desktop runs, and may delete rules that were already disabled there
+    (U(https://learn.microsoft.com/powershell/module/exchangepowershell/disable-inboxrule)). They cannot be restored.
   - Needs the application permission C(Exchange.ManageAsApp) on Office 365 Exchange Online and the Exchange role C(Mail Recipients), or
     the Entra role C(Exchange Administrator). Global Reader and C(View-Only Recipients) may not run C(Get-InboxRule).
-  - Forwarding of a synced user may be mastered in Active Directory (C(altRecipient)). It has to be changed there then.
-  - Mail flow rules, connectors and forwarding by Power Automate are not looked at.
+  - Forwarding of a synced user may be mastered in Active Directory (C(altRecipient)). Then it has to be changed there.
+  - Mail flow rules, connectors and forwarding by Power Automate are not checked.
   - A user without an Exchange Online mailbox is V(not_applicable).
 seealso:
   - module: m365.offboarding.m365_user_info
@@ -99,8 +99,8 @@ EXAMPLES = r"""
 RETURN = r"""
 automation:
   description:
-    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) (the application) and C(object_id) (its service
-      principal, or the user in whose name it acts). Null when nothing was sent.
+    - The identity that did this, as the token shows it, with the keys C(tenant_id), C(client_id) (the application) and C(object_id)
+      (its service principal, or the signed-in user). Null if nothing was sent.
   type: dict
   returned: always
   sample:
@@ -108,25 +108,25 @@ automation:
     client_id: 1b2c3d4e-5f60-4172-8394-a5b6c7d8e9f0
     object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
 check_mode:
-  description: Whether this was check mode.
+  description: Whether the module ran in check mode.
   type: bool
   returned: always
   sample: false
 msg:
-  description: What came of it, in one line.
+  description: The result in one line.
   type: str
   returned: always
   sample: "2 users: 1 verified, 1 unchanged."
 users:
   description:
-    - One record per user, in the order asked for. The keys are those of M(m365.offboarding.m365_user_signin), and C(objects).
+    - One record per user, in the order of O(users). The keys are those of M(m365.offboarding.m365_user_signin), and C(objects).
     - C(before) and C(after) hold the objects by key. That is V(forwarding_smtp_address) or V(forwarding_address) for the mailbox, and
       the C(RuleIdentity) for a rule. C(after) leaves out objects that could not be read after the write.
-    - C(objects) has what came of each object that was written, planned, or left as it is, with C(key), C(kind)
+    - C(objects) lists each object that was written, planned, or left as it is, with C(key), C(kind)
       (V(mailbox_forwarding) or V(inbox_rule)), C(name), C(status), C(before), C(after), C(written_at), C(request_id), C(note) and
       C(error). An object with the status V(not_applicable) cannot be changed here; C(note) says why. It does not fail the module.
-    - In C(before), C(leads) is V(outside), V(inside) or V(unknown), as it was judged; null where nothing was to be turned off.
-    - The user has the status of the object that went worst. V(failed) does not mean that the others were not done.
+    - In C(before), C(leads) is V(outside), V(inside) or V(unknown), where the mail goes; null if nothing had to be turned off.
+    - The user has the worst status of all objects. V(failed) does not mean that the other objects were not changed.
   type: list
   elements: dict
   returned: always
@@ -186,7 +186,9 @@ from ansible_collections.m365.offboarding.plugins.module_utils._topics import (
 _RULE = "inbox_rule"
 _MAILBOX = "mailbox_forwarding"
 _COPY = "DeliverToMailboxAndForward"
-_SAFE = "Where it sends mail could not be told, which is no proof that it stays inside, so it counts as outside."
+_SAFE = (
+    "It is not known where this sends mail, which does not prove that mail stays inside, so it is treated as outside."
+)
 # Key of an object -> property of Get-Mailbox and parameter of Set-Mailbox.
 _PROPERTIES = {"forwarding_smtp_address": FORWARDING_PROPERTIES[0], "forwarding_address": FORWARDING_PROPERTIES[1]}
 
@@ -202,7 +204,7 @@ class SwitchForwarding(ObjectsStep):
     def __init__(self, wanted: Wanted | None, also: Forwarding) -> None:
         super().__init__(wanted)
         self._also = also
-        # Object id and key of what counts as outside because nobody can tell.
+        # Object id and key of each target that is treated as outside because its place is not known.
         self._unsure: set[tuple[str, str]] = set()
 
     @property
@@ -260,16 +262,20 @@ class SwitchForwarding(ObjectsStep):
     def conflict(self, now: Thing, before: Facts) -> str | None:
         there = (now.facts or {}).get("forwards_to")
         if now.kind == _RULE:
-            return None if there == before.get("forwards_to") else "The rule does something else by now."
+            return None if there == before.get("forwards_to") else "The rule has been changed since then."
         same = there in (None, before.get("forwards_to"), before.get("address"))
         return None if same else f"The mailbox forwards to {there} by now."
 
     def unfit(self, leaver: Leaver, thing: Thing) -> str | None:
         if thing.kind == _RULE:
-            return None if thing.facts else "There is no such rule any more."
+            return None if thing.facts else "The rule no longer exists."
         if not thing.facts:
-            return "There is no Exchange Online mailbox any more."
-        return None if thing.key in _PROPERTIES and _address(thing.raw) else "The evidence does not say where it led."
+            return "The Exchange Online mailbox no longer exists."
+        return (
+            None
+            if thing.key in _PROPERTIES and _address(thing.raw)
+            else "The evidence does not say where it forwarded to."
+        )
 
     def closed(self, thing: Thing) -> Facts:
         if thing.kind == _RULE:
@@ -316,7 +322,7 @@ def switch(run: Run) -> list[dict[str, t.Any]]:
     if wrong:
         raise OptionError(f"addresses: not an SMTP address: {', '.join(map(repr, wrong))}.")
     if restores and (addresses or run.params["internal"]):
-        raise OptionError("internal and addresses go with state=absent; nothing was sent.")
+        raise OptionError("internal and addresses can only be used with state=absent; nothing was sent.")
     also = Forwarding(run.params["internal"], frozenset(addresses))
     return run.step(SwitchForwarding(parse_objects(run.params, restores=restores), also))
 

@@ -13,9 +13,9 @@ version_added: 1.0.0
 description:
   - Turns off the protocols by which e-mail clients reach a mailbox, the fourth step of Microsoft's page on former employees, or turns
     them on again.
-  - Only the switches that differ are sent, and the mailbox is read back before it is called done. Microsoft says that a change takes
-    up to 30 minutes.
-  - This module uses the endpoint that Microsoft's own Exchange Online PowerShell module uses, for which there is no contract with
+  - Only the switches that differ are sent, and the mailbox is read back before the change is reported as done. According to Microsoft, a
+    change takes up to 30 minutes.
+  - This module uses the endpoint of Microsoft's own Exchange Online PowerShell module, which Microsoft does not document or support for
     third parties. It may change without notice.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
@@ -27,32 +27,33 @@ options:
   state:
     description:
       - Whether the protocols are off or on.
-      - With V(enabled), a C(left_at) is not looked at.
+      - With V(enabled), C(left_at) is ignored.
     type: str
     choices: [disabled, enabled]
     required: true
   protocols:
     description:
-      - Which protocols. The default are the six of Microsoft's page; V(all) is every protocol that the tenant knows.
-      - In brackets the property of C(Get-CASMailbox). V(activesync) (C(ActiveSyncEnabled)), V(owa) (C(OWAEnabled), Outlook on the web),
-        V(mapi) (C(MAPIEnabled), Outlook for the desktop), V(ews) (C(EwsEnabled)), V(pop) (C(PopEnabled)), V(imap) (C(ImapEnabled)),
+      - The protocols to change. The default is the six on Microsoft's page; V(all) is every protocol that the tenant supports.
+      - The property of C(Get-CASMailbox) is given in brackets. V(activesync) (C(ActiveSyncEnabled)), V(owa) (C(OWAEnabled), Outlook on
+        the web), V(mapi) (C(MAPIEnabled), Outlook for the desktop), V(ews) (C(EwsEnabled)), V(pop) (C(PopEnabled)),
+        V(imap) (C(ImapEnabled)),
         V(smtp_auth) (C(SmtpClientAuthenticationDisabled)), V(outlook_mobile) (C(OutlookMobileEnabled)),
         V(owa_for_devices) (C(OWAforDevicesEnabled)), V(universal_outlook) (C(UniversalOutlookEnabled)),
         V(mac_outlook) (C(MacOutlookEnabled)), V(new_outlook) (C(OneWinNativeOutlookEnabled)).
-      - A switch that is null counts as on. V(smtp_auth) is inverted at Microsoft, and null there means that the organisation's setting is
-        inherited, which is not shut.
+      - A switch that is null is treated as on. Microsoft's property for V(smtp_auth) is inverted, and null means that the organisation's
+        setting is inherited, which is not treated as shut.
       - V(all) with O(state=enabled) leaves V(smtp_auth) as it is, since it is off by default in most tenants; see O(inherit_smtp_auth).
-      - A protocol that the tenant does not know is passed over under V(all), and told in C(note) when named.
-      - A switch that Exchange Online refuses because the application's role or the tenant does not have that parameter keeps no other one
-        from being set. The user is then V(failed) for that switch alone, and C(error) names it; C(after) shows the others. That will
-        concern V(ews), which Microsoft ends on 1 April 2027.
+      - A protocol that the tenant does not support is skipped with V(all), and reported in C(note) if it was named.
+      - If Exchange Online refuses a switch because the application's role or the tenant does not have that parameter, the other switches
+        are still set. The user is then V(failed) because of that switch alone, which C(error) names; C(after) shows the others. This will
+        affect V(ews), which Microsoft retires on 1 April 2027.
     type: list
     elements: str
     default: [activesync, owa, mapi, ews, pop, imap]
   inherit_smtp_auth:
     description:
-      - With O(state=enabled), V(smtp_auth) is given back to the organisation's setting instead of being turned on, and V(all) includes it.
-      - That is null in C(SmtpClientAuthenticationDisabled). Whether the endpoint takes a null is not documented. If it is refused, the
+      - With O(state=enabled), V(smtp_auth) is reset to the organisation's setting instead of being turned on, and V(all) includes it.
+      - That is null in C(SmtpClientAuthenticationDisabled). Whether the endpoint accepts null is not documented. If it is refused, the
         other switches are still set, V(smtp_auth) stays as it is, and C(note) says so.
     type: bool
     default: false
@@ -60,15 +61,15 @@ notes:
   - Needs the application permission C(Exchange.ManageAsApp) on Office 365 Exchange Online. Reading also needs the Entra role
     C(Global Reader) or the Exchange role C(View-Only Recipients), writing C(Exchange Administrator), or C(Mail Recipients).
   - Since April 2025 EWS needs the consent of the organisation and of the mailbox, so turning V(ews) off for a leaver is enough. Since
-    1 October 2026 it is off in organisations that had not set it, and on 1 April 2027 it goes, with C(EwsEnabled)
+    1 October 2026 it is off in organisations that had not set it, and on 1 April 2027 it is removed, with C(EwsEnabled)
     (U(https://techcommunity.microsoft.com/blog/exchange/exchange-online-ews-your-time-is-almost-up/4492361)).
   - From the end of December 2026, basic authentication for SMTP AUTH is off by default. That does not change what V(smtp_auth) shows,
     and clients with OAuth still get in
     (U(https://techcommunity.microsoft.com/blog/exchange/updated-exchange-online-smtp-auth-basic-authentication-deprecation-timeline/4489835)).
   - A user without an Exchange Online mailbox is V(not_applicable). For a tenant without Exchange Online, leave this step out.
-  - A user of the cloud who has an enabled Exchange plan and no mailbox yet may get one, with all protocols on. Such a user is asked for
-    again within O(verify_timeout) and then V(failed), since nothing proves that there is no mailbox. Synced users and guests, whose
-    mailboxes are elsewhere, are V(not_applicable).
+  - A cloud user who has an enabled Exchange plan and no mailbox yet may get one, with all protocols on. The module asks for the mailbox
+    of such a user again until O(verify_timeout) has passed. Then the user is V(failed), since nothing proves that there is no mailbox.
+    Synced users and guests, whose mailboxes are elsewhere, are V(not_applicable).
 seealso:
   - module: m365.offboarding.m365_user_signin
   - name: Set-CASMailbox
@@ -77,20 +78,20 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Turn off every way into a leaver's mailbox
+- name: Turn off all protocols of a leaver's mailbox
   m365.offboarding.exo_mailbox_protocols:
     users: jane.doe@contoso.com
     state: disabled
     protocols: [all]
 
-- name: Leave ActiveSync alone on while a remote wipe is pending
+- name: Leave only ActiveSync on while a remote wipe is pending
   m365.offboarding.exo_mailbox_protocols:
     users: jane.doe@contoso.com
     state: disabled
     protocols:
       [owa, mapi, ews, pop, imap, smtp_auth, outlook_mobile, owa_for_devices, universal_outlook, mac_outlook, new_outlook]
 
-- name: Turn all protocols on again, SMTP AUTH as far as the organisation allows it
+- name: Turn all protocols on again, and reset SMTP AUTH to the organisation's setting
   m365.offboarding.exo_mailbox_protocols:
     users: jane.doe@contoso.com
     state: enabled
@@ -101,9 +102,9 @@ EXAMPLES = r"""
 RETURN = r"""
 automation:
   description:
-    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) and C(application_name) (the application; the
-      name is null where the token does not tell it) and C(object_id) (its service principal, or the user in whose name it acts). Null
-      when nothing was sent.
+    - The identity that did this, as the token shows it, with the keys C(tenant_id), C(client_id) and C(application_name) (the
+      application; the name is null if the token does not contain it) and C(object_id) (its service principal, or the signed-in user).
+      Null if nothing was sent.
   type: dict
   returned: always
   sample:
@@ -112,19 +113,19 @@ automation:
     application_name: m365-offboarding
     object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
 check_mode:
-  description: Whether this was check mode.
+  description: Whether the module ran in check mode.
   type: bool
   returned: always
   sample: false
 msg:
-  description: What came of it, in one line.
+  description: The result in one line.
   type: str
   returned: always
   sample: "2 users: 1 verified, 1 not_applicable."
 users:
   description:
-    - One record per user, in the order asked for. The keys are those of M(m365.offboarding.m365_user_signin).
-    - C(before) and C(after) hold the protocols that were looked at, true for on, false for off, null for not set.
+    - One record per user, in the order of O(users). The keys are those of M(m365.offboarding.m365_user_signin).
+    - C(before) and C(after) hold the protocols that were read, true for on, false for off, null for not set.
   type: list
   elements: dict
   returned: always
@@ -187,9 +188,9 @@ class SwitchProtocols(Step):
         self._refused: dict[str, dict[str, ExchangeError]] = {}
 
     def known_mailbox(self, asked: RequestedUser) -> Mailbox | None:
-        """What the caller has read counts where it shows a door open: that is written whatever a second look would show.
+        """Use what the caller has read if it shows an open door, which is written whatever a second read would show.
 
-        It proves no door shut, and says nothing of a mailbox that is to be given back.
+        It does not prove a door shut, and is not used for a mailbox whose protocols are turned on.
         """
         if not self.shuts or asked.protocols is None:
             return None
@@ -247,11 +248,11 @@ class SwitchProtocols(Step):
 
     def note(self, leaver: Leaver) -> str | None:
         absent = self.protocols.absent_from(leaver.mailbox) if leaver.mailbox else []
-        notes = [f"Not known in this tenant: {', '.join(absent)}." if absent else super().note(leaver)]
+        notes = [f"Unknown in this tenant: {', '.join(absent)}." if absent else super().note(leaver)]
         refused = self._null_refused.get(leaver.known.id)
         if refused:
             state = "on" if leaver.mailbox and leaver.mailbox.switches["smtp_auth"] else "off"
-            notes.append(f"smtp_auth stays {state}: the organisation's setting could not be given back. {refused}")
+            notes.append(f"smtp_auth stays {state}: the organisation's setting could not be restored. {refused}")
         return " ".join(filter(None, notes)) or None
 
     def _differing(self, leaver: Leaver) -> dict[str, bool | None]:
@@ -274,7 +275,7 @@ class SwitchProtocols(Step):
 def switch(run: Run) -> list[dict[str, t.Any]]:
     state, inherits = run.params["state"], run.params["inherit_smtp_auth"]
     if inherits and state != "enabled":
-        raise OptionError("inherit_smtp_auth goes with state=enabled: what is inherited may be on.")
+        raise OptionError("inherit_smtp_auth can only be used with state=enabled: the inherited setting may be on.")
     protocols = Protocols.parse(run.params["protocols"])
     return run.step(SwitchProtocols(state, protocols, inherit_smtp_auth=inherits))
 

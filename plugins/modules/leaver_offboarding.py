@@ -13,36 +13,36 @@ module: leaver_offboarding
 short_description: Decide, record and report for the role offboard_employee
 version_added: 1.0.0
 description:
-  - What the role P(m365.offboarding.offboard_employee#role) does beside calling the modules. There is no reason to call it oneself.
-  - It takes the variables of the role, and what the tasks of the role have registered, by their names. It sends nothing.
-  - Runs where Ansible runs, in check mode too, and counts as no change.
+  - What the role P(m365.offboarding.offboard_employee#role) does besides calling the modules. Only the role is supposed to call it.
+  - It reads the variables of the role, and the variables that its tasks have registered, by their names. It sends nothing.
+  - Runs on the controller, in check mode too, and never reports a change.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 options:
   phase:
     description:
-      - V(validate) refuses variables that are unknown or make no sense, a file of leavers or earlier evidence that cannot be read, and
-        reports that cannot be written. It gives the variables, checked, and the leavers.
-      - V(plan) decides who goes through the steps, in which batches, and who is refused.
+      - V(validate) refuses variables that are unknown or invalid, a file of leavers or earlier evidence that cannot be read, and reports
+        that cannot be written. It returns the checked variables and the leavers.
+      - V(plan) decides which leavers go through the steps, in which batches, and which are refused.
       - V(record) sums up what the steps have written for a batch, for O(m365.offboarding.m365_user_info#module:written), and writes what
         is known of all hosts of the play to their C(.json) reports. Before a step begins, its own module does so.
-      - V(close) puts on record what came of a batch, and writes all reports of all hosts of the play, unless it was the last batch.
+      - V(close) records the results of a batch, and writes all reports of all hosts of the play, unless it was the last batch.
       - V(evidence) writes all reports of all hosts of the play.
-      - V(conclude) gives the results, the table, why the run fails, and what C(set_stats) hands on.
+      - V(conclude) returns the results, the table, why the run fails, and the values for C(set_stats).
     type: str
     required: true
     choices: [validate, plan, record, close, evidence, conclude]
   purpose:
-    description: What the role is run for, for V(validate).
+    description: The purpose of the run, for V(validate).
     type: str
     choices: [offboard, audit]
     default: offboard
   playbook:
-    description: The playbook of this collection that runs the role, for V(validate), which then takes its variables too.
+    description: The playbook of this collection that runs the role, for V(validate), which then accepts its variables too.
     type: str
     default: ""
   batch:
-    description: The batch that V(record) and V(close) are about, from 1.
+    description: The number of the batch for V(record) and V(close), from 1.
     type: int
     default: 0
 extends_documentation_fragment:
@@ -50,7 +50,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Refuse what cannot be done
+- name: Validate the variables
   m365.offboarding.leaver_offboarding:
     phase: validate
   register: __offboard_employee_asked
@@ -58,21 +58,21 @@ EXAMPLES = r"""
 
 RETURN = r"""
 named:
-  description: The leavers of the list and of the file, after V(validate), beside the other variables of the role.
+  description: The leavers of the list and of the file. V(validate) also returns the other variables of the role.
   type: list
   elements: dict
   returned: phase=validate
 batches:
-  description: Lists of leavers, as the modules take them.
+  description: Lists of leavers, in the form that the modules take.
   type: list
   elements: list
   returned: phase=plan
 state:
-  description: What is known of everybody after the opening read.
+  description: What is known about all leavers after the opening read.
   type: dict
   returned: phase=plan
 records:
-  description: What is known of everybody, by batch.
+  description: What is known about all leavers, by batch.
   type: list
   elements: raw
   returned: phase=close
@@ -82,7 +82,7 @@ msg:
   returned: phase=close
   sample: 500 of 2000 leavers done, 1500 left; 2 with an open door; end expected at 2026-11-20T16:06:10Z.
 written:
-  description: For O(m365.offboarding.m365_user_info#module:written).
+  description: The value for O(m365.offboarding.m365_user_info#module:written).
   type: dict
   returned: phase=record
 journal:
@@ -108,7 +108,7 @@ ansible_facts:
   type: dict
   returned: phase=conclude
 table:
-  description: Lines that say who is out and which door is open.
+  description: The lines of the table, which show the leavers that are contained and the doors that are open.
   type: list
   elements: str
   returned: phase=conclude

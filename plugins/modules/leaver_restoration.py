@@ -13,19 +13,19 @@ module: leaver_restoration
 short_description: Decide and report for the role restore_employee
 version_added: 1.0.0
 description:
-  - What the role P(m365.offboarding.restore_employee#role) does beside calling the modules. There is no reason to call it oneself.
-  - It takes the variables of the role, and what the tasks of the role have registered, by their names. It sends nothing.
-  - Runs where Ansible runs, in check mode too, and counts as no change.
+  - What the role P(m365.offboarding.restore_employee#role) does besides calling the modules. Only the role is supposed to call it.
+  - It reads the variables of the role, and the variables that its tasks have registered, by their names. It sends nothing.
+  - Runs on the controller, in check mode too, and never reports a change.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 options:
   phase:
     description:
-      - V(validate) refuses variables that are unknown or make no sense, and evidence that cannot be believed. It gives the variables,
-        checked, and what the evidence says.
-      - V(plan) decides what each leaver gets back, and waits where another look may show more.
-      - V(results) joins what was read and done so far.
-      - V(conclude) does the same, and hands it on to C(set_stats).
+      - V(validate) refuses variables that are unknown or invalid, and evidence that cannot be trusted. It returns the checked variables
+        and the contents of the evidence.
+      - V(plan) decides what each leaver gets back, and waits if another read may show more.
+      - V(results) combines what was read and done so far.
+      - V(conclude) does the same, and returns it for C(set_stats).
     type: str
     required: true
     choices: [validate, plan, results, conclude]
@@ -43,7 +43,7 @@ options:
     elements: str
     default: []
   began:
-    description: When this run first looked, in seconds since 1970, for V(plan).
+    description: When this run first read the users, in seconds since 1970, for V(plan).
     type: float
     default: 0.0
 extends_documentation_fragment:
@@ -51,7 +51,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Refuse what cannot be done
+- name: Validate the variables
   m365.offboarding.leaver_restoration:
     phase: validate
   register: __restore_employee_asked
@@ -64,7 +64,7 @@ names:
   elements: str
   returned: phase=validate
 read:
-  description: Names and object ids to be looked at.
+  description: Names and object ids to read.
   type: list
   elements: str
   returned: phase=validate
@@ -84,16 +84,16 @@ undelete:
   elements: raw
   returned: phase=plan
 again:
-  description: Whether another look may show more.
+  description: Whether another read may show more.
   type: bool
   returned: phase=plan
 open:
-  description: Object ids of those whose sign-in may be allowed after the steps so far.
+  description: Object ids of the users for whom sign-in may be allowed after the steps so far.
   type: list
   elements: str
   returned: phase=results or conclude
 table:
-  description: Lines for people.
+  description: The lines of the table.
   type: list
   elements: str
   returned: phase=results or conclude

@@ -11,13 +11,13 @@ module: m365_deleted_user
 short_description: Restore deleted Microsoft 365 users
 version_added: 1.0.0
 description:
-  - Restores users who were deleted within the last 30 days, under the name they had. Later Microsoft has no trace of them.
-  - Only a user of exactly this name or object id is restored. If several deleted users had the name, or a deleted one had it and another
-    user has it today, none is, and the error names their object ids.
-  - Which directory roles a deleted user held cannot be read. So none is restored without O(allow_admins), unless C(directory_roles) of
-    O(users) says that somebody has read them before, and that there were none.
-  - A restored account may be one that can sign in at once, if it could when it was deleted; C(account_enabled) tells.
-  - Users who are not deleted are left as they are, and nobody is ever created.
+  - Restores users who were deleted within the last 30 days, under the name they had. After that, Microsoft deletes them permanently.
+  - Only a user with exactly this name or object id is restored. If several deleted users had the name, or a deleted user had it and
+    another user has it today, none is restored, and the error lists their object ids.
+  - The directory roles of a deleted user cannot be read. A user is therefore restored only with O(allow_admins), or if an empty
+    C(directory_roles) in O(users) shows that the roles were read earlier and that there were none.
+  - If an account could sign in when it was deleted, it can sign in as soon as it is restored; see C(account_enabled).
+  - Users who are not deleted are left as they are, and no user is ever created.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 extends_documentation_fragment:
@@ -25,18 +25,18 @@ extends_documentation_fragment:
   - m365.offboarding.m365
 options:
   state:
-    description: The user is to be restored.
+    description: The user is restored.
     type: str
     choices: [restored]
     required: true
   allow_admins:
-    description: Whether users may be restored who hold a directory role, or of whom that is not known.
+    description: Whether users may be restored who held a directory role, or whose roles are not known.
     type: bool
     default: false
 notes:
   - Writing needs the application permission C(User.DeleteRestore.All). Microsoft also asks for a directory role on the application's
     service principal, C(User Administrator) for ordinary users, C(Privileged Authentication Administrator) for administrators.
-  - If another account has taken the name or an address meanwhile, Microsoft refuses to restore the deleted one.
+  - If another account uses the name or an address now, Microsoft refuses to restore the deleted one.
 seealso:
   - module: m365.offboarding.m365_user_signin
   - name: Restore deleted item
@@ -45,13 +45,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Bring back an account that was deleted by mistake
+- name: Restore an account that was deleted by mistake
   m365.offboarding.m365_deleted_user:
     users: jane.doe@contoso.com
     state: restored
     allow_admins: true
 
-- name: Bring it back if it was no administrator when it was offboarded
+- name: Restore it if it was not an administrator when it was offboarded
   m365.offboarding.m365_deleted_user:
     users:
       - user: 5c1f3f8a-3d5e-4b63-9d0a-3f5f6f0f8f11
@@ -62,9 +62,9 @@ EXAMPLES = r"""
 RETURN = r"""
 automation:
   description:
-    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) and C(application_name) (the application; the
-      name is null where the token does not tell it) and C(object_id) (its service principal, or the user in whose name it acts). Null
-      when nothing was sent.
+    - The identity that did this, as the token shows it, with the keys C(tenant_id), C(client_id) and C(application_name) (the
+      application; the name is null if the token does not contain it) and C(object_id) (its service principal, or the signed-in user).
+      Null if nothing was sent.
   type: dict
   returned: always
   sample:
@@ -73,19 +73,19 @@ automation:
     application_name: m365-offboarding
     object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
 check_mode:
-  description: Whether this was check mode.
+  description: Whether the module ran in check mode.
   type: bool
   returned: always
   sample: false
 msg:
-  description: What came of it, in one line.
+  description: The result in one line.
   type: str
   returned: always
   sample: "1 user: 1 verified."
 users:
   description:
-    - One record per user, in the order asked for. The keys are those of M(m365.offboarding.m365_user_signin).
-    - C(before) and C(after) tell whether the user is deleted, since when, and whether sign-in is allowed.
+    - One record per user, in the order of O(users). The keys are those of M(m365.offboarding.m365_user_signin).
+    - C(before) and C(after) show whether the user is deleted, since when, and whether sign-in is allowed.
   type: list
   elements: dict
   returned: always
@@ -155,7 +155,7 @@ class RestoreUser(Step):
         return tenant.graph.restore_user(leaver.known.id)
 
     def shows(self, before: Leaver, now: Leaver) -> bool:
-        # A user who is read at all, by the address of those who are not deleted, is restored.
+        # /users returns only users who are not deleted, so a user that can be read there is restored.
         return self.is_done(now)
 
     def note(self, leaver: Leaver) -> str | None:

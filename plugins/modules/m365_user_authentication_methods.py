@@ -14,9 +14,9 @@ description:
   - Deletes the methods that a user has registered to sign in with or to reset a password with, all but the password. These are
     phones, the Microsoft Authenticator, passkeys (FIDO2), Temporary Access Passes, software tokens, Windows Hello for Business,
     platform credentials and e-mail addresses.
-  - B(This cannot be undone.) Only the user can register these methods again. What was there is told in C(before).
-  - Each method is written on its own and read back before it is called done. Microsoft refuses to delete the default method as long
-    as there are others, so what is refused at first is tried again after the others.
+  - B(This cannot be undone.) Only the user can register these methods again. C(before) shows what was deleted.
+  - Each method is deleted separately and read back before it is reported as done. Microsoft refuses to delete the default method as
+    long as there are others, so a method that is refused at first is tried again after the others.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 extends_documentation_fragment:
@@ -26,7 +26,7 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - There is no other state, since nothing brings a method back.
+      - There is no other state, since a deleted method cannot be restored.
     type: str
     choices: [absent]
     required: true
@@ -34,7 +34,7 @@ notes:
   - Reading needs the application permission C(UserAuthenticationMethod.Read.All), writing C(UserAuthenticationMethod.ReadWrite.All). For
     an administrator, the application's service principal needs a directory role as well; C(Privileged Authentication Administrator) may
     act on every role.
-  - The password is not a method to delete. M(m365.offboarding.m365_user_password) resets it.
+  - The password is not deleted. M(m365.offboarding.m365_user_password) resets it.
   - A method of a kind for which Microsoft Graph 1.0 documents no request is left as it is and reported.
 seealso:
   - module: m365.offboarding.m365_user_password
@@ -60,8 +60,8 @@ EXAMPLES = r"""
 RETURN = r"""
 automation:
   description:
-    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) (the application) and C(object_id) (its service
-      principal, or the user in whose name it acts). Null when nothing was sent.
+    - The identity that did this, as the token shows it, with the keys C(tenant_id), C(client_id) (the application) and C(object_id)
+      (its service principal, or the signed-in user). Null if nothing was sent.
   type: dict
   returned: always
   sample:
@@ -69,24 +69,24 @@ automation:
     client_id: 1b2c3d4e-5f60-4172-8394-a5b6c7d8e9f0
     object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
 check_mode:
-  description: Whether this was check mode.
+  description: Whether the module ran in check mode.
   type: bool
   returned: always
   sample: false
 msg:
-  description: What came of it, in one line.
+  description: The result in one line.
   type: str
   returned: always
   sample: "2 users: 1 verified, 1 unchanged."
 users:
   description:
-    - One record per user, in the order asked for. The keys are those of M(m365.offboarding.m365_user_signin), and C(objects).
-    - C(before) and C(after) hold the objects by key, with null for one that is not there. C(after) leaves out objects that could not
+    - One record per user, in the order of O(users). The keys are those of M(m365.offboarding.m365_user_signin), and C(objects).
+    - C(before) and C(after) hold the objects by key, with null for one that does not exist. C(after) leaves out objects that could not
       be read after the write.
-    - C(objects) has what came of each object that was written, planned, or left as it is, with C(key), C(kind), C(name), C(status),
+    - C(objects) lists each object that was written, planned, or left as it is, with C(key), C(kind), C(name), C(status),
       C(before), C(after), C(written_at), C(request_id), C(note) and C(error). An object with the status V(not_applicable) cannot be
       changed here; C(note) says why. It does not fail the module.
-    - The user has the status of the object that went worst. V(failed) does not mean that the others were not done.
+    - The user has the worst status of all objects. V(failed) does not mean that the other objects were not changed.
   type: list
   elements: dict
   returned: always
@@ -177,7 +177,7 @@ class DeleteMethods(ObjectsStep):
         return tenant.graph.delete_method(leaver.known.id, _COLLECTIONS[thing.kind], str(thing.raw["id"]))
 
     def can_degrade(self, leaver: Leaver, error: OffboardingError) -> bool:
-        """The default method goes last: by now the others have been sent."""
+        """The default method is deleted last: the others have been sent by now."""
         part = (leaver.known.id, self.part(leaver).key)
         self._tries[part] = self._tries.get(part, 1) + 1
         return isinstance(error, ServiceError) and error.status == 400 and self._tries[part] <= _MOST_TRIES

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: m365_user_consents
-short_description: Take back what Microsoft 365 users have consented to, and their assignments to applications
+short_description: Delete the consents and application assignments of Microsoft 365 users
 version_added: 1.0.0
 description:
   - Deletes the OAuth consents (delegated permission grants) that a user gave to applications and the app role assignments of the user,
-    or makes again those that an earlier run has deleted. An application with a consent may act in the user's name without another
-    sign-in.
-  - Only what concerns this one user is touched. A consent that an administrator gave for everybody stays, and so does an assignment
-    that the user has through a group.
-  - Each of them is written on its own and read back before it is called done.
+    or restores those that an earlier run deleted. An application with a consent may act on behalf of the user without another sign-in.
+  - Only grants and assignments of this one user are changed. A consent that an administrator gave for all users stays, and so does an
+    assignment that the user has through a group.
+  - Each of them is written separately and read back before it is reported as done.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 extends_documentation_fragment:
@@ -28,16 +27,17 @@ options:
   state:
     description:
       - With V(absent), every consent and app role assignment of the user is deleted.
-      - With V(present), those in O(objects) are made again, and no others, each with the scope that it had. A C(left_at) is not looked at.
+      - With V(present), those in O(objects) are restored, and no others, each with the scope that it had. C(left_at) is ignored.
     type: str
     choices: [absent, present]
     required: true
 notes:
   - Reading needs the application permission C(Directory.Read.All). Writing needs C(DelegatedPermissionGrant.ReadWrite.All) for
-    consents and C(AppRoleAssignment.ReadWrite.All) for app role assignments. Without one of them, the others are still done.
+    consents and C(AppRoleAssignment.ReadWrite.All) for app role assignments. If one is missing, the objects that need the other are
+    still written.
   - Access tokens that an application already holds are valid until they expire, about an hour.
   - C(AppRoleAssignment.ReadWrite.All) lets an application give itself any permission. Grant it for as long as it is needed.
-  - Applications that the user owns are not touched. M(m365.offboarding.m365_user_info) reports them.
+  - Applications that the user owns are not changed. M(m365.offboarding.m365_user_info) reports them.
 seealso:
   - module: m365.offboarding.m365_user_info
   - name: Delete oAuth2PermissionGrant
@@ -55,7 +55,7 @@ EXAMPLES = r"""
     state: absent
   register: closed
 
-- name: Make them again as they were
+- name: Restore them as they were
   m365.offboarding.m365_user_consents:
     users: jane.doe@contoso.com
     state: present
@@ -66,8 +66,8 @@ EXAMPLES = r"""
 RETURN = r"""
 automation:
   description:
-    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) (the application) and C(object_id) (its service
-      principal, or the user in whose name it acts). Null when nothing was sent.
+    - The identity that did this, as the token shows it, with the keys C(tenant_id), C(client_id) (the application) and C(object_id)
+      (its service principal, or the signed-in user). Null if nothing was sent.
   type: dict
   returned: always
   sample:
@@ -75,24 +75,24 @@ automation:
     client_id: 1b2c3d4e-5f60-4172-8394-a5b6c7d8e9f0
     object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
 check_mode:
-  description: Whether this was check mode.
+  description: Whether the module ran in check mode.
   type: bool
   returned: always
   sample: false
 msg:
-  description: What came of it, in one line.
+  description: The result in one line.
   type: str
   returned: always
   sample: "2 users: 1 verified, 1 unchanged."
 users:
   description:
-    - One record per user, in the order asked for. The keys are those of M(m365.offboarding.m365_user_signin), and C(objects).
-    - C(before) and C(after) hold the objects by key, with null for one that is not there. C(after) leaves out objects that could not
+    - One record per user, in the order of O(users). The keys are those of M(m365.offboarding.m365_user_signin), and C(objects).
+    - C(before) and C(after) hold the objects by key, with null for one that does not exist. C(after) leaves out objects that could not
       be read after the write.
-    - C(objects) has what came of each object that was written, planned, or left as it is, with C(key), C(kind), C(name), C(status),
+    - C(objects) lists each object that was written, planned, or left as it is, with C(key), C(kind), C(name), C(status),
       C(before), C(after), C(written_at), C(request_id), C(note) and C(error). An object with the status V(not_applicable) cannot be
       changed here; C(note) says why. It does not fail the module.
-    - The user has the status of the object that went worst. V(failed) does not mean that the others were not done.
+    - The user has the worst status of all objects. V(failed) does not mean that the other objects were not changed.
   type: list
   elements: dict
   returned: always
@@ -138,7 +138,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._service import C
 from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant, Thing
 from ansible_collections.m365.offboarding.plugins.module_utils._user_input import same_name
 
-_OF_EVERYBODY = "An administrator gave this consent for everybody."
+_OF_EVERYBODY = "An administrator gave this consent for all users."
 _OTHER_SCOPE = "The user has given this application another consent since then."
 
 

@@ -12,10 +12,10 @@ short_description: Disable or enable the devices of Microsoft 365 users, and blo
 version_added: 1.0.0
 description:
   - Disables the devices that a user has registered or owns in Microsoft Entra ID and that are still enabled, or enables again those that
-    an earlier run has disabled. A disabled device cannot sign in, and the primary refresh token that it holds is revoked.
-  - Phones that have an ActiveSync or Outlook partnership with the user's Exchange Online mailbox are blocked, each by the list of the
-    mailbox itself (C(ActiveSyncBlockedDeviceIDs)), or taken off that list again.
-  - Each device is written on its own and read back before it is called done. A device that is disabled already is not written.
+    an earlier run disabled. A disabled device cannot sign in, and the primary refresh token that it holds is revoked.
+  - Phones that have an ActiveSync or Outlook partnership with the user's Exchange Online mailbox are blocked, each through the list of the
+    mailbox itself (C(ActiveSyncBlockedDeviceIDs)), or removed from that list again.
+  - Each device is written separately and read back before it is reported as done. A device that is already disabled is not written.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 extends_documentation_fragment:
@@ -27,26 +27,26 @@ options:
   state:
     description:
       - With V(disabled), every enabled device of the user is disabled.
-      - With V(enabled), the devices in O(objects) are enabled again, and no others. A C(left_at) is not looked at.
+      - With V(enabled), the devices in O(objects) are enabled again, and no others. C(left_at) is ignored.
       - Corresponds to C(accountEnabled) of the Graph device.
     type: str
     choices: [disabled, enabled]
     required: true
   phones:
     description:
-      - Whether to include phones that have a partnership with the mailbox. A phone that is blocked already is not written, whether the
-        mailbox or the organization blocks it.
+      - Whether to include phones that have a partnership with the mailbox. A phone that the mailbox or the organization already blocks is
+        not written.
       - Without Exchange Online in the tenant, set it to V(false).
     type: bool
     default: true
   wipe_phones:
     description:
-      - With V(account_only) and O(state=disabled), each phone is told to delete the data of the mailbox when it is next in touch, and
-        nothing else on the phone. Then it is blocked. This is the order of Microsoft's page on former employees.
-      - A phone hears of it only if it connects once more. With ActiveSync or Outlook for mobile turned off, or once it is blocked, it may
-        never do so.
-      - B(This cannot be undone.) A phone for which a wipe was requested before is not told again.
-      - A phone whose mail app speaks a version of ActiveSync before 16.1 does not know how, and is reported as V(failed).
+      - With V(account_only) and O(state=disabled), each phone is instructed to delete the data of the mailbox, and nothing else, when it
+        next connects. Then it is blocked. This is the order on Microsoft's page on former employees.
+      - A phone receives the instruction only if it connects once more. If ActiveSync or Outlook for mobile is turned off, or once the
+        phone is blocked, it may never do so.
+      - B(This cannot be undone.) A phone for which a wipe was requested before is not instructed again.
+      - A phone whose mail app uses a version of ActiveSync before 16.1 does not support this, and is reported as V(failed).
     type: str
     choices: [account_only]
 notes:
@@ -55,11 +55,11 @@ notes:
     token of a signed-in administrator (C(Directory.AccessAsUser.All)) they are written too
     (U(https://learn.microsoft.com/graph/api/device-update)).
   - A device that is synced from Active Directory is left as it is and reported, since it has to be disabled there.
-  - A device is disabled for everybody who uses it, so a shared device of a leaver is one to look at in check mode first.
+  - A device is disabled for everybody who uses it, so check a leaver's shared devices in check mode first.
   - Phones need the application permission C(Exchange.ManageAsApp) on Office 365 Exchange Online and the Exchange role
     C(Mail Recipients), or the Entra role C(Exchange Administrator). Without it, the devices are still disabled.
-  - C(DeviceAccessState) of a phone follows when the phone is next in touch. Whether it is blocked is read from the list of the mailbox.
-  - Without O(wipe_phones), nothing is deleted from a device, and Microsoft Intune goes on managing it.
+  - C(DeviceAccessState) of a phone changes when the phone next connects. Whether it is blocked is read from the list of the mailbox.
+  - Without O(wipe_phones), nothing is deleted from a device, and Microsoft Intune continues to manage it.
 seealso:
   - module: m365.offboarding.m365_user_signin
   - name: Update device
@@ -92,8 +92,8 @@ EXAMPLES = r"""
 RETURN = r"""
 automation:
   description:
-    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) (the application) and C(object_id) (its service
-      principal, or the user in whose name it acts). Null when nothing was sent.
+    - The identity that did this, as the token shows it, with the keys C(tenant_id), C(client_id) (the application) and C(object_id)
+      (its service principal, or the signed-in user). Null if nothing was sent.
   type: dict
   returned: always
   sample:
@@ -101,25 +101,24 @@ automation:
     client_id: 1b2c3d4e-5f60-4172-8394-a5b6c7d8e9f0
     object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
 check_mode:
-  description: Whether this was check mode.
+  description: Whether the module ran in check mode.
   type: bool
   returned: always
   sample: false
 msg:
-  description: What came of it, in one line.
+  description: The result in one line.
   type: str
   returned: always
   sample: "2 users: 1 verified, 1 unchanged."
 users:
   description:
-    - One record per user, in the order asked for. The keys are those of M(m365.offboarding.m365_user_signin), and C(objects).
-    - C(before) and C(after) hold the objects by key, with null for one that is not there. C(after) leaves out objects that could not
+    - One record per user, in the order of O(users). The keys are those of M(m365.offboarding.m365_user_signin), and C(objects).
+    - C(before) and C(after) hold the objects by key, with null for one that does not exist. C(after) leaves out objects that could not
       be read after the write.
-    - C(objects) has what came of each object that was written, planned, or left as it is, with C(key), C(kind), C(name), C(status),
+    - C(objects) lists each object that was written, planned, or left as it is, with C(key), C(kind), C(name), C(status),
       C(before), C(after), C(written_at), C(request_id), C(note) and C(error). C(kind) is V(device), V(phone) or V(phone_wipe). An
-      object with the status V(not_applicable) cannot be
-      changed here; C(note) says why. It does not fail the module.
-    - The user has the status of the object that went worst. V(failed) does not mean that the others were not done.
+      object with the status V(not_applicable) cannot be changed here; C(note) says why. It does not fail the module.
+    - The user has the worst status of all objects. V(failed) does not mean that the other objects were not changed.
   type: list
   elements: dict
   returned: always
@@ -183,7 +182,7 @@ _SYNCED = "The device is synced from Active Directory: disable the computer ther
 _NOT_WINDOWS = (
     "Microsoft lets an application disable Windows devices only: disable it in the Microsoft Entra admin center."
 )
-# A delegated permission: then somebody is signed in, and the limit of applications does not hold.
+# A delegated permission: with a signed-in user, the limit for applications does not apply.
 _DELEGATED = "Directory.AccessAsUser.All"
 
 
@@ -211,7 +210,7 @@ class SwitchDevices(ObjectsStep):
         return False
 
     def is_open(self, finding: Finding) -> bool:
-        # What is to be let in again counts as let in as soon as the mailbox does not keep it out.
+        # A phone to unblock is done as soon as the mailbox does not block it.
         if not self.shuts and finding.question.kind == PHONE:
             return not is_kept_out(finding)
         return super().is_open(finding)
@@ -261,8 +260,8 @@ class SwitchDevices(ObjectsStep):
     def unfit(self, leaver: Leaver, thing: Thing) -> str | None:
         if thing.kind in PHONE_KINDS:
             return phone_unfit(thing)
-        # What is not the user's any more is somebody else's, or nobody's.
-        return None if thing.facts else "It is not a device of this user any more."
+        # A device that is no longer the user's must not be changed.
+        return None if thing.facts else "It is no longer a device of this user."
 
 
 def _is_wipe(leaver: Leaver) -> bool:
@@ -273,7 +272,7 @@ def _is_wipe(leaver: Leaver) -> bool:
 def switch(run: Run) -> list[dict[str, t.Any]]:
     phones, wipe = run.params["phones"], bool(run.params["wipe_phones"])
     if wipe and (run.params["state"] != "disabled" or not phones):
-        raise OptionError("wipe_phones goes with state=disabled and phones; nothing was sent.")
+        raise OptionError("wipe_phones can only be used with state=disabled and phones; nothing was sent.")
     wanted = parse_objects(run.params, restores=run.params["state"] == "enabled")
     return run.step(SwitchDevices(wanted, phones=phones, wipe=wipe))
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: m365_user_info
-short_description: Tell which doors of Microsoft 365 users are open
+short_description: Report which doors of Microsoft 365 users are open
 version_added: 1.0.0
 description:
-  - Reads users, their mailboxes and their directory roles, and tells which of the doors that the other modules shut are open.
-    On request it tells what else is left of their access.
-  - Users are named, or found by O(filter), O(group), O(left_before) or O(blocked). At least one of these must be given; several add
-    up, each person once, those who are named first. An empty text or list counts as not given where another one is given.
-  - A search is whole or an error, whatever the number of pages. One that finds nobody is no error; C(users) is then empty.
-  - Microsoft Graph answers searches from an index, where a change shows some time later than in the user itself. So a search only says
-    who is meant. Each match is then read individually, and is reported even if it no longer meets the search. A user that no
-    longer exists is reported as failed.
+  - Reads users, their mailboxes and their directory roles, and reports which of the doors that the other modules shut are open.
+    On request it also reports residual access.
+  - Users are named in O(users), or found by O(filter), O(group), O(left_before) or O(blocked). At least one of these must be set. If
+    several are set, their results are combined; each user is reported once, named users first. An empty string or list is ignored if
+    another one is set.
+  - A search returns all pages or fails. A search without a match does not fail; C(users) is then empty.
+  - Microsoft Graph answers searches from an index, which lags behind the users themselves. A search therefore only selects users.
+    Each match is then read individually, and is reported even if it no longer meets the search. A user that no longer exists is
+    reported as failed.
   - Never writes. A leaver is contained when every door is known to be shut.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
@@ -28,16 +29,16 @@ extends_documentation_fragment:
 options:
   users:
     description:
-      - Who is meant, each by user principal name or by object id. Names are never guessed, and nothing is ever created.
+      - The users, each by user principal name or object id. Names are never guessed, and no user is ever created.
       - An element may be a mapping with C(user) and C(left_at), the moment from which this user must be kept out. It is
         written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00). The keys C(directory_roles) and
-        C(protocols), which other modules know, are not looked at. Further keys are refused.
-      - It may also hold C(id), an object id. Then C(user) and C(id) must both be the user's.
+        C(protocols), which other modules use, are ignored. Other keys are refused.
+      - It may also have the key C(id), an object id. C(user) and C(id) must then both belong to the same user.
       - One string may hold several users, separated by commas or newlines.
-      - A user who comes twice, by whatever name, is reported once. Different moments for one user are a C(contradiction), and the modules
-        that write refuse that user.
-      - A text that is not shaped like a name is that user's failure. If any element is empty, of a wrong type, or has a comma without a
-        name beside it, the whole call is refused before anything is sent.
+      - A user who is listed twice, under whatever name, is reported once. Different dates for one user are a C(contradiction), and the
+        modules that write refuse that user.
+      - A string that does not have the form of a name fails for that user alone. If any element is empty, has the wrong type, or has a
+        comma without a name beside it, the whole call is refused before anything is sent.
       - Corresponds to C(userPrincipalName) and C(id) of the Graph user.
     type: list
     elements: raw
@@ -45,67 +46,68 @@ options:
     aliases: [user]
   filter:
     description:
-      - Users who meet this condition, in the language of Microsoft Graph, for example V(department eq 'Sales').
-      - Sent as it is as C($filter) of C(/users), as an advanced query, which knows C(ne), C(not) and C(endsWith) too. What Graph
-        refuses is an error with its words. Some properties need a permission of their own.
+      - Users who meet this condition, in the query language of Microsoft Graph, for example V(department eq 'Sales').
+      - Passed unchanged as C($filter) of C(/users), in an advanced query, which also supports C(ne), C(not) and C(endsWith). If Graph
+        refuses it, the module fails with Graph's message. Some properties need an additional permission.
     type: str
   group:
     description:
-      - The users in this group and in the groups in it, by the group's object id, or by its exact C(displayName) or C(mail).
-        Members of other kinds are passed over.
-      - Several groups of one name are an error that tells their ids, and so is a group that is not there.
+      - The users in this group and in its nested groups, by the group's object id, or by its exact C(displayName) or C(mail).
+        Members that are not users are skipped.
+      - The module fails if no group has this name, or if several groups have it; the error then lists their ids.
       - Needs the application permission C(GroupMember.Read.All), C(Group.Read.All) or C(Directory.Read.All), and for a group that hides
         its members C(Member.Read.Hidden).
       - Corresponds to C(transitiveMembers) of the Graph group.
     type: str
   left_before:
     description:
-      - Users whose C(employeeLeaveDateTime) is this moment or an earlier one, written as O(left_at), or V(now).
+      - Users whose C(employeeLeaveDateTime) is at or before this time, written like O(left_at), or V(now).
       - Needs the application permission C(User-LifeCycleInfo.Read.All).
     type: str
   blocked:
     description:
-      - All users whose sign-in is blocked, guests, shared mailboxes and rooms among them.
+      - All users whose sign-in is blocked, including guests, shared mailboxes and rooms.
       - Corresponds to C(accountEnabled) of the Graph user.
     type: bool
     default: false
   earlier:
     description:
-      - What evidence of earlier runs says, as the role P(m365.offboarding.offboard_employee#role) gives it. It maps the id of a tenant to a
-        list of users, each with C(id), C(user) (the name then), C(left_at), C(shut_out) and C(password). Only the tenant of the credential
-        counts.
-      - These users are read as well, by object id. Of those whom nobody named and no search found, C(earlier) is told.
-      - A C(left_at) in the future does not count for a user with C(shut_out), wherever it comes from.
-      - C(password) is the C(lastPasswordChangeDateTime) that a reset by this collection wrote. Where it is still the same, and sign-in is
-        blocked, a later sign-out by another tool leaves the password shut.
+      - What evidence of earlier runs says, as passed by the role P(m365.offboarding.offboard_employee#role). It maps the id of a tenant to
+        a list of users, each with C(id), C(user) (the name at that time), C(left_at), C(shut_out) and C(password). Only the entry for the
+        credential's tenant is used.
+      - These users are read as well, by object id. Those who were neither named nor found by a search have C(earlier) in their record.
+      - A C(left_at) in the future is ignored for a user with C(shut_out), wherever it comes from.
+      - C(password) is the C(lastPasswordChangeDateTime) that a reset by this collection wrote. If it is unchanged and sign-in is
+        blocked, the password stays shut although another tool signed the user out later.
     type: dict
     default: {}
   left_at:
     description:
-      - The moment from which the users must be kept out, for those who bring none of their own.
+      - The time from which the users must be kept out, for users without a C(left_at) of their own.
       - Written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00). Compared with Microsoft's clock.
-      - For users whom a search found, their own C(employeeLeaveDateTime) comes before this, also one that lies ahead, where the
+      - For users found by a search, their own C(employeeLeaveDateTime) takes precedence, even if it is in the future, provided the
         application may read it.
     type: str
   steps:
-    description: Whose doors to look at. Leave V(protocols) out for a tenant without Exchange Online.
+    description: The steps whose doors are read. Leave V(protocols) out for a tenant without Exchange Online.
     type: list
     elements: str
     choices: [password, sessions, signin, protocols]
     default: [password, sessions, signin, protocols]
   protocols:
     description:
-      - Which mailbox protocols to look at, as in M(m365.offboarding.exo_mailbox_protocols).
-      - Of a user of the cloud who has an enabled Exchange plan and no mailbox, they are V(unknown), since the mailbox may be about to
-        appear; C(notes) says so. It is asked for again within O(verify_timeout).
+      - The mailbox protocols to read, as in M(m365.offboarding.exo_mailbox_protocols).
+      - They are V(unknown) for a cloud user who has an enabled Exchange plan and no mailbox, since the mailbox may be about to appear;
+        C(notes) says so. The module asks for the mailbox again until O(verify_timeout) has passed.
     type: list
     elements: str
     default: [all]
   directory_roles:
     description:
       - Whether to read the active directory roles of each user, held directly or through a group. Roles that Privileged Identity
-        Management could activate, and roles scoped to an administrative unit, are not seen there.
-      - That there is a role can be read with C(User.Read.All); its name needs C(RoleManagement.Read.Directory), otherwise its id is told.
+        Management could activate, and roles scoped to an administrative unit, are not included.
+      - C(User.Read.All) is enough to see that a user holds a role. Its name needs C(RoleManagement.Read.Directory); without it, the id is
+        returned instead.
     type: bool
     default: false
   person:
@@ -116,71 +118,74 @@ options:
     default: true
   tenant_name:
     description:
-      - Whether to tell RV(tenant_name), the display name of the tenant (C(organization)). It takes one request, which is sent once,
-        last, and fails nothing.
-      - Needs the application permission C(Organization.Read.All) or C(Directory.Read.All). Where the token does not show that the
-        name may be read, it is not asked for.
+      - Whether to return RV(tenant_name), the display name of the tenant (C(organization)). It needs one request, which is sent last
+        and never fails the module.
+      - Needs the application permission C(Organization.Read.All) or C(Directory.Read.All). If the token does not show one of them, the
+        request is not sent.
     type: bool
     default: false
   suggest:
     description:
-      - Whether the error of a user principal name that nobody has also names users with a similar one, three at most, for people to
-        choose from. Nobody is ever looked at or acted on because of it.
-      - They are searched for in one more request for the first five such names of a call. If the search fails, the error stays as it is.
+      - Whether the error for an unknown user principal name also lists up to three users with a similar name, for people to choose from.
+        The module never reads or changes these users because of it.
+      - One additional request searches for the first five unknown names of a call. If the search fails, the error stays as it is.
     type: bool
     default: false
   mailbox_types:
     description:
-      - Whether to tell C(mailbox_type), to tell shared mailboxes and resource accounts, whose sign-in is blocked by nature, from
-        leavers.
-      - It is read by C(Get-Mailbox), with C(Exchange.ManageAsApp), in one call for each user who has a mailbox and an open or unknown
-        door, whose sign-in is blocked, and for whom no C(left_at) is known. Of nobody else, and only if O(steps) has V(protocols).
+      - Whether to return C(mailbox_type), which distinguishes shared mailboxes and resource accounts, whose sign-in is always blocked,
+        from leavers.
+      - It is read with C(Get-Mailbox), with C(Exchange.ManageAsApp), in one call for each user who has a mailbox and an open or unknown
+        door, whose sign-in is blocked, and for whom no C(left_at) is known. It is read for no other user, and only if O(steps) includes
+        V(protocols).
     type: bool
     default: false
   residual:
     description:
-      - What else to look at that outlives a blocked account or comes back with it. It is told in C(residual), and never changed.
+      - The kinds of residual access to report, which outlives a blocked account or comes back with it. It is returned in C(residual), and
+        never changed.
       - V(forwarding) is mail that leaves the organisation. The mailbox's C(ForwardingSmtpAddress) and C(ForwardingAddress) are read by
         C(Get-Mailbox), with C(Exchange.ManageAsApp); enabled inbox rules with C(forwardTo), C(forwardAsAttachmentTo) or
-        C(redirectTo) with C(MailboxSettings.Read). An address counts unless its domain is one of C(Get-AcceptedDomain); if those cannot
-        be read, every address counts. A recipient of the directory is looked up with C(Get-Recipient), one request for each. Of a
-        contact its C(ExternalEmailAddress) counts, a group counts as inside, and a name that means nobody counts as outside. Hidden
-        rules are not seen there. M(m365.offboarding.exo_mailbox_forwarding) turns it off.
+        C(redirectTo) with C(MailboxSettings.Read). An address is reported unless its domain is one of C(Get-AcceptedDomain); if those
+        cannot be read, every address is reported. A recipient of the directory is looked up with C(Get-Recipient), one request for each.
+        For a contact its C(ExternalEmailAddress) decides. A group is treated as inside, a name without a recipient as outside. Hidden
+        rules are not included. M(m365.offboarding.exo_mailbox_forwarding) turns forwarding off.
       - V(directory_roles) are the roles of O(directory_roles), with C(User.Read.All).
       - V(applications) are owned applications with a secret (C(passwordCredentials)) or certificate (C(keyCredentials)) that has not
-        ended by Microsoft's clock, with C(Application.Read.All).
+        expired by Microsoft's clock, with C(Application.Read.All).
       - V(consents) are the user's own C(oauth2PermissionGrants) and C(appRoleAssignments), with C(Directory.Read.All). Assignments that
-        the user has through a group do not count.
+        the user has through a group are not included.
       - V(devices) are C(registeredDevices) and C(ownedDevices) that are enabled, with C(Device.Read.All).
       - V(delegates) are others who may open the mailbox (C(Get-MailboxPermission)), or send as the user
         (C(Get-RecipientPermission)) or on the user's behalf (C(GrantSendOnBehalfTo)), with C(Exchange.ManageAsApp).
       - V(phones) are partnerships of phones with the mailbox (C(Get-MobileDevice)), with C(Exchange.ManageAsApp), unless the phone is
-        blocked, be it by the organization or by C(ActiveSyncBlockedDeviceIDs) of the mailbox (C(Get-CASMailbox)).
+        blocked by the organization or by C(ActiveSyncBlockedDeviceIDs) of the mailbox (C(Get-CASMailbox)).
       - V(sign_in_methods) are C(authentication/methods) other than the password, with C(UserAuthenticationMethod.Read.All).
-      - V(memberships) are the groups that hold the user directly (C(memberOf)) and are not dynamic, with C(GroupMember.Read.All).
-      - V(all) is all of them.
-      - A topic never fails the module. What may not be read, or does not tell what decides, is told as not looked at.
+      - V(memberships) are the groups of which the user is a direct member (C(memberOf)) and are not dynamic, with C(GroupMember.Read.All).
+      - V(all) selects all of them.
+      - A topic never fails the module. If it cannot be read or its answer is incomplete, it is reported as not looked at.
     type: list
     elements: str
     choices: [all, forwarding, directory_roles, applications, consents, devices, delegates, phones, sign_in_methods, memberships]
     default: []
   written:
     description:
-      - What other modules of this collection have just written, as M(m365.offboarding.leaver_offboarding) sums it up. Users who are
-        still read as before that are read again, until O(verify_timeout) is over.
-      - The role P(m365.offboarding.offboard_employee#role) ends each batch with such a read. A read that fails is not
-        repeated for this; faults have O(retry_timeout).
+      - What other modules of this collection have just written, as summed up by M(m365.offboarding.leaver_offboarding). Users whose
+        values do not show the writes yet are read again, until O(verify_timeout) has passed.
+      - The role P(m365.offboarding.offboard_employee#role) ends each batch with such a read. A read that fails is not repeated because of
+        this option; O(retry_timeout) covers faults.
     type: dict
     default: {}
 notes:
-  - Since 2026 Microsoft names a smaller permission for listing the members of a group than the one that is asked for here
+  - Since 2026 Microsoft documents a lesser permission for listing the members of a group than the ones named here
     (U(https://learn.microsoft.com/graph/api/group-list-transitivemembers)); finding the group by its name may need more.
-  - Agent users (C(agentUser), since May 2026) are users too (U(https://learn.microsoft.com/graph/api/resources/agentuser)). One that acted
-    for a leaver is another account, and must be named beside the leaver's own.
+  - Agent users (C(agentUser), since May 2026) are users too (U(https://learn.microsoft.com/graph/api/resources/agentuser)). An agent that
+    acted for a leaver is a separate account, and must be named in addition to the leaver's own.
   - Mailbox protocols need the application permission C(Exchange.ManageAsApp) on Office 365 Exchange Online, and the Entra role
-    C(Global Reader) or the Exchange role C(View-Only Recipients). So does what Exchange Online tells for O(residual).
-  - Where the application may not read C(employeeLeaveDateTime), whether somebody whom O(filter) or O(group) finds leaves later is not
-    known, unless O(left_at) is given. A warning says so.
+    C(Global Reader) or the Exchange role C(View-Only Recipients). The topics of O(residual) that are read from Exchange Online need them
+    as well.
+  - If the application may not read C(employeeLeaveDateTime), it is not known whether users found by O(filter) or O(group) leave later,
+    unless O(left_at) is set. The module then warns.
 seealso:
   - module: m365.offboarding.m365_user_password
   - module: m365.offboarding.m365_user_sessions
@@ -189,19 +194,19 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at a leaver's doors
+- name: Read a leaver's doors
   m365.offboarding.m365_user_info:
     users: jane.doe@contoso.com
     directory_roles: true
   register: doors
 
-- name: Look at everybody who left until now, and at what else is left of their access
+- name: Read all users who have left, and their residual access
   m365.offboarding.m365_user_info:
     left_before: now
     residual: [forwarding, applications, devices]
   register: leavers
 
-- name: Look at the members of a group
+- name: Read the members of a group
   m365.offboarding.m365_user_info:
     group: Leavers
   register: members
@@ -222,9 +227,9 @@ EXAMPLES = r"""
 RETURN = r"""
 automation:
   description:
-    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) and C(application_name) (the application; the
-      name is null where the token does not tell it) and C(object_id) (its service principal, or the user in whose name it acts). Null
-      when nothing was sent.
+    - The identity that did this, as the token shows it, with the keys C(tenant_id), C(client_id) and C(application_name) (the
+      application; the name is null if the token does not contain it) and C(object_id) (its service principal, or the signed-in user).
+      Null if nothing was sent.
   type: dict
   returned: always
   sample:
@@ -233,17 +238,17 @@ automation:
     application_name: m365-offboarding
     object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
 check_mode:
-  description: Whether this was check mode.
+  description: Whether the module ran in check mode.
   type: bool
   returned: always
   sample: false
 msg:
-  description: What came of it, in one line.
+  description: The result in one line.
   type: str
   returned: always
   sample: "1 user: 1 unchanged."
 read_at:
-  description: When the users had been read, by Microsoft's clock; null where that is not known.
+  description: When the read was complete, by Microsoft's clock; null if that is not known.
   type: str
   returned: success
   sample: "2026-11-20T16:04:07Z"
@@ -253,7 +258,7 @@ verify_timeout:
   returned: success
   sample: 30.0
 tenant_name:
-  description: With O(tenant_name), the display name of the tenant. Null without it, and where the application may not read it.
+  description: With O(tenant_name), the display name of the tenant. Null without it, or if the application may not read it.
   type: str
   returned: success
   sample: Contoso
@@ -266,7 +271,9 @@ users:
   returned: always
   contains:
     user:
-      description: The user as asked for; of who was found the user principal name, or the object id if they could not be read.
+      description: >-
+        The user as named in O(users). For a user found by a search, the user principal name, or the object id if the user could not
+        be read.
       type: str
       sample: jane.doe@contoso.com
     id:
@@ -282,7 +289,7 @@ users:
       type: str
       sample: Jane Doe
     status:
-      description: V(unchanged), or V(failed) when something that was asked for could not be read, see C(error).
+      description: V(unchanged), or V(failed) if something that was requested could not be read, see C(error).
       type: str
       sample: unchanged
     error:
@@ -335,38 +342,38 @@ users:
       type: str
       sample: "2019-03-01T00:00:00Z"
     left_at:
-      description: The moment from which the user must be kept out, null if not known.
+      description: The time from which the user must be kept out, null if not known.
       type: str
       sample: "2026-11-20T16:00:00Z"
     due:
       description:
         - Whether C(left_at) has passed by Microsoft's clock; true if there is none.
-        - Null for a user whom a search found, who can sign in, and whose C(employeeLeaveDateTime) the application may not read. Such a user
+        - Null for a user found by a search who can sign in and whose C(employeeLeaveDateTime) the application may not read. Such a user
           may leave later, and the role P(m365.offboarding.offboard_employee#role) refuses to lock them out.
-        - A C(employeeLeaveDateTime) that lies ahead counts only for users whom a search found. Who is named may be dismissed early.
+        - A C(employeeLeaveDateTime) in the future applies only to users found by a search. A named user may be dismissed early.
       type: bool
       sample: true
     protected:
-      description: Whether the user is in O(protected_users), or is the account that is used here.
+      description: Whether the user is in O(protected_users), or is the account that the credential belongs to.
       type: bool
       sample: false
     by_name:
       description:
-        - Whether the user was asked for by a name alone. False where an object id was given, and for users that a search found.
+        - Whether the user was given by name alone. False if an object id was given, and for users found by a search.
       type: bool
       sample: true
     earlier:
       description:
-        - Null, or for a user of O(earlier) whom nobody named and no search found, C(id) and C(user_principal_name) of then, and
-          C(namesake), the object id of another user who has that name now. It is null where there is none.
+        - Null, except for a user of O(earlier) who was neither named nor found by a search. Then C(id) and C(user_principal_name) are
+          those of that time, and C(namesake) is the object id of another user who has that name now, null if there is none.
       type: dict
       sample: null
     wrong_person:
       description:
-        - Null, or why the account may not be that of the person who was asked for. It was created (C(createdDateTime)) or its user
-          was hired (C(employeeHireDate)) after C(left_at), or its object id is not the one that was given with the name.
-        - The other modules and the role P(m365.offboarding.offboard_employee#role) refuse such a user. An object id that is right decides
-          alone.
+        - Null, or why the account may belong to a different person. It was created (C(createdDateTime)) or its user was hired
+          (C(employeeHireDate)) after C(left_at), or its object id is not the one that was given with the name.
+        - The other modules and the role P(m365.offboarding.offboard_employee#role) refuse such a user. If an object id was given and
+          matches, the dates are not compared.
       type: dict
       sample: null
     directory_roles:
@@ -379,7 +386,7 @@ users:
       type: dict
       sample: null
     contradiction:
-      description: Null, or why this user must not be written, having been named with different moments.
+      description: Null, or why this user must not be changed, having been named with different dates.
       type: dict
       sample: null
     must_stay:
@@ -389,7 +396,7 @@ users:
     mailbox_type:
       description:
         - The C(RecipientTypeDetails) of the mailbox, such as V(UserMailbox), V(SharedMailbox), V(RoomMailbox) or V(EquipmentMailbox).
-          Null where it was not read, see O(mailbox_types).
+          Null if it was not read, see O(mailbox_types).
       type: str
       sample: null
     mailbox_type_error:
@@ -406,20 +413,20 @@ users:
       elements: str
       sample: [activesync]
     notes:
-      description: What a person must know about this user, by step.
+      description: What readers must know about this user, by step.
       type: dict
       sample: {}
     surely_shut_by:
-      description: When Microsoft says that a step's door is surely shut, where that is known.
+      description: When a step's door is certainly shut according to Microsoft, if that is known.
       type: dict
       sample: {password: "2026-11-20T17:04:09Z", sessions: "2026-11-20T17:04:09Z"}
     residual:
       description:
-        - What else is left of the user's access, by topic of O(residual). Empty for who could not be looked up.
+        - The user's residual access, by topic of O(residual). Empty if the user could not be looked up.
         - Each topic has C(state), which is V(none), V(found) or V(not_looked_at); C(found), a list with a C(text) for people and
-          the facts by themselves; C(note), such as which part was not looked at, or null; C(permission), what the topic needs; and
-          C(error), null or why something was not looked at.
-        - V(none) is told only where all of a topic was read. Topics of a mailbox are V(none) for who has none.
+          the values it is made of; C(note), for example which part was not read, or null; C(permission), which the topic needs; and
+          C(error), null or why something was not read.
+        - C(state) is V(none) only if the whole topic was read. Topics of a mailbox are V(none) for a user without a mailbox.
       type: dict
       sample:
         devices:
@@ -455,12 +462,12 @@ from ansible_collections.m365.offboarding.plugins.module_utils._written import i
 
 
 def selection(run: Run) -> tuple[list[RequestedUser], Search]:
-    """Who is named, and whom to look for."""
+    """Return the named users and the search."""
     search, users = Search.parse(run.params), run.params["users"]
     if (search or run.params["earlier"]) and names_nobody(users):
         return [], search
     if users in (None, [], [""]):
-        raise OptionError("Nobody is meant: users, filter, group, left_before and blocked are all empty or not given.")
+        raise OptionError("No users selected: set users, filter, group, left_before or blocked.")
     return run.asked(), search
 
 
@@ -468,10 +475,10 @@ def look(run: Run) -> list[dict[str, t.Any]]:
     asked, search = selection(run)
     protocols = Protocols.parse(run.params["protocols"])
     if not is_digest(run.params["written"]):
-        raise OptionError("written is not what the role offboard_employee gives.")
+        raise OptionError("written does not have the form that the role offboard_employee passes.")
     tenant = run.tenant(with_exchange=True)
     if run.params["earlier"]:
-        # Evidence of a tenant that cannot be told is nobody's here.
+        # If the token does not show its tenant, no earlier evidence applies.
         tenant.earlier = parse_known(run.params["earlier"], tenant.graph.token.tenant_id)
     records = observe(
         tenant,
@@ -498,7 +505,7 @@ def look(run: Run) -> list[dict[str, t.Any]]:
     run.warn_of_unknown_protected(tenant)
     if any(one["due"] is None for one in records):
         run.warn(
-            "Whether anybody who was found leaves later is not known: the application may not read their leave dates "
+            "It is not known whether any users found leave later: the application may not read leave dates "
             "(User-LifeCycleInfo.Read.All)."
         )
     return records

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: m365_user_memberships
-short_description: Take Microsoft 365 users out of their groups and directory roles
+short_description: Remove Microsoft 365 users from their groups and directory roles
 version_added: 1.0.0
 description:
-  - Removes a user from the groups that somebody has put the user into, and, with O(allow_admins), from directory roles, or adds the
-    user to them again as an earlier run has found them. Memberships give access again as soon as the account is enabled again.
-  - Each membership is written on its own and read back before it is called done.
+  - Removes a user from groups with assigned membership and, with O(allow_admins), from directory roles, or adds the user again to those
+    that an earlier run found. Memberships give access again as soon as the account is enabled again.
+  - Each membership is written separately and read back before it is reported as done.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 extends_documentation_fragment:
@@ -25,7 +25,7 @@ options:
   state:
     description:
       - With V(absent), the user is removed from every group to which membership is assigned.
-      - With V(present), the user is added to the groups and directory roles in O(objects), and to no others. A C(left_at) is not looked at.
+      - With V(present), the user is added to the groups and directory roles in O(objects), and to no others. C(left_at) is ignored.
     type: str
     choices: [absent, present]
     required: true
@@ -33,11 +33,11 @@ notes:
   - Reading needs the application permission C(GroupMember.Read.All), writing C(GroupMember.ReadWrite.All). Directory roles and groups
     that can be assigned to roles need C(RoleManagement.ReadWrite.Directory) as well.
   - A holder of a directory role is refused unless O(allow_admins) is set. With it, the last enabled Global Administrator is still refused.
-  - A dynamic group is not looked at, since its rule decides about its members. A group that is synced from Active Directory, and a
-    distribution list or mail-enabled security group, which only Exchange can change, are left as they are and reported.
-  - Only what holds the user directly is meant, not a group that holds another group, and not a role that could be activated
-    (Privileged Identity Management) or that is limited to an administrative unit.
-  - Leaving a group may take away licences, and with the licence, after a time, the mailbox. Look at it in check mode first.
+  - Dynamic groups are ignored, since a rule determines their members. A group that is synced from Active Directory, and a distribution
+    list or mail-enabled security group, which only Exchange can change, are left as they are and reported.
+  - Only direct memberships are changed, not those through a nested group, and not roles that could be activated (Privileged Identity
+    Management) or that are scoped to an administrative unit.
+  - Leaving a group may remove licences and, some time later, the mailbox that a licence provides. Use check mode first.
 seealso:
   - module: m365.offboarding.m365_user_info
   - name: Remove member
@@ -70,8 +70,8 @@ EXAMPLES = r"""
 RETURN = r"""
 automation:
   description:
-    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) (the application) and C(object_id) (its service
-      principal, or the user in whose name it acts). Null when nothing was sent.
+    - The identity that did this, as the token shows it, with the keys C(tenant_id), C(client_id) (the application) and C(object_id)
+      (its service principal, or the signed-in user). Null if nothing was sent.
   type: dict
   returned: always
   sample:
@@ -79,24 +79,24 @@ automation:
     client_id: 1b2c3d4e-5f60-4172-8394-a5b6c7d8e9f0
     object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
 check_mode:
-  description: Whether this was check mode.
+  description: Whether the module ran in check mode.
   type: bool
   returned: always
   sample: false
 msg:
-  description: What came of it, in one line.
+  description: The result in one line.
   type: str
   returned: always
   sample: "2 users: 1 verified, 1 unchanged."
 users:
   description:
-    - One record per user, in the order asked for. The keys are those of M(m365.offboarding.m365_user_signin), and C(objects).
-    - C(before) and C(after) hold the objects by key, with null for one that is not there. C(after) leaves out objects that could not
+    - One record per user, in the order of O(users). The keys are those of M(m365.offboarding.m365_user_signin), and C(objects).
+    - C(before) and C(after) hold the objects by key, with null for one that does not exist. C(after) leaves out objects that could not
       be read after the write.
-    - C(objects) has what came of each object that was written, planned, or left as it is, with C(key), C(kind), C(name), C(status),
+    - C(objects) lists each object that was written, planned, or left as it is, with C(key), C(kind), C(name), C(status),
       C(before), C(after), C(written_at), C(request_id), C(note) and C(error). An object with the status V(not_applicable) cannot be
       changed here; C(note) says why. It does not fail the module.
-    - The user has the status of the object that went worst. V(failed) does not mean that the others were not done.
+    - The user has the worst status of all objects. V(failed) does not mean that the other objects were not changed.
   type: list
   elements: dict
   returned: always
@@ -201,7 +201,9 @@ class SwitchMemberships(ObjectsStep):
     def unfit(self, leaver: Leaver, thing: Thing) -> str | None:
         gives_role = thing.kind == "directory_role" or thing.raw.get("role_assignable")
         return (
-            "Directory roles are given again only with allow_admins." if gives_role and not self._allow_admins else None
+            "Directory roles are assigned again only with allow_admins."
+            if gives_role and not self._allow_admins
+            else None
         )
 
 

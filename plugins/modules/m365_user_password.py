@@ -11,9 +11,9 @@ module: m365_user_password
 short_description: Reset the password of Microsoft 365 users to one that nobody knows
 version_added: 1.0.0
 description:
-  - Gives each user a new random password that is sent to Entra ID and then dropped, the first step of Microsoft's page on former
-    employees. It is never returned, logged or kept.
-  - It is called done when C(lastPasswordChangeDateTime) has moved.
+  - Sets a new random password for each user, which is sent to Entra ID and then discarded, the first step of Microsoft's page on
+    former employees. The password is never returned, logged or stored.
+  - The reset is reported as done when C(lastPasswordChangeDateTime) has moved.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 extends_documentation_fragment:
@@ -24,34 +24,34 @@ attributes:
   idempotent:
     support: partial
     details:
-      - A password cannot be read. Nothing is sent when sign-in is blocked and the last password change was followed within an hour
-        by a sign-out and, where C(left_at) is known, came after it, the trace that the four steps in their order leave.
-      - While sign-in is allowed, every run resets again, since the user may have changed the password at any moment.
+      - A password cannot be read. Nothing is sent if sign-in is blocked, a sign-out followed the last password change within an hour,
+        and that change came after C(left_at), if known. This is the trace that the four steps leave when they run in order.
+      - While sign-in is allowed, every run resets again, since the user may have changed the password at any time.
 options:
   left_at:
     description:
-      - The moment from which the users must be kept out, for those who bring none of their own.
+      - The time from which the users must be kept out, for users without a C(left_at) of their own.
       - Written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00). Compared with Microsoft's clock.
     type: str
   force:
-    description: Reset even if it is so already.
+    description: Reset even if the password has been reset already.
     type: bool
     default: false
   password:
     description:
-      - A password of your own instead of a random one, for giving an account back. One user only; implies O(force).
-      - It must keep Microsoft's rules, which are checked before anything is sent. 8 to 256 characters, three of lower case, upper
-        case, digits and symbols, without the user's name.
+      - A password to set instead of a random one, for giving an account back. Only for a single user; implies O(force).
+      - It must meet Microsoft's rules, which are checked before anything is sent. These are 8 to 256 characters, three of lower case,
+        upper case, digits and symbols, and no part of the user's name.
       - Corresponds to C(passwordProfile.password) of the Graph user; C(forceChangePasswordNextSignIn) is always sent with it.
     type: str
 notes:
   - Writing needs the application permission C(User-PasswordProfile.ReadWrite.All). Microsoft also asks for a directory role on the
     application's service principal, C(User Administrator) for ordinary users, C(Privileged Authentication Administrator) for
     administrators.
-  - The last enabled Global Administrator is refused. Who holds that role can be read with C(RoleManagement.Read.Directory); without it,
-    every holder of any directory role is refused.
+  - The last enabled Global Administrator is refused. Reading the holders of that role needs C(RoleManagement.Read.Directory); without
+    it, every holder of any directory role is refused.
   - The password of a synced account is mastered in Active Directory; Entra ID refuses to set it for an application.
-  - Guests are V(not_applicable), their password belongs to their home tenant.
+  - Guests are V(not_applicable); their password belongs to their home tenant.
 seealso:
   - module: m365.offboarding.m365_user_sessions
   - module: m365.offboarding.m365_user_signin
@@ -65,7 +65,7 @@ EXAMPLES = r"""
   m365.offboarding.m365_user_password:
     users: jane.doe@contoso.com
 
-- name: Reset the passwords of everybody on the list, unless that has happened since they left
+- name: Reset the passwords of all users on the list, unless that was done since they left
   m365.offboarding.m365_user_password:
     users: "{{ leavers }}"
     left_at: "2026-11-20T17:00:00+01:00"
@@ -79,9 +79,9 @@ EXAMPLES = r"""
 RETURN = r"""
 automation:
   description:
-    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) and C(application_name) (the application; the
-      name is null where the token does not tell it) and C(object_id) (its service principal, or the user in whose name it acts). Null
-      when nothing was sent.
+    - The identity that did this, as the token shows it, with the keys C(tenant_id), C(client_id) and C(application_name) (the
+      application; the name is null if the token does not contain it) and C(object_id) (its service principal, or the signed-in user).
+      Null if nothing was sent.
   type: dict
   returned: always
   sample:
@@ -90,17 +90,17 @@ automation:
     application_name: m365-offboarding
     object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
 check_mode:
-  description: Whether this was check mode.
+  description: Whether the module ran in check mode.
   type: bool
   returned: always
   sample: false
 msg:
-  description: What came of it, in one line.
+  description: The result in one line.
   type: str
   returned: always
   sample: "2 users: 1 verified, 1 unchanged."
 users:
-  description: One record per user, in the order asked for. The keys are those of M(m365.offboarding.m365_user_signin).
+  description: One record per user, in the order of O(users). The keys are those of M(m365.offboarding.m365_user_signin).
   type: list
   elements: dict
   returned: always

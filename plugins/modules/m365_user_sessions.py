@@ -11,10 +11,10 @@ module: m365_user_sessions
 short_description: Sign Microsoft 365 users out of all sessions
 version_added: 1.0.0
 description:
-  - Ends all sessions of users by making their refresh tokens and session cookies invalid, the second step of Microsoft's page on
-    former employees.
-  - It is called done when C(signInSessionsValidFromDateTime) has moved past the last password change.
-  - Access tokens already handed out live on for up to an hour or so, those of Outlook, Teams and SharePoint for some minutes.
+  - Ends all sessions of users by revoking their refresh tokens and session cookies, the second step of Microsoft's page on former
+    employees.
+  - The sign-out is reported as done when C(signInSessionsValidFromDateTime) has moved past the last password change.
+  - Access tokens that were already issued remain valid for up to about an hour, those of Outlook, Teams and SharePoint for some minutes.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 extends_documentation_fragment:
@@ -25,23 +25,23 @@ attributes:
   idempotent:
     support: partial
     details:
-      - Nothing is sent when sign-in is blocked and the last sign-out came after the last password change and, where C(left_at) is
-        known, after it; without C(left_at), within an hour of the password change.
-      - While sign-in is allowed, every run signs out again, since a session may have been opened at any moment.
+      - Nothing is sent if sign-in is blocked and the last sign-out came after the last password change and after C(left_at), or, if
+        C(left_at) is not known, within an hour of the password change.
+      - While sign-in is allowed, every run signs out again, since a session may have been opened at any time.
 options:
   left_at:
     description:
-      - The moment from which the users must be kept out, for those who bring none of their own.
+      - The time from which the users must be kept out, for users without a C(left_at) of their own.
       - Written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00). Compared with Microsoft's clock.
     type: str
   force:
-    description: Sign out even if it is so already.
+    description: Sign out even if the user has been signed out already.
     type: bool
     default: false
 notes:
   - Writing needs the application permission C(User.RevokeSessions.All). To sign an administrator out, the application's service
     principal needs a directory role as well; C(Privileged Authentication Administrator) may act on every role.
-  - Guests are V(not_applicable), their sessions belong to their home tenant.
+  - Guests are V(not_applicable); their sessions belong to their home tenant.
 seealso:
   - module: m365.offboarding.m365_user_password
   - module: m365.offboarding.m365_user_signin
@@ -55,7 +55,7 @@ EXAMPLES = r"""
   m365.offboarding.m365_user_sessions:
     users: jane.doe@contoso.com
 
-- name: Sign out everybody who left last Friday, unless that has happened since
+- name: Sign out all users who left last Friday, unless that was done since
   m365.offboarding.m365_user_sessions:
     users:
       - jane.doe@contoso.com
@@ -67,9 +67,9 @@ EXAMPLES = r"""
 RETURN = r"""
 automation:
   description:
-    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) and C(application_name) (the application; the
-      name is null where the token does not tell it) and C(object_id) (its service principal, or the user in whose name it acts). Null
-      when nothing was sent.
+    - The identity that did this, as the token shows it, with the keys C(tenant_id), C(client_id) and C(application_name) (the
+      application; the name is null if the token does not contain it) and C(object_id) (its service principal, or the signed-in user).
+      Null if nothing was sent.
   type: dict
   returned: always
   sample:
@@ -78,17 +78,17 @@ automation:
     application_name: m365-offboarding
     object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
 check_mode:
-  description: Whether this was check mode.
+  description: Whether the module ran in check mode.
   type: bool
   returned: always
   sample: false
 msg:
-  description: What came of it, in one line.
+  description: The result in one line.
   type: str
   returned: always
   sample: "2 users: 1 verified, 1 unchanged."
 users:
-  description: One record per user, in the order asked for. The keys are those of M(m365.offboarding.m365_user_signin).
+  description: One record per user, in the order of O(users). The keys are those of M(m365.offboarding.m365_user_signin).
   type: list
   elements: dict
   returned: always
@@ -104,7 +104,7 @@ users:
       written_at: "2026-11-20T16:04:09Z"
       effective_by: "2026-11-20T17:04:09Z"
       request_id: 5f0b6a5e-4c0e-4a3e-8a57-0e8a54c1c7b2
-      note: Outlook on the web may linger on an open page until another tile is opened or the page is refreshed.
+      note: Outlook on the web may stay usable on an open page until another tile is opened or the page is refreshed.
       error: null
 """
 

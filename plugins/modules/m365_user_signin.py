@@ -12,7 +12,7 @@ short_description: Block or allow sign-in of Microsoft 365 users
 version_added: 1.0.0
 description:
   - Blocks users from signing in to Microsoft 365, the third step of Microsoft's page on former employees, or allows it again.
-  - The change is read back before it is called done. Microsoft says that a block may take up to 24 hours to count everywhere.
+  - The change is read back before it is reported as done. A block can take up to 24 hours to take effect everywhere.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 extends_documentation_fragment:
@@ -25,7 +25,7 @@ options:
       - Whether sign-in is blocked or allowed.
       - Corresponds to C(accountEnabled) of the Graph user, which is sent alone, never together with the password, since the two
         need different permissions.
-      - With V(allowed), a C(left_at) is not looked at.
+      - With V(allowed), C(left_at) is ignored.
     type: str
     choices: [blocked, allowed]
     required: true
@@ -33,8 +33,8 @@ notes:
   - Writing needs the application permission C(User.EnableDisableAccount.All). To block an administrator, O(allow_admins) must be set,
     and the application's service principal needs a directory role as well; C(Privileged Authentication Administrator) may act on
     every role.
-  - The last enabled Global Administrator is refused. Who holds that role can be read with C(RoleManagement.Read.Directory); without it,
-    every holder of any directory role is refused.
+  - The last enabled Global Administrator is refused. Reading the holders of that role needs C(RoleManagement.Read.Directory); without
+    it, every holder of any directory role is refused.
   - A synced account should be disabled in Active Directory too, otherwise the next sync may allow sign-in again. Since January 2026
     an account's source of authority can be switched to the cloud; then no sync undoes the block
     (U(https://learn.microsoft.com/entra/identity/hybrid/how-to-user-source-of-authority-configure)).
@@ -53,7 +53,7 @@ EXAMPLES = r"""
     users: jane.doe@contoso.com
     state: blocked
 
-- name: See whose sign-in would be blocked
+- name: See for which users sign-in would be blocked
   m365.offboarding.m365_user_signin:
     users:
       - jane.doe@contoso.com
@@ -66,9 +66,9 @@ EXAMPLES = r"""
 RETURN = r"""
 automation:
   description:
-    - Who did this, by the token that was used, with the keys C(tenant_id), C(client_id) and C(application_name) (the application; the
-      name is null where the token does not tell it) and C(object_id) (its service principal, or the user in whose name it acts). Null
-      when nothing was sent.
+    - The identity that did this, as the token shows it, with the keys C(tenant_id), C(client_id) and C(application_name) (the
+      application; the name is null if the token does not contain it) and C(object_id) (its service principal, or the signed-in user).
+      Null if nothing was sent.
   type: dict
   returned: always
   sample:
@@ -77,31 +77,31 @@ automation:
     application_name: m365-offboarding
     object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
 check_mode:
-  description: Whether this was check mode.
+  description: Whether the module ran in check mode.
   type: bool
   returned: always
   sample: false
 msg:
-  description: What came of it, in one line.
+  description: The result in one line.
   type: str
   returned: always
   sample: "2 users: 1 verified, 1 unchanged."
 users:
-  description: One record per user, in the order asked for.
+  description: One record per user, in the order of O(users).
   type: list
   elements: dict
   returned: always
   contains:
     user:
-      description: The user as asked for.
+      description: The user as given in O(users).
       type: str
       sample: jane.doe@contoso.com
     id:
-      description: The object id, null if nobody was found.
+      description: The object id, null if no user was found.
       type: str
       sample: 5c1f3f8a-3d5e-4b63-9d0a-3f5f6f0f8f11
     user_principal_name:
-      description: The user principal name, null if nobody was found.
+      description: The user principal name, null if no user was found.
       type: str
       sample: jane.doe@contoso.com
     display_name:
@@ -110,15 +110,16 @@ users:
       sample: Jane Doe
     status:
       description:
-        - V(unchanged), it was so already and nothing was sent.
-        - V(planned), check mode, it would be changed.
-        - V(verified), written and read back.
-        - V(accepted), written, but not to be seen yet within O(verify_timeout), or not read back.
-        - V(not_applicable), there is no such door here.
-        - V(not_due), C(left_at) lies ahead by Microsoft's clock and nothing was sent.
-        - V(refused), protected, the account that is used here, an administrator (or somebody whose roles cannot be read) without
-          O(allow_admins), or perhaps the last Global Administrator, and nothing was sent; fails the module.
-        - V(failed), see C(error); fails the module.
+        - V(unchanged) means that no change was needed and nothing was sent.
+        - V(planned) means that the user would be changed without check mode.
+        - V(verified) means that the change was written and read back.
+        - V(accepted) means that the change was written, but was not visible within O(verify_timeout), or was not read back.
+        - V(not_applicable) means that the user has no such door.
+        - V(not_due) means that C(left_at) is in the future by Microsoft's clock, and nothing was sent.
+        - V(refused) means that nothing was sent, because the user is protected, is the account that the credential belongs to, is an
+          administrator or a user whose roles cannot be read (without O(allow_admins)), or may be the last Global Administrator. It fails
+          the module.
+        - V(failed) means that an error occurred, see C(error). It fails the module.
       type: str
       sample: verified
     changed:
@@ -126,27 +127,27 @@ users:
       type: bool
       sample: true
     before:
-      description: What was found.
+      description: The values before the change.
       type: dict
       sample: {account_enabled: true}
     after:
-      description: What was read back, null when nothing was; in check mode, what it would be.
+      description: The values that were read back, null if nothing was; in check mode, the expected values.
       type: dict
       sample: {account_enabled: false}
     written_at:
-      description: When it was written, by Microsoft's clock; null when nothing was.
+      description: When the change was written, by Microsoft's clock; null if nothing was.
       type: str
       sample: "2026-11-20T16:04:10Z"
     effective_by:
-      description: When Microsoft says that the door is surely shut, null where that is not known.
+      description: When the door is certainly shut according to Microsoft, null if that is not known.
       type: str
       sample: "2026-11-21T16:04:10Z"
     request_id:
-      description: Microsoft's id of the write, which its support asks for; of its batch where it has none of its own.
+      description: Microsoft's id of the write, which its support asks for; the id of the batch if the write has none.
       type: str
       sample: 5f0b6a5e-4c0e-4a3e-8a57-0e8a54c1c7b2
     note:
-      description: What a person must know about this user, if anything.
+      description: What readers must know about this user, if anything.
       type: str
       sample: null
     error:

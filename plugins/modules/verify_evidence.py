@@ -10,30 +10,30 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: verify_evidence
-short_description: Check that evidence is as it was written
+short_description: Check that evidence is unchanged
 version_added: 1.0.0
 description:
-  - Compares the reports below a folder with the checksums beside them, and each evidence file with the checksum that later evidence
-    holds of it. The playbook C(m365.offboarding.verify_evidence) does this too.
+  - Compares the reports in a folder and its subfolders with the checksum files beside them, and each evidence file with the checksum
+    that later evidence contains. The playbook C(m365.offboarding.verify_evidence) does this too.
   - Fails for a report that was changed, is missing, has no checksum, or is not the one that later evidence was compared with, and for
-    a folder without a report. Hidden files are drafts, and are passed over, as are files that are not reports.
-  - Whoever can write to all files and checksums can write all of them anew. So keep the checksum of the newest evidence elsewhere, and
-    give it as O(expected). The log and the artifacts of a job hold it.
-  - Runs where Ansible runs. Nothing is written, and nothing is sent.
+    a folder without a report. Hidden files are drafts and are skipped, as are files that are not reports.
+  - Anyone who can write to all files and checksums can replace all of them. So keep the checksum of the newest evidence elsewhere, and
+    set O(expected) to it. The log and the artifacts of a job contain it.
+  - Runs on the controller. Nothing is written, and nothing is sent.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 options:
   folder:
-    description: The folder. Folders below it are looked at as well.
+    description: The folder. Its subfolders are checked as well.
     type: path
     required: true
   expected:
-    description: SHA-256 checksums that were kept elsewhere. The check fails unless there is a file of each.
+    description: SHA-256 checksums that were kept elsewhere. The check fails unless each belongs to a file.
     type: list
     elements: str
     default: []
   playbook:
-    description: The playbook of this collection that runs this, whose extra variables are then checked for slips.
+    description: The playbook of this collection that runs this module. Its extra variables are then checked for mistakes.
     type: str
     default: ""
 extends_documentation_fragment:
@@ -44,7 +44,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Check the evidence of the year, and that the last night is the one that the log of its job tells of
+- name: Check the evidence of the year, and the last night against the checksum in the log of its job
   m365.offboarding.verify_evidence:
     folder: /var/lib/evidence/2026
     expected:
@@ -53,23 +53,23 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checked:
-  description: How many reports there are.
+  description: The number of reports.
   type: int
   returned: always
   sample: 730
 newest:
-  description: The checksum of each evidence file that no later evidence in the folder holds, by its path within the folder.
+  description: The checksum of each evidence file that no later evidence in the folder contains, by its path within the folder.
   type: dict
   returned: always
   sample: {audit-2026-11-20.json: 5ee5e7b8ccf6e2e4f4b4a8cf9c4b2a53b3a0b0f9d0b6d7c2d8ac4a0f54be4a9c}
 changed:
-  description: A sentence for each report that is not as its checksum says.
+  description: A sentence for each report that does not match its checksum.
   type: list
   elements: str
   returned: always
-  sample: ["audit-2026-11-19.json is not as it was written: its checksum is another one."]
+  sample: ["audit-2026-11-19.json has changed since it was written: its checksum differs."]
 missing:
-  description: A sentence for each file that a checksum or later evidence names, and that is not there.
+  description: A sentence for each missing file that a checksum file or later evidence names.
   type: list
   elements: str
   returned: always
@@ -99,13 +99,13 @@ lost:
   returned: always
   sample: []
 incomplete:
-  description: A sentence for each evidence file of a run that was still going on or was killed. It fails nothing.
+  description: A sentence for each evidence file of a run that was still in progress or was killed. It does not fail the check.
   type: list
   elements: str
   returned: always
   sample: []
 msg:
-  description: What came of it, or all that is wrong.
+  description: The result, or everything that is wrong.
   type: str
   returned: always
   sample: "730 reports are as they were written."

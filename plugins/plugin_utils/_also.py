@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""What is closed besides the doors, what came of it, and what is still residual. None of it decides who is contained."""
+"""What is closed besides the doors, the results, and what is still residual. It never decides whether a leaver is contained."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _CLOSES = {
 # Nothing closes these: they are reported.
 _REPORTED = ("applications",)
 _FACTS = ("before", "after", "written_at", "request_id", "note", "error", "objects")
-# After these, the objects are as they should be, as far as they can be changed here.
+# After these statuses, the objects are in the wanted state, except those that cannot be changed here.
 _CLOSED = ("unchanged", "verified", "not_applicable")
 
 
 def topics_after(also: t.Sequence[str], residual: t.Sequence[str]) -> list[str]:
-    """The topics of residual access to read at the end, none where nothing is closed."""
+    """The topics of residual access to read at the end, none if nothing is closed."""
     if not also:
         return []
     topics = [*residual, *(topic for name in also for topic in _CLOSES[name]), *_REPORTED]
@@ -39,9 +39,9 @@ def topics_after(also: t.Sequence[str], residual: t.Sequence[str]) -> list[str]:
 def entries(
     also: t.Sequence[str], reported: t.Mapping[str, Record], opening: Record, refused: Record | None, *, went: bool
 ) -> dict[str, dict[str, t.Any]]:
-    """What came of each topic, for a leaver's result.
+    """The entry of each topic in a leaver's result.
 
-    :param told: the modules' records of this leaver, by topic.
+    :param reported: the modules' records of this leaver, by topic.
     :param refused: why this leaver may not be written.
     :param went: whether the leaver goes through the steps.
     """
@@ -80,7 +80,7 @@ def not_closed(one: Record) -> list[str]:
 
 
 def still_residual(one: Record) -> list[str]:
-    """The topics in which something is left, or which could not be looked at."""
+    """The topics in which something is left, or which could not be read."""
     left = []
     for topic, entry in one["residual"].items():
         if entry["state"] == "found":
@@ -91,7 +91,7 @@ def still_residual(one: Record) -> list[str]:
 
 
 def second_line(leavers: t.Sequence[Record]) -> list[str]:
-    """What is still residual of all leavers, in one line; none where nothing was closed besides the doors."""
+    """The residual access of all leavers, in one line; `None` if nothing was closed besides the doors."""
     closed = [one for one in leavers if one.get("also")]
     if not closed:
         return []
@@ -104,7 +104,7 @@ def second_line(leavers: t.Sequence[Record]) -> list[str]:
 
 
 def rows(one: Record) -> list[str]:
-    """A line for each topic, for people."""
+    """One line for each topic, for people."""
     return [f"  {name}: {_row(entry)}" for name, entry in (one.get("also") or {}).items()]
 
 
@@ -126,6 +126,6 @@ def _row(entry: Record) -> str:
     done = sum(1 for one in entry["objects"] if one["status"] in ("planned", "verified", "accepted"))
     left = sum(1 for one in entry["objects"] if one["status"] == "not_applicable")
     words = _WORDS[entry["status"]]
-    # What cannot be changed here is no failure, and not nothing either.
+    # An object that cannot be changed here is not a failure, but it is reported.
     words += f" ({done})" if done else ""
     return f"{words}, {left} left as {'it is' if left == 1 else 'they are'}" if left else words

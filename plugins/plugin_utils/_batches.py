@@ -5,9 +5,9 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""What a run keeps of each leaver until its end, and how far it has come.
+"""What a run keeps about each leaver until its end, and its progress.
 
-The results of a batch are a list of `[place, result]`, with the place in the order asked for, as `_carried` carries it.
+The results of a batch are a list of `[place, result]`, with the place in the requested order, as `_carried` carries it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from ._messages import Record
 from ._results import FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED, results
 
 Placed = list[t.Any]
-# In doubt a door is open: also that of somebody who could not be looked at.
+# In doubt a door is open, also that of a user who could not be read.
 _NOT_SHUT = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED)
 
 
 def unpack(records: t.Sequence[Carried]) -> list[dict[str, t.Any]]:
-    """The results of all batches, in the order asked for."""
+    """The results of all batches, in the requested order."""
     placed = [one for part in records for one in opened(part)]
     return [result for _place, result in sorted(placed, key=lambda one: int(one[0]))]
 
@@ -63,20 +63,20 @@ def join(
     exceptions: t.Sequence[Record] = (),
     also: t.Sequence[str] = (),
 ) -> dict[str, t.Any]:
-    """What is known of everybody after the opening read, or of one batch after a step or its closing read.
+    """What is known about all leavers after the opening read, or about one batch after a step or its closing read.
 
-    :param opening: what was registered of the opening read of everybody.
-    :param before: what this gave the last time.
-    :param batches: who goes through the steps: all batches after the opening read, later only the one of `number`.
+    :param opening: the registered result of the opening read of all leavers.
+    :param before: what this function returned the last time.
+    :param batches: the leavers who go through the steps: all batches after the opening read, later only that of `number`.
     :param number: 0 after the opening read, later the batch, from 1.
-    :param runs: what was registered of the steps that this batch has gone through, see `results`.
+    :param runs: the registered results of the steps that this batch has gone through, see `results`.
     :param closing: as registered; null before it.
-    :param finished: whether the batch has come to its end.
+    :param finished: whether the batch is complete.
     :param total: leavers of all batches.
     :param contain_within: the period within which leavers must be locked out, as `parse_period` reads it.
-    :param exceptions: what `parse_exceptions` gives. They are judged by the day on which the run began.
+    :param exceptions: what `parse_exceptions` returns. They are judged by the day on which the run began.
     :param also: what is closed besides the doors, see `results`.
-    :returns: `records`, the results by batch, see `unpack`, the first part about whoever goes through no step; `entry`, see
+    :returns: `records`, the results by batch, see `unpack`, the first part for leavers who go through no step; `entry`, see
         `tenant_entry`; `done`, the leavers of finished batches; `not_shut`, those of them with a door that is not proven
         shut; `msg`, how far the run has come, in one line.
     :raises ValueError: the period cannot be read.
@@ -149,7 +149,7 @@ def join(
 
 
 def _by_batch(placed: t.Iterable[Placed], batches: t.Sequence[t.Sequence[Record]]) -> list[list[Placed]]:
-    """First whoever goes through no step, then a list for each batch."""
+    """First the leavers who go through no step, then a list for each batch."""
     batch_of = {name_key(str(one["user"])): number for number, batch in enumerate(batches, 1) for one in batch}
     parts: list[list[Placed]] = [[] for _number in range(len(batches) + 1)]
     for place, one in placed:

@@ -7,7 +7,7 @@
 
 """How long lists travel between tasks: as they are, or as text if they are long.
 
-Before ansible-core 2.19, each template walks through all that a variable holds, at about a millisecond a leaver's record.
+Before ansible-core 2.19, each template walks through the whole content of a variable, at about a millisecond a record.
 A list of thousands costs seconds a task, so it becomes one text, which is opened where it is needed.
 """
 
@@ -26,7 +26,7 @@ Carried = list[t.Any] | str
 def carried(items: t.Sequence[t.Any], size: int) -> Carried:
     """The list itself, or one text for it.
 
-    :param items: what JSON can hold.
+    :param items: JSON values.
     :param size: the number of records in all that travels beside it and within it.
     """
     if size <= MOST_PLAIN:
@@ -37,7 +37,7 @@ def carried(items: t.Sequence[t.Any], size: int) -> Carried:
 
 
 def opened(held: Carried) -> list[t.Any]:
-    """The list that `carried` was given."""
+    """The list that was given to `carried`."""
     return [json.loads(line) for line in _lines(held)] if isinstance(held, str) else list(held)
 
 

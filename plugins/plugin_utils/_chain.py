@@ -5,9 +5,9 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Whether evidence is as it was written: a checksum beside each file, and the checksum of the earlier evidence in the next.
+"""Check that evidence is unchanged: a checksum beside each file, and the checksum of the earlier evidence in the next.
 
-Whoever can rewrite every file and every checksum can rewrite the chain. A checksum that is kept elsewhere (the log of a job, the
+Anyone who can replace every file and every checksum can replace the chain. A checksum that is kept elsewhere (the log of a job, the
 artifacts of AWX) shows that, see `expected` of `verify`.
 """
 
@@ -23,7 +23,7 @@ from ..module_utils._foreign import clean, one_line
 from ._evidence import FORMAT
 from ._files import SUFFIX, read_bytes, sha256
 
-# Reports. Other files of a folder are none of ours.
+# Reports. Other files of a folder are ignored.
 _REPORTS = (".json", ".html", ".csv", ".xml")
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.IGNORECASE | re.ASCII)
 # As sha256sum writes it: a backslash first where the name is escaped, then a blank, and a blank or an asterisk.
@@ -34,7 +34,7 @@ _PROBLEMS = ("changed", "missing", "unlisted", "broken", "unreadable", "lost")
 
 
 def links(paths: t.Iterable[str]) -> list[dict[str, str]]:
-    """What a run says of the earlier evidence that it was given: `file` (its name without folders) and `sha256`.
+    """What a run records about the earlier evidence it was given: `file` (the name without folders) and `sha256`.
 
     :raises ValueError: a file that cannot be read.
     """
@@ -77,7 +77,7 @@ def verify(folder: str, expected: t.Sequence[str] = ()) -> dict[str, t.Any]:
             found, complete = _links_in(content)
             references += [(name, link) for link in found]
             if not complete:
-                reported["incomplete"].append(f"{name} is of a run that was still going on or was killed.")
+                reported["incomplete"].append(f"{name} belongs to a run that was still in progress or was killed.")
     for name in reports:
         if name + SUFFIX not in sums:
             reported["unlisted"].append(f"{name} has no checksum beside it.")
@@ -93,7 +93,7 @@ def verify(folder: str, expected: t.Sequence[str] = ()) -> dict[str, t.Any]:
 
 
 def problems(reported: t.Mapping[str, t.Any]) -> list[str]:
-    """Why a check has failed, a sentence for each file, empty when it has not. A folder without evidence is no proof."""
+    """Why a check has failed, a sentence for each file, empty if it passed. A folder without evidence proves nothing."""
     found = [sentence for name in _PROBLEMS for sentence in reported[name]]
     return found if reported["checked"] or found else [_nobody()]
 
@@ -103,7 +103,7 @@ def _nobody() -> str:
 
 
 def in_one_line(reported: t.Mapping[str, t.Any]) -> str:
-    """What a check says that found nothing wrong, with what to keep elsewhere."""
+    """The message of a check that passed, with the checksums to keep elsewhere."""
     count = reported["checked"]
     newest = "; ".join(f"{name}, SHA-256 {digest}" for name, digest in list(reported["newest"].items())[-3:])
     kept = f" The newest evidence: {newest}." if newest else ""
@@ -144,9 +144,9 @@ def _verify_sum(
     if not match or _unescaped(match) != os.path.basename(of):
         reported["changed"].append(f"{name} is not the checksum of {os.path.basename(of)}.")
     elif of not in reports:
-        reported["missing"].append(f"{of} is not there, but its checksum is.")
+        reported["missing"].append(f"{of} is missing, but its checksum file exists.")
     elif of in digests and digests[of] != match[2].lower():
-        reported["changed"].append(f"{of} is not as it was written: its checksum is another one.")
+        reported["changed"].append(f"{of} has changed since it was written: its checksum differs.")
 
 
 def _unescaped(match: re.Match[str]) -> str:
@@ -160,7 +160,7 @@ def _verify_links(
     digests: t.Mapping[str, str],
     reported: t.Mapping[str, list[str]],
 ) -> None:
-    """Look for each file that later evidence names: by its checksum, under whatever name it has now."""
+    """Find each file that later evidence names, by its checksum, under whatever name it has now."""
     names = {os.path.basename(name) for name in digests}
     for name, link in references:
         if link["sha256"] in digests.values():
@@ -170,11 +170,11 @@ def _verify_links(
                 f"{link['file']} is not the file that {name} was compared with: it was changed since."
             )
         else:
-            reported["missing"].append(f"{link['file']} is not there, but {name} was compared with it.")
+            reported["missing"].append(f"{link['file']} is missing, but {name} was compared with it.")
 
 
 def _links_in(content: bytes) -> tuple[list[dict[str, str]], bool]:
-    """What evidence says of earlier evidence, and whether its run came to its end. Whatever else a file is has no links."""
+    """The links of evidence to earlier evidence, and whether its run was completed. Other files have no links."""
     try:
         evidence = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):

@@ -5,9 +5,9 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""How long it took to lock a leaver out, from the moment at which they left, and whether that is within the period.
+"""How long it took to lock a leaver out after they left, and whether that is within the period.
 
-Only what was read or written counts: Microsoft keeps no moment for blocked sign-in and for mailbox protocols, so a run that
+Only what was read or written is used: Microsoft stores no time for blocked sign-in and for mailbox protocols, so a run that
 found them shut knows when they were shut only from the evidence of the run that shut them.
 """
 
@@ -23,7 +23,7 @@ from ._messages import Record, span
 from ._results import CONTAINED, DELETED, NOT_DUE, PARTIAL
 
 _PERIOD = re.compile(r"(?=\d)(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,5})m)?$", re.ASCII)
-# What was written, or shown as written.
+# The step has written, or the write is visible.
 _WRITTEN = ("verified", "accepted")
 
 
@@ -55,17 +55,17 @@ def containment(
 ) -> dict[str, t.Any]:
     """When a leaver was locked out, and how long after `left_at` that was.
 
-    A leaver who is contained, and whom this run found so, was locked out when the earlier evidence says, as long as the
+    A leaver whom this run found contained was locked out at the time that the earlier evidence shows, as long as the
     password is still the same. `within` is judged by the last write: what Microsoft takes to apply it is up to Microsoft.
 
     :param one: a result.
-    :param earlier: what earlier evidence says of the same person, the newest first, as `locked_out` gives it.
-    :param period: in seconds, `None` where nobody asks.
+    :param earlier: what earlier evidence says about the same person, the newest first, as returned by `locked_out`.
+    :param period: in seconds, `None` if not requested.
     :param read_at: when the opening read was done, by Microsoft's clock.
     :returns: `last_write_at` and `surely_shut_by` (moments), `seconds_to_last_write` and `seconds_to_surely_shut`, each
         null where it is not known; `within`, null without a period and where it is not known; `late_before`, whether an
-        earlier audit has failed for this leaver, who is contained by now; `fails_audit`, whether this one does. Whoever was
-        late stays late, and nobody could do anything about it in the next night.
+        earlier audit failed for this leaver, who is contained now; `fails_audit`, whether this one does. A leaver who was
+        late stays late, and failing again every night would not help.
     """
     last, sure = _moments(one)
     if last is None and one["status"] == CONTAINED:
@@ -85,7 +85,7 @@ def containment(
 
 
 def _moments(one: Record) -> tuple[datetime.datetime | None, datetime.datetime | None]:
-    """When this run wrote last, and when the last door is surely shut. Both need a leaver who is contained.
+    """When this run wrote last, and when the last door is certainly shut. Both need a contained leaver.
 
     What a run found shut was shut before the run wrote anything, so the last write of the run is the last one of all.
     """
@@ -103,7 +103,7 @@ def _moments(one: Record) -> tuple[datetime.datetime | None, datetime.datetime |
 def _moments_then(
     one: Record, earlier: t.Sequence[Record]
 ) -> tuple[datetime.datetime | None, datetime.datetime | None]:
-    """The same, as the earlier evidence knows it. Another password since then means that the account was open again."""
+    """The same by the earlier evidence. A different password since then means that the account was open again."""
     for then in earlier:
         last = moment_or_none(then["last_write_at"]) if then["password"] == _password_of(one) else None
         if last:
@@ -112,7 +112,7 @@ def _moments_then(
 
 
 def locked_out(one: Record) -> dict[str, t.Any]:
-    """What `containment` of a later run needs of a result; evidence of earlier versions does not hold the times.
+    """What `containment` of a later run needs from a result; evidence of earlier versions does not contain the times.
 
     :returns: `last_write_at` and `surely_shut_by`, both null for a leaver who was not contained; `password`, when it was changed
         last; `late`, whether an audit has failed for this leaver.
@@ -128,7 +128,7 @@ def locked_out(one: Record) -> dict[str, t.Any]:
 
 
 def _password_of(one: Record) -> t.Any:
-    """The moment of the password as read last, `None` where it was not read (or is kept elsewhere, as that of a guest)."""
+    """The time of the last password change as read, `None` if it was not read (or is stored elsewhere, as for a guest)."""
     entry = one["steps"].get("password") or {}
     return (entry.get("after") or entry.get("before") or {}).get("last_password_change_date_time")
 
@@ -156,7 +156,7 @@ def _within(
 
 
 def _seconds(left: datetime.datetime | None, moment: datetime.datetime | None) -> int | None:
-    """From leaving to this moment; 0 for somebody who was locked out before leaving."""
+    """Seconds from leaving to this time; 0 for a leaver who was locked out before leaving."""
     return max(0, int((moment - left).total_seconds())) if left and moment else None
 
 
@@ -183,5 +183,5 @@ def contained_in_words(one: Record) -> str:
         return f"{sentence[0].upper()}{sentence[1:]}."
     if one.get("status") != CONTAINED:
         return "Not contained yet."
-    late = {False: " The password that counts was reset after the period.", True: " It was within the period."}
+    late = {False: " The password now in effect was reset after the period.", True: " It was within the period."}
     return f"When it was done is not known.{late.get(t.cast('bool', reported.get('within')), '')}"

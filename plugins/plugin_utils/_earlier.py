@@ -5,13 +5,13 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""What changed since earlier runs, by the evidence that they left.
+"""Compare a run with the evidence of earlier runs.
 
-Every complete run of the same tenant counts, from the newest back to the first of the same purpose that itself compared
-with what was before: that one already has everybody of the runs before it. Of each leaver the newest record decides, and
-of a door that it does not tell of, the one before. A run of the other purpose counts too, since both tell of the same
-doors: an audit after last night's offboarding compares with it. A dry run, a run that was killed and one that looked at
-nobody do not count. They are named, unless a run counts that came after them and ended the way back.
+Every complete run of the same tenant is used, from the newest back to the first of the same purpose that itself compared
+with earlier evidence: that one already includes all users of the runs before it. The newest record of a leaver decides, and
+of a door that it does not cover, the one before. A run of the other purpose is used too, since both cover the same
+doors: an audit after last night's offboarding compares with it. A dry run, a run that was killed and one that read
+no user are not used. They are listed, unless the search ended at a newer run.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from ._files import Load
 from ._messages import Record, as_error, reason_of
 from ._results import ACCEPTED, DELETED, FAILED, not_shut
 
-# States of a door that somebody knew, the worst first.
+# States of a door that was read, the worst first.
 _KNOWN = (OPEN, ACCEPTED, SHUT)
-_KILLED = "its run was killed, or has not come to its end"
-_DRY_RUN = "it is of a dry run, which shuts nothing"
-_NOBODY = "its run looked at nobody"
-_NO_TENANT = "it does not say of which tenant it is"
+_KILLED = "its run was killed or has not finished"
+_DRY_RUN = "it is from a dry run, which shuts nothing"
+_NOBODY = "its run read no user"
+_NO_TENANT = "it does not name its tenant"
 
 
 def earlier_runs(since: t.Any, *, load: Load | None = None) -> list[dict[str, t.Any]]:
-    """The runs of which there is evidence, the newest first, with what `Earlier` needs of them. JSON can hold it.
+    """The runs with evidence, the newest first, with what `Earlier` needs of them, as JSON values.
 
     In a folder, a file that is not evidence is a run that cannot be compared with. A folder may be empty: before the
     first night nothing is in it.
@@ -53,7 +53,7 @@ def earlier_runs(since: t.Any, *, load: Load | None = None) -> list[dict[str, t.
         else _run(found)
         for path, found in read_each(since, "since", may_be_empty=True, whole=True, load=load)
     ]
-    # Moments of one spelling, in UTC, are in order as text. What does not say when it was written is always named.
+    # Times in one format, in UTC, sort as text. A file without its time is always listed.
     return sorted(runs, key=lambda run: run["written_at"] or "9", reverse=True)
 
 
@@ -85,7 +85,7 @@ def _tenant(entry: Record, written_at: str) -> dict[str, t.Any]:
 
 
 def _person(one: Record, written_at: str) -> dict[str, t.Any]:
-    """What counts of a leaver's result."""
+    """The part of a leaver's result that is compared."""
     before = one["since"] or {}
     doors = {name: state for name, state in before.get("last_known", {}).items() if state in _KNOWN}
     reported = reported_doors(one)
@@ -100,7 +100,7 @@ def _person(one: Record, written_at: str) -> dict[str, t.Any]:
         "contained": one["contained"],
         "shut_out": _was_shut_out(one) or before.get("shut_out", False),
         "password": _own_password(one) or before.get("password"),
-        # "deleted", or "not_found" for whoever was gone for good.
+        # "deleted", or "not_found" for a user who was deleted permanently.
         "gone": error.get("code") or DELETED if one["status"] == DELETED else None,
         "doubtful": error.get("code") in WRONG_PERSON,
         "locked_out": [locked_out(one)],
@@ -113,23 +113,23 @@ def _names(one: Record) -> set[str]:
 
 
 def _was_shut_out(one: Record) -> bool:
-    """Whether this run found the leaver shut out, or has shut a door: no list is to let them in again."""
+    """Whether this run found the leaver shut out, or shut a door: a later date must not let them in again."""
     return one["contained"] or any(entry.get("written_at") for entry in one["steps"].values())
 
 
 def _own_password(one: Record) -> str | None:
-    """The moment of the password that this run set and read back, `None` where it has not."""
+    """The time of the password that this run set and read back, `None` if it did not."""
     entry = one["steps"].get("password") or {}
     facts = entry.get("after") if entry.get("status") == "verified" else None
     return (facts or {}).get("last_password_change_date_time")
 
 
 class Earlier:
-    """What earlier runs say of the leavers of one tenant.
+    """What earlier runs say about the leavers of one tenant.
 
-    :param runs: as `earlier_runs` gives them.
-    :param purpose: what this run is for, `audit` or `offboard`.
-    :param host: the name of this tenant in the inventory. Where a run knows it, nobody of its other hosts is carried over.
+    :param runs: as returned by `earlier_runs`.
+    :param purpose: the purpose of this run, `audit` or `offboard`.
+    :param host: the name of this tenant in the inventory. If a run has this host, users of its other hosts are not used.
     """
 
     def __init__(self, runs: t.Sequence[Record], *, tenant_id: str | None, purpose: str, host: str) -> None:
@@ -140,7 +140,7 @@ class Earlier:
         self._elsewhere: set[str] = set()
         self._compared_with: list[Record] = []
         self._not_comparable: list[Record] = []
-        # The runs that were looked at, the newest first.
+        # The runs that were used, the newest first.
         self.seen: list[Record] = []
         for run in runs:
             self.seen.append(run)
@@ -167,7 +167,7 @@ class Earlier:
                 self._ids.setdefault(name, []).append(person["id"])
 
     def _learn(self, entries: t.Mapping[str, Record], host: str) -> None:
-        """What one run says; what a newer one has said already stays."""
+        """Add what one run says; what a newer run has said stays."""
         here: dict[str, dict[str, t.Any]] = {}
         for name, entry in entries.items():
             for person in entry["people"]:
@@ -185,7 +185,7 @@ class Earlier:
             newer = self._people.setdefault(key, person)
             known = {name: state for name, state in newer["doors"].items() if state != UNKNOWN}
             newer["doors"] = {**newer["doors"], **person["doors"], **known}
-            # Whether it is still the present password, only the tenant says.
+            # Only the tenant knows whether it is still the current password.
             newer["password"] = newer["password"] or person["password"]
 
     @property
@@ -194,7 +194,7 @@ class Earlier:
         return {"compared_with": self._compared_with, "not_comparable": self._not_comparable}
 
     def people(self) -> list[dict[str, t.Any]]:
-        """Whom to look at as well, as `m365_user_info` takes it for one tenant in its option `earlier`."""
+        """The additional users to read, in the form of one tenant in the option `earlier` of `m365_user_info`."""
         return [
             {
                 "id": person["id"],
@@ -208,11 +208,11 @@ class Earlier:
         ]
 
     def find(self, one: Record) -> Record | None:
-        """What is known of a leaver, by object id; of whoever had none then or has none now, by name.
+        """What is known about a leaver, by object id, or by name if they had none then or have none now.
 
-        Who was deleted and made anew under the old name is somebody else.
+        An account recreated under the same name is a different account.
 
-        :param one: a record of M(m365.offboarding.m365_user_info) or a result.
+        :param one: a record of `m365_user_info` or a result.
         """
         identity = one["id"] or (one.get("earlier") or {}).get("id")
         if identity and name_key(identity) in self._people:
@@ -233,9 +233,9 @@ class Earlier:
         return list(then["locked_out"]) if then else []
 
     def moved(self, one: Record) -> Record | None:
-        """The error of a leaver who was asked for by a name that meant another account then, `None` for all others.
+        """The error of a leaver whose name belonged to another account then, `None` for all others.
 
-        :param one: a record of M(m365.offboarding.m365_user_info).
+        :param one: a record of `m365_user_info`.
         """
         name = str(one["user"])
         then = self._ids.get(name_key(name), [])
@@ -249,7 +249,7 @@ class Earlier:
         )
 
     def is_over(self, opening: Record) -> bool:
-        """Whether nothing more is to be said of a leaver: gone for good, as the earlier run has said already."""
+        """Whether a leaver needs no further report: deleted permanently, and reported so by the earlier run."""
         then = self.find(opening)
         is_gone = opening.get("earlier") and not opening["id"] and (opening["error"] or {}).get("code") == "not_found"
         return bool(is_gone and then and then["gone"] == "not_found")
@@ -264,7 +264,7 @@ class Earlier:
         states: Record = then["doors"] if then else {}
 
         def was_shut(door: str) -> bool:
-            # Nobody could use a deleted account: all that is open has been opened since.
+            # A deleted account cannot be used: every open door has been opened since.
             return bool(then) and (bool(t.cast("Record", then)["gone"]) or states.get(door) == SHUT)
 
         found = opening["doors"].items()
@@ -274,7 +274,7 @@ class Earlier:
             "newly_shut": [
                 door for door, state in now.items() if state == SHUT and states.get(door) in (OPEN, ACCEPTED)
             ],
-            # Told by the earlier evidence already, as something that somebody has to act on.
+            # Already in the earlier evidence, as something that somebody has to act on.
             "still_open": [
                 door
                 for door, state in now.items()
@@ -297,17 +297,17 @@ class Earlier:
 
 
 def _other_tenant(run: Record, entries: Record) -> str | None:
-    """Why a run has nothing of this tenant, `None` where it has."""
+    """Why a run has no record of this tenant, `None` if it has."""
     if entries:
         return None
     others = [str(one["tenant_id"]) for one in run["hosts"].values() if one["tenant_id"]]
     if others:
-        return f"it is of another tenant, {in_short(list(dict.fromkeys(others)))}"
+        return f"it belongs to another tenant, {in_short(list(dict.fromkeys(others)))}"
     return next((str(one["problem"]) for one in run["hosts"].values() if one["problem"]), _NO_TENANT)
 
 
 def _worse(one: Record, other: Record) -> dict[str, t.Any]:
-    """Of two records of one leaver in one file the worse counts."""
+    """If one file has two records of a leaver, the worse one is used."""
     doors = dict(one["doors"])
     for door, state in other["doors"].items():
         doors[door] = min(state, doors.get(door, state), key=(OPEN, ACCEPTED, UNKNOWN, SHUT).index)
@@ -323,7 +323,7 @@ def _worse(one: Record, other: Record) -> dict[str, t.Any]:
 
 
 def _no_longer(one: Record, opening: Record, then: Record) -> str:
-    """Why somebody of the earlier evidence was neither named nor found this time."""
+    """Why a user of the earlier evidence was neither named nor found this time."""
     known = opening["earlier"]
     parts = []
     if not opening["id"]:
@@ -331,18 +331,18 @@ def _no_longer(one: Record, opening: Record, then: Record) -> str:
     elif opening["account_enabled"]:
         parts.append("Sign-in is allowed again." if then.get("signin") == SHUT else "Sign-in is allowed.")
     else:
-        parts.append("Nobody named this user, and no search found them.")
+        parts.append("This user was neither named nor found by a search.")
     if opening["id"] and not same_name(one["user_principal_name"], known["user_principal_name"]):
-        parts.append(f"The name was {known['user_principal_name']}.")
+        parts.append(f"The user principal name was {known['user_principal_name']}.")
     if known["namesake"]:
         parts.append(f"{known['user_principal_name']} is another account now, with the object id {known['namesake']}.")
     return " ".join(parts)
 
 
 def reported_doors(one: Record) -> dict[str, str]:
-    """The doors that a result tells of, with their states; one that does not exist counts as shut.
+    """The doors in a result, with their states; one that does not exist counts as shut.
 
-    Of a deleted account no door was read.
+    For a deleted account no door was read.
     """
     if one["status"] == DELETED:
         return {}
@@ -363,7 +363,7 @@ def _reported_protocols(entry: Record, known: t.Container[str]) -> t.Iterable[st
 
 
 def needed(runs: t.Sequence[Record], *, purpose: str, host: str) -> list[Record]:
-    """The runs that `Earlier` looks at, whichever of their tenants it is."""
+    """The runs that `Earlier` uses, whichever of their tenants it is."""
     last = [len(Earlier(runs, tenant_id=one, purpose=purpose, host=host).seen) for one in _ids(runs)]
     return list(runs[: max(last, default=len(runs))])
 
@@ -373,9 +373,9 @@ def _ids(runs: t.Sequence[Record]) -> list[str]:
 
 
 def tenants(runs: t.Sequence[Record], *, purpose: str, host: str) -> dict[str, list[dict[str, t.Any]]]:
-    """Whom to look at as well in which tenant: the option `earlier` of M(m365.offboarding.m365_user_info).
+    """The additional users to read, by tenant: the option `earlier` of `m365_user_info`.
 
-    Which tenant it is, only the token says.
+    Only the token shows which tenant it is.
     """
     reported = {one: Earlier(runs, tenant_id=one, purpose=purpose, host=host).people() for one in _ids(runs)}
     return {tenant: people for tenant, people in reported.items() if people}
@@ -388,14 +388,14 @@ def newly_open(one: Record) -> t.Sequence[str]:
 
 
 def is_extra(one: Record) -> bool:
-    """Whether a result is of somebody whom only the earlier evidence knows: nobody named them, no search found them."""
+    """Whether a result is of a user known only from the earlier evidence, neither named nor found by a search."""
     return bool((one["since"] or {}).get("no_longer"))
 
 
 def judged_by_offboarding(leavers: t.Sequence[Record]) -> list[Record]:
     """The results that may fail a run that shuts doors.
 
-    Of those whom only the earlier evidence knows, whose doors it leaves as they are, what is new counts, and who could not
-    be read. What was open before is for the audit to fail on.
+    For users known only from the earlier evidence, whose doors it leaves as they are, new open doors count, and users who could not
+    be read. Only the audit fails on doors that were open before.
     """
     return [one for one in leavers if not is_extra(one) or newly_open(one) or one["status"] == FAILED]

@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""What a run leaves behind: `docs/evidence.schema.json` says what each key means."""
+"""The evidence of a run; `docs/evidence.schema.json` says what each key means."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FORMAT, VERSION = "m365.offboarding/evidence", 1
 _LONGEST_LINE = 500
 
 
-# Who looked, and where, by the token that was used.
+# The application and tenant, as the token shows them.
 _IDENTITY = ("tenant_id", "client_id", "application_name", "object_id")
 
 
@@ -38,9 +38,9 @@ def tenant_entry(
     exceptions: t.Sequence[Record] = (),
     since: Record | None = None,
 ) -> dict[str, t.Any]:
-    """What the evidence holds of one tenant, which is a host of the inventory, beside its leavers.
+    """The part of the evidence about one tenant, which is a host of the inventory, without its leavers.
 
-    :param opening: what was registered of the opening read; empty before it.
+    :param opening: the registered result of the opening read; empty before it.
     :param contain_within: the period within which leavers must be locked out, as the operator wrote it.
     :param exceptions: those of the run, as `exceptions_report` gives them.
     :param since: with which files the run is compared, see `Earlier.comparison`; `None` for no comparison.
@@ -59,17 +59,17 @@ def tenant_entry(
 
 
 def missing_entry(host: str) -> dict[str, t.Any]:
-    """As `tenant_entry`, of a host of the play that has not come as far as to be looked at."""
+    """As `tenant_entry`, for a host of the play that was not read."""
     error = as_error(
         "not_reached",
         f"The host {host} of this play was not looked at.",
-        "It fell out of the play before, or its turn has not come: the output of the run says why.",
+        "The host was removed from the play, or its turn has not come: see the output of the run.",
     )
     return {**tenant_entry({}, steps=[]), "error": error}
 
 
 def unread(opening: Record) -> Record | None:
-    """Why a tenant could not be looked at at all, `None` when it could."""
+    """Why a tenant could not be read at all, `None` if it could."""
     error: Record | None = opening.get("error")
     if error:
         return error
@@ -110,7 +110,7 @@ def evidence(
             "job_template": _text(job.get("template")),
             "launched_by": _text(job.get("launched_by")),
             "workflow_job_id": _text(job.get("workflow_job_id")),
-            # In a container of AWX it is the container's.
+            # In a container of AWX this is the container's user.
             "os_user": None if _text(job.get("id")) else _os_user(),
             "reason": _line(job.get("reason")),
             "ticket": _line(job.get("ticket")),
@@ -180,7 +180,7 @@ def _text(value: t.Any) -> str | None:
 
 
 def _line(value: t.Any) -> str | None:
-    """What a person wrote, on one line, cut where nobody would read on."""
+    """A text that a person wrote, on one line, shortened."""
     text = one_line(clean(str(value))) if value not in (None, "") else ""
     return text[:_LONGEST_LINE] or None
 

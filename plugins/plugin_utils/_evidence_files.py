@@ -46,7 +46,7 @@ class Evidence(t.NamedTuple):
 
 
 def in_short(sentences: t.Sequence[str]) -> str:
-    """Sentences in a row; of many the first."""
+    """Join sentences; of many, only the first."""
     more = [f"And {len(sentences) - _MOST_TOLD} more files."] if len(sentences) > _MOST_TOLD else []
     return " ".join([*sentences[:_MOST_TOLD], *more])
 
@@ -55,8 +55,8 @@ def _files(evidence: t.Any, variable: str, *, may_be_empty: bool = False) -> lis
     """Each file once, and whether it was named itself.
 
     :param evidence: a path, several in a list or separated by commas or newlines; a folder means the `.json` files in it.
-    :param variable: what the operator calls it.
-    :param may_be_empty: whether a folder without such a file is none at all, and no error.
+    :param variable: the name of the variable, for messages.
+    :param may_be_empty: whether a folder without such a file is accepted.
     :raises ValueError: not paths, a folder that cannot be read, or too many files.
     """
     found: dict[str, tuple[str, bool]] = {}
@@ -65,7 +65,7 @@ def _files(evidence: t.Any, variable: str, *, may_be_empty: bool = False) -> lis
         for one in [path] if inside is None else inside:
             found.setdefault(os.path.realpath(one), (one, inside is None))
     if len(found) > _MOST_FILES:
-        raise ValueError(f"The evidence is {len(found)} files, more than {_MOST_FILES}: name the files that are meant.")
+        raise ValueError(f"The evidence is {len(found)} files, more than {_MOST_FILES}: name the files to use.")
     return list(found.values())
 
 
@@ -90,7 +90,7 @@ def _in_folder(folder: str, *, may_be_empty: bool) -> list[str]:
         raise ValueError(f"The evidence {folder} cannot be read: {exc.strerror}.") from None
     found = [name for name in names if name.lower().endswith(".json") and not name.startswith(".")]
     if not found and not may_be_empty:
-        raise ValueError(f"The folder {folder} holds no .json file.")
+        raise ValueError(f"The folder {folder} contains no .json file.")
     return [os.path.join(folder, name) for name in found]
 
 
@@ -99,7 +99,7 @@ def read_each(
 ) -> t.Iterator[tuple[str, Evidence | ValueError]]:
     """The evidence in each file, or why there is none: in a folder such a file is left out.
 
-    A file that was named and is not evidence stops everything: what it should have said may decide.
+    A named file that is not evidence is an error: its content could decide.
 
     :param evidence: as in `_files`, and so are `variable` and `may_be_empty`.
     :param whole: as in `read_evidence`, and so is `load`.
@@ -116,9 +116,9 @@ def read_each(
 
 
 def read_evidence(path: str, *, whole: bool = False, load: Load | None = None) -> Evidence:
-    """The evidence in a file, its texts clean. No error quotes what the file holds.
+    """The evidence in a file, its texts cleaned. No error quotes the content of the file.
 
-    :param whole: whether all of a leaver's result must be there, or only what the steps did.
+    :param whole: whether the whole result of each leaver is required, or only the steps.
     :param load: reads the file, where it may be encrypted.
     :raises ValueError: why it is not evidence.
     """
@@ -128,13 +128,13 @@ def read_evidence(path: str, *, whole: bool = False, load: Load | None = None) -
     except OSError as exc:
         raise ValueError(f"The evidence {path} cannot be read: {exc.strerror}.") from None
     except UnicodeDecodeError:
-        raise ValueError(f"The evidence {path} is no text in UTF-8.") from None
+        raise ValueError(f"The evidence {path} is not UTF-8 text.") from None
     except json.JSONDecodeError as exc:
-        raise ValueError(f"The evidence {path} is no JSON: {exc.msg} in line {exc.lineno}.") from None
+        raise ValueError(f"The evidence {path} is not JSON: {exc.msg} in line {exc.lineno}.") from None
     except RecursionError:
         raise ValueError(f"The evidence {path} is nested too deeply.") from None
     except ValueError:
-        raise ValueError(f"The evidence {path} holds a number that is too long.") from None
+        raise ValueError(f"The evidence {path} contains a number that is too long.") from None
     try:
         _check_evidence(content, whole=whole)
     except ValueError as exc:
@@ -142,7 +142,7 @@ def read_evidence(path: str, *, whole: bool = False, load: Load | None = None) -
     return Evidence(path, content, sha256(raw))
 
 
-# --- what must be there. Only what is used is looked at. ---
+# --- what is required. Only keys that are used are checked. ---
 
 
 def _check_evidence(content: t.Any, *, whole: bool) -> None:
@@ -151,7 +151,7 @@ def _check_evidence(content: t.Any, *, whole: bool) -> None:
     if content.get("format") != FORMAT:
         raise ValueError(f"its format is not {FORMAT}; it must be the .json report of an offboarding")
     if content.get("version") != VERSION or isinstance(content.get("version"), bool):
-        raise ValueError(f"its version is not {VERSION}, the only one that is known here")
+        raise ValueError(f"its version is not {VERSION}, the only supported version")
     times = {"written_at": _TEXT, "complete": _BOOLEAN} if whole else {}
     _check(content, "the file", {"purpose": _TEXT, "check_mode": _BOOLEAN, "hosts": _MAPPING, **times})
     for host, entry in content["hosts"].items():
@@ -164,12 +164,12 @@ def _check_evidence(content: t.Any, *, whole: bool) -> None:
 
 
 def _check_result(leaver: Record, where: str) -> None:
-    """What a result says beside its steps."""
+    """Check a result, without its steps."""
     _check(leaver, where, _OF_A_RESULT)
     for key in ("open", "unconfirmed", "not_looked_at"):
         if not all(isinstance(name, str) for name in leaver[key]):
-            raise ValueError(f"{where}.{key} holds more than texts")
-    # Evidence of earlier versions does not have all of it.
+            raise ValueError(f"{where}.{key} contains a value that is not text")
+    # Evidence of earlier versions does not have all keys.
     since = {"id": None, "password": None, "shut_out": False, "last_known": {}, **(leaver["since"] or {})}
     kinds = {"id": _MAYBE_TEXT, "password": _MAYBE_TEXT, "shut_out": _BOOLEAN, "last_known": _MAPPING}
     _check(since, f"{where}.since", kinds)
@@ -180,7 +180,7 @@ def _check_leaver(leaver: t.Any, where: str) -> None:
     _check_also(leaver, where)
     for step, entry in leaver["steps"].items():
         if step not in STEPS:
-            raise ValueError(f"{where}.steps names a step that is not known here")
+            raise ValueError(f"{where}.steps contains an unknown step")
         place = f"{where}.steps.{step}"
         _check(
             entry,
@@ -201,7 +201,7 @@ def _check_also(leaver: Record, where: str) -> None:
     _check(leaver, where, {"also": _MAPPING})
     for topic, entry in leaver["also"].items():
         if topic not in ALSO:
-            raise ValueError(f"{where}.also names something that is not known here")
+            raise ValueError(f"{where}.also contains an unknown step")
         place = f"{where}.also.{topic}"
         _check(entry, place, {"status": _TEXT, "objects": _LIST})
         for number, one in enumerate(entry["objects"]):
@@ -219,7 +219,7 @@ def _check_also(leaver: Record, where: str) -> None:
 def _check(holder: t.Any, where: str, keys: t.Mapping[str, tuple[type, ...]]) -> None:
     """:raises ValueError: `holder` is not a mapping, lacks one of these keys, or has a value of another kind."""
     if not isinstance(holder, dict):
-        raise ValueError(f"{where} is no mapping")
+        raise ValueError(f"{where} is not a mapping")
     for key, kinds in keys.items():
         if key not in holder:
             raise ValueError(f"{where} lacks {key!r}")

@@ -5,10 +5,10 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Doors that somebody has accepted to be open: for whom, why, and until when.
+"""Exceptions: open doors that were accepted for a user or kind of mailbox, with a reason and an end date.
 
-An exception changes what a run says and what fails it. It is applied to results, after everything has been read and
-written, so it keeps no step from shutting a door, and nobody from being refused.
+An exception changes what a run reports and what fails it. It is applied to results, after everything has been read and
+written, so it never keeps a step from shutting a door, or a user from being refused.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from ._results import ACCEPTED, FAILED, OPEN_DOORS, REFUSED, UNCONFIRMED, not_sh
 
 FIELDS = ("user", "kind", "doors", "reason", "accepted_by", "until")
 DOORS = (*STEPS[:3], *PROTOCOLS)
-# Mailboxes whose account is blocked by nature, by their `RecipientTypeDetails`:
+# Mailboxes whose account is always blocked, by their `RecipientTypeDetails`:
 # https://learn.microsoft.com/powershell/module/exchangepowershell/get-mailbox
 KINDS = ("SharedMailbox", "RoomMailbox", "EquipmentMailbox")
 _KINDS = {name_key(kind): kind for kind in KINDS}
-# What a kind cannot accept: an account that is blocked by nature has this door shut.
+# The door that a kind cannot accept: it is shut for accounts that are always blocked.
 _NEVER_OF_A_KIND = "signin"
 _GROUPS = {"all": DOORS, "protocols": tuple(PROTOCOLS)}
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 # Results that an exception can turn into an accepted one.
 _NOT_SHUT = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED)
 _MOST_COMPLAINTS = 20
-# Whether an exception was in force and met somebody.
+# Whether an exception was in force and matched a leaver.
 IN_FORCE, ENDED, UNMATCHED = "in_force", "ended", "unmatched"
 
 
@@ -95,7 +95,7 @@ def _parsed(raw: t.Any) -> dict[str, t.Any]:
 
 
 def _is_blank(value: t.Any) -> bool:
-    """Whether a field is as good as not given, as an empty cell of a CSV is."""
+    """Whether a field counts as missing, like an empty cell of a CSV."""
     return value is None or (not value.strip() if isinstance(value, str) else value in ([], ()))
 
 
@@ -115,9 +115,11 @@ def _kind(value: t.Any) -> str:
 def _doors(value: t.Any, *, of_kind: bool) -> list[str]:
     names = re.split(r"[\s,;]+", value.strip().lower()) if isinstance(value, str) else value
     if not isinstance(names, (list, tuple)) or not all(name in (*DOORS, *_GROUPS) for name in names):
-        raise ValueError(f"doors names an unknown door; known are all, {', '.join((*STEPS, *PROTOCOLS))}")
+        raise ValueError(f"doors contains an unknown door; valid doors are all, {', '.join((*STEPS, *PROTOCOLS))}")
     if of_kind and _NEVER_OF_A_KIND in names:
-        raise ValueError("a kind is about accounts that are blocked, so their signin cannot be accepted; name the user")
+        raise ValueError(
+            "kind is for accounts with blocked sign-in, so an open signin cannot be accepted; set user instead"
+        )
     wanted = {door for name in names for door in _GROUPS.get(name, (name,))}
     return [door for door in DOORS if door in wanted and not (of_kind and door == _NEVER_OF_A_KIND)]
 
@@ -137,7 +139,7 @@ def _day(value: t.Any) -> str:
             return datetime.date.fromisoformat(value.strip()).isoformat()
         except ValueError:
             pass
-    raise ValueError("until is not a day; write it as 2026-12-31")
+    raise ValueError("until is not a date; write it as 2026-12-31")
 
 
 def _refuse_twice(one: Record, places: dict[tuple[str, str], str]) -> None:
@@ -159,11 +161,11 @@ def names_kinds(exceptions: t.Iterable[Record]) -> bool:
 def accept(leavers: t.Iterable[Record], exceptions: t.Sequence[Record], today: str) -> list[dict[str, t.Any]]:
     """The same results with `accepted`, and without the accepted doors in `open`, `unconfirmed` and `reasons`.
 
-    No leaver becomes contained by that. A leaver without another open door is `accepted`, unless a step of this run failed;
-    an exception that has ended is a reason for its doors.
+    No leaver becomes contained by an exception. A leaver without another open door is `accepted`, unless a step of this run failed;
+    an expired exception is listed as a reason for its doors.
 
-    :param leavers: what `results` gives.
-    :param exceptions: what `parse_exceptions` gives.
+    :param leavers: what `results` returns.
+    :param exceptions: what `parse_exceptions` returns.
     :param today: the day in UTC, as 2026-12-31. An exception is in force until the end of its last day in UTC.
     """
     by_user: dict[str, list[Record]] = {}
@@ -183,7 +185,7 @@ def _names(one: Record) -> set[str]:
 
 
 def _is_of_kind(exception: Record, one: Record) -> bool:
-    """Whether a leaver is of the kind: blocked by nature, and not a person who left and whose mailbox is shared now."""
+    """Whether a leaver is of the kind: always blocked, and not a person who left and whose mailbox is shared now."""
     blocked = "signin" in one["steps"] and "signin" not in (*one["open"], *one["unconfirmed"])
     return exception["kind"] == one["mailbox_type"] and blocked and not one["left_at"]
 
@@ -213,7 +215,7 @@ def _accepted(one: Record, own: t.Sequence[Record], today: str) -> dict[str, t.A
 
 
 def _has_failed(one: Record) -> bool:
-    """Whether this run wrote, or tried to, and failed: a door that was to be shut is not what somebody accepted."""
+    """Whether this run tried to write and failed: an exception does not cover a door that should have been shut."""
     reads = (MAILBOX_AWAITED, (one["error"] or {}).get("code"))
     tried = any(
         entry["written_at"] or (entry["status"] == FAILED and (entry["error"] or {}).get("code") not in reads)
@@ -225,7 +227,7 @@ def _has_failed(one: Record) -> bool:
 def _acceptable(one: Record) -> dict[str, str]:
     """The doors that can be accepted, with their states.
 
-    Of a user whom the directory does not know that is every door that was asked for: none of them could be read.
+    For a user who is not in the directory, these are all requested doors: none of them could be read.
     """
     if one["id"]:
         return not_shut(one)
@@ -267,9 +269,9 @@ def _reasons(
 def exceptions_report(
     exceptions: t.Iterable[Record], leavers: t.Sequence[Record], today: str
 ) -> list[dict[str, t.Any]]:
-    """The exceptions of a run as its evidence holds them: each with `state` and the leavers it is about, by object id.
+    """The exceptions of a run for its evidence: each with `state` and the leavers it matches, by object id.
 
-    :param leavers: the results of everybody, as `accept` gives them.
+    :param leavers: the results of all leavers, as returned by `accept`.
     """
     by_name: dict[str, list[Record]] = {}
     by_place: dict[str, list[Record]] = {}
@@ -280,7 +282,7 @@ def exceptions_report(
             by_place.setdefault(entry["place"], []).append(one)
     reported = []
     for exception in exceptions:
-        # A kind is known by what it was accepted for.
+        # A kind matches by the mailbox type that was accepted.
         met = (
             by_name.get(name_key(exception["user"]), []) if exception["user"] else by_place.get(exception["place"], [])
         )
@@ -290,7 +292,7 @@ def exceptions_report(
 
 
 def accepted_in_words(entry: Record) -> str:
-    """One of a leaver's accepted exceptions: which doors, by whom, until when, and why."""
+    """One accepted exception of a leaver as a sentence: the doors, who accepted them, the end date and the reason."""
     doors = list(entry["doors"])
     if set(PROTOCOLS) <= set(doors):
         doors = [*(door for door in doors if door not in PROTOCOLS), "protocols"]
@@ -298,7 +300,7 @@ def accepted_in_words(entry: Record) -> str:
 
 
 def unmatched(reported: t.Iterable[Record]) -> list[str]:
-    """A sentence for each exception that met nobody, or whose end is over."""
+    """A sentence for each exception that matched no leaver or has ended."""
     sentences = []
     for one in reported:
         who = one["user"] or f"mailboxes of the kind {one['kind']}"

@@ -7,7 +7,7 @@
 
 """Accepted exceptions from a YAML, JSON or CSV file.
 
-No message holds a value of the file: the path may lead to anything, a file of secrets included.
+No message contains a value of the file: the path may lead to anything, even to a file of secrets.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def exceptions(given: t.Any, path: str = "", content: bytes = b"") -> list[dict[
     """The exceptions of a run, as `parse_exceptions` gives them.
 
     :param given: the list of the role's variable; null and an empty text mean none.
-    :param path: a file of further ones, empty for none; its suffix tells the format.
-    :param content: what that file holds.
+    :param path: a file of further ones, empty for none; its suffix selects the format.
+    :param content: the content of that file.
     :raises ValueError: as `parse_exceptions`, or a file that is not one; the message begins with what cannot be read.
     """
     entries: list[tuple[str, t.Any]] = []
@@ -51,7 +51,7 @@ def exceptions(given: t.Any, path: str = "", content: bytes = b"") -> list[dict[
 def read_exceptions(content: bytes, path: str) -> list[tuple[str, t.Any]]:
     """The entries of a file, each with its place in it.
 
-    :param path: its suffix tells the format: `.yml`, `.yaml`, `.json` or `.csv`.
+    :param path: its suffix selects the format: `.yml`, `.yaml`, `.json` or `.csv`.
     :raises ValueError: not such a file; the message names the line where that is known.
     """
     if len(content) > _LARGEST:
@@ -64,7 +64,7 @@ def read_exceptions(content: bytes, path: str) -> list[tuple[str, t.Any]]:
             return list(_yaml(content.decode("utf-8-sig")))
         except UnicodeDecodeError:
             raise ValueError("the file is not UTF-8") from None
-    raise ValueError("the suffix must tell the format: .yml, .yaml, .json or .csv")
+    raise ValueError("the suffix must be .yml, .yaml, .json or .csv")
 
 
 def _csv(text: str) -> t.Iterator[tuple[str, dict[str, str]]]:
@@ -100,7 +100,7 @@ def _columns(names: list[str], line: int) -> list[str]:
     if missing or not {"user", "kind"} & set(names):
         raise ValueError(f"line {line} must name the columns user or kind (or both), {', '.join(FIELDS[2:])}")
     if len(set(names)) < len(names) or not set(names) <= set(FIELDS):
-        raise ValueError(f"line {line} names a column twice, or one that is not known; known are {', '.join(FIELDS)}")
+        raise ValueError(f"line {line} names a column twice, or an unknown one; valid columns are {', '.join(FIELDS)}")
     return names
 
 
@@ -123,7 +123,7 @@ def _yaml(text: str) -> t.Iterator[tuple[str, t.Any]]:
 
 
 def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, place: str) -> dict[t.Any, t.Any]:
-    """An entry field by field: YAML itself would drop the first of two fields of the same name."""
+    """An entry field by field: YAML would silently drop the first of two fields with the same name."""
     entry: dict[t.Any, t.Any] = {}
     for name, value in node.value:
         if not isinstance(name, yaml.ScalarNode) or name.value in entry:

@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Which results of leavers fail a run: the one place where that is decided."""
+"""Decide which results of leavers fail a run. Only this file decides that."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, PARTIAL, RE
 
 NEW, OPEN, FAILED_ONES = "new", "open", "failed"
 FAIL_ON = (NEW, OPEN, FAILED_ONES)
-# Results that have no open door, or none that counts yet.
+# Results without an open door, or without one that matters yet.
 _PASSED = (CONTAINED, PARTIAL, DELETED, NOT_DUE, ACCEPTED)
 
 
@@ -41,8 +41,8 @@ def fatal(leavers: t.Sequence[Record], fail_on: t.Collection[str] = FAIL_ON, *, 
     """Those of the results that fail the run.
 
     `failed`: leavers who were refused, failed, or could not be read. `open`: doors that are open or unconfirmed, whatever
-    the reason. `new`: the same, unless the earlier evidence told of them already; all of them where it does not know the
-    leaver, and where there is no earlier evidence. A run that could read nobody fails in any case.
+    the reason. `new`: the same, unless the earlier evidence already has them; all of them if it does not know the
+    leaver, or if there is no earlier evidence. A run that could read no user fails in any case.
 
     :param not_due: whether leavers who are not due fail it, too.
     """
@@ -54,7 +54,7 @@ def fatal(leavers: t.Sequence[Record], fail_on: t.Collection[str] = FAIL_ON, *, 
 
 def _is_fatal(one: Record, fail_on: t.Collection[str]) -> bool:
     since = one["since"] or {}
-    # Whoever it belongs to: a date that somebody moved lets nobody in again.
+    # Even if not due: moving the leave date must not let a user in again.
     if since.get("newly_open") and not {NEW, OPEN}.isdisjoint(fail_on):
         return True
     if one["status"] in _PASSED:

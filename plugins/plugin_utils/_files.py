@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Files that are whole or not there, that only their owner can read, and that have a checksum beside them; and reading them."""
+"""Write files atomically, readable only by their owner, with a checksum file beside them; and read them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ import tempfile
 import typing as t
 
 SUFFIX = ".sha256"
-# A leaver takes up to 8 kB of a file.
+# A leaver takes up to 8 kB in a file.
 LARGEST_FILE = 256 * 1024 * 1024
-# Reads a file, decrypted, so many bytes of it at most; raises OSError.
+# Reads at most so many bytes of a file, decrypted; raises `OSError`.
 Load = t.Callable[[str, int], bytes]
 
 
@@ -55,7 +55,7 @@ def write(text: str, path: str, *, instead_of: str | None = None) -> tuple[str, 
     content = text.encode("utf-8")
     digest = sha256(content)
     written = _write(content, path, instead_of)
-    # Whoever is interrupted between the two leaves a checksum of the file before: it says "changed", never "unchanged".
+    # A run interrupted between the two leaves the checksum of the earlier file: it reports "changed", never "unchanged".
     _write(os.fsencode(sum_line(digest, written)), written + SUFFIX, written + SUFFIX)
     return written, digest
 
@@ -86,7 +86,7 @@ def _write(content: bytes, path: str, instead_of: str | None) -> str:
 
 
 def try_out(path: str) -> None:
-    """See that `path` can be written, and leave its folder behind.
+    """Check that `path` can be written, creating its folder.
 
     :raises OSError: as `write`.
     """
@@ -122,14 +122,14 @@ def _put(draft: str, wanted: str, instead_of: str | None) -> str:
         return instead_of
     for name in _names(wanted):
         if os.path.lexists(name + SUFFIX):
-            # It is the trace of a report that is gone.
+            # It belongs to a report that no longer exists.
             continue
         with contextlib.suppress(FileExistsError):
-            # A rename takes the place of whatever is there: claim the name first.
+            # A rename replaces an existing file: claim the name first.
             os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             os.replace(draft, name)
             return name
-    raise FileExistsError(errno.EEXIST, "too many files of that name are there already")
+    raise FileExistsError(errno.EEXIST, "too many files with that name exist already")
 
 
 def _names(wanted: str) -> list[str]:

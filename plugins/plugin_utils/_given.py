@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""The variables that a run is given: what the command line says, and what the argument specification of a role makes of them."""
+"""The variables that a run is given: from the command line, converted by the argument specification of a role."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def typed(
     *,
     raw: t.Collection[str],
 ) -> dict[str, t.Any]:
-    """The variables of a role as their types say, by their names without the role's.
+    """The variables of a role, converted to their types, by their names without the role's.
 
-    What cannot be of its type is a complaint, and counts as not given.
+    A value that cannot be converted is a complaint, and is treated as not given.
 
     :param given: the role's variables, without its name.
     :param sources: the playbook's own variables (`SOURCES`), which win over those of the role unless they are empty.
     :param spec: the role's argument specification.
-    :param raw: what is taken as it is: a name or a path with a comma in it is not a list.
+    :param raw: variables that are not converted: a name or a path with a comma is not a list.
     """
     own = {SOURCES[name]: name for name, value in sources.items() if value is not None and value != ""}
     values = {**given, **{option: sources[name] for option, name in own.items()}}
@@ -60,7 +60,7 @@ def typed(
 
 
 def complaints(role: str, playbook: str | None, known: t.Mapping[str, t.Any], loader: t.Any) -> list[str]:
-    """What `refused` says of this run, with what the command line gives.
+    """The result of `refused` for this run, with the variables of the command line.
 
     :param known: the variables of this host.
     :param loader: Ansible's loader of files.

@@ -51,11 +51,11 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 
 
 class Unusual(Exception):
-    """Why this task is run as an ordinary module. The text goes to the output of `-vvv`: no values of options."""
+    """Why this task runs as an ordinary module. The text is shown with `-vvv`: no values of options."""
 
 
 class InProcess(OrdinaryModule):
-    """Runs `JOB` in a child of Ansible's worker where that gives the same as the ordinary module, and that elsewhere."""
+    """Runs `JOB` in a child of Ansible's worker if the result is the same as the ordinary module's, otherwise the module."""
 
     JOB: t.ClassVar[Job]
 
@@ -63,7 +63,7 @@ class InProcess(OrdinaryModule):
         try:
             journal = self._keep(task_vars or {})
         except OSError as exc:
-            # What cannot be put on record is not done.
+            # What cannot be recorded is not done.
             return {"failed": True, "msg": str(exc)}
         result = self._run(tmp, task_vars)
         return {**result, "journal": journal} if journal else result
@@ -78,7 +78,7 @@ class InProcess(OrdinaryModule):
         return run.keep(task_vars[BATCH], step)
 
     def _run(self, tmp: str | None, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
-        # Which way is taken is decided here, before anything is sent, and never afterwards.
+        # The way is chosen here, before anything is sent, and never changed afterwards.
         try:
             work = self._prepare(task_vars or {})
             reason = None
@@ -90,7 +90,7 @@ class InProcess(OrdinaryModule):
             self._say(f"as an ordinary module: {reason}")
             ordinary: dict[str, t.Any] = super().run(tmp, task_vars)
             return ordinary
-        self._say("in a child of Ansible's worker: nothing needs a process of its own")
+        self._say("in a child of Ansible's worker: nothing requires a separate process")
         # Not the ordinary module's, which would run it.
         result: dict[str, t.Any] = super(OrdinaryModule, self).run(tmp, task_vars)
         # The tenant's data is never a template. ansible-core before 2.19 wants that said.
@@ -100,9 +100,9 @@ class InProcess(OrdinaryModule):
         Display().vvv(f"{self._task.action} runs {text}", host=self._play_context.remote_addr)
 
     def _prepare(self, task_vars: dict[str, t.Any]) -> t.Callable[[], dict[str, t.Any]]:
-        """Return what runs the job and gives its result.
+        """Return the function that runs the job and returns its result.
 
-        :raises Unusual: an ordinary module is to do it.
+        :raises Unusual: the ordinary module must run.
         """
         self._refuse_unusual(task_vars)
         arguments = json.loads(json.dumps(self._task.args, default=_plain))
@@ -111,7 +111,7 @@ class InProcess(OrdinaryModule):
         if validated.error_messages or validated.unsupported_parameters:
             raise Unusual("its options are not valid")
         if validated._warnings or validated._deprecations:
-            raise Unusual("its options give rise to a warning")
+            raise Unusual("its options cause a warning")
         shows_invocation = constants.config.get_configuration_definition("INJECT_INVOCATION") is None or (
             constants.config.get_config_value("INJECT_INVOCATION", variables=task_vars)
         )
@@ -119,7 +119,7 @@ class InProcess(OrdinaryModule):
         diff, secrets = self._task.diff, validated._no_log_values
 
         def work() -> dict[str, t.Any]:
-            """In the child: only what has been masked leaves it."""
+            """In the child: only masked results leave it."""
             result = perform(self.JOB, run, diff=diff)
             if shows_invocation:
                 result["invocation"] = {"module_args": run.params}
@@ -138,7 +138,7 @@ class InProcess(OrdinaryModule):
     def _refuse_unusual(self, task_vars: dict[str, t.Any]) -> None:
         if sys.platform != "linux":
             raise Unusual(f"the platform is {sys.platform}, not Linux")
-        # A plugin of the user's may have the same name.
+        # A user's own plugin may have the same name.
         if inspect.getfile(type(self._connection)) != inspect.getfile(LocalConnection):
             raise Unusual("its connection is not ansible.builtin.local")
         if self._connection.become or self._play_context.become:
@@ -161,7 +161,7 @@ class InProcess(OrdinaryModule):
 
 
 def _plain(value: t.Any) -> t.Any:
-    """What JSON does not know, as an ordinary module gets it."""
+    """Convert a value that JSON does not support, as for an ordinary module."""
     if isinstance(value, datetime.date):  # a datetime, too
         return value.isoformat()
     raise Unusual(f"an option holds a {type(value).__name__}")
@@ -177,7 +177,7 @@ def _same_interpreter(one: str, other: str) -> bool:
 
 
 def in_child(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
-    """Do the work in a forked child and return its result, as JSON brings it.
+    """Do the work in a forked child and return its result, decoded from JSON.
 
     A child, so that a crash costs one task and not the run, and whatever ends the task ends the work: `timeout`
     (by an exception here), Ctrl-C and the end of the worker.
@@ -214,7 +214,7 @@ def in_child(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
 
 
 def _read(pipe: io.FileIO) -> bytes:
-    """All of a pipe. A signal that comes just before a read blocks is not handled while it lasts, so none lasts."""
+    """Read a pipe to its end. A signal that arrives just before a blocking read would wait, so no read blocks for long."""
     parts: list[bytes] = []
     while True:
         if select.select([pipe], [], [], 0.5)[0]:
@@ -229,18 +229,18 @@ def _ended(status: int) -> str:
 
 
 def _be_child(work: t.Callable[[], dict[str, t.Any]], writer: int, parent: int, mask: t.Collection[int]) -> t.NoReturn:
-    """Write the result into the pipe and end, without going through anything of the worker's.
+    """Write the result into the pipe and exit, without running any of the worker's handlers.
 
     :param mask: the signals that the worker blocks, as they were before the fork.
     """
     try:
-        # The worker's own handlers speak for the worker.
+        # The worker's own handlers are for the worker only.
         for sign in (signal.SIGINT, signal.SIGTERM):
             signal.signal(sign, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == parent:
-            # What libraries print, warn of and log is for nobody: it may hold what must not be seen.
+            # Output, warnings and logs of libraries are discarded: they may contain secrets.
             silence = os.open(os.devnull, os.O_RDWR)
             for stream in (0, 1, 2):
                 os.dup2(silence, stream)

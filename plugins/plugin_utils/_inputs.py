@@ -5,9 +5,9 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Which variables the playbooks and roles know, and what is refused because nobody would look at it.
+"""The variables that the playbooks and roles know, and the refusal of those that would be ignored.
 
-Ansible ignores a variable that no task uses, so a slip of the pen in ``leavers_file`` or ``left_at`` would go unnoticed. It also
+Ansible ignores a variable that no task uses, so a typo in ``leavers_file`` or ``left_at`` would go unnoticed. It also
 cuts ``-e "leavers=jane@contoso.com, john@contoso.com"`` at the blank, and lets an extra variable win over what a role registers.
 """
 
@@ -35,7 +35,7 @@ _CREDENTIALS = tuple(
         "cloud",
     )
 )
-# What the playbooks "offboard" and "audit" call the role's variables.
+# The names of the role's variables in the playbooks "offboard" and "audit".
 SOURCES = {
     "leavers": "leavers",
     "leavers_file": "leavers_file",
@@ -54,16 +54,16 @@ SOURCES = {
     "exceptions_file": "exceptions_file",
     "allow_empty": "allow_empty",
 }
-# What each playbook takes beside the variables of its role.
+# What each playbook accepts besides the variables of its role.
 PLAYBOOKS: dict[str, tuple[str, ...]] = {
     "offboard": (*SOURCES, "target_hosts", *_CREDENTIALS),
     "audit": (*SOURCES, "target_hosts", *_CREDENTIALS),
     "restore": ("leavers", "evidence", "target_hosts", *_CREDENTIALS),
     "verify_evidence": ("evidence", "expected"),
 }
-# Names whose beginning says that one of ours is meant.
+# Prefixes of our variables.
 _BEGINNING = re.compile(r"leaver|left|since|targethost|m365|offboardemployee|restoreemployee|allowempty|exception")
-# Whoever writes one of these means another: the letters alone are compared.
+# Common wrong names and the right ones: only letters are compared.
 _SYNONYMS = {
     "user": "leavers",
     "users": "leavers",
@@ -87,7 +87,7 @@ _SYNONYMS = {
     "target": "target_hosts",
     "targets": "target_hosts",
 }
-# What is given elsewhere, and dangerous to ignore: the run would write instead of looking, or write to a protected person.
+# Given elsewhere, and dangerous to ignore: the run would write instead of only reading, or write to a protected account.
 _ELSEWHERE = {
     "check": "the option --check",
     "checkmode": "the option --check",
@@ -98,7 +98,7 @@ _ELSEWHERE = {
     "offboardemployeeprotectedusers": "the environment variable M365_PROTECTED_USERS",
     "restoreemployeeprotectedusers": "the environment variable M365_PROTECTED_USERS",
 }
-# Surveys and inventories of many have these, and nothing is lost where a playbook does not look at them.
+# Common in surveys and inventories, and harmless if a playbook ignores them.
 _OF_MANY = ("reason", "ticket", "approved_by")
 # What set_stats of these roles hands to the next node of a workflow, as an extra variable.
 _HANDED_ON = re.compile(r"m365_(offboarding|restoration)(_\d+)?$")
@@ -113,13 +113,13 @@ def refused(
     seen: t.Iterable[str],
     begun: t.Collection[str],
 ) -> list[str]:
-    """Why the run must not begin: a sentence for each variable that would be ignored, or replace what the role finds out.
+    """Why the run must not begin: a sentence for each variable that would be ignored, or would replace what the role reads.
 
     :param playbook: the collection's playbook that runs, None in a play of somebody else's.
     :param extra: the extra variables.
     :param repeated: the names of extra variables that were given twice, with different values.
     :param seen: the names of all variables of this host.
-    :param begun: the roles that have run for this host before, so that they have left variables of their own.
+    :param begun: the roles that have run for this host before and left variables of their own.
     """
     sentences = []
     if "_raw_params" in extra:
@@ -139,7 +139,7 @@ class Refused(ValueError):
 
 
 def handed_on(kind: str, names: t.Iterable[str]) -> list[str]:
-    """The variables that AWX has made of what roles before in a workflow have told: `offboarding` or `restoration`."""
+    """The variables that AWX made of the `set_stats` of earlier jobs in a workflow: `offboarding` or `restoration`."""
     return [name for name in names if (found := _HANDED_ON.match(name)) and found.group(1) == kind]
 
 
@@ -174,9 +174,9 @@ def _complaint(name: str, role: str, playbook: str | None, *, given: bool, begun
 
 
 def _meant(name: str, known: t.Sequence[str], *, given: bool) -> str | None:
-    """The variable that is probably meant by `name`.
+    """The variable that `name` probably stands for.
 
-    An inventory holds variables of other roles too: there, only what is hardly anything else is taken for a slip.
+    An inventory has variables of other roles too: there, only near-certain matches are reported.
     """
     letters = _letters(name)
     if given:
@@ -211,7 +211,7 @@ def _letters(name: str) -> str:
 
 @functools.cache
 def options(role: str) -> frozenset[str]:
-    """The variables that a role takes, as its argument specification names them."""
+    """The variables in the argument specification of a role."""
     text = pathlib.Path(specification(role)).read_text(encoding="utf-8")
     return frozenset(re.findall(rf"^ +({role}_\w+):", text, re.MULTILINE))
 

@@ -5,10 +5,10 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Evidence of a run that goes on, so that a run that is killed leaves what it has found and done.
+"""Write evidence while a run is in progress, so that a killed run leaves what it has found and done.
 
-Before a step sends anything, whatever is known by then is in the JSON files: how everybody was found, and what came of the
-steps before. A step does that itself (see `_in_process`), so that nobody can put one into the role's tasks without it.
+Before a step sends anything, everything known by then is in the JSON files: the opening read, and the results of the
+steps before. A step does that itself (see `_in_process`), so that a step cannot be added to the role without it.
 
 Hosts that name the same path share a file, also over the batches of a play's `serial`. So one host writes for all: the first
 of those that go through the step. Strategies under which hosts do not wait for each other need more: see `_shared_evidence`.
@@ -43,7 +43,7 @@ Journal = dict[str, dict[str, t.Any]]
 
 
 class Run:
-    """The run of the role in this play, as one of its tasks sees it: its hosts with what they have registered.
+    """The run of the role in this play, as seen by one of its tasks: its hosts with their registered results.
 
     :param known: the variables of the task.
     :param check_mode: of the task.
@@ -57,11 +57,11 @@ class Run:
         self._goes_alone = goes_alone(strategy)
         hosts = [self._own] if self._goes_alone else known["ansible_play_hosts_all"]
         found = {host: HostRun(known if host == self._own else known["hostvars"].raw_get(host)) for host in hosts}
-        # Those that have come through the validation.
+        # Those that have passed the validation.
         self.tenants = {host: tenant for host, tenant in found.items() if tenant.is_here}
 
     def keep(self, number: int, before: str | None) -> Journal:
-        """Write what is known of all hosts to their JSON files, unless another host does.
+        """Write what is known about all hosts to their JSON files, unless another host does.
 
         :param number: the batch.
         :param before: the step that this host is about to go through; `None` after the last one.
@@ -74,11 +74,11 @@ class Run:
         done = _ORDER[: _ORDER.index(before)] if before else _ORDER
         for host, tenant in self._going(number).items() if done else ():
             states[host] = self._put(host, tenant, number, done[-1])
-        # Between the steps JSON alone, which is cheap.
+        # Between the steps only JSON, which is cheap.
         return self.write(states, json_only=True)
 
     def close(self, number: int) -> dict[str, t.Any]:
-        """What is known of this host after the closing read of a batch; all reports of all hosts, if there is another.
+        """Return what is known about this host after the closing read of a batch; write all reports if another batch follows.
 
         :returns: `HostRun.state`, and `journal` as `keep` gives it.
         :raises OSError: with a sentence that names the path.
@@ -137,7 +137,7 @@ class Run:
             "json_only": json_only,
             "check_mode": self._check_mode,
             "started_at": own["started_at"],
-            # AWX gives its jobs the newer names, and the older ones beside them.
+            # AWX passes the newer names to its jobs, and the older ones as well.
             "job": {
                 "id": first("awx_job_id", "tower_job_id"),
                 "template": first("awx_job_template_name", "tower_job_template_name"),
@@ -154,7 +154,7 @@ class Run:
         return write_shared_evidence(host, tenant, states[host], folder=folder, play_hosts=hosts, **how)
 
     def _files(self) -> dict[str, dict[str, str]]:
-        """The reports that this run has written so far, by the paths that were asked for: whoever wrote them knows."""
+        """The reports that this run has written so far, by requested path, from the host that wrote them."""
         files: dict[str, dict[str, str]] = {host: {} for host in self.tenants}
         for journal in (one for tenant in self.tenants.values() for one in tenant.journals()):
             for host, reported in journal.items():

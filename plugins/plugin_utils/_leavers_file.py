@@ -7,8 +7,8 @@
 
 """Leavers from a CSV file.
 
-A list that can be understood in two ways is refused with the line number. No message holds a cell of the file: the path may
-lead to anything, a file of secrets included.
+An ambiguous list is refused with the line number. No message contains a cell of the file: the path may
+lead to anything, even to a file of secrets.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# What a personnel department calls the moment. Letters alone are compared, in lower case.
+# Names that HR departments use for the date. Only letters are compared, in lower case.
 _LIKE_LEFT_AT = """
 left leftat leftby leftdate leftdatetime leftdtm lefton lefttime dateleft
 leave leaveat leavedate leavedatetime leaveon leavetime leaver leaverdate leaves leavesat leaveson dateofleaving
@@ -46,7 +46,7 @@ departed departedat departson outat outon offboardat offboarddate offboarding of
 separationdate resignationdate dismissed dismissedat dismissaldate quitdate validuntil validto until effectivedate
 austritt austrittsdatum austrittam letzterarbeitstag datededepart datedesortie
 """
-# Those among them that say "date" or "day" are taken for it within a longer name too ("Termination date (UTC)").
+# Names with "date" or "day" are also recognised within a longer name ("Termination date (UTC)").
 _TELLING_WORDS = tuple(word for word in _LIKE_LEFT_AT.split() if len(word) >= 7 and re.search(r"date|day|datum", word))
 # Something that names a user, as in a row that an open quote has swallowed.
 _NAME = re.compile(r"@|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-")
@@ -87,7 +87,7 @@ def read_csv(text: str, column: str = USER) -> list[dict[str, str]]:
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(",;\t", key=first.count)
     if "\0" in text:
-        # Python before 3.11 cannot split such a line at all.
+        # Python before 3.11 cannot split such a line.
         _columns(first.replace("\0", delimiter).split(delimiter), wanted, column, 1)
         line = text.count("\n", 0, text.index("\0")) + 1
         raise ValueError(f"line {line} of the CSV holds a NUL character: {_SAVE_AS}")
@@ -119,7 +119,7 @@ def _columns(cells: t.Sequence[str], wanted: str, column: str, line: int) -> lis
     while len(columns) > 1 and not columns[-1]:
         columns.pop()
     if wanted not in columns:
-        # What the file holds instead is not repeated: it may be a file of secrets.
+        # The content is not repeated: it may be a file of secrets.
         raise ValueError(
             f"the CSV has no column {column!r}; its first line must name it, or leavers_column must name the column "
             "that holds the users"
@@ -179,5 +179,5 @@ def _rows(text: str, delimiter: str) -> t.Iterator[tuple[int, list[str]]]:
             yield line, row
             line = rows.line_num + 1
     except csv.Error as exc:
-        # Python's own text holds no content of the file.
+        # Python's own message contains no content of the file.
         raise ValueError(f"line {line} of the CSV cannot be read: {exc}") from None

@@ -23,18 +23,18 @@ _LONGEST_PART = 60
 
 
 def as_error(code: Code, message: str, hint: str | None = None) -> Record:
-    """An error as the modules' records have them, of something that no service was asked about."""
+    """An error in the form of the modules' records, for a problem found without a request."""
     return {"code": code, "message": message, "hint": hint, "request_id": None}
 
 
 def errors_of(one: Record) -> list[Record]:
-    """A leaver's errors, each once: the same refusal stands in every step."""
+    """A leaver's errors, each once: every step has the same refusal."""
     errors = [one["error"], *(entry["error"] for entry in one["steps"].values())]
     return list({error["message"]: error for error in errors if error}.values())
 
 
 def reasons_of(one: Record) -> list[str]:
-    """Why a leaver's doors are open or unconfirmed after the steps, as far as no error says it already."""
+    """Why a leaver's doors are open or unconfirmed after the steps, without what an error already says."""
     errors = {reason_of(error) for error in errors_of(one)}
     return [entry["reason"] for entry in one.get("reasons", ()) if entry["reason"] not in errors]
 
@@ -75,11 +75,11 @@ def what_was_done(step: str, status: str, *, purpose: str, check_mode: bool) -> 
 
 
 def person_in_words(one: Record) -> str:
-    """Who a leaver is, in one line, so that a wrong person is noticed; what is not known is left out.
+    """Describe a leaver in one line, so that a wrong person is noticed; unknown properties are left out.
 
-    What is long is cut: a thousand of these lines must fit into the output of a job.
+    Long texts are cut: a thousand of these lines must fit into the output of a job.
 
-    As in "Sam Smith · Sales · manager Jane Roe · member since 2019-03-01". Empty for somebody who could not be read.
+    As in "Sam Smith · Sales · manager Jane Roe · member since 2019-03-01". Empty for a user who could not be read.
     """
     person = one.get("person") or {}
     manager = person.get("manager") or {}
@@ -111,7 +111,7 @@ def _day(moment: t.Any) -> str:
 
 
 def span(length: datetime.timedelta) -> str:
-    """How long, in the two largest units."""
+    """A duration in its two largest units."""
     units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
     reported: list[str] = []
     rest = int(length.total_seconds())
@@ -123,6 +123,6 @@ def span(length: datetime.timedelta) -> str:
 
 
 def folded(line: str) -> list[str]:
-    """A line that is too long goes on below itself, a little further in."""
+    """Wrap a line that is too long, with an indent."""
     indent = " " * (len(line) - len(line.lstrip()) + 4)
     return textwrap.wrap(line, WIDTH, subsequent_indent=indent) if len(line) > WIDTH else [line]

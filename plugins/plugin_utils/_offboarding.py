@@ -32,7 +32,7 @@ _MOST_SHOWN = 300
 
 
 class HostRun:
-    """What a host's variables hold of this run.
+    """This run as seen through a host's variables.
 
     Variables are taken as they are, without a walk of the template engine through them.
     """
@@ -43,11 +43,11 @@ class HostRun:
 
     @property
     def is_here(self) -> bool:
-        """Whether this host has come through the validation."""
+        """Whether this host has passed the validation."""
         return "run_id" in self.asked
 
     def _registered(self, name: str) -> Record:
-        """What a task has registered; nothing for a task that was skipped or has not run."""
+        """The registered result of a task; `None` if it was skipped or has not run."""
         reported = self._variables.get(f"{_PREFIX}{name}")
         return reported if isinstance(reported, t.Mapping) and not reported.get("skipped") else {}
 
@@ -66,7 +66,7 @@ class HostRun:
 
     @functools.cached_property
     def earlier(self) -> Earlier | None:
-        """What earlier runs say of this tenant, `None` where there is no comparison."""
+        """What earlier runs say about this tenant, `None` without a comparison."""
         asked = self.asked
         if asked["earlier"] is None:
             return None
@@ -74,7 +74,7 @@ class HostRun:
         return Earlier(opened(asked["earlier"]), tenant_id=tenant_id, purpose=asked["purpose"], host=asked["host"])
 
     def plan(self, host: str, stats: t.Sequence[t.Any]) -> dict[str, t.Any]:
-        """Who goes through the steps, in batches, who is refused, and `state`, what is known of everybody.
+        """Return the leavers that go through the steps, in batches, those refused, and `state`, what is known about all.
 
         :param stats: what this role has reported earlier in the same workflow.
         """
@@ -99,7 +99,7 @@ class HostRun:
 
     @property
     def state(self) -> dict[str, t.Any]:
-        """What is known of everybody after the last batch that is finished, or after the plan."""
+        """What is known about all leavers after the last finished batch, or after the plan."""
         found = [self._registered("state"), self._registered("plan").get("state") or {}]
         unknown = {
             "run_id": self.asked["run_id"],
@@ -112,7 +112,7 @@ class HostRun:
         return dict(next((one for one in found if one.get("run_id") == self.asked["run_id"]), unknown))
 
     def journals(self) -> t.Iterator[Record]:
-        """What this host has written for all, by host: see `write_evidence`."""
+        """What this host has written for all hosts, by host: see `write_evidence`."""
         for name in (*_ORDER, "written", "state", "evidence"):
             yield self._registered(name).get("journal") or {}
 
@@ -122,7 +122,7 @@ class HostRun:
         return (*self.asked["steps"], *self.asked["also"])
 
     def put(self, *, number: int, step: str | None = None) -> dict[str, t.Any]:
-        """What is known with what is registered now.
+        """Return what is known, including what is registered now.
 
         :param number: 0 after the opening read, later the batch.
         :param step: the step, or what is closed besides, that the batch has just gone through; null after its closing read.
@@ -154,7 +154,7 @@ class HostRun:
         return {"run_id": asked["run_id"], **joined}
 
     def _runs(self, users: t.Sequence[Record], done: t.Sequence[str]) -> list[dict[str, t.Any]]:
-        """What was registered of the steps that these users have gone through."""
+        """The registered results of the steps that these users have gone through."""
         runs: list[dict[str, t.Any]] = [
             {"step": step, "users": users, "result": self._registered(step)}
             for step in done
@@ -173,7 +173,7 @@ class HostRun:
         stats = {
             **for_workflow(leavers, names=asked["stats_names"]),
             "error": (error or {}).get("code"),
-            # The offboarding that follows in the workflow refuses whoever was not looked at here.
+            # The offboarding that follows in the workflow refuses users who were not read here.
             **({"dry_run": True} if is_dry_run else {}),
         }
         spared = left_out(leavers) if is_dry_run and not asked["fail_on_left_out"] else []
@@ -184,9 +184,9 @@ class HostRun:
         judged = leavers if asked["purpose"] == "audit" else judged_by_offboarding(leavers)
         may_be_empty = {name: asked[name] for name in ("allow_empty", "is_only_since")}
         lines: list[str] = []
-        # Where nobody could be looked at, who is due to leave is not known.
+        # If no user could be read, it is not known who is due.
         if leavers or not error:
-            # Without a tenant, its error is all that the failure tells.
+            # Without a tenant, the failure has only its error.
             fails = () if error else failing(judged, **fatal)
             lines = table(leavers, state["entry"]["since"], fails, spared, state["entry"]["exceptions"])
         reports = (self._registered("evidence").get("lines") or {}).get(host) or ()
@@ -200,15 +200,15 @@ class HostRun:
 
 
 def _is_about(result: Record, users: t.Sequence[Record]) -> bool:
-    """Whether a step's result is of these users: with another strategy, another host may be at another batch."""
+    """Whether a step's result belongs to these users: with another strategy, another host may be at another batch."""
     reported = {name_key(str(one["user"])) for one in result.get("users") or ()}
     return not reported or any(name_key(str(one["user"])) in reported for one in users)
 
 
 def unrecorded(state: Record, host: str, exc: Exception) -> dict[str, t.Any]:
-    """The state of a host whose results cannot be joined: that of before, with an error, which fails the run."""
-    message = f"What was done in {host} could not be put on record ({type(exc).__name__}): this is a bug."
-    error = as_error("not_recorded", message, "Run the audit to see which doors are open, and report it.")
+    """The state of a host whose results cannot be joined: the previous state with an error, which fails the run."""
+    message = f"The results of {host} could not be recorded ({type(exc).__name__}): this is a bug in the collection."
+    error = as_error("not_recorded", message, "Run the audit to see which doors are open, and report the bug.")
     return {**state, "entry": {**state["entry"], "error": state["entry"]["error"] or error}}
 
 
@@ -226,7 +226,7 @@ def write_evidence(
 
     :param states: what is known, by host.
     :param files: for each host the reports that this run has written so far, by the paths that were asked for.
-    :param missing: hosts that never came to name a path: each file tells of them.
+    :param missing: hosts that never got to name a path: each file lists them.
     :param reported: see `evidence`.
     :returns: for each host its `run_id`, its `files` by now, and `sha256`, the checksums of all files that were written now.
     :raises OSError: with a sentence that names the path.

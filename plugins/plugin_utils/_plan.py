@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Who goes through the steps, and who is refused."""
+"""Decide which leavers go through the steps and which are refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..module_utils._user_input import name_key
 from ._earlier import Earlier
 from ._messages import Record, as_error
 
-# What the steps are given of each leaver, so that they need not read it again; the switches of a mailbox, too.
+# What the steps are given about each leaver to save reads, including the switches of a mailbox.
 _GIVEN = ("left_at", "directory_roles")
 
 
@@ -31,15 +31,15 @@ def offboarding_plan(
     looked_at: t.Collection[str] | None = None,
     also: bool = False,
 ) -> dict[str, t.Any]:
-    """Who goes through the steps, and who is refused with which error.
+    """Decide which leavers go through the steps, and with which error the others are refused.
 
     :param opening: the records of the opening read, with directory roles unless administrators are allowed.
     :param max_users: more leavers than this to be written are all refused, in check mode too; `None` for no limit.
-    :param earlier: what earlier runs say, so that a name that meant another account then is refused.
-    :param also: whether more than the doors is to be closed, so that whoever is contained already goes through the steps too.
-    :param looked_at: the object ids that the dry run of this workflow looked at; `None` where there was none.
-    :returns: `write`, a list as the modules' O(users); `refused`, errors by object id. Whoever only the earlier
-        evidence knows is in neither: nobody asked for them.
+    :param earlier: what earlier runs say, so that a name that belonged to another account then is refused.
+    :param also: whether more than the doors is to be closed, so that contained leavers go through the steps too.
+    :param looked_at: the object ids that the dry run of this workflow read; `None` without a dry run.
+    :returns: `write`, a list as the modules' O(users); `refused`, errors by object id. A user known only from the earlier
+        evidence is in neither: they were not requested.
     """
     write: list[dict[str, t.Any]] = []
     refused: dict[str, Record] = {}
@@ -89,9 +89,9 @@ def _not_shut(one: Record) -> list[str]:
 
 
 def looked_at(stats: t.Iterable[t.Any], host: str) -> set[str] | None:
-    """The object ids that dry runs earlier in a workflow looked at in one tenant, `None` where there was no dry run.
+    """The object ids that earlier dry runs in a workflow read in one tenant, `None` without a dry run.
 
-    :param stats: what roles before have told by `set_stats`, each `{host: {contained, not_contained, dry_run}}`.
+    :param stats: what earlier roles published by `set_stats`, each `{host: {contained, not_contained, dry_run}}`.
     """
     dry_runs = [
         one
@@ -131,7 +131,7 @@ def administrator(one: Record, *, option: str, sent: str = "nothing was sent") -
 
 
 def _undated(one: Record) -> Record | None:
-    """Nobody named them, so their date decides; a group of leavers holds people who leave next month."""
+    """Not named, so the directory's date decides: a group of leavers includes people who leave next month."""
     if one["due"] is not None:
         return None
     return as_error(

@@ -5,9 +5,9 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Evidence as files: for people, spreadsheets, programs, and dashboards of tests.
+"""Render evidence as files: for people, spreadsheets, programs, and test dashboards.
 
-The one place that knows which formats there are: `FORMATS`.
+`FORMATS` is the only list of the formats.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ from ._results import DELETED, FAILED, NOT_DUE
 
 
 def render(evidence: Record, format: str) -> str:  # noqa: A002 (what the filter's users call it)
-    """The evidence as the text of a file.
+    """Render the evidence as the text of a file.
 
     :raises ValueError: no such format.
     """
     if format not in FORMATS:
-        raise ValueError(f"{format!r} is no format of a report; known are {_either(FORMATS)}")
+        raise ValueError(f"{format!r} is not a report format; valid formats are {_either(FORMATS)}")
     return FORMATS[format](evidence)
 
 
 def format_of(path: str) -> str:
-    """The format of a file, as its suffix tells, in any case.
+    """The format of a file by its suffix, in upper or lower case.
 
-    :raises ValueError: the suffix is none of ours.
+    :raises ValueError: unknown suffix.
     """
     return formats_of([path])[0]
 
@@ -56,13 +56,15 @@ def format_of(path: str) -> str:
 def formats_of(paths: t.Sequence[str]) -> list[str]:
     """The format of each file, as `format_of`.
 
-    :raises ValueError: naming every path whose suffix is none of ours.
+    :raises ValueError: naming every path with an unknown suffix.
     """
     formats = [os.path.splitext(path)[1].lower().removeprefix(".") for path in paths]
     unknown = [path for path, name in zip(paths, formats, strict=True) if name not in FORMATS]
     if unknown:
         known = _either([f".{name}" for name in FORMATS])
-        raise ValueError(f"a report's suffix tells its format, {known}; this cannot be written: {', '.join(unknown)}")
+        raise ValueError(
+            f"the suffix of a report selects its format ({known}); this cannot be written: {', '.join(unknown)}"
+        )
     return formats
 
 
@@ -77,19 +79,19 @@ def _either(names: t.Iterable[str]) -> str:
 def _json(evidence: Record) -> str:
     """The evidence itself, keys in their order, all characters beyond ASCII escaped.
 
-    Escaped, it reads the same whatever encoding a tool expects, and even a name that is no valid Unicode survives.
+    Escaped, it reads the same whatever encoding a tool expects, and even a name that is not valid Unicode survives.
     """
     return json.dumps(evidence, indent=2, allow_nan=False) + "\n"
 
 
 # --- CSV ---
 
-# Excel takes a file without a byte order mark for one in the encoding of its Windows and garbles names.
+# Without a byte order mark, Excel assumes the legacy encoding of Windows and garbles names.
 _BYTE_ORDER_MARK = "\ufeff"
 
 
 def _csv(evidence: Record) -> str:
-    """One row per leaver, and one per tenant that could not be looked at; RFC 4180, UTF-8 with a byte order mark."""
+    """One row per leaver, and one per tenant that could not be read; RFC 4180, UTF-8 with a byte order mark."""
     text = io.StringIO(newline="")
     text.write(_BYTE_ORDER_MARK)
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\r\n")
@@ -141,7 +143,7 @@ _COLUMNS = (
 
 
 def _of_run(evidence: Record, tenant: Record) -> dict[str, t.Any]:
-    """What each row says of the run and the tenant, so that rows of several files can be told apart in one sheet."""
+    """The columns about the run and the tenant in each row, so that rows of several files can be distinguished in one sheet."""
     times = tenant.get("containment") or {}
     return {
         **{fact: tenant.get(fact) for fact in (*_OF_TENANT, "contain_within")},
@@ -216,7 +218,7 @@ def _cell(value: t.Any) -> str:
     """A value as the text of a cell, on one line, that no spreadsheet takes for a formula.
 
     Spreadsheets calculate a cell that begins with `=`, `+`, `-` or `@`, blanks before it or not, and names come
-    from whoever may edit them. Such a cell gets an apostrophe before that character: then it is text. So does what
+    from anyone who may edit them. Such a cell gets an apostrophe before that character: then it is text. So does what
     follows a semicolon, where a spreadsheet that separates cells by semicolons would begin one. Control characters,
     tabs and line breaks among them, become blanks.
     https://owasp.org/www-community/attacks/CSV_Injection
@@ -232,7 +234,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # The four in every width and size that Unicode has, and the real minus.
 _TRIGGERS = "=\u207c\u208c\ufe66\uff1d+\u207a\u208a\ufb29\ufe62\uff0b@\ufe6b\uff20\u207b\u208b\u2212\ufe63\uff0d-"
-# Blanks, quotes and all that does not show: whatever is no letter or digit may be passed over before a formula.
+# Blanks, quotes and all that does not show: a spreadsheet may skip anything but letters and digits before a formula.
 _FORMULA = re.compile(rf"((?:^|;)[^\w;]*?)([{_TRIGGERS}])")
 
 
@@ -240,7 +242,7 @@ _FORMULA = re.compile(rf"((?:^|;)[^\w;]*?)([{_TRIGGERS}])")
 
 
 class _Case(t.NamedTuple):
-    """One test: what was looked at and, unless it passed, `failure`, `error` or `skipped` with type and message."""
+    """One test: what was read and, unless it passed, `failure`, `error` or `skipped` with type and message."""
 
     name: str
     outcome: str | None = None
@@ -252,8 +254,8 @@ class _Case(t.NamedTuple):
 def _xml(evidence: Record) -> str:
     """JUnit XML, as Jenkins, GitLab, Azure DevOps and others read it: a suite per host, a test per leaver and step.
 
-    A door that is open is a failure, whatever the reason: refused, failed, or only looked at. What nobody could tell,
-    be it a door, a leaver or a whole tenant, is an error. Who is not due yet, who has no such door, and what was not
+    An open door is a failure, whatever the reason: refused, failed, or only read. A state that could not be read,
+    of a door, a leaver or a whole tenant, is an error. A leaver who is not due or has no such door, and what was not
     looked at is skipped. Residual access is a test per topic.
     """
     suites = [(host, tenant, list(_cases(evidence, tenant))) for host, tenant in evidence["hosts"].items()]
@@ -320,7 +322,7 @@ def _properties(evidence: Record, tenant: Record) -> dict[str, t.Any]:
 
 
 def _add_case(suite: ET.Element, host: str, case: _Case) -> None:
-    # Some dashboards show a test's name alone, so it says who.
+    # Some dashboards show only a test's name, so it includes the user.
     element = ET.SubElement(suite, "testcase", _attributes(classname=host, name=case.name, time=0))
     text = _legal("\n".join(case.details))
     if case.outcome == "skipped":  # nothing but a message is allowed here by some
@@ -354,7 +356,7 @@ def _cases(evidence: Record, tenant: Record) -> t.Iterator[_Case]:
     for one in tenant["leavers"]:
         name = one["user_principal_name"] or one["user"]
         if one["error"] and one["error"]["code"] in WRONG_PERSON:
-            # The doors of this account say nothing about the person who was asked for.
+            # The doors of this account say nothing about the requested person.
             yield _Case(f"{name}: person", "error", one["error"]["code"], reason_of(one["error"]), _ids(one["error"]))
         for step in STEPS:
             yield _of_step(f"{name}: {step}", one, step, evidence)
@@ -372,7 +374,7 @@ def _cases(evidence: Record, tenant: Record) -> t.Iterator[_Case]:
 
 
 def _accepted(one: Record, step: str) -> str:
-    """What was accepted of a step's doors, empty for nothing."""
+    """The accepted doors of a step, empty if none."""
     entries = [(entry, doors_of(step, entry["doors"])) for entry in one.get("accepted") or ()]
     reported = [accepted_in_words({**entry, "doors": doors}) for entry, doors in entries if doors]
     return f"Accepted {'; '.join(reported)}" if reported else ""
@@ -476,7 +478,7 @@ def _not_looked_at(entry: Record) -> str:
 
 
 def _found(entry: Record) -> list[str]:
-    """What was found in a topic, and the note, which says what was not looked at."""
+    """What was found in a topic, and the note, which says what was not read."""
     return [*(one["text"] for one in entry["found"]), *filter(None, [entry["note"]])]
 
 

@@ -42,7 +42,7 @@ def html(evidence: Record) -> str:
 
 @functools.lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
-    # ansible-core brings Jinja2 with it. Whatever a tenant says is a value in these templates, never a template.
+    # Jinja2 is a dependency of ansible-core. Tenant data is always a value in these templates, never a template.
     import jinja2
 
     environment = jinja2.Environment(
@@ -93,12 +93,12 @@ def _shown(value: t.Any) -> t.Any:
 
 
 def _read(name: str) -> str:
-    """A file that lies beside this one."""
+    """Read a file in the folder of this one."""
     return pathlib.Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def _template(name: str) -> str:
-    """The source of a template, without the indentation that only its readers need."""
+    """The source of a template without its indentation."""
     return "\n".join(line.strip() for line in _read(name).split("\n"))
 
 

@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""What a report for people says of an evidence file, in words, whatever it is written in."""
+"""The content of a report for people, in words, independent of its format."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ._messages import Record, listed, span, what_was_done
 from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED, not_shut
 
 DOORS = (*STEPS[:3], *PROTOCOLS)
-# What is seen of a door, or `ACCEPTED`. Shut is only said of what was read.
+# The state of a door, or `ACCEPTED`. Only a door that was read is shut.
 OPEN, UNSURE, UNSEEN, ABSENT, SHUT = "open", "unconfirmed", "unseen", "absent", "shut"
 
 # The worst first.
@@ -76,7 +76,7 @@ DOOR_STATES = {
 
 @dataclasses.dataclass(frozen=True)
 class ReportedLeaver:
-    """A result, and where it comes from."""
+    """A result and its source."""
 
     record: Record
     place: str
@@ -96,7 +96,7 @@ class ReportedLeaver:
 
     @property
     def account(self) -> t.Any:
-        """The user principal name, or what was asked for where nobody was found."""
+        """The user principal name, or the requested name if no user was found."""
         return self.record.get("user_principal_name") or self.record.get("user")
 
     @property
@@ -122,19 +122,19 @@ class ReportedLeaver:
 
     @property
     def errors(self) -> list[Record]:
-        """Each error once: the same refusal stands in every step."""
+        """Each error once: every step has the same refusal."""
         errors = [self.record.get("error"), *(entry.get("error") for entry in self.steps.values())]
         return list({str(error.get("message")): error for error in errors if error}.values())
 
     @property
     def reasons(self) -> list[Record]:
-        """Why doors are open or unconfirmed, as far as no error says it already."""
+        """Why doors are open or unconfirmed, without what an error already says."""
         said = {" ".join(filter(None, (error.get("message"), error.get("hint")))) for error in self.errors}
         return [entry for entry in self.record.get("reasons") or () if entry["reason"] not in said]
 
     @property
     def accepted(self) -> t.Sequence[Record]:
-        """What somebody has accepted of this leaver's doors."""
+        """The accepted exceptions of this leaver."""
         return self.record.get("accepted") or ()
 
     @property
@@ -147,7 +147,7 @@ class ReportedLeaver:
         return [topic for topic, one in self.topics.items() if one.get("state") == "found"]
 
     def topics_with(self, state: str) -> list[tuple[str, Record]]:
-        """Names and entries of the topics in this state. A state of another version counts as not looked at."""
+        """Names and entries of the topics in this state. A state that this version does not know is treated as not looked at."""
         known = [topic for topic in _TOPICS if topic in self.topics]
         order = [*known, *(topic for topic in self.topics if topic not in _TOPICS)]
         states = {topic: self.topics[topic].get("state") for topic in order}
@@ -159,7 +159,7 @@ class ReportedLeaver:
 
     @property
     def also(self) -> list[str]:
-        """What was closed besides the doors, a line each, and why it was not."""
+        """What was closed besides the doors, a line each, or why not."""
         return [*(line.strip() for line in rows(self.record)), *not_closed(self.record)]
 
     def having(self, *states: str) -> list[str]:
@@ -188,7 +188,7 @@ class Report:
 
     @property
     def good(self) -> bool:
-        """Whether somebody was looked at, everybody is contained, and nothing is missing."""
+        """Whether leavers were read, all are contained, and nothing is missing."""
         contained = all(one.status == CONTAINED for one in self.leavers)
         return self.complete and not self.unreached and len(self.leavers) > 0 and contained
 
@@ -296,7 +296,7 @@ def _seen(result: Record, door: str) -> str:
     seen = [facts for facts in (entry.get("before"), entry.get("after")) if facts is not None]
     if not seen:
         return UNSEEN
-    # A tenant may not know the newest switches.
+    # A tenant may not have the newest switches.
     return ABSENT if step == "protocols" and not any(door in facts for facts in seen) else SHUT
 
 
@@ -306,7 +306,7 @@ def _is_shut(one: ReportedLeaver, step: str) -> bool:
 
 
 def doors_in_words(one: ReportedLeaver) -> str:
-    """The picture for those who hear it, or see it far from its head: what is wrong by name, what is right by number."""
+    """The chart as text, for screen readers: open doors by name, shut ones by number."""
     reported = [
         f"{DOOR_STATES[state].capitalize()}: {_doors_in_short(doors)}."
         for state in (OPEN, UNSURE, ACCEPTED, UNSEEN)
@@ -389,7 +389,7 @@ def doors_named(doors: t.Iterable[str]) -> str:
 
 
 def verdict(report: Report) -> tuple[str, str | None]:
-    """The verdict in one line, and what else keeps leavers from being contained."""
+    """The verdict in one line, and the other reasons why leavers are not contained."""
     total = len(report.leavers)
     rest: list[str] = []
     if total:
@@ -418,7 +418,7 @@ def _counted(report: Report) -> list[str]:
     return [f"{contained or 'None'} of {total:,} leavers {'is' if contained == 1 else 'are'} contained; {worst}", *rest]
 
 
-# What keeps somebody from being contained, in words for one, for several, and for the only one.
+# Why a leaver is not contained, in words for one, for several, and for the only one.
 _SORTS = {
     OPEN: ("has open doors", "have open doors", "doors are open"),
     UNSURE: ("has unconfirmed doors", "have unconfirmed doors", "doors are unconfirmed"),
@@ -452,11 +452,11 @@ def done_in_words(evidence: Record, step: str, entry: Record) -> str:
 
 
 def asked_in_words(report: Report) -> list[tuple[str, str | None]]:
-    """Who asked for the run and who approved it, as pairs of a label and a text, null where it is not known."""
+    """The users who started and approved the run, as pairs of a label and a text, `None` if not known."""
     run = report.run
     job = " ".join(filter(None, (run.get("job_id") and f"#{run['job_id']}", run.get("job_template"))))
     workflow = run.get("workflow_job_id")
-    # AWX does not tell its jobs who approved them.
+    # AWX does not pass the approver to its jobs.
     keeps = f"see the approval in workflow job #{workflow}" if workflow else None
     return [
         ("Job", job or None),
@@ -496,7 +496,7 @@ def times_in_words(tenants: t.Collection[Record]) -> list[tuple[str, str]]:
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """`kind` is past, sent (and not confirmed) or sure; `after` tells how long after leaving."""
+    """`kind` is past, sent (and not confirmed) or sure; `after` is the time since leaving, as text."""
 
     moment: str
     label: str
@@ -552,13 +552,13 @@ def _shut_at(step: str, entry: Record) -> str | None:
 
 
 def _sure_moments(one: ReportedLeaver) -> dict[str, str]:
-    """Of the steps whose doors are shut: when Microsoft says that they surely are."""
+    """When the shut doors of each step are certainly shut according to Microsoft."""
     steps = {step: entry.get("effective_by") for step, entry in one.steps.items() if _is_shut(one, step)}
     return {step: moment for step, moment in steps.items() if moment}
 
 
 def surely_shut_by(one: ReportedLeaver) -> str | None:
-    """When the last door is surely shut, if that is known of all of them."""
+    """When the last door is certainly shut, if that is known for all of them."""
     sure = _sure_moments(one)
     shut = [step for step in one.steps if _is_shut(one, step)]
     if one.status not in (CONTAINED, PARTIAL) or not sure or len(sure) < len(shut):

@@ -55,7 +55,7 @@ def offboarding_request(
     :param purpose: `audit` or `offboard`.
     :param host: the name of this tenant in the inventory.
     :returns: every variable of the role, and `named`, the leavers of the list and of the file; `is_searched`;
-        `residual_after`, the topics of residual access to read at the end; `is_only_since`, whether nobody is asked for but
+        `residual_after`, the topics of residual access to read at the end; `is_only_since`, whether no users are requested except
         those of earlier evidence; `report_paths`; `started_at`; `earlier`, the runs to compare with, see `carried` and
         `earlier_runs`, null without `since`; `known`, the option `earlier` of `m365_user_info`; `chain`, the checksums of
         their files, see `links`; `exceptions`, see `parse_exceptions` and `carried`; `mailbox_types`, whether types of
@@ -107,7 +107,7 @@ def offboarding_request(
         "known": tenants(runs, purpose=purpose, host=host),
         "chain": chain,
         "exceptions": carried(excepted, len(excepted)),
-        # Accounts that are blocked by nature are told apart from leavers where they are looked for, or excepted as a kind.
+        # The mailbox type is read if blocked users are searched for or a kind has an exception: it separates shared mailboxes from leavers.
         "mailbox_types": bool(asked["blocked"]) or names_kinds(excepted),
         "msg": msg,
     }

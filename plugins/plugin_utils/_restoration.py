@@ -20,7 +20,7 @@ from ._restore_plan import FAILED, PARTIAL, REFUSED, restore_plan
 from ._restore_request import restore_request
 
 _PREFIX = "__restore_employee_"
-# How many seconds a look is waited for at least, and which part of the time that has passed already.
+# Minimum seconds to wait before another read, and the share of the time already passed.
 _SHORTEST_WAIT, _PART = 3.0, 3
 
 
@@ -101,7 +101,7 @@ def conclude(variables: Record) -> dict[str, t.Any]:
         variables.get(f"{_PREFIX}runs") or (),
         provided=variables.get(f"{_PREFIX}provided") or (),
     )
-    # Object ids and counts, no names. Whoever cannot sign in is not restored, although nothing failed.
+    # Object ids and counts, no names. A user who cannot sign in is not restored, although nothing failed.
     known = [one for one in reported["leavers"] if one["id"]]
     failed = [one["id"] for one in known if one["status"] in (REFUSED, FAILED, PARTIAL)]
     stats = {

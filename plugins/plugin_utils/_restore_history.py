@@ -68,7 +68,7 @@ class Reading(t.NamedTuple):
 
 
 def offboarding(name: str, readings: t.Sequence[Reading], job: str = "") -> Record | list[Reading]:
-    """The runs of the one offboarding that is meant, in their order; an error as a record where that is not certain.
+    """The runs of the offboarding to undo, in their order; an error as a record if it is not certain which one it is.
 
     :param job: the number in AWX of the job that is meant, or of its workflow, empty where none is named.
     """
@@ -175,7 +175,7 @@ def precedes(facts: Record, entry: Record | None, step: str) -> bool:
 
 def _states(reading: Reading, step: str, when: str) -> dict[str, bool | None]:
     facts = reading.facts(step, when)
-    # Null is a value of a protocol (the organisation decides); of sign-in it says that nobody knew.
+    # For a protocol null is a value (the organisation's setting applies); for sign-in it means unknown.
     return {
         door: facts[door] for door in _DOORS[step] if door in facts and not (step == "signin" and facts[door] is None)
     }
@@ -184,7 +184,7 @@ def _states(reading: Reading, step: str, when: str) -> dict[str, bool | None]:
 def before_and_after(readings: t.Sequence[Reading]) -> dict[str, t.Any]:
     """One record of the person from all runs of an offboarding: what was before it, and what it left.
 
-    Each step has `before` and `after` (facts, null where nobody knew), `status` and `written_at` of the last run that
+    Each step has `before` and `after` (facts, null if unknown), `status` and `written_at` of the last run that
     wrote it, `changed`, and `cut_off` where only a run that was killed may have changed it.
     """
     last = readings[-1].record

@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""What came of undoing an offboarding, and how it is told."""
+"""The results of undoing an offboarding, and their table."""
 
 from __future__ import annotations
 
@@ -45,16 +45,17 @@ _STATES = {
     NOT_APPLICABLE: "no such door here",
 }
 _FINAL_WORD = (
-    "Passwords and sessions cannot be undone: the password of before is void, and on every device one signs in anew."
+    "Passwords and sessions cannot be undone: the old password no longer works, and users must sign in again on every "
+    "device."
 )
 
 
 def outcome(plan: Record, runs: t.Sequence[Record] = (), *, provided: t.Collection[str] = ()) -> dict[str, t.Any]:
-    """One result per leaver, and how it is told.
+    """Return one result per leaver, with the lines of the table.
 
-    :param runs: what was registered of each step, `{step, users, result}`; a result without records counts as failed
+    :param runs: the registered result of each step, `{step, users, result}`; a result without records counts as failed
         for everyone who was to go through it.
-    :param provided: object ids of leavers for whom there is a password.
+    :param provided: object ids of leavers with a password.
     :returns: `leavers`, the results; `open`, object ids of those whose sign-in may be allowed now; `table`, lines
         for people; `failures`, why the run fails.
     """
@@ -91,7 +92,7 @@ def _result(order: Record, reported: Record, *, provided: bool) -> dict[str, t.A
     error = order["error"]
     if error and error["code"] in GONE and reported.get("account", {}).get("status") == "accepted":
         error = as_error(
-            "not_visible", "The account was restored, but cannot be seen yet.", "Run again in some minutes."
+            "not_visible", "The account was restored, but cannot be seen yet.", "Run again in a few minutes."
         )
     entries = _entries(order, reported, provided=provided)
     notes = [*order["notes"], *(entry["note"] for entry in entries.values())]
@@ -130,7 +131,7 @@ def _entries(order: Record, reported: Record, *, provided: bool) -> dict[str, di
         account["status"] = "verified"  # it was read since
     if mailbox and order["no_mailbox"] and mailbox["status"] == NOT_APPLICABLE:
         message = f"There is no mailbox of {order['user_principal_name']}, so its protocols were not turned on."
-        hint = "A restored account gets its mailbox back with its licence, after a while: then run again."
+        hint = "A restored account gets its mailbox back some time after its licence: run again then."
         mailbox |= {"status": FAILED, "error": as_error("no_mailbox", message, hint)}
     return entries
 
@@ -139,7 +140,7 @@ def _unbelievable(step: str, order: Record) -> Record:
     """A step that finds open what was read as shut just before: one of the two readings is not of now."""
     door = "Sign-in" if step == "signin" else "The mailbox"
     message = f"{door} of {order['user_principal_name']} was read as shut, and as open right after: nothing was opened."
-    return as_error("stale", message, "A server that lags has answered: run again in some minutes.")
+    return as_error("stale", message, "The answer came from a server that lags: run again in a few minutes.")
 
 
 def _entry(record: Record) -> dict[str, t.Any]:
@@ -171,7 +172,7 @@ def _status(refusal: str | None, entries: t.Mapping[str, Record], *, stays_block
         (RESTORED, "verified"),
     )
     verdict = next((verdict for verdict, found in order if found in statuses), UNCHANGED)
-    # Whatever else is open: nobody is restored who cannot sign in.
+    # Whatever else is open: a user who cannot sign in is not restored.
     return PARTIAL if stays_blocked and verdict in (RESTORED, UNCHANGED) else verdict
 
 

@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Who gets what back: only doors that the evidence says were open before and shut by that run."""
+"""Decide what each leaver gets back: only doors that, by the evidence, were open before and shut by that run."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def restore_plan(
     allow_admins: bool = False,
     undelete: bool = False,
 ) -> dict[str, t.Any]:
-    """Who gets what back.
+    """Decide what each leaver gets back.
 
     :param opening: what was registered of the read of everybody's facts.
     :param malformed: leavers whose name cannot be a user's, as `restore_request` gives them; each fails alone.
@@ -68,12 +68,12 @@ def restore_plan(
     :param job: the number in AWX of the job that is to be undone, or of its workflow, empty for none.
     :param deleted: what was registered of the search for deleted users of the same names, null before it.
     :param undeleted: object ids of the accounts that this run has restored.
-    :param began: when this run first looked, and `now`, both in seconds by the same clock.
+    :param began: when this run first read the users, and `now`, both in seconds by the same clock.
     :param protocols: with evidence, nothing but these; without it, what is to be turned on.
-    :returns: `error`, why nothing can be done at all; `leavers`, for each what is to be done; `groups`, leavers
+    :returns: `error`, why nothing can be done at all; `leavers`, what is to be done for each; `groups`, leavers
         whose mailboxes get the same protocols; `also`, what is made again besides, by topic and object id; `phones`, whether
         any of it is a phone; `undelete`, whose accounts are to be restored first; `waiting`, object ids of those who were
-        restored and are not all there yet, or who may never be; `again`, whether another look may show more; `left_out`.
+        restored and are not all there yet, or who may never be; `again`, whether another read may show more; `left_out`.
     """
     orders: list[dict[str, t.Any]] = []
     error = None
@@ -87,7 +87,7 @@ def restore_plan(
             tenant_id = (opening.get("automation") or {}).get("tenant_id")
             readings = _readings(opened(evidence), host, tenant_id, reported)
             found = [_order_by_evidence(name, readings, opening["users"], limits) for name in names]
-            # Who is named twice, by name and by object id, is meant once.
+            # A user named twice, by name and by object id, is handled once.
             orders = list({str(one["id"] or one["user"]): one for one in reversed(found)}.values())[::-1]
         orders += [_refused(one["user"], not_a_name(one["complaint"]).as_record(), FAILED) for one in malformed]
     except ValueError as exc:
@@ -103,7 +103,7 @@ def restore_plan(
         "also": _besides(orders),
         "phones": any(thing["kind"] == "phone" for one in orders for thing in one["also"].get("devices", ())),
         "undelete": [
-            # Who has read their roles before has told so, and the module reads none of deleted users.
+            # The roles come from the caller, since the module cannot read those of deleted users.
             {"user": one["id"], "directory_roles": one["roles"]} if one["roles"] is not None else one["id"]
             for one in orders
             if one["undelete"]
@@ -131,14 +131,14 @@ class _Limits(t.NamedTuple):
     now: float
 
     def nothing_sent(self, object_id: t.Any) -> str:
-        """What may be said of somebody for whom nothing more is done."""
+        """What was sent for a leaver for whom nothing more is done."""
         return "nothing else was sent" if object_id in self.undeleted else "nothing was sent"
 
 
 def _is_worthwhile(
     orders: t.Sequence[Record], waiting: t.Sequence[str], limits: _Limits, *, waited: float, verify_timeout: float
 ) -> bool:
-    """Whether somebody is shown as before a write, and the time for that is not over."""
+    """Whether a user is still shown as before a write, within the time allowed."""
     if waited < _RETURN_TIMEOUT and not limits.undeleted.isdisjoint(waiting):
         return True
     return waited < verify_timeout and any(
@@ -180,7 +180,7 @@ def _order(user: str, **facts: t.Any) -> dict[str, t.Any]:
         "display_name": None,
         "status": None,
         "error": None,
-        # Whether the account is to be restored, and cannot be read before; and the roles that it held, as far as known.
+        # Whether the account is to be restored, and cannot be read before; and the roles that it held, if known.
         "undelete": False,
         "roles": None,
         "signin": False,
@@ -188,7 +188,7 @@ def _order(user: str, **facts: t.Any) -> dict[str, t.Any]:
         "inherit_smtp_auth": False,
         # What is made again besides the doors: by topic, objects as in the evidence.
         "also": {},
-        # Whether the evidence tells of a mailbox and there is none (any more).
+        # Whether the evidence has a mailbox that no longer exists.
         "no_mailbox": False,
         # Whether a password, if there is one, is to be set, and what is to be said where none is.
         "password": False,
@@ -197,7 +197,7 @@ def _order(user: str, **facts: t.Any) -> dict[str, t.Any]:
         # Why a step is not done although its door is shut, and whether sign-in stays blocked as it was before.
         "unknown": {},
         "stays_blocked": False,
-        # What was read as shut, so that a step which finds it open has read an older state.
+        # The doors that were read as shut: a step that finds one open has read an older state.
         "read_shut": [],
         # Whether the reading is older than the evidence; the age of the evidence, in seconds, where an open door may be.
         "stale": False,
@@ -238,7 +238,7 @@ def _by_name(now: Record | None, limits: _Limits) -> dict[str, t.Any]:
 def _order_by_evidence(
     name: str, readings: t.Mapping[str, list[Reading]], opening: t.Sequence[Record], limits: _Limits
 ) -> dict[str, t.Any]:
-    """The order of one leaver: who is meant, which offboarding, and what it changed."""
+    """The order for one leaver: the account, the offboarding, and what it changed."""
     by_name = _find(opening, "user", name)
     known = {name_key(str(one.record["id"])) for one in readings.get(name_key(name), []) if one.record["id"]}
     if len(known) > 1:
@@ -269,7 +269,7 @@ def _order_by_evidence(
 def _recreated(
     name: str, then: Record, object_id: str, opening: t.Sequence[Record], limits: _Limits
 ) -> dict[str, t.Any]:
-    """The evidence knows another account by this name than the one that has it today."""
+    """The error if the evidence has a different account under this name than the one of today."""
     today = _find(opening, "id", str(then["id"])) or {}
     typed = " or ".join(filter(None, (today.get("user_principal_name"), str(then["id"]))))
     message = (
@@ -318,7 +318,7 @@ def _find(records: t.Sequence[Record], key: str, value: str) -> Record | None:
 
 
 def _stale(then: Record, now: Record) -> Record | None:
-    """An error where the reading is older than what the offboarding has read back itself."""
+    """An error if the read is older than what the offboarding itself read back."""
     for step, what in (("password", "password"), ("sessions", "sign-out")):
         entry = then["steps"].get(step)
         if precedes(now, entry, step):
@@ -334,7 +334,7 @@ def _stale(then: Record, now: Record) -> Record | None:
 def _absent(
     name: str, missing: Record, who: Record, limits: _Limits, *, directory_roles: t.Any, steps: Record
 ) -> dict[str, t.Any]:
-    """For who is not among the users: deleted, or simply not there."""
+    """The order for a name without a user: deleted, or unknown."""
     error = missing.get("error") or as_error("not_found", f"There is no user {name}.")
     if error["code"] != "deleted":
         return _refused(name, error, FAILED, **who)
@@ -357,13 +357,13 @@ def _absent(
 
 
 def _namesake(name: str, limits: _Limits) -> Record | None:
-    """An error where a deleted account has the same name as this one, and both might be meant."""
+    """An error if a deleted account has the same name as this one, and both may be meant."""
     error = (limits.gone.get(name_key(name)) or {}).get("error")
     return error if error and error["code"] == "ambiguous" else None
 
 
 def _stopped(now: Record, refusal: Record, limits: _Limits) -> dict[str, t.Any]:
-    """An order that does nothing (more). Of somebody whose account was just restored, nobody may say that it was refused."""
+    """An order that does nothing (more). An account that was just restored must not be reported as refused."""
     if now["id"] not in limits.undeleted:
         return _refused(now["user"], refusal, **_who(now))
     state = "blocked" if _is_blocked(now) else "allowed"
@@ -382,7 +382,7 @@ def _is_blocked(now: Record | None) -> bool:
 
 
 def _read_shut(now: Record | None, protocols: t.Sequence[str]) -> list[str]:
-    """The steps whose doors were read as shut, of which a protocol counts when it is among those asked for."""
+    """The steps whose doors were read as shut, of the protocols only the requested ones."""
     if now is None:
         return []
     facts = now["mailbox_protocols"] or {}
@@ -408,11 +408,11 @@ def _by_evidence(then: Record, changed: t.Sequence[str], now: Record | None, lim
 def _read_open(then: Record, order: Record, now: Record | None, limits: _Limits, notes: list[str]) -> float | None:
     """How old the evidence is, in seconds, where a door is read as open that its run shut, or may have; otherwise `None`.
 
-    Whether somebody opened it since or the server that answered lags, only time can tell. Both clocks are that of the
+    Either somebody opened it since, or the server that answered lags; only another read shows which. Both clocks are that of the
     machine that runs Ansible, in most cases.
     """
     steps = ("protocols", "signin")
-    # What was accepted and not seen yet counts too: it is in an order because a run changed it, or may have.
+    # A write that is not visible yet is included: it is in an order because a run changed it, or may have.
     opened = [step for step in steps if now and order[step] and step not in order["read_shut"]]
     if not opened:
         return None
@@ -481,7 +481,7 @@ def _protocols_again(
     wanted = [name for name in known if name not in off]
     if limits.protocols and "all" not in limits.protocols:
         wanted = [name for name in wanted if name in limits.protocols]
-    # Null means that the organisation decides. Who has turned it on meanwhile has decided otherwise.
+    # Null means that the organisation's setting applies. If it is on now, somebody has changed it since.
     inherits = "smtp_auth" in wanted and before["smtp_auth"] is None
     today = ((now and now["mailbox_protocols"]) or {}).get("smtp_auth", False)
     if inherits and today is not False:
@@ -491,7 +491,7 @@ def _protocols_again(
 
 
 def _password_again(then: Record, changed: t.Sequence[str], now: Record | None, *, opens: bool) -> dict[str, t.Any]:
-    """A password is set once: as long as that run's is in force, or, where that cannot be told, when sign-in opens."""
+    """A password is set once: while that run's password is in force, or, if that is not known, when sign-in opens."""
     if now and now["doors"].get("password") == NOT_APPLICABLE:
         return {"password": False}
     entry = then["steps"].get("password")
@@ -534,7 +534,7 @@ def _also_again(then: Record, limits: _Limits, notes: list[str]) -> dict[str, t.
 
 
 def _besides(orders: t.Sequence[Record]) -> dict[str, dict[str, t.Any]]:
-    """What the modules are told to make again: by topic, the objects of each leaver by object id."""
+    """The objects that the modules restore: by topic, the objects of each leaver by object id."""
     reported: dict[str, dict[str, t.Any]] = {}
     for one in orders:
         for topic, objects in one["also"].items() if not (one["undelete"] or one["error"]) else ():

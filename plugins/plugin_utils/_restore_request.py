@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""What is asked to be undone: who, and the evidence of the runs that shut them out."""
+"""The request to undo an offboarding: the leavers, and the evidence of the runs that shut them out."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def restore_request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = 
         return {**reported, "error": re.sub(r"\busers(?=\[| is )", "restore_employee_leavers", str(exc))}
     except ValueError as exc:
         return {**reported, "error": str(exc)}
-    # Which host's entry counts is known only when the tenant is; ids of other tenants are found nowhere here.
+    # The right host is known only when the tenant is; ids of other tenants match no user here.
     entries = [
         entry
         for run in runs
@@ -94,14 +94,14 @@ def _check_job(job: str, runs: t.Sequence[Record]) -> None:
 
 
 def keys(record: Record) -> set[str]:
-    """Every name by which a record of the evidence knows its leaver, the object id among them."""
+    """Every name of a leaver in a record of the evidence, including the object id."""
     return {name_key(str(record[key])) for key in ("user", "id", "user_principal_name") if record[key]}
 
 
 def entry_of_tenant(run: Record, host: str, tenant_id: str) -> Record:
-    """What the evidence of a run holds of the tenant that the credential belongs to.
+    """The part of a run's evidence about the tenant of the credential.
 
-    :raises ValueError: it is of another tenant, or that cannot be told.
+    :raises ValueError: it belongs to another tenant, or its tenant is not known.
     """
     hosts = run["hosts"]
     if host in hosts:

@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""What came of each leaver: joined from what was read first, what the steps told, and what was read last."""
+"""The result of each leaver, joined from the opening read, the records of the steps, and the closing read."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ..module_utils._written import CHANGED, DONE, SHOWN, STALE, compare, digest
 from ._also import entries as entries_of_also
 from ._messages import Record, as_error, reason_of, what_was_done
 
-# What a leaver's result says on top, the worst first.
+# The overall status of a leaver's result, the worst first.
 FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, ACCEPTED, DELETED, PARTIAL, CONTAINED = (
     "failed",
     "refused",
@@ -40,7 +40,7 @@ FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, ACCEPTED, DELETED, PARTIAL, C
     "partial",
     "contained",
 )
-# Statuses after which the tenant may no longer be as the opening read found it.
+# Statuses after which the tenant may differ from the opening read.
 _WRITTEN = ("verified", "accepted")
 # What a record of `m365_user_info` has at its top and the evidence nests: the fact of each step, and who somebody is.
 _FACTS = {
@@ -75,10 +75,10 @@ def results(
 ) -> list[dict[str, t.Any]]:
     """One result per leaver, joined from the opening read, the steps' records and the closing read.
 
-    They are joined by the name that was asked for, which is never null: a step or a read that finds nobody has no
-    object id to tell.
+    They are joined by the requested name, which is never null: a step or a read that finds no user has no
+    object id.
 
-    :param runs: what was registered of each step, `{step, users, result}`; everybody in `users` without a record in
+    :param runs: the registered result of each step, `{step, users, result}`; every user in `users` without a record in
         `result` counts as failed.
     :param closing: the records of the closing read. The doors of a leaver who was written to and is not in it, or
         could not be read, are unknown.
@@ -105,7 +105,7 @@ def results(
                 one,
                 _last(one, closed, by_step.values(), unread),
                 by_step,
-                # An audit has no plan, and a date that nobody can rely on is a refusal there too.
+                # An audit has no plan, and an unreliable date is a refusal there too.
                 (refused or {}).get(one["id"]) or one.get("contradiction"),
                 steps,
                 unseen,
@@ -124,9 +124,9 @@ def _key(name: t.Any) -> str:
 
 
 def _keys(one: Record) -> list[str]:
-    """The names by which a record is found, in any case: its object id, and the name that was asked for.
+    """The names by which a record is found, in lower case: its object id, and the requested name.
 
-    Whoever only the earlier evidence knows was asked for by object id; somebody else may have the name now.
+    A user known only from the earlier evidence was requested by object id; another user may have the name now.
     """
     if one.get("earlier"):
         return [_key(one["earlier"]["id"])]
@@ -134,7 +134,7 @@ def _keys(one: Record) -> list[str]:
 
 
 def _records(run: Record) -> t.Iterator[tuple[str, Record]]:
-    """A step's records by the name that was asked for; one that failed for whoever has none."""
+    """A step's records by requested name; a failed one for each user without a record."""
     reported = {_key(record["user"]): record for record in run["result"].get("users") or ()}
     yield from reported.items()
     why = run["result"].get("error") or as_error(
@@ -152,7 +152,7 @@ def written(runs: t.Sequence[Record]) -> dict[str, t.Any]:
 
 
 def _last(opening: Record, closed: Record | None, records: t.Collection[Record], unread: Record | None) -> Record:
-    """What is known of the doors at the end: never what was read before a write."""
+    """The doors at the end: never what was read before a write."""
     if closed and closed["id"]:
         return closed
     if closed and _is_deleted(closed):
@@ -193,7 +193,7 @@ def _person(read: Record) -> Record | None:
 
 
 def _is_deleted(one: Record) -> bool:
-    """Whether a read found this user among the deleted, who cannot sign in. Absence alone is not said so."""
+    """Whether a read found this user among the deleted, who cannot sign in. Absence alone does not prove it."""
     return not one["doors"] and (one["error"] or {}).get("code") == "deleted"
 
 
@@ -242,19 +242,19 @@ def _result(
         "display_name": opening["display_name"],
         "left_at": opening["left_at"],
         "status": status,
-        # The doors of somebody else's account say nothing about the person who was asked for.
+        # The doors of a different account say nothing about the requested person.
         "contained": bool(states) and not (opened or unconfirmed or skipped or doubtful),
         "open": opened,
         "unconfirmed": unconfirmed,
         "not_looked_at": skipped,
-        # `_exceptions` says which of these doors somebody has accepted.
+        # `_exceptions` applies accepted exceptions to these doors.
         "accepted": [],
         "reasons": [{"doors": doors, "reason": reason} for reason, doors in reasons.items()],
         "directory_roles": opening["directory_roles"],
         "mailbox_type": opening.get("mailbox_type"),
         "error": refused or (last if read_again else opening)["error"],
         "steps": entries,
-        # What was read after the writes counts.
+        # Only what was read after the writes is used.
         "residual": {**opening.get("residual", {}), **last.get("residual", {})},
         **({"also": entries_of_also(also, reported, opening, refused, went=went)} if also else {}),
         "person": _person(opening),
@@ -309,9 +309,9 @@ def _entry(step: str, record: Record, opening: Record, last: Record, found: str 
 def _doors(
     step: str, record: Record, opening: Record, last: Record, found: str | None
 ) -> tuple[dict[str, str], str | None]:
-    """A step's doors as the last reading proves them, and why those are not shut that are not.
+    """A step's doors as the last read proves them, and why some are not shut.
 
-    :param found: what the last reading says of the step, see `compare`; null for a step that is not done.
+    :param found: what the last read shows about the step, see `compare`; `None` for a step that is not done.
     """
     states = doors_of(step, last["doors"])
     if not last["id"] or UNKNOWN in states.values():
@@ -330,7 +330,7 @@ def _doors(
 
 
 def _shut_by_others(step: str, record: Record, opening: Record, last: Record, states: Record) -> dict[str, str]:
-    """A door that was open, whose step failed, and that looks shut all the same.
+    """A door that was open and whose step failed, but that is read as shut.
 
     Blocking sign-in makes an older reset or sign-out look like ours. Any later sign-out is as good as ours. A password
     that was changed since is not: it may be the employee's, unless it is the one that was perhaps written.
@@ -348,13 +348,13 @@ def _changed_again(record: Record, last: Record) -> str:
     since = moment(record["after"], "password") if record["status"] != "accepted" else record["written_at"]
     reported = "this run found it changed" if record["status"] == "unchanged" else "this run reset it"
     return (
-        f"The password was changed again at {now}, after {reported} at {since}: whoever did that knows it. "
-        "Reset it again with force, and look for the session that was used."
+        f"The password was changed again at {now}, after {reported} at {since}: whoever changed it knows it. Reset "
+        "it again with force, and find the session that was used."
     )
 
 
 def _stale(step: str, record: Record, states: Record) -> tuple[dict[str, str], str | None]:
-    """A reading that is older than the step: what the step has written is unconfirmed, what it had found shut is open."""
+    """A read that is older than the step: what the step wrote is unconfirmed, what it found shut is open."""
     if record["status"] == "verified" and step not in _TIMED:
         reason = f"Read back after the write at {record.get('written_at')}, and open again in the last read."
     elif record["status"] in _WRITTEN:
@@ -365,7 +365,7 @@ def _stale(step: str, record: Record, states: Record) -> tuple[dict[str, str], s
         return dict.fromkeys(states, UNKNOWN), reason
     if set(states.values()) == {NOT_APPLICABLE}:
         return dict.fromkeys(states, UNKNOWN), "The mailbox that the step saw was not found by the last read."
-    # Only what was written and never seen may be a matter of time.
+    # Only a write that was never visible may just need time.
     worse = UNKNOWN if record["status"] == "accepted" else OPEN
     return {name: worse if state == OPEN else state for name, state in states.items()}, reason
 
@@ -393,13 +393,13 @@ def _status(
     unconfirmed: t.Sequence[str],
     skipped: t.Sequence[str],
 ) -> str:
-    # Who awaits a mailbox did not fail: whether there is a door is not confirmed.
+    # A leaver who awaits a mailbox did not fail: the door is unconfirmed.
     awaits = {step for step, entry in entries.items() if (entry["error"] or {}).get("code") == MAILBOX_AWAITED}
     statuses = {entry["status"] for step, entry in entries.items() if step not in awaits}
     if _is_deleted(last):
         return DELETED
     if not opening["id"]:
-        # Whoever was known by object id, and is neither a user nor among the deleted, is gone.
+        # A user known by object id who is neither a user nor a deleted user no longer exists.
         gone = opening.get("earlier") and (opening["error"] or {}).get("code") == "not_found"
         return DELETED if gone else FAILED
     if (opened or unconfirmed) and (FAILED in statuses or (last is not opening and last["status"] == FAILED)):
@@ -427,7 +427,7 @@ def for_workflow(leavers: t.Sequence[Record], *, names: bool) -> dict[str, t.Any
     return {
         "contained": [one["id"] for one in known if one["contained"]],
         "not_contained": [one["id"] for one in known if not one["contained"]],
-        # Of those who are not contained: whose doors somebody has accepted.
+        # The leavers that are not contained but have only accepted doors.
         "accepted": [one["id"] for one in known if one["status"] == ACCEPTED],
         "unknown": len(leavers) - len(known),
         **({"names": {one["id"]: one["user_principal_name"] for one in known}} if names else {}),

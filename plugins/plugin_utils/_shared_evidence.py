@@ -5,11 +5,11 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""The evidence of hosts that go through their tasks each at its own pace.
+"""Write the evidence of hosts that run their tasks independently of each other.
 
 The strategies `free` and `host_pinned` do not honour `run_once`: each host writes the files that it shares with others. It
 knows the variables of the others as of the moment its task began, and they may have written more since. So each host keeps
-what it knows in a ledger, a file in the temporary folder of this run of Ansible, and writes for all that are in it while it holds the lock.
+what it knows in a ledger, a file in the temporary folder of this run of Ansible, and writes for all hosts in it while it holds the lock.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ def write_shared_evidence(
     started_at: str,
     **reported: t.Any,
 ) -> dict[str, dict[str, t.Any]]:
-    """Write the evidence of a host, and in the files that it shares that of the others, as they have put it on record.
+    """Write the evidence of a host and, in shared files, that of the other hosts, as recorded in the ledger.
 
     :param state: see `HostRun.state`.
     :param folder: the temporary folder of this run of Ansible, which all its workers share and which it removes.
     :param play_hosts: all hosts of the play.
-    :param complete: whether this host is at its end. A file is complete when all hosts that share it are.
+    :param complete: whether this host has finished. A file is complete when all hosts that share it have.
     :param reported: see `write_evidence`.
     :returns: as `write_evidence`, for this host.
     :raises OSError: with a sentence that names the path.
@@ -82,16 +82,16 @@ def write_shared_evidence(
 
 
 def _tenant(path: str, one: Record) -> HostRun:
-    """What `write_evidence` needs of a host that shares this file, by its entry in the ledger."""
+    """What `write_evidence` needs for a host that shares this file, from its entry in the ledger."""
     return HostRun({"__offboard_employee_asked": {"run_id": "", "report_paths": [path], "chain": one["chain"]}})
 
 
 @contextlib.contextmanager
 def _ledger(folder: str) -> t.Iterator[Ledger]:
-    """For each host its runs of the role by their ids, in order. Nobody else reads or writes it meanwhile."""
+    """Lock the ledger and return, for each host, its runs of the role by id, in order."""
     path = os.path.join(folder, _LEDGER)
     with open(f"{path}.lock", "w", encoding="utf-8") as lock:
-        # Closing the file gives the lock back.
+        # Closing the file releases the lock.
         fcntl.flock(lock, fcntl.LOCK_EX)
         ledger: Ledger = {}
         with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as file:

@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""What a run shows to people: each leaver's verdict and doors, and why it fails."""
+"""The output of a run for people: each leaver's verdict and doors, and why the run fails."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS,
 _MANY = 20
 # Of more leavers than this, each has one line, so that twenty fit on a screen.
 _FEW = 3
-# AWX throws away what is larger than 700,000 bytes, and so many leavers take up to 500,000.
+# AWX discards output larger than 700,000 bytes, and so many leavers take up to 500,000.
 _MOST = 1_000
 _VERDICTS = {
     FAILED: "FAILED",
@@ -53,13 +53,13 @@ def failures(
 ) -> list[str]:
     """Why the run fails, none when it does not: a sentence per leaver, of a thousand at most, and reasons they share.
 
-    More than three leavers of whom the same is to be said share a sentence.
+    More than three leavers with the same reason share a sentence.
 
     :param fail_on: what `parse_fail_on` gives.
     :param left_out: leavers whom a dry run leaves out without failing.
-    :param is_only_since: whether nobody was asked for but those of earlier evidence.
+    :param is_only_since: whether no users were requested except those of earlier evidence.
     """
-    # Whoever only the earlier evidence knows does not make up for a list that was lost.
+    # Users known only from the earlier evidence do not make up for a lost list.
     asked_for = leavers if is_only_since else [one for one in leavers if not is_extra(one)]
     if not asked_for and not allow_empty:
         return [_nobody()]
@@ -113,7 +113,7 @@ def _together(names: t.Sequence[str]) -> t.Sequence[str]:
 
 
 def _sentence(one: Record, shared: _Shared, *, residual: bool) -> str:
-    """What is to be said of a leaver after the name."""
+    """The reasons for a leaver, without the name."""
     parts = []
     if newly_open(one):
         parts.append(f"newly open: {', '.join(newly_open(one))}")
@@ -186,7 +186,7 @@ def _reasons(one: Record) -> list[str]:
 
 
 def left_out(leavers: t.Sequence[Record]) -> list[Record]:
-    """Whom a run would leave out after this dry run; nobody, where no other leaver would be offboarded."""
+    """The leavers that a run would leave out after this dry run; none if no other leaver would be offboarded."""
     others = [one for one in leavers if one["status"] in (OPEN_DOORS, UNCONFIRMED)]
     return [one for one in leavers if one["status"] in (FAILED, REFUSED, NOT_DUE)] if others else []
 
@@ -290,7 +290,7 @@ def _residual_rows(one: Record) -> list[str]:
 
 
 def _residual_gaps(leavers: t.Sequence[Record]) -> list[str]:
-    """One line for all: a permission that is missing is missing for everyone."""
+    """One line for all: a missing permission affects everyone."""
     looked_for = [one["residual"] for one in leavers if one["residual"]]
     gaps: dict[tuple[str, str], int] = {}
     for residual in looked_for:
@@ -306,7 +306,7 @@ def _residual_gaps(leavers: t.Sequence[Record]) -> list[str]:
 
 
 def _brief(one: Record, shared: _Shared) -> list[str]:
-    """A leaver in one line, as far as it goes: the verdict, what is not shut, and who it is."""
+    """A leaver in one line: the verdict, the doors that are not shut, and the person, cut to fit."""
     parts = [_name(one), f"{_verdict(one)}{shared.marks(one)}", *_done(one)]
     states = (("until then open" if one["status"] == NOT_DUE else "open", "open"), ("unconfirmed", "unconfirmed"))
     parts += [f"{state}: {_doors(one, one[key])}" for state, key in states if one[key]]
@@ -317,7 +317,7 @@ def _brief(one: Record, shared: _Shared) -> list[str]:
 
 
 def _done(one: Record) -> list[str]:
-    """What was done to somebody in two or three words, so that a first run and a second differ at a glance."""
+    """What was done for a leaver in two or three words, so that a first and a second run differ at a glance."""
     reported = (
         {entry["done"] for entry in one["steps"].values() if entry["status"] != NOT_APPLICABLE} if one["id"] else ()
     )
@@ -328,7 +328,7 @@ def _done(one: Record) -> list[str]:
     return ["would be shut"] if any(done.startswith("would be ") for done in reported) else []
 
 
-# A shorter piece of who somebody is tells nothing.
+# A shorter piece of the description is useless.
 _LEAST_PERSON = 12
 
 
@@ -398,7 +398,7 @@ def _row(one: Record, step: str, entry: Record) -> str:
 
 
 def _since(step: str, entry: Record) -> str | None:
-    """From when a door is shut, as far as known: Microsoft keeps no moment for sign-in and protocols."""
+    """Since when a door is shut, if known: Microsoft stores no time for sign-in and protocols."""
     facts = entry["after"] or {}
     moments = {"password": "last_password_change_date_time", "sessions": "sign_in_sessions_valid_from_date_time"}
     since: str | None = (facts.get(moments[step]) if step in moments else None) or entry["written_at"]

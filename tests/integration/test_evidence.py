@@ -258,7 +258,7 @@ def test_a_report_that_cannot_be_written_is_reported_before_anything_is_sent(
 # --- the audit's sources and what it costs ---
 
 _UNREAD_DATES = (
-    "Whether anybody who was found leaves later is not known: the application may not read their leave dates "
+    "It is not known whether any users found leave later: the application may not read leave dates "
     "(User-LifeCycleInfo.Read.All)."
 )
 

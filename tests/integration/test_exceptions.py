@@ -88,7 +88,7 @@ def test_a_list_that_cannot_be_understood_refuses_the_run_before_anything_is_sen
     played = play(OFFBOARD, leavers="jane.doe@contoso.com", exceptions_file=str(exceptions))
 
     assert played.returncode != 0
-    assert f"{exceptions}, line 2: it has no reason" in played.failure()
+    assert f"{exceptions}, line 2: it lacks reason" in played.failure()
     assert not list(tenant.journal)
 
 

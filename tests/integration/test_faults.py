@@ -118,10 +118,10 @@ NETWORK = {
         {"M365_AUTHORITY_URL": "https://login.m365.invalid"},
         "The name login.m365.invalid cannot be resolved",
     ),
-    "no proxy": ({"M365_PROXY": "http://localhost:1"}, "The proxy did not let us through"),
+    "no proxy": ({"M365_PROXY": "http://localhost:1"}, "failed at the proxy"),
     "drips": ({}, "within 1 s"),
     "is silent": ({}, "did not answer within 1 s"),
-    "is cut": ({}, "broke before an answer came"),
+    "is cut": ({}, "was lost before an answer arrived"),
 }
 
 

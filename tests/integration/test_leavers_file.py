@@ -82,7 +82,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     ),
     "cut": (b"user,left_at\n" + f"{JANE}".encode(), "line 2 of the CSV has 1 cells"),
     "no_user": (f"user,name\n{JANE},Jane\n,John\n".encode(), "line 3 of the CSV names no user"),
-    "no_offset": (f"user,left_at\n{JANE},2026-03-01T17:00:00\n".encode(), "no moment with an offset"),
+    "no_offset": (f"user,left_at\n{JANE},2026-03-01T17:00:00\n".encode(), "must be a date and time with a UTC offset"),
     "no_name": (b"user\nJane Doe\n", "'Jane Doe' is neither a user principal name nor an object id"),
     "secrets": (b"hunter2,password\nhunter2,other\n", "the CSV has no column 'user'"),
     "environment": (b"SECRET=hunter2\0PATH=/bin\0", "the CSV has no column 'user'"),

@@ -168,7 +168,7 @@ def test_sessions(tenant: Tenant, play: Player) -> None:
     assert touched(before, tenant) == {"jane", "blocked"}
     assert not tenant.directory.user("jane").sessions_alive
     record = played.result("Do")["users"][2]
-    assert "Outlook on the web may linger" in record["note"]
+    assert "Outlook on the web may stay usable" in record["note"]
     shown = reported(played, "Read again")["jane"]["properties"]["signInSessionsValidFromDateTime"]
     assert record["after"] == {"sign_in_sessions_valid_from_date_time": shown}
     assert (moment(record["effective_by"]) - moment(shown)).total_seconds() == 3600

@@ -32,7 +32,7 @@ def test_offboarding_one_leaver(tenant: Tenant, play: Player) -> None:
     assert not checked.leaver()["contained"]
     assert checked.leaver()["open"] == open_doors(jane)
     assert '"account_enabled": false' in checked.stdout
-    assert checked.stdout.count("(the moment of the write)") == 2
+    assert checked.stdout.count("(time of the write)") == 2
 
     done = play(OFFBOARD, leavers=jane.upn)
 

@@ -240,9 +240,9 @@ def test_what_cannot_be_undone_is_refused_with_the_reason(tenant: Tenant, play: 
     unsent: dict[str, tuple[Any, str, dict[str, Any], str]] = {
         "missing": (jane, str(tmp_path / "nothing.json"), {}, "cannot be read: No such file"),
         "folder": (jane, str(tmp_path / "empty"), {}, "holds no .json file"),
-        "broken": (jane, str(tmp_path / "broken.json"), {}, "is no JSON"),
+        "broken": (jane, str(tmp_path / "broken.json"), {}, "is not JSON"),
         "latin": (jane, str(tmp_path / "latin.json"), {}, "no text in UTF-8"),
-        "list": (jane, str(tmp_path / "list.json"), {}, "the file is no mapping"),
+        "list": (jane, str(tmp_path / "list.json"), {}, "the file is not a mapping"),
         "format": (jane, altered("f.json", lambda e: e.update(format="x")), {}, "its format is not"),
         "version": (jane, altered("v.json", lambda e: e.update(version=2)), {}, "its version is not 1"),
         "audit": (
@@ -591,7 +591,7 @@ def test_what_a_killed_run_found_open_comes_back(tenant: Tenant, play: Player, t
     assert as_before(snapshot(tenant)["jane"], null_smtp=True) == before
     if given == "folder":
         reported = " ".join(" ".join(table(done)).split())
-        assert "other.json is no JSON" in reported
+        assert "other.json is not JSON" in reported
         assert "audit.txt" not in reported
 
 

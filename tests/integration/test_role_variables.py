@@ -25,8 +25,8 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "report_suffix": ({"offboard_employee_report_path": "a.docx"}, "a.docx"),
     "one_report_of_two": ({"offboard_employee_report_path": ["a.json", "b"]}, "cannot be written: b"),
     "date": ({"left_at": "2026-03-01"}, "Write it with its offset, as 2026-11-20T17:00:00+01:00"),
-    "no_offset": ({"left_at": "2026-03-01T17:00:00"}, "no moment with an offset"),
-    "no_time": ({"left_at": "yesterday"}, "'yesterday' is no moment with an offset"),
+    "no_offset": ({"left_at": "2026-03-01T17:00:00"}, "must be a date and time with a UTC offset"),
+    "no_time": ({"left_at": "yesterday"}, "'yesterday' must be a date and time with a UTC offset"),
     "own_left_at": ({"leavers": [{"user": "jane.doe@contoso.com", "left_at": "17:00"}]}, "users[0]: left_at '17:00'"),
     "nobody": ({"leavers": []}, "Nobody is due to leave"),
     "nothing": ({"leavers": ""}, "Nobody is due to leave"),
@@ -164,7 +164,7 @@ def test_protected_users_of_options_and_environment_are_added_together(tenant: T
         environment={"M365_PROTECTED_USERS": f"{users[1].id.upper()}, ,"},
         # Once by the opening read, once by the step.
         warnings=[
-            "protected_users: ghost@contoso.com means no user of this tenant.",
+            "protected_users: ghost@contoso.com matches no user of this tenant.",
         ],
     )
 

@@ -493,7 +493,7 @@ def test_a_fault_of_the_token_endpoint_is_waited_out_below_msals_memory(w: World
             {"status": 400, "body": {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid."}},
             "AADSTS",
         ),
-        ({"status": 200, "body": "<html>proxy</html>"}, "no JSON"),
+        ({"status": 200, "body": "<html>proxy</html>"}, "other than JSON"),
         ({"delay": 40.0, "close": "before"}, "login"),
     ],
     ids=["503", "400", "html", "silence"],

@@ -98,7 +98,7 @@ def test_a_user_who_is_still_as_then_and_nobody_asked_for_is_looked_at_and_fails
 
     one = of(outcome, nights.jane)
     assert (one["contained"], one["since"]["newly_open"]) == (True, [])
-    assert one["since"]["no_longer"] == "Nobody named this user, and no search found them."
+    assert one["since"]["no_longer"] == "This user was neither named nor found by a search."
     assert of(outcome, nights.john)["since"]["no_longer"] is None
     assert outcome.failures == []
 
@@ -175,7 +175,7 @@ def test_a_user_who_was_renamed_is_named_with_both_names(nights: Nights) -> None
 
     one = of(outcome, nights.jane)
     assert (one["user"], one["contained"]) == ("jane.former@contoso.com", True)
-    assert "The name was jane.doe@contoso.com." in one["since"]["no_longer"]
+    assert "The user principal name was jane.doe@contoso.com." in one["since"]["no_longer"]
 
 
 def test_a_read_that_fails_is_said_and_what_was_known_stays_known(nights: Nights) -> None:
@@ -325,9 +325,7 @@ def test_the_newest_complete_run_counts_and_the_others_are_named(nights: Nights)
     since = outcome.entry["since"]
     files = {pathlib.Path(one["file"]).name: one["reason"] for one in since["not_comparable"]}
     assert files.keys() == {"expired.json", "killed.json", "other.json", "dry.json", "list.json"}
-    assert (
-        files["expired.json"].startswith("its run looked at nobody: AADSTS7000222") or "nobody" in files["expired.json"]
-    )
+    assert files["expired.json"].startswith("its run read no user: AADSTS7000222") or "nobody" in files["expired.json"]
     assert "killed" in files["killed.json"]
     assert "another tenant, 00000000-0000-4000-8000-00000000f00d" in files["other.json"]
     assert "dry run" in files["dry.json"]

@@ -77,7 +77,7 @@ def problem(code: str, message: str, hint: str | None = None, request_id: str | 
 
 _SYNCED = "Synced from Active Directory: disable it in Active Directory too, otherwise the next sync may undo this."
 _GUEST = "Guest: password and sessions live in the home tenant and can only be ended there."
-_LINGERS = "Outlook on the web may linger on an open page until another tile is opened or the page is refreshed."
+_LINGERS = "Outlook on the web may stay usable on an open page until another tile is opened or the page is refreshed."
 
 
 def _facts(open_: bool, now: float) -> dict[str, Any]:
@@ -250,7 +250,7 @@ def _unknown(number: int) -> Result:
     error = problem(
         "not_found",
         f"Could not look up {name}: there is no such user in the tenant.",
-        "Check the spelling. Mail addresses and aliases are not names of users.",
+        "Check the spelling. E-mail addresses and aliases are not user principal names.",
         identifier(f"unknown {number}"),
     )
     nobody = {"user": name, "id": None, "user_principal_name": None, "display_name": None, "directory_roles": None}

@@ -278,9 +278,7 @@ def test_a_tenant_whose_results_cannot_be_joined_stops_no_other():
     run.step("sessions", host="a")
     run.put("state", run.act("close", "a", batch=1), "a")
 
-    assert run.act("conclude", "a")["failures"][0].startswith(
-        "What was done in a could not be put on record (KeyError)"
-    )
+    assert run.act("conclude", "a")["failures"][0].startswith("The results of a could not be recorded (KeyError)")
     assert [one["status"] for one in run.leavers("b")] == ["open"]
 
 

@@ -26,7 +26,7 @@ def test_it_gives_the_format_that_is_asked_for():
 
 
 def test_a_format_that_is_not_known_is_refused_in_a_sentence():
-    with pytest.raises(AnsibleFilterError, match="'pdf' is no format of a report"):
+    with pytest.raises(AnsibleFilterError, match="'pdf' is not a report format"):
         report(sample_evidence.evidence(1), "pdf")
 
 

@@ -195,9 +195,9 @@ def test_it_is_surely_shut_an_hour_after_the_sign_out():
 
 NO_MAILBOX = "No Exchange Online mailbox."
 ELSEWHERE = f"{NO_MAILBOX} It may be on-premises: turn its protocols off there."
-AWAITED = "No Exchange Online mailbox is known although the user has an enabled Exchange plan"
+AWAITED = "No Exchange Online mailbox was found although the user has an enabled Exchange plan"
 SYNCED = "Synced from Active Directory: disable it in Active Directory too"
-LINGERS = "Outlook on the web may linger"
+LINGERS = "Outlook on the web may stay usable"
 GUEST = "Guest: password and sessions live in the home tenant"
 
 

@@ -65,7 +65,7 @@ def test_a_service_that_stays_silent_is_asked_no_more(make_graph, wire, clock):
 
     (error,) = ask(graph, BOB)
 
-    assert error.message == "Microsoft Graph has been silent for 7010 s."
+    assert error.message == "Microsoft Graph has not answered for 7010 s."
     assert not error.reached
     assert len(wire.sent) == 2
 

@@ -282,7 +282,7 @@ def test_a_ready_token_for_exchange_alone_is_not_enough(lab):
 def test_a_ready_token_that_no_header_can_hold_is_refused_and_not_shown(lab, token):
     reported = fail(lab, {"access_token": token})
 
-    assert "The token for Microsoft Graph holds characters" in reported.msg
+    assert "The token for Microsoft Graph contains characters" in reported.msg
     assert token not in json.dumps(reported.result, ensure_ascii=False)
 
 
@@ -486,7 +486,7 @@ def test_a_refusal_without_a_known_code_is_reported_as_it_is(lab):
 def test_a_refusal_that_is_not_a_json_object_is_one_clear_sentence(lab, body):
     lab.entra.instead["token"] = [Reply(400, body)]
 
-    assert "no JSON" in fail(lab, SECRET).msg
+    assert "other than JSON" in fail(lab, SECRET).msg
 
 
 @pytest.mark.parametrize(
@@ -513,7 +513,7 @@ def test_a_web_page_from_entra_is_reported_as_such(lab, kind):
 
     reported = fail(lab, BY_DOMAIN)
 
-    assert "no JSON" in reported.msg
+    assert "other than JSON" in reported.msg
     assert "proxy" in reported.msg
     assert "DOCTYPE" not in reported.output
     assert len(lab.entra.asked_for(kind)) == 1

@@ -77,8 +77,8 @@ def refuse(lab, module, **options):
 # --- who is meant: bad input ---
 
 BAD_USERS = [
-    pytest.param([], ["empty"], id="no users"),
-    pytest.param("", ["empty"], id="an empty string"),
+    pytest.param([], ["users"], id="no users"),
+    pytest.param("", ["users"], id="an empty string"),
     pytest.param(["  "], ["users[0]", "empty"], id="blanks"),
     pytest.param(["\n"], ["users[0]", "empty"], id="a newline"),
     pytest.param([None], ["users[0]", "empty"], id="null"),

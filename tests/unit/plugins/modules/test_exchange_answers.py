@@ -674,7 +674,7 @@ def test_accepted_domains_are_read_to_their_end(lab):
     left = lab.run(LOOK, users=UPN, steps=["signin"], residual=["forwarding"]).user["residual"]["forwarding"]
 
     assert left["found"] == []
-    assert left["error"]["message"].startswith("Could not look at inbox rules")
+    assert left["error"]["message"].startswith("Could not read inbox rules")
 
 
 def test_in_a_batch_only_the_list_that_goes_on_is_asked_for_again(lab):

@@ -219,7 +219,7 @@ def test_an_administrator_is_refused_by_role_with_the_option_to_set(lab, module,
     assert reported.user["error"] == {
         "code": "administrator",
         "message": f"{UPN} holds a directory role (Helpdesk Administrator, Reports Reader); nothing was sent.",
-        "hint": "If that is known and meant, set allow_admins.",
+        "hint": "If that is intended, set allow_admins.",
         "request_id": None,
     }
 

@@ -220,7 +220,7 @@ def test_two_object_ids_for_one_name_are_refused_before_anything_is_sent(lab):
     answer = lab.run("m365_user_password", users=[{"user": UPN, "id": OTHER}, {"user": UPN.upper(), "id": JANE["id"]}])
 
     assert answer.failed
-    assert "is asked for with two object ids" in answer.msg
+    assert "is given with two object ids" in answer.msg
     assert lab.wire.sent == []
 
 

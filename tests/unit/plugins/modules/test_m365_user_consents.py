@@ -85,7 +85,7 @@ def test_a_consent_that_is_not_the_users_own_is_never_deleted(lab, facts):
     reported = lab.run(MODULE, users=UPN, state="absent")
 
     assert (reported.statuses, reported.changed) == (["unchanged"], False)
-    assert "An administrator gave this consent for everybody." in reported.user["note"]
+    assert "An administrator gave this consent for all users." in reported.user["note"]
 
 
 def test_assignments_that_cannot_be_read_do_not_keep_consents(lab):
@@ -97,7 +97,7 @@ def test_assignments_that_cannot_be_read_do_not_keep_consents(lab):
 
     assert (reported.statuses, reported.changed) == (["failed"], True)
     assert [one["status"] for one in reported.user["objects"]] == ["verified"]
-    assert reported.user["error"]["message"].startswith(f"Could not look at app role assignments of {UPN}")
+    assert reported.user["error"]["message"].startswith(f"Could not read app role assignments of {UPN}")
 
 
 CONSENT = {"key": KEY, "kind": "consent", "name": "Survey Tool"}

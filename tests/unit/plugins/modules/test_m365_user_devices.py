@@ -106,4 +106,4 @@ def test_only_the_devices_of_the_evidence_are_enabled_again_and_only_if_they_are
         "device-1": "verified",
         "device-9": "not_applicable",
     }
-    assert "It is not a device of this user any more." in reported.user["note"]
+    assert "It is no longer a device of this user." in reported.user["note"]

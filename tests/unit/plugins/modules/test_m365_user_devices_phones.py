@@ -198,7 +198,7 @@ def test_without_a_role_in_exchange_the_devices_are_still_disabled(lab):
     reported = run(lab)
 
     assert (reported.statuses, reported.user["objects"][0]["status"]) == (["failed"], "verified")
-    assert "Could not look at phones of jane.doe@contoso.com" in reported.msg
+    assert "Could not read phones of jane.doe@contoso.com" in reported.msg
 
 
 @pytest.mark.parametrize("row", [{"DeviceId": None}, {"DeviceId": " "}])
@@ -209,7 +209,7 @@ def test_a_phone_that_cannot_be_told_from_others_is_not_written(lab, row):
     reported = run(lab)
 
     assert (reported.statuses, reported.changed) == (["failed"], False)
-    assert "which phone is which" in reported.msg
+    assert "the id of a phone" in reported.msg
 
 
 @pytest.mark.parametrize("guid", [None, "", "everything"])
@@ -281,7 +281,7 @@ def test_a_phone_that_is_let_in_or_gone_is_not_written(lab):
     lab.wire.expect_each(find(JANE))
     expect(lab, *read())
     reported = run(lab, "enabled", objects={UPN: BEFORE[:1]})
-    assert reported.user["objects"][0]["note"] == "The phone has no partnership with this mailbox any more."
+    assert reported.user["objects"][0]["note"] == "The phone no longer has a partnership with this mailbox."
 
 
 @pytest.mark.parametrize(

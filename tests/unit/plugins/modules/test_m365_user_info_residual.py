@@ -245,9 +245,7 @@ def test_a_recipient_of_the_directory_counts_by_where_its_mail_goes(lab, answer,
 def test_a_recipient_that_nobody_can_place_counts(lab, answer):
     left = to_recipient(lab, *answer)
 
-    assert texts(left) == [
-        "The mailbox forwards to the recipient omar (whether outside is not known: there is no such recipient)."
-    ]
+    assert texts(left) == ["The mailbox forwards to the recipient omar (possibly outside: there is no such recipient)."]
     assert left["found"][0]["to"] == ["omar"]
 
 
@@ -257,7 +255,7 @@ def test_a_recipient_that_cannot_be_looked_up_counts(lab):
     left = look(lab, "forwarding", *mail(row=mailbox_of(JANE, ForwardingAddress="omar")), refused)
 
     assert texts(left) == [
-        "The mailbox forwards to the recipient omar (whether outside is not known: the recipient could not be looked up)."
+        "The mailbox forwards to the recipient omar (possibly outside: the recipient could not be looked up)."
     ]
 
 
@@ -375,7 +373,7 @@ def test_the_mailbox_of_somebody_else_is_not_taken_for_hers(lab):
     left = look(lab, "forwarding", *mail(row=mailbox_of(OMAR)))
 
     assert left["state"] == "not_looked_at"
-    assert "another mailbox" in left["error"]["message"]
+    assert "a different mailbox" in left["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -392,7 +390,7 @@ def test_without_the_accepted_domains_every_target_counts_and_says_so(lab, unrea
     left = look(lab, "forwarding", *turns)
 
     assert len(left["found"]) == 2
-    assert all("whether outside is not known" in text for text in texts(left))
+    assert all("possibly outside" in text for text in texts(left))
 
 
 def test_many_are_looked_at_part_by_part_and_the_accepted_domains_are_asked_for_once(lab, monkeypatch):
@@ -575,8 +573,8 @@ def test_roles_on_a_second_page_are_seen(lab):
             later(days=5),
         ),
         ({"secrets": ("2027-09-09T19:50:29.3086381Z",)}, "1 live secret", "2027-09-09T19:50:29Z"),
-        ({"secrets": (None, later(days=5))}, "2 live secrets, of unknown end", None),
-        ({"secrets": ("soon",)}, "1 live secret, of unknown end", None),
+        ({"secrets": (None, later(days=5))}, "2 live secrets, expiry unknown", None),
+        ({"secrets": ("soon",)}, "1 live secret, expiry unknown", None),
     ],
 )
 def test_an_owned_application_with_live_credentials(lab, credentials, text, until):
@@ -624,7 +622,7 @@ def test_what_is_found_beside_what_may_not_be_read_is_reported(lab):
 def test_a_consent_is_reported_with_the_name_of_its_client(lab):
     left = look(lab, "consents", consents(JANE, consent()), client(CLIENT, "Survey tool"), app_roles(JANE))
 
-    assert texts(left) == ["Survey tool may act in the user's name: Mail.Read offline_access."]
+    assert texts(left) == ["Survey tool may act on behalf of the user: Mail.Read offline_access."]
     assert left["found"][0]["scopes"] == ["Mail.Read", "offline_access"]
 
 
@@ -931,7 +929,7 @@ def test_what_the_token_shows_to_be_refused_is_not_even_asked(lab, topic):
 
     assert left["state"] == "not_looked_at"
     assert left["error"]["code"] == "missing_permission"
-    assert left["error"]["message"].startswith("Could not look at ")
+    assert left["error"]["message"].startswith("Could not read ")
     assert f"lacks the permission {left['permission']}" in left["error"]["message"]
 
 

@@ -87,7 +87,7 @@ def test_nobody_is_meant_by_nothing(lab, options):
     reported = look(lab, **options)
 
     assert reported.failed
-    assert reported.msg == "Nobody is meant: users, filter, group, left_before and blocked are all empty or not given."
+    assert reported.msg == "No users selected: set users, filter, group, left_before or blocked."
     assert not lab.wire.outer
 
 
@@ -110,7 +110,7 @@ def test_users_that_are_bad_are_refused_beside_a_search_too(lab, users):
 def test_a_moment_without_an_offset_is_refused_by_its_name(lab):
     reported = look(lab, left_before="2026-11-20")
 
-    assert "left_before '2026-11-20' is no moment with an offset" in reported.msg
+    assert "left_before '2026-11-20' must be a date and time with a UTC offset" in reported.msg
     assert not lab.wire.outer
 
 
@@ -243,7 +243,7 @@ def test_a_user_who_was_found_and_is_not_there_is_a_failure_that_says_so(lab):
 
     assert (reported.user["user"], reported.user["status"], reported.user["open"]) == (JANE["id"], "failed", [])
     assert reported.user["error"]["code"] == "not_found"
-    assert f"{JANE['id']} was found, but there is no such user." in reported.msg
+    assert f"{JANE['id']} was found by the search but does not exist." in reported.msg
 
 
 def test_a_user_who_was_found_and_cannot_be_read_is_a_failure_by_object_id(lab):
@@ -302,7 +302,7 @@ def test_a_page_that_fails_fails_the_whole_search(lab):
 
     assert reported.failed
     assert reported.users == []
-    assert "Could not find out who is meant by filter" in reported.msg
+    assert "Could not determine the users selected by filter" in reported.msg
     assert "Directory_ExpiredPageToken" in reported.msg
 
 
@@ -339,7 +339,7 @@ def test_a_next_page_elsewhere_is_refused_and_never_sees_the_token(lab, link):
     reported = look(lab, filter=SALES)
 
     assert reported.failed
-    assert "names a next page that is not its own" in reported.msg
+    assert "returned a link to a next page at another address" in reported.msg
     assert {outer.host for outer in lab.wire.outer} == {GRAPH, lab.entra.host}
 
 
@@ -372,7 +372,7 @@ def test_a_page_that_is_not_a_list_is_an_error_not_an_empty_one(lab, body):
     reported = look(lab, filter=SALES)
 
     assert reported.failed
-    assert "did not answer with a list" in reported.msg
+    assert "did not return a list" in reported.msg
 
 
 @pytest.mark.parametrize("row", [{}, {"id": None}, {"id": 7}, {"id": ""}, {"id": UPN}])
@@ -384,8 +384,8 @@ def test_a_user_without_an_object_id_fails_the_search(lab, row):
     reported = look(lab, group="Leavers")
 
     assert (reported.failed, reported.users) == (True, [])
-    assert "Could not find out who is meant by group" in reported.msg
-    assert "a user without object id" in reported.msg
+    assert "Could not determine the users selected by group" in reported.msg
+    assert "a user without an object id" in reported.msg
 
 
 # --- filter ---
@@ -398,7 +398,7 @@ def test_what_graph_refuses_of_a_filter_is_reported_in_its_words(lab):
     reported = look(lab, filter="department eq 'Sales")
 
     assert reported.failed
-    assert "Could not find out who is meant by filter" in reported.msg
+    assert "Could not determine the users selected by filter" in reported.msg
     assert "unterminated string literal" in reported.msg
     assert reported.result["error"]["code"] == "BadRequest"
     assert reported.result["error"]["request_id"] == "req-0001"

@@ -18,7 +18,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import 
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import GRAPH, Reply, Turn
 
 UPN = "jane.dow@contoso.com"
-HINT = "Check the spelling. Mail addresses and aliases are not names of users."
+HINT = "Check the spelling. E-mail addresses and aliases are not user principal names."
 JANE = person("jane.doe")
 
 

@@ -140,7 +140,7 @@ def test_nobody_is_made_an_administrator_again_unless_that_is_allowed(lab, entry
     reported = lab.run(MODULE, users=UPN, state="present", objects={UPN: [entry]}, allow_admins=False)
 
     assert (reported.statuses, reported.changed) == (["unchanged"], False)
-    assert "Directory roles are given again only with allow_admins." in reported.user["note"]
+    assert "Directory roles are assigned again only with allow_admins." in reported.user["note"]
 
 
 def test_a_user_who_was_added_meanwhile_is_read_and_done(lab):

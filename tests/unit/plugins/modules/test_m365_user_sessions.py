@@ -36,7 +36,7 @@ def test_a_sign_out_is_seen_by_its_moment(lab):
     assert reported.user["before"] == {"sign_in_sessions_valid_from_date_time": "2026-03-02T07:59:00Z"}
     assert reported.user["after"] == {"sign_in_sessions_valid_from_date_time": later()}
     assert reported.user["effective_by"] == later(hours=1)
-    assert "Outlook on the web may linger" in reported.user["note"]
+    assert "Outlook on the web may stay usable" in reported.user["note"]
     assert lab.clock.naps == []
 
 

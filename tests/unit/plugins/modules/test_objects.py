@@ -199,7 +199,7 @@ def test_a_list_that_cannot_be_read_shows_nothing_and_nothing_is_written(lab, mo
     reported = run(lab, module)
 
     assert (reported.statuses, reported.changed, reported.user["objects"]) == (["failed"], False, [])
-    assert reported.user["error"]["message"].startswith("Could not look at ")
+    assert reported.user["error"]["message"].startswith("Could not read ")
     assert UPN in reported.user["error"]["message"]
 
 

@@ -143,7 +143,7 @@ def test_another_user_read_back_is_an_error_and_never_verified(lab, module, turn
     reported = lab.run(module, users=UPN, verify_timeout=1.2, **OWN[module])
 
     assert (reported.statuses, reported.failed, reported.changed) == (["failed"], True, True)
-    assert "another user than the one asked for" in reported.user["error"]["message"]
+    assert "a different user from the one requested" in reported.user["error"]["message"]
 
 
 def test_another_user_read_back_once_is_read_again(lab):

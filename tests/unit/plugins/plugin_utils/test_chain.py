@@ -84,8 +84,8 @@ def test_a_missing_file_is_named(folder):
     (folder / "tuesday.json").unlink()
 
     assert reported(folder) == [
-        "tuesday.json is not there, but its checksum is.",
-        "tuesday.json is not there, but wednesday.json was compared with it.",
+        "tuesday.json is missing, but its checksum file exists.",
+        "tuesday.json is missing, but wednesday.json was compared with it.",
     ]
 
 
@@ -93,13 +93,13 @@ def test_a_file_that_is_missing_with_its_checksum_is_named_by_the_next(folder):
     (folder / "monday.json").unlink()
     (folder / "monday.json.sha256").unlink()
 
-    assert reported(folder) == ["monday.json is not there, but tuesday.json was compared with it."]
+    assert reported(folder) == ["monday.json is missing, but tuesday.json was compared with it."]
 
 
 def test_a_missing_report_that_no_chain_holds_is_named_by_its_checksum(folder):
     (folder / "monday.html").unlink()
 
-    assert reported(folder) == ["monday.html is not there, but its checksum is."]
+    assert reported(folder) == ["monday.html is missing, but its checksum file exists."]
 
 
 def test_a_file_without_a_checksum_is_named(folder):
@@ -160,7 +160,7 @@ def test_a_run_that_was_killed_is_reported_and_is_not_a_problem(folder):
     result = verify(str(folder))
 
     assert problems(result) == []
-    assert result["incomplete"] == ["killed.json is of a run that was still going on or was killed."]
+    assert result["incomplete"] == ["killed.json belongs to a run that was still in progress or was killed."]
 
 
 def test_evidence_of_an_earlier_version_has_no_chain_and_passes(tmp_path):
@@ -187,7 +187,7 @@ def test_a_chain_that_cannot_be_read_does_not_pass_for_one(tmp_path, chain):
     assert reported(tmp_path) == (
         []
         if chain in (None, [1]) or not isinstance(chain, list)
-        else ["None is not there, but a.json was compared with it."]
+        else ["None is missing, but a.json was compared with it."]
     )
 
 

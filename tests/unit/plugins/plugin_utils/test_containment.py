@@ -326,7 +326,7 @@ def test_every_result_has_its_times_after_the_opening_read():
     [
         (shut_now(), None, "Last write 4 h after leaving; surely shut 1 d 4 h after leaving."),
         (found(), None, "When it was done is not known."),
-        (found(), 60, "When it was done is not known. The password that counts was reset after the period."),
+        (found(), 60, "When it was done is not known. The password now in effect was reset after the period."),
         (found("open"), 60, "Not contained, and the period is over."),
         (found("open"), None, "Not contained yet."),
         (found("open", left_at=None), 60, "When the leaver left is not known."),

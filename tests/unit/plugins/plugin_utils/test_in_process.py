@@ -72,7 +72,7 @@ def way(ways, options=None, variables=None, **changes):
 def test_a_usual_task_runs_in_place(ways):
     assert way(ways) == (
         ["in place"],
-        "m365.offboarding.m365_user_signin runs in a child of Ansible's worker: nothing needs a process of its own",
+        "m365.offboarding.m365_user_signin runs in a child of Ansible's worker: nothing requires a separate process",
     )
 
 
@@ -92,7 +92,7 @@ def test_a_usual_task_runs_in_place(ways):
         ({"options": {"state": "blocked"}}, "its options are not valid"),
         ({"options": {**OPTIONS, "colour": "red"}}, "its options are not valid"),
         ({"options": {**OPTIONS, "timeout": "soon"}}, "its options are not valid"),
-        ({"options": {**OPTIONS, "user": "john.roe@contoso.com"}}, "its options give rise to a warning"),
+        ({"options": {**OPTIONS, "user": "john.roe@contoso.com"}}, "its options cause a warning"),
         ({"options": {**OPTIONS, "users": [object()]}}, "an option holds a object"),
         ({"options": {**OPTIONS, "users": {"jane"}}}, "an option holds a set"),
         # The delegated host has no variables: a fault while deciding.

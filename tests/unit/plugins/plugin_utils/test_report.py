@@ -85,7 +85,7 @@ def test_all_that_cannot_be_written_is_named():
 
 
 def test_a_format_that_is_not_known_is_refused():
-    with pytest.raises(ValueError, match="'pdf' is no format of a report; known are html, csv, json or xml"):
+    with pytest.raises(ValueError, match="'pdf' is not a report format; valid formats are html, csv, json or xml"):
         render(evidence_of(), "pdf")
 
 

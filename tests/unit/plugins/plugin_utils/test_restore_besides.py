@@ -27,7 +27,7 @@ STEPS = ("protocols", "memberships", "forwarding", "devices", "consents", "signi
 UNKNOWN = {
     "code": "network",
     "message": "x",
-    "hint": "Whether it was done is not known: run again, the next run reads first.",
+    "hint": "It is not known whether this was done: run again; the next run reads before it writes.",
     "request_id": None,
 }
 
@@ -154,7 +154,7 @@ def test_the_outcome_reports_each_topic_and_a_failure_does_not_stop_sign_in():
     ("broken", "says"),
     [
         ([], "is not a mapping"),
-        ({"hats": {}}, "also names something that is not known here"),
+        ({"hats": {}}, "also contains an unknown step"),
         ({"consents": {"status": "verified"}}, "lacks 'objects'"),
         ({"consents": {"status": "verified", "objects": [5]}}, "is no mapping"),
         ({"consents": {"status": "verified", "objects": [{**one(), "key": None}]}}, "key is not a text"),

@@ -131,11 +131,11 @@ def test_nobody_is_restored_who_cannot_sign_in():
 
 
 def test_files_that_are_not_used_are_named():
-    request = asked(evidence(shut_out()), left_out=["The evidence x.json is no JSON: Extra data in line 2."])
+    request = asked(evidence(shut_out()), left_out=["The evidence x.json is not JSON: Extra data in line 2."])
 
     reported = results(plan(opening(shut_now()), request, "localhost"), DONE)
 
-    assert "Left out: The evidence x.json is no JSON" in " ".join(reported["table"])
+    assert "Left out: The evidence x.json is not JSON" in " ".join(reported["table"])
 
 
 def test_sign_in_opens_whatever_becomes_of_the_protocols():

@@ -129,12 +129,12 @@ STEP = (*LEAVER, "steps", "signin")
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        pytest.param(b"", "is no JSON", id="empty"),
-        pytest.param(b"{", "is no JSON", id="half"),
+        pytest.param(b"", "is not JSON", id="empty"),
+        pytest.param(b"{", "is not JSON", id="half"),
         pytest.param(b"\xff\xfe{", "no text in UTF-8", id="UTF-16"),
         pytest.param(b"[" * 100_000, "nested too deeply", id="deep"),
-        pytest.param(b"null", "the file is no mapping", id="null"),
-        pytest.param(b"[]", "the file is no mapping", id="a list"),
+        pytest.param(b"null", "the file is not a mapping", id="null"),
+        pytest.param(b"[]", "the file is not a mapping", id="a list"),
         pytest.param(b"{}", "its format is not m365.offboarding/evidence", id="nothing in it"),
         pytest.param(having("m365.offboarding/report", "format"), "its format is not", id="another format"),
         pytest.param(having(2, "version"), "its version is not 1", id="a later version"),
@@ -145,17 +145,17 @@ STEP = (*LEAVER, "steps", "signin")
         pytest.param(having(True, "check_mode"), "written in check mode", id="check mode"),
         pytest.param(having("no", "check_mode"), "the file.check_mode is not true or false", id="a text for a boolean"),
         pytest.param(having([], "hosts"), "the file.hosts is not a mapping", id="hosts as a list"),
-        pytest.param(having(None, "hosts", "localhost"), "hosts['localhost'] is no mapping", id="no host"),
+        pytest.param(having(None, "hosts", "localhost"), "hosts['localhost'] is not a mapping", id="no host"),
         pytest.param(having(5, "hosts", "localhost", "tenant_id"), "tenant_id is not a text or null", id="tenant"),
         pytest.param(without("hosts", "localhost", "tenant_id"), "lacks 'tenant_id'", id="no tenant"),
         pytest.param(having({}, "hosts", "localhost", "leavers"), "leavers is not a list", id="leavers"),
-        pytest.param(having("jane", *LEAVER), "leavers[0] is no mapping", id="a leaver as text"),
+        pytest.param(having("jane", *LEAVER), "leavers[0] is not a mapping", id="a leaver as text"),
         pytest.param(without(*LEAVER, "id"), "leavers[0] lacks 'id'", id="no id"),
         pytest.param(having(5, *LEAVER, "id"), "leavers[0].id is not a text or null", id="a number as id"),
         pytest.param(having(None, *LEAVER, "user"), "leavers[0].user is not a text", id="no user"),
         pytest.param(having([], *LEAVER, "steps"), "leavers[0].steps is not a mapping", id="steps as a list"),
-        pytest.param(having({}, *LEAVER, "steps", "licence"), "names a step that is not known here", id="another step"),
-        pytest.param(having("blocked", *STEP), "steps.signin is no mapping", id="a step as text"),
+        pytest.param(having({}, *LEAVER, "steps", "licence"), "contains an unknown step", id="another step"),
+        pytest.param(having("blocked", *STEP), "steps.signin is not a mapping", id="a step as text"),
         pytest.param(without(*STEP, "status"), "steps.signin lacks 'status'", id="no status"),
         pytest.param(having(True, *STEP, "before"), "steps.signin.before is not a mapping or null", id="before"),
         pytest.param(
@@ -173,11 +173,9 @@ STEP = (*LEAVER, "steps", "signin")
         ),
         pytest.param(having("broken", *STEP, "error"), "error is not a mapping or null", id="an error as text"),
         pytest.param(having([], *LEAVER, "also"), "leavers[0].also is not a mapping", id="closed besides as a list"),
-        pytest.param(
-            having({"licence": {}}, *LEAVER, "also"), "also names something that is not known", id="a licence"
-        ),
+        pytest.param(having({"licence": {}}, *LEAVER, "also"), "also contains an unknown step", id="a licence"),
         pytest.param(closed_besides(objects={}), "also.forwarding.objects is not a list", id="objects as a mapping"),
-        pytest.param(closed_besides(objects=["1"]), "objects[0] is no mapping", id="an object as text"),
+        pytest.param(closed_besides(objects=["1"]), "objects[0] is not a mapping", id="an object as text"),
         *(
             pytest.param(closed_besides({name: value}), f"objects[0].{name} is not", id=f"an object's {name}")
             for name, value in (
@@ -238,7 +236,7 @@ def test_a_folder_is_all_its_evidence_and_what_is_none_is_named(tmp_path):
         "check.json": (having(True, "check_mode"), "in check mode"),
         "cut.json": ({**evidence(), "complete": False}, "cut off before it had looked at anybody"),
         "empty.json": (evidence(), "it holds no leaver"),
-        "half.json": ("{", "is no JSON"),
+        "half.json": ("{", "is not JSON"),
         "later.json": (having(2, "version"), "its version is not 1"),
     }
     for name, content in {**good, **{name: content for name, (content, _text) in bad.items()}}.items():
@@ -262,7 +260,7 @@ def test_a_folder_in_which_nothing_is_evidence_is_refused_with_all_reasons(tmp_p
 
     reported = read([UPN], str(tmp_path), "localhost")
 
-    assert "a.json is no JSON" in reported["error"]
+    assert "a.json is not JSON" in reported["error"]
     assert "b.json cannot be used" in reported["error"]
 
 

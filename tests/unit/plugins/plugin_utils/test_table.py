@@ -242,7 +242,7 @@ def test_the_reason_for_a_newly_open_door_is_reported_once_where_a_note_gives_it
     text = " ".join(line.strip() for line in lines)
     assert f"Contained then. {SYNCED}" in text
     assert text.count("Synced") == 1
-    assert "linger" not in text
+    assert "stay usable" not in text
 
 
 def test_a_user_who_was_not_contained_then_is_not_said_to_have_been():
