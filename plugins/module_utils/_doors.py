@@ -29,7 +29,7 @@ OPEN, SHUT, UNKNOWN, NOT_APPLICABLE = "open", "shut", "unknown", "not_applicable
 
 # Error code for a user with an Exchange plan and no mailbox yet: it may appear later.
 MAILBOX_AWAITED: t.Final = "mailbox_awaited"
-MAILBOX_MISSING = "Exchange Online knows no mailbox of a user who has an enabled Exchange plan."
+MAILBOX_MISSING = "Exchange Online has no mailbox for a user who has an enabled Exchange plan."
 # The note of a user who has none, and should not.
 NO_MAILBOX = "No Exchange Online mailbox."
 

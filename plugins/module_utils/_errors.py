@@ -68,7 +68,7 @@ OUTCOME_UNKNOWN = "It is not known whether this was done: run again; the next ru
 NEWER_ACCOUNT: t.Final = "newer_account"
 OTHER_ACCOUNT: t.Final = "other_account"
 WRONG_PERSON = frozenset({NEWER_ACCOUNT, OTHER_ACCOUNT})
-WHICH_ACCOUNT = "Find out which of the two is meant, then ask for it by its object id."
+WHICH_ACCOUNT = "Find out which account is the right one, then use its object id."
 
 
 class OffboardingError(Exception):

@@ -151,7 +151,7 @@ class User:
 
 def _moment(text: t.Any) -> datetime.datetime | None:
     moment = moment_or_none(text)
-    # Nothing that Microsoft dates so is meant as a moment, and an hour later would be beyond the calendar.
+    # Microsoft's placeholder dates are not real times, and an hour later would be beyond the calendar.
     return moment if moment and moment.year < datetime.MAXYEAR else None
 
 
@@ -539,7 +539,7 @@ class _List:
         self._seen = {call.path}
 
     def take(self, outcome: Outcome, root: str) -> None:
-        """Add a page, and say in `next` which one follows.
+        """Add a page, and set `next` to the call for the following one.
 
         :param root: where a following page must be: no other host may see the token.
         """
@@ -575,7 +575,7 @@ def listed(outcome: Outcome) -> list[dict[str, t.Any]] | OffboardingError:
     if isinstance(outcome, OffboardingError):
         return outcome
     if mapping(outcome.body).get("@odata.nextLink"):
-        return NetworkError("Microsoft Graph did not answer with the whole list.", reached=True)
+        return NetworkError("Microsoft Graph did not return the whole list.", reached=True)
     return _objects_in(outcome)
 
 
@@ -583,7 +583,7 @@ def _objects_in(answer: Answer) -> list[dict[str, t.Any]] | OffboardingError:
     objects = mapping(answer.body).get("value")
     if isinstance(objects, list) and all(isinstance(one, dict) for one in objects):
         return objects
-    return NetworkError("Microsoft Graph did not answer with a list.", reached=True)
+    return NetworkError("Microsoft Graph did not return a list.", reached=True)
 
 
 def single(outcome: Outcome) -> list[dict[str, t.Any]] | OffboardingError:

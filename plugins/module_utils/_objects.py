@@ -7,7 +7,7 @@
 
 """Steps that change several objects of a leaver, such as devices or consents, each by a separate write.
 
-A leaver is taken apart into one leaver per object (`parts`), each of which goes through `_steps` as any other leaver
+A leaver is split into one leaver per object (`parts`), each of which goes through `_steps` like any other leaver
 does, and what came of them is put into one record (`together`). What counts as open is decided by `_topics`, so that
 the audit reports exactly what these steps close.
 """
@@ -83,7 +83,7 @@ class ObjectsStep(Step):
     """A step that changes several objects of each leaver. Modules subclass it.
 
     `topics` are those of `_topics.TOPICS` whose objects it changes. Without `wanted` it closes what is found there;
-    with it, it makes those objects again, and nothing else.
+    with it, it restores those objects, and nothing else.
     """
 
     topics: tuple[str, ...] = ()

@@ -34,7 +34,7 @@ def record(
     error: OffboardingError | None = None,
     perhaps_written: bool = False,
 ) -> dict[str, t.Any]:
-    """What a module tells of one leaver. `perhaps_written`: it failed, but may have been done all the same."""
+    """The record of one leaver. `perhaps_written` means that it failed, but may have been applied."""
     return {
         **identity(leaver),
         "status": status,

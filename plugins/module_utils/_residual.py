@@ -36,7 +36,7 @@ from ._topics import (
 
 NONE, FOUND, NOT_LOOKED_AT = "none", "found", "not_looked_at"
 
-# Exchange tells of a mailbox at length: this many at once are some dozens of megabytes.
+# Exchange's answers about mailboxes are long: this many at once are some dozens of megabytes.
 _AT_ONCE = 500
 
 
@@ -195,7 +195,7 @@ class _Asking:
         return answer
 
     def _missing(self, question: Question) -> OffboardingError | None:
-        """What the token shows to be refused is not even asked."""
+        """The error if the token shows that the question would be refused; then it is not asked."""
         service: Service = self._tenant.exchange if question.permission == EXCHANGE_PERMISSION else self._tenant.graph
         granted = service.permissions
         if granted is None or (granted and not question.sufficient) or not granted.isdisjoint(question.sufficient):

@@ -226,7 +226,7 @@ def failure(error: OffboardingError, run: Run) -> dict[str, t.Any]:
 
 
 def _diff(records: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    """Before and after of those who changed, by user principal name, as `--diff` shows it."""
+    """Before and after of the users that changed, by user principal name, as `--diff` shows it."""
     changed = [one for one in records if one.get("changed")]
     return {
         "before": {str(one["user_principal_name"]): one["before"] for one in changed},

@@ -758,7 +758,7 @@ def _addressed(outcome: Outcome, address: str) -> list[User] | OffboardingError:
 
 
 def _other_deleted(deleted: t.Mapping[str, t.Any], asked: RequestedUser) -> OffboardingError | None:
-    """Why a deleted account may be somebody else's, as `wrong_person` has it: another object id, or a newer account."""
+    """Why a deleted account may belong to a different person, as in `wrong_person`: another object id, or a newer account."""
     identity, created = shorten(str(deleted.get("id"))), moment_or_none(deleted.get("createdDateTime"))
     if asked.object_id:
         if same_name(asked.object_id, identity):

@@ -25,7 +25,7 @@ from ._times import format_moment, moment_or_none
 from ._user_input import same_name
 
 Item = dict[str, t.Any]
-# Per leaver: the objects, an error, or None for who has no mailbox.
+# Per leaver: the objects, an error, or `None` for a user without a mailbox.
 Answers = list[t.Union[list[Item], OffboardingError, None]]  # noqa: UP007 (ansible-test takes the bar for an operation)
 
 EXCHANGE_PERMISSION = "Exchange.ManageAsApp"
@@ -34,7 +34,7 @@ _NAMELESS = "without a name"
 
 @dataclasses.dataclass(frozen=True)
 class Forwarding:
-    """Which forwarding is to be closed beside what leaves the organisation, or may leave it.
+    """Which forwarding is to be closed in addition to what leaves, or may leave, the organisation.
 
     :param internal: all that stays inside.
     :param addresses: what goes to these addresses, in lower case.
@@ -46,11 +46,11 @@ class Forwarding:
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """What a judgement needs beside the object.
+    """What a judgement needs in addition to the object.
 
     :param now: Microsoft's time.
     :param organisation: where mail goes; only where forwarding is judged.
-    :param forwarding: what else than outside is to be closed.
+    :param forwarding: what is to be closed in addition to forwarding outside.
     """
 
     now: datetime.datetime
@@ -58,14 +58,14 @@ class Scene:
     forwarding: Forwarding = dataclasses.field(default_factory=Forwarding)
 
     def whereabouts(self, target: Target, place: str | OffboardingError) -> str:
-        """What a sentence about a target adds: nothing, where it surely leads outside."""
+        """What a message about a target adds: nothing, if it certainly leads outside."""
         if place == UNKNOWN and target.recipient:
-            return " (whether outside is not known: there is no such recipient)"
+            return " (possibly outside: there is no such recipient)"
         if not isinstance(place, OffboardingError):
             return ""
         if place is self.organisation.domains:
-            return " (whether outside is not known: the accepted domains could not be read)"
-        return " (whether outside is not known: the recipient could not be looked up)"
+            return " (possibly outside: the accepted domains could not be read)"
+        return " (possibly outside: the recipient could not be looked up)"
 
     def closes(self, target: Target) -> str | OffboardingError | None:
         """Where a target leads that is to be closed; `None` for one that may stay."""
@@ -79,12 +79,12 @@ class Scene:
 
 @dataclasses.dataclass(frozen=True)
 class Question:
-    """One thing to ask about everybody.
+    """One question that is asked about all leavers.
 
-    :param kind: what its objects are called in records of the steps that close them. Two questions may be about one kind.
-    :param what: completes "Could not look at ... of jane@contoso.com".
+    :param kind: the kind of its objects in records of the steps that close them. Two questions may be about one kind.
+    :param what: completes "Could not read ... of jane@contoso.com".
     :param permission: the least that is needed.
-    :param sufficient: permissions of a token any of which would do; empty where only the answer can tell.
+    :param sufficient: permissions of which any one is enough; empty if only the answer shows whether it is.
     :param forbidden: what to do about a 403, where the permission alone does not say it.
     """
 
@@ -98,7 +98,7 @@ class Question:
     forbidden: str | None = None
 
     def explain(self, error: OffboardingError, name: str) -> OffboardingError:
-        explained = error.with_context(f"Could not look at {self.what} of {name}")
+        explained = error.with_context(f"Could not read {self.what} of {name}")
         if isinstance(error, ServiceError) and error.status == 403 and self.forbidden:
             explained.hint = self.forbidden
         elif isinstance(error, ServiceError) and error.status == 403 and self.permission != EXCHANGE_PERMISSION:
@@ -129,9 +129,9 @@ def _rows(cmdlet: str, by: str = "Identity") -> t.Callable[[Tenant, t.Sequence[L
 
 
 def _phones(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
-    """Phones, each with whether the mailbox keeps it out.
+    """Phones, each with whether the mailbox blocks it.
 
-    A phone that was blocked shows that only when it has been in touch again; the mailbox's list shows it at once.
+    A blocked phone shows that only after it has connected again; the mailbox's list shows it at once.
     """
     answers = _rows("Get-MobileDevice", "Mailbox")(tenant, leavers)
     unread = [
@@ -149,13 +149,13 @@ def _phones(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
 
 
 def phone_id(row: Item) -> str:
-    """What tells a phone from the others of its mailbox; empty where it does not say."""
+    """The id of a phone within its mailbox; empty if the answer has none."""
     value = row.get("deviceid")
     return value.strip() if isinstance(value, str) else ""
 
 
 def phone_name(row: Item) -> str | None:
-    """As a person knows it; Get-MobileDevice and Get-MobileDeviceStatistics have names of their own."""
+    """The name for people; `Get-MobileDevice` and `Get-MobileDeviceStatistics` use different keys."""
     names = ("friendlyname", "devicefriendlyname", "devicemodel", "devicetype", "deviceid")
     return next(filter(None, (_text(row.get(name)) for name in names)), None)
 
@@ -169,7 +169,7 @@ def _recipients(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
 
 
 def _held_roles(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
-    """Directory roles; who was asked about them already is not asked about again."""
+    """Directory roles; those that were read already are not read again."""
     unread = [leaver for leaver in leavers if leaver.roles is None and leaver.roles_error is None]
     read = {leaver.known.id: leaver for leaver in [*leavers, *tenant.read_roles(unread)]}
     held = [read[leaver.known.id] for leaver in leavers]
@@ -205,7 +205,7 @@ def _own_app_roles(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
 
 
 def _named_consents(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
-    """Consents, and the names of those they were given to, each asked for once; where that fails, its id must do."""
+    """Consents, and the names of their applications, each read once; if that fails, the id is shown."""
     answers = _listed("consents")(tenant, leavers)
     grants = [grant for answer in answers if isinstance(answer, list) for grant in answer]
     clients = list(dict.fromkeys(str(grant["clientId"]) for grant in grants if grant.get("clientId")))
@@ -224,7 +224,7 @@ def _named_consents(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
 
 
 def _text(value: t.Any, otherwise: str = "") -> str:
-    """A foreign value in one of our sentences."""
+    """A foreign value for one of our messages."""
     return shorten(" ".join(str(value).split())) if value not in (None, "", [], {}) else otherwise
 
 
@@ -292,7 +292,7 @@ def _rule_forwards(rule: Item, scene: Scene) -> t.Iterator[Item]:
     for name in _RULE_ACTIONS:
         recipients = mapping(actions).get(name)
         if not isinstance(recipients, list) and recipients is not None:
-            raise ValueError(f"whom an inbox rule means by {name}")
+            raise ValueError(f"the recipients in {name} of an inbox rule")
         for target in map(_graph_target, recipients or ()):
             place = scene.closes(target)
             out += [(target, place)] if place else []
@@ -310,7 +310,7 @@ def _graph_target(recipient: t.Any) -> Target:
     return dataclasses.replace(parse_target(address), shown=_text(address, "an unknown address"))
 
 
-# --- the same two questions, asked by whoever closes what they find ---
+# --- the same two questions, for the steps that close what they find ---
 
 
 def _forwardings(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
@@ -340,7 +340,7 @@ def _forwarding(item: Item, scene: Scene) -> t.Iterator[Item]:
 
 
 def _exchange_rules(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
-    """Hidden rules too: that is where mail that leaks hides, and only Get-InboxRule shows them."""
+    """Hidden rules too: attackers hide forwarding there, and only `Get-InboxRule` shows them."""
     ids = [leaver.known.id for leaver in leavers]
     return tenant.exchange.read_rows("Get-InboxRule", ids, by="Mailbox", IncludeHidden=True)
 
@@ -352,7 +352,7 @@ _SYSTEM_RULES = ("junk e-mail rule", "microsoft.exchange.oof.", "delegate rule -
 
 
 def rule_identity(row: Item) -> str:
-    """What tells a rule from the others of its mailbox, today and later: a number of 64 bits, as text.
+    """The permanent id of a rule within its mailbox: a number of 64 bits, as text.
 
     :raises ValueError: the row has none.
     """
@@ -360,7 +360,7 @@ def rule_identity(row: Item) -> str:
     text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
     text = text if text.isascii() and text.isdigit() else str(row.get("identity") or "").rpartition("\\")[2]
     if not (text.isascii() and text.isdigit()):
-        raise ValueError("which inbox rule is which")
+        raise ValueError("the id of an inbox rule")
     return text
 
 
@@ -379,7 +379,7 @@ def _exchange_rule(row: Item, scene: Scene) -> t.Iterator[Item]:
     errors = [place for place in places if isinstance(place, OffboardingError)]
     if errors and OUTSIDE not in surely:
         raise errors[0]
-    # What a cmdlet cannot describe may forward all the same.
+    # A rule that a cmdlet cannot describe may forward as well.
     own = str(row.get("name") or "").strip().lower().startswith(_SYSTEM_RULES)
     surely += [] if _flag(row.get("supportedbytask")) or own else [UNKNOWN]
     if surely:
@@ -387,7 +387,7 @@ def _exchange_rule(row: Item, scene: Scene) -> t.Iterator[Item]:
 
 
 def named_targets(answers: t.Sequence[Answers]) -> t.Iterator[Target]:
-    """Where objects of the topic forwarding lead by the name of a recipient."""
+    """The targets in the topic forwarding that are given by the name of a recipient."""
     for answer in answers:
         for item in (one for own in answer if isinstance(own, list) for one in own):
             targets: list[Target | None] = [forwarding_target(mapping(item.get("row", item)), _RECIPIENT)]
@@ -406,7 +406,7 @@ def _live_application(application: Item, scene: Scene) -> t.Iterator[Item]:
     """https://learn.microsoft.com/graph/api/resources/application; of one that may not be read, `appId` is null too."""
     secrets, certificates = application.get("passwordCredentials"), application.get("keyCredentials")
     if not application.get("appId") or not isinstance(secrets, list) or not isinstance(certificates, list):
-        raise ValueError("which credentials an owned application has")
+        raise ValueError("the credentials of an owned application")
     ends = {name: _live(credentials, scene) for name, credentials in (("s", secrets), ("c", certificates))}
     if ends["s"] or ends["c"]:
         name = _text(application.get("displayName"))
@@ -419,7 +419,7 @@ def _live_application(application: Item, scene: Scene) -> t.Iterator[Item]:
         )
         yield {
             "text": f"Owns the application {name or _NAMELESS} with {counts}, "
-            + (f"valid until {until}." if until else "of unknown end."),
+            + (f"valid until {until}." if until else "expiry unknown."),
             "name": name or None,
             "id": _text(application.get("id")) or None,
             "app_id": _text(application.get("appId")),
@@ -430,7 +430,7 @@ def _live_application(application: Item, scene: Scene) -> t.Iterator[Item]:
 
 
 def _live(credentials: t.Sequence[t.Any], scene: Scene) -> list[datetime.datetime | None]:
-    """When those credentials end that have not ended by Microsoft's clock; `None` for an end that is not known."""
+    """The expiry of credentials that have not expired by Microsoft's clock; `None` if the expiry is not known."""
     ends = [moment_or_none(mapping(credential).get("endDateTime")) for credential in credentials]
     return [end for end in ends if end is None or end > scene.now]
 
@@ -440,7 +440,7 @@ def _consent(grant: Item, _scene: Scene) -> t.Iterator[Item]:
     name = _text(grant.get("clientName"))
     scopes = _text(grant.get("scope")).split()
     yield {
-        "text": f"{name or client} may act in the user's name: {' '.join(scopes) or 'scopes unknown'}.",
+        "text": f"{name or client} may act on behalf of the user: {' '.join(scopes) or 'scopes unknown'}.",
         "name": name or None,
         "client_id": client,
         "scopes": scopes,
@@ -464,18 +464,18 @@ GROUP, DIRECTORY_ROLE = "#microsoft.graph.group", "#microsoft.graph.directoryrol
 
 
 def _membership(holder: Item, _scene: Scene) -> t.Iterator[Item]:
-    """A group that somebody put the user into. A rule decides anew about the members of a dynamic one.
+    """A group with assigned membership. A rule determines the members of a dynamic one.
 
     https://learn.microsoft.com/graph/api/resources/group. Directory roles are a topic of their own.
     """
     what = str(holder.get("@odata.type")).lower()
     if not what.startswith("#microsoft.graph."):
-        raise ValueError("what holds the user")
+        raise ValueError("what the user is a member of")
     if what != GROUP:
         return
     kinds = holder.get("groupTypes")
     if not isinstance(kinds, list):
-        raise ValueError("of which kind a group is")
+        raise ValueError("the type of a group")
     if "DynamicMembership" not in kinds:
         name = _text(holder.get("displayName"))
         yield {
@@ -506,7 +506,7 @@ _SELF = ("nt authority\\self", "s-1-5-10")
 
 
 def _is_own(row: Item, *names: str) -> bool:
-    """Whether an entry speaks of the mailbox's owner, was inherited from the organisation, or denies."""
+    """Whether an entry is for the mailbox's owner, was inherited from the organisation, or denies access."""
     who = [_text(row.get(name)).lower() for name in names]
     denies = _flag(row.get("deny")) or _text(row.get("accesscontroltype")).lower() == "deny"
     return denies or _flag(row.get("isinherited")) or any(name in _SELF for name in who)
@@ -556,7 +556,7 @@ def _phone(row: Item, _scene: Scene) -> t.Iterator[Item]:
         "access_state": state or None,
     }
     if "kept_out" not in row:
-        raise ValueError("whether the mailbox keeps a phone out")
+        raise ValueError("whether the mailbox blocks a phone")
 
 
 def _unwiped(row: Item, _scene: Scene) -> t.Iterator[Item]:
@@ -566,7 +566,7 @@ def _unwiped(row: Item, _scene: Scene) -> t.Iterator[Item]:
 
 
 def is_wiped(row: Item) -> bool:
-    """Whether an account-only wipe, or one of the whole phone, was asked for already."""
+    """Whether an account-only wipe, or one of the whole phone, was requested already."""
     return any(_text(row.get(name)) for name in ("accountonlydevicewiperequesttime", "devicewiperequesttime"))
 
 
@@ -584,7 +584,7 @@ _METHODS = {
 
 
 def method_kind(method: Item) -> str:
-    """Such as `fido2`, empty where the method does not say; a kind may be one that nobody knows yet."""
+    """Such as `fido2`, empty if the method has no type; a kind may be unknown to this version."""
     return _text(method.get("@odata.type")).rpartition(".")[2].removesuffix("AuthenticationMethod")
 
 
@@ -610,7 +610,7 @@ TOPICS: dict[str, tuple[Question, ...]] = {
     "forwarding": (
         Question("forwarding", EXCHANGE_PERMISSION, _recipients, _mailbox_forwards, of_mailbox=True, kind="mailbox"),
         # Exchange may have granted it for some mailboxes, which no token shows
-        # (https://learn.microsoft.com/exchange/permissions-exo/application-rbac): only the answer can tell.
+        # (https://learn.microsoft.com/exchange/permissions-exo/application-rbac): only the answer shows it.
         Question(
             "inbox rules",
             "MailboxSettings.Read",
@@ -650,7 +650,7 @@ TOPICS: dict[str, tuple[Question, ...]] = {
             kind="app_role",
         ),
     ),
-    # With User.Read.All alone, devices come without the property that decides: only the answer can tell.
+    # With User.Read.All alone, devices come without the deciding property: only the answer shows it.
     "devices": (Question("registered devices", "Device.Read.All", _devices, _enabled_device, kind="device"),),
     "delegates": (
         Question(
@@ -672,7 +672,7 @@ TOPICS: dict[str, tuple[Question, ...]] = {
             kind="method",
         ),
     ),
-    # With User.Read.All alone, groups come without the properties that decide: only the answer can tell.
+    # With User.Read.All alone, groups come without the deciding properties: only the answer shows it.
     "memberships": (
         Question("group memberships", "GroupMember.Read.All", _listed("memberships"), _membership, kind="membership"),
     ),
@@ -699,7 +699,7 @@ TO_CLOSE: dict[str, tuple[Question, ...]] = {
             of_mailbox=True,
             kind="inbox_rule",
             forbidden="Get-InboxRule needs the Exchange role Mail Recipients or User Options, or the Entra role Exchange "
-            "Administrator: roles that only view may not run it.",
+            "Administrator: view-only roles cannot run it.",
         ),
     ),
     "phone_wipes": (
@@ -716,5 +716,5 @@ TO_CLOSE: dict[str, tuple[Question, ...]] = {
 
 
 def chosen_topics(names: t.Collection[str]) -> tuple[str, ...]:
-    """The topics that are meant, in their order."""
+    """The selected topics, in their order."""
     return tuple(name for name in TOPICS if name in names or "all" in names)

@@ -87,7 +87,7 @@ def compare(step: str, written: Record, read: Record) -> str:
 
 
 def _password(written: Record, read: Record) -> str:
-    """A reset counts only as long as its own moment is the last: whoever changes the password later knows it."""
+    """A reset is valid only while its own time is the latest: anyone who changes the password later knows it."""
     now, after = moment(read, "password"), moment(written["after"], "password")
     if after and written["status"] != "accepted":
         return SHOWN if now == after else CHANGED if now > after else STALE

@@ -77,7 +77,7 @@ records:
   elements: raw
   returned: phase=close
 msg:
-  description: How far the run has come, in one line.
+  description: The progress of the run in one line.
   type: str
   returned: phase=close
   sample: 500 of 2000 leavers done, 1500 left; 2 with an open door; end expected at 2026-11-20T16:06:10Z.

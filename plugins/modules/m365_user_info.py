@@ -218,7 +218,7 @@ EXAMPLES = r"""
   loop_control:
     label: "{{ item.user }}"
 
-- name: Fail when one is open
+- name: Fail if a door is open
   ansible.builtin.assert:
     that: doors.users[0].open | length == 0
     quiet: true

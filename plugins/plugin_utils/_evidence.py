@@ -122,7 +122,7 @@ def evidence(
         "hosts": {
             host: {
                 **entry,
-                # Of a run that goes on, it is not known yet.
+                # Not known yet while the run is in progress.
                 "containment": containment_summary(leavers.get(host, ()), entry.get("contain_within"))
                 if complete
                 else None,

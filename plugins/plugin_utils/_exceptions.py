@@ -73,7 +73,7 @@ def _parsed(raw: t.Any) -> dict[str, t.Any]:
     if not isinstance(raw, t.Mapping):
         raise ValueError(f"it is not a mapping with {listed(FIELDS)}")
     if any(key not in FIELDS for key in raw):
-        raise ValueError(f"it has an unknown field; known are {listed(FIELDS)}")
+        raise ValueError(f"it has an unknown field; valid fields are {listed(FIELDS)}")
     given = {key: value for key, value in raw.items() if not _is_blank(value)}
     missing = [key for key in FIELDS[2:] if key not in given]
     if "user" not in given and "kind" not in given:

@@ -192,7 +192,7 @@ class HostRun:
         reports = (self._registered("evidence").get("lines") or {}).get(host) or ()
         return {
             "records": leavers,
-            # What a person is to see stands together, the table last but for the failure.
+            # The output for people is kept together, the table last except for the failure.
             "table": [*filter(None, [asked["msg"]]), *reports, *lines],
             "stats": stats,
             "failures": [reason_of(error)] if error else failures(judged, **may_be_empty, **fatal),

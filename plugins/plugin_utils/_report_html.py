@@ -126,6 +126,6 @@ def _policy(style: str, script: str) -> str:
 
 
 def _moment(value: t.Any) -> str | None:
-    """A moment as ISO 8601 in UTC, `None` for what is not a moment."""
+    """A time as ISO 8601 in UTC, `None` if the value is not a time."""
     moment = moment_or_none(value)
     return format_moment(moment) if moment else None

@@ -276,7 +276,7 @@ def _mappings(value: t.Any) -> dict[str, Record]:
 
 
 def seen_doors(result: Record) -> dict[str, str]:
-    """Each door of a leaver: open, shut, unconfirmed, accepted, unseen or absent. Shut needs a look that said so."""
+    """Each door of a leaver: open, shut, unconfirmed, accepted, unseen or absent. Shut needs a read that proves it."""
     known = {door: UNSURE if state == UNKNOWN else state for door, state in not_shut(result).items()}
     return {door: known.get(door) or _seen(result, door) for door in DOORS}
 

@@ -377,7 +377,7 @@ def _refusal(now: Record, limits: _Limits) -> Record | None:
 
 
 def _is_blocked(now: Record | None) -> bool:
-    """Whether sign-in is blocked; somebody who is still deleted is."""
+    """Whether sign-in is blocked, as for a user who is still deleted."""
     return now is None or now["account_enabled"] is False
 
 

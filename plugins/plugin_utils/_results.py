@@ -230,7 +230,7 @@ def _result(
         reasons[f"The type of the mailbox could not be read. {reason_of(untyped)}"] = opened
     unconfirmed = [name for name, state in states.items() if state == UNKNOWN]
     skipped = [step for step in STEPS if step not in steps]
-    # There is a mailbox, and some of its doors were not asked for.
+    # There is a mailbox, and some of its doors were not requested.
     if last["mailbox_protocols"]:
         skipped += unseen
     status = REFUSED if doubtful else _status(opening, last, entries, opened, unconfirmed, skipped)
@@ -292,7 +292,7 @@ def _entry(step: str, record: Record, opening: Record, last: Record, found: str 
     seen = record["status"] == "accepted" and found == SHOWN
     before = record["before"]
     if before is None and record["status"] in (FAILED, REFUSED):
-        # The step could not look for itself.
+        # The step could not read the door itself.
         before = _facts(step, opening)
     return {
         "status": "verified" if seen else record["status"],
@@ -379,8 +379,8 @@ def _why_open(step: str, opening: Record, last: Record) -> str:
     if step == "protocols":
         return "Not turned off in the mailbox."
     if last["account_enabled"]:
-        return "Sign-in is allowed, so the password can be changed and sessions can be opened at any moment."
-    changed, signed_out = (moment(last, name) or "an unknown moment" for name in _TIMED)
+        return "Sign-in is allowed, so the password can be changed and sessions can be opened at any time."
+    changed, signed_out = (moment(last, name) or "an unknown time" for name in _TIMED)
     required = f", must be out from {opening['left_at']}" if opening["left_at"] else ""
     return f"The times do not prove it: password changed at {changed}, signed out at {signed_out}{required}."
 

@@ -204,7 +204,7 @@ def table(
     those are shown who are not contained or have residual access.
 
     :param since: with which files the run is compared, see `Earlier.comparison`; `None` for no comparison.
-    :param failing: leavers whose reasons `failures` tells right after the table.
+    :param failing: leavers whose reasons `failures` gives right after the table.
     :param left_out: leavers whom the run that follows this dry run would leave out.
     :param exceptions: those of the run, as `exceptions_report` gives them.
     """
@@ -385,7 +385,7 @@ def _row(one: Record, step: str, entry: Record) -> str:
         state = f"OPEN ({names})" if step == "protocols" else "OPEN"
     else:
         state = "unconfirmed" if UNKNOWN in own.values() else "accepted" if own else "shut"
-    # In an audit the state says it all.
+    # In an audit the state is enough.
     done = "" if entry["done"] in ("is open", "is shut", state) else entry["done"]
     line = f"  {step:<10} {state:<12} {done}" if done else f"  {step:<10} {state:<12}"
     if state == "shut":

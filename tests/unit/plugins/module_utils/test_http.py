@@ -238,4 +238,4 @@ def test_an_answer_that_cannot_be_unpacked_is_no_answer(make_graph, wire, coding
 
     (error,) = ask(make_graph(retry_timeout=1), JANE)
 
-    assert "no JSON" in error.message
+    assert "other than JSON" in error.message

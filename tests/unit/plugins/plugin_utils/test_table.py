@@ -234,7 +234,7 @@ def test_a_user_who_is_newly_open_comes_first_with_the_door_and_since_when():
 
 
 def test_the_reason_for_a_newly_open_door_is_reported_once_where_a_note_gives_it():
-    notes = {"password": SYNCED, "signin": SYNCED, "sessions": "Outlook on the web may linger."}
+    notes = {"password": SYNCED, "signin": SYNCED, "sessions": "Outlook on the web may stay usable."}
     then = read_record("jane.doe", state="shut", notes=notes)
 
     lines = compared([read_record("jane.doe", notes=notes)], [then])
