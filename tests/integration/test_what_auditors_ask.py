@@ -125,7 +125,7 @@ def test_a_lock_out_its_audit_and_the_chain_between_them(tenant: Tenant, play: P
     verified = play(VERIFY, evidence=str(folder), app=None)
     assert verified.returncode != 0
     for sentence in (
-        "first.json is not as it was written",
+        "first.json has changed since it was written",
         "first.json is not the file that again.json was compared with",
         "dry.csv is not there",
         "more.html has no checksum",

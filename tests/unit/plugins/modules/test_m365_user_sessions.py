@@ -211,7 +211,7 @@ def test_check_mode_foretells_and_reads_only(lab):
 
     assert (reported.statuses, reported.changed) == (["planned"], True)
     assert reported.user["after"] == {"sign_in_sessions_valid_from_date_time": None}
-    assert "moment of the write" in str(reported.result["diff"]["after"])
+    assert "time of the write" in str(reported.result["diff"]["after"])
 
 
 def test_a_synced_account_can_be_signed_out_in_the_cloud_and_needs_no_other_note(lab):

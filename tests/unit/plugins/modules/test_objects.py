@@ -269,7 +269,7 @@ def test_objects_beside_a_state_that_closes_are_refused(lab, module):
     reported = run(lab, module, objects={UPN: []})
 
     assert (reported.failed, lab.wire.outer) == (True, [])
-    assert "objects says what to make again" in reported.msg
+    assert "objects is for a state that restores" in reported.msg
 
 
 @pytest.mark.parametrize("module", BACK)

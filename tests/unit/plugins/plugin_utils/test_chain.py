@@ -59,7 +59,7 @@ def test_each_evidence_names_the_one_before_with_its_checksum(folder):
 def test_a_changed_file_is_named(folder, name):
     (folder / name).write_text((folder / name).read_text().replace("h", "H", 1))
 
-    assert any(sentence.startswith(f"{name} is not as it was written") for sentence in reported(folder))
+    assert any(sentence.startswith(f"{name} has changed since it was written") for sentence in reported(folder))
 
 
 def test_a_changed_file_with_a_changed_checksum_breaks_the_chain(folder):
@@ -133,7 +133,7 @@ def test_folders_below_are_looked_at_and_drafts_are_not(folder):
 
     assert reported(folder) == []
     (below / "monday.json").write_text("{}")
-    assert reported(folder)[0].startswith("2026/11/monday.json is not as it was written")
+    assert reported(folder)[0].startswith("2026/11/monday.json has changed since it was written")
 
 
 @pytest.mark.parametrize("name", [None, "notes.txt", ".hidden.json"])

@@ -19,5 +19,5 @@ def test_no_path_has_none():
 
 
 def test_all_paths_that_cannot_be_written_are_named():
-    with pytest.raises(ValueError, match=r"\.html, \.csv, \.json or \.xml; .*: a\.pdf, b$"):
+    with pytest.raises(ValueError, match=r"\.html, \.csv, \.json or \.xml\); .*: a\.pdf, b$"):
         formats(["a.pdf", "a.json", "b"])
