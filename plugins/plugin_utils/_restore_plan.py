@@ -66,7 +66,7 @@ def restore_plan(
     :param evidence: runs, as `restore_request` carries them; null for none.
     :param left_out: a sentence for each file that is not used.
     :param job: the number in AWX of the job that is to be undone, or of its workflow, empty for none.
-    :param deleted: what was registered of the search for deleted users of the same names, null before it.
+    :param deleted: the registered result of the search for deleted users with the same names, null before it.
     :param undeleted: object ids of the accounts that this run has restored.
     :param began: when this run first read the users, and `now`, both in seconds by the same clock.
     :param protocols: with evidence, nothing but these; without it, what is to be turned on.

@@ -25,7 +25,7 @@ def restore_request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = 
     :param leavers: as the modules' `users`.
     :param evidence: path or paths of the evidence, empty for none, see `runs_to_undo`.
     :param job: the number in AWX of the job that is to be undone, or of its workflow, empty for none.
-    :returns: `error`, why nothing can be done; `names`, the leavers asked for; `malformed`, those whose name cannot be
+    :returns: `error`, why nothing can be done; `names`, the requested leavers; `malformed`, those whose name cannot be
         a user's, as mappings with `user` and `complaint`; `evidence`, the runs, see `carried`,
         null for none; `left_out`, a sentence for each file that is not used; `job`; `read`, the names and the object
         ids that the evidence knows for them.
