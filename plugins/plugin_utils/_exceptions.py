@@ -79,7 +79,7 @@ def _parsed(raw: t.Any) -> dict[str, t.Any]:
     if "user" not in given and "kind" not in given:
         missing.insert(0, "user or kind")
     if missing:
-        raise ValueError(f"it has no {listed(missing)}")
+        raise ValueError(f"it lacks {listed(missing)}")
     if "user" in given and "kind" in given:
         raise ValueError("it has both user and kind; give one of them")
     user = _user(given["user"]) if "user" in given else None

@@ -239,9 +239,9 @@ def test_what_cannot_be_undone_is_refused_with_the_reason(tenant: Tenant, play: 
     # Host: leaver, evidence, further variables, what must be said.
     unsent: dict[str, tuple[Any, str, dict[str, Any], str]] = {
         "missing": (jane, str(tmp_path / "nothing.json"), {}, "cannot be read: No such file"),
-        "folder": (jane, str(tmp_path / "empty"), {}, "holds no .json file"),
+        "folder": (jane, str(tmp_path / "empty"), {}, "contains no .json file"),
         "broken": (jane, str(tmp_path / "broken.json"), {}, "is not JSON"),
-        "latin": (jane, str(tmp_path / "latin.json"), {}, "no text in UTF-8"),
+        "latin": (jane, str(tmp_path / "latin.json"), {}, "not UTF-8 text"),
         "list": (jane, str(tmp_path / "list.json"), {}, "the file is not a mapping"),
         "format": (jane, altered("f.json", lambda e: e.update(format="x")), {}, "its format is not"),
         "version": (jane, altered("v.json", lambda e: e.update(version=2)), {}, "its version is not 1"),

@@ -224,7 +224,7 @@ def damaged(change):
         (damaged(lambda all_, _: all_.update(written_at=None)), "written_at is not a text"),
         (damaged(lambda all_, _: all_.update(complete="yes")), "complete is not true or false"),
         (damaged(lambda all_, _: all_.pop("hosts")), "lacks 'hosts'"),
-        (damaged(lambda all_, _: all_["hosts"].update(localhost=[])), "is no mapping"),
+        (damaged(lambda all_, _: all_["hosts"].update(localhost=[])), "is not a mapping"),
         (damaged(lambda all_, _: all_["hosts"].update(localhost={})), "lacks 'tenant_id'"),
         (damaged(lambda all_, _: all_["hosts"]["localhost"].update(leavers={})), "leavers is not a list"),
         (damaged(lambda _, leavers: leavers.append("jane")), r"leavers\[1\] is not a mapping"),

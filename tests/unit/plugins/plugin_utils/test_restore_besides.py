@@ -156,7 +156,7 @@ def test_the_outcome_reports_each_topic_and_a_failure_does_not_stop_sign_in():
         ([], "is not a mapping"),
         ({"hats": {}}, "also contains an unknown step"),
         ({"consents": {"status": "verified"}}, "lacks 'objects'"),
-        ({"consents": {"status": "verified", "objects": [5]}}, "is no mapping"),
+        ({"consents": {"status": "verified", "objects": [5]}}, "is not a mapping"),
         ({"consents": {"status": "verified", "objects": [{**one(), "key": None}]}}, "key is not a text"),
         (
             {"consents": {"status": "verified", "objects": [{**one(), "before": "x"}]}},

@@ -114,7 +114,7 @@ def test_a_door_that_was_shut_and_is_open_right_after_was_read_from_a_server_tha
     )
 
     assert (only(reported)["status"], only(reported)["steps"][step]["error"]["code"]) == ("failed", "stale")
-    assert "run again in some minutes" in reported["failures"][0]
+    assert "run again in a few minutes" in reported["failures"][0]
 
 
 def test_nobody_is_restored_who_cannot_sign_in():

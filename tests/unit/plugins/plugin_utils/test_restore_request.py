@@ -131,7 +131,7 @@ STEP = (*LEAVER, "steps", "signin")
     [
         pytest.param(b"", "is not JSON", id="empty"),
         pytest.param(b"{", "is not JSON", id="half"),
-        pytest.param(b"\xff\xfe{", "no text in UTF-8", id="UTF-16"),
+        pytest.param(b"\xff\xfe{", "not UTF-8 text", id="UTF-16"),
         pytest.param(b"[" * 100_000, "nested too deeply", id="deep"),
         pytest.param(b"null", "the file is not a mapping", id="null"),
         pytest.param(b"[]", "the file is not a mapping", id="a list"),
@@ -218,7 +218,7 @@ def test_no_complaint_quotes_the_file(written):
 
 def test_a_file_that_cannot_be_read_is_reported(tmp_path, monkeypatch):
     assert "No such file" in read([UPN], str(tmp_path / "no.json"), "localhost")["error"]
-    assert f"The folder {tmp_path} holds no .json file" in read([UPN], str(tmp_path), "localhost")["error"]
+    assert f"The folder {tmp_path} contains no .json file" in read([UPN], str(tmp_path), "localhost")["error"]
     assert "is not a file" in read([UPN], "/dev/zero", "localhost")["error"]
     assert "is not a path" in read([UPN], [5], "localhost")["error"]
     monkeypatch.setattr(_files.read_bytes, "__defaults__", (1024**2, None))
