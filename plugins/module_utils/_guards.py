@@ -150,7 +150,7 @@ def deleted_administrator_error(
 
 
 def _if_meant(option: str) -> str:
-    return f"If that is known and meant, {_allow(option)}."
+    return f"If that is intended, {_allow(option)}."
 
 
 def _allow(option: str) -> str:

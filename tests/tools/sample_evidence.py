@@ -297,7 +297,7 @@ def _administrator(number: int) -> Result:
         problem(
             "administrator",
             f"{_leaver(number)['user']} holds a directory role ({', '.join(roles)}); nothing was sent.",
-            "If that is known and meant, ask whoever runs this automation (variable offboard_employee_allow_admins).",
+            "If that is intended, ask whoever runs this automation (variable offboard_employee_allow_admins).",
         ),
         directory_roles=roles,
     )
