@@ -603,5 +603,5 @@ def test_left_before_now_is_the_moment_of_the_run():
     wanted = Search.parse({"filter": "", "group": "", "left_before": " now ", "blocked": False, "left_at": ""})
 
     assert before <= wanted.left_before <= datetime.datetime.now(datetime.timezone.utc)
-    with pytest.raises(OptionError, match="left_before 'today' is no moment"):
+    with pytest.raises(OptionError, match="left_before 'today' must be a date and time"):
         Search.parse({"filter": "", "group": "", "left_before": "today", "blocked": False, "left_at": ""})
