@@ -503,7 +503,7 @@ def test_exceptions_come_from_a_file_as_well_whose_lines_are_named(tmp_path):
         assert reported["failed"]
         assert "exceptions" in reported["msg"]
     reported = OffboardingRun().validate(leavers=JANE["user"], exceptions_file=str(path))
-    assert "line 1 (entry 1): it has no reason, accepted_by and until" in reported["msg"]
+    assert "line 1 (entry 1): it lacks reason, accepted_by and until" in reported["msg"]
     assert (
         "does not exist"
         in OffboardingRun().validate(leavers=JANE["user"], exceptions_file=str(tmp_path / "x.csv"))["msg"]
