@@ -122,7 +122,7 @@ KINDS = {
 }
 # Names that mean nobody: what is said about them.
 NOBODY = {
-    "anna.meyer-schulz@contoso.com": ("not_a_principal_name", "an address of a.meyer@contoso.com"),
+    "anna.meyer-schulz@contoso.com": ("not_a_principal_name", "an e-mail address of a.meyer@contoso.com"),
     "dora.deleted@contoso.com": ("deleted", "was deleted at"),
     "nobody@contoso.com": ("not_found", "There is no user nobody@contoso.com"),
 }
