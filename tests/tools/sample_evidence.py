@@ -400,29 +400,44 @@ def leaver(kind: str, number: int = 0) -> Result:
 _FOUND: dict[str, list[Result]] = {
     "forwarding": [
         {
-            "text": "Mailbox forwards to jane@gmail.example and keeps a copy",
+            "text": "The mailbox forwards to jane@gmail.example and keeps a copy.",
             "kind": "mailbox",
             "to": "jane@gmail.example",
         },
         {
-            "text": "Inbox rule Invoices forwards to books@partner.example",
+            "text": "Inbox rule Invoices forwards to books@partner.example.",
             "kind": "rule",
             "to": "books@partner.example",
         },
     ],
-    "directory_roles": [{"text": "Exchange Administrator", "role": "Exchange Administrator"}],
+    "directory_roles": [{"text": "Holds the directory role Exchange Administrator.", "role": "Exchange Administrator"}],
     "applications": [
         {
-            "text": "Payroll export: secret prod is valid until 2027-03-01T00:00:00Z",
+            "text": "Owns the application Payroll export with 1 live secret, valid until 2027-03-01T00:00:00Z.",
             "application": "Payroll export",
             "expires_at": "2027-03-01T00:00:00Z",
         },
     ],
-    "consents": [{"text": "Contoso Notes may act as the user: Mail.Read, offline_access", "client": "Contoso Notes"}],
-    "devices": [{"text": "LAPTOP-4711 (Windows) is enabled", "device": "LAPTOP-4711", "os": "Windows"}],
-    "delegates": [{"text": "miles.obrien@contoso.com has full access", "delegate": "miles.obrien@contoso.com"}],
-    "phones": [{"text": "iPhone of Jane, last seen 2026-11-20T12:31:00Z", "last_seen": "2026-11-20T12:31:00Z"}],
-    "sign_in_methods": [{"text": "Microsoft Authenticator on iPhone", "method": "microsoftAuthenticator"}],
+    "consents": [
+        {
+            "text": "Contoso Notes may act on behalf of the user: Mail.Read offline_access.",
+            "client": "Contoso Notes",
+        },
+    ],
+    "devices": [{"text": "Device LAPTOP-4711 (Windows) is enabled.", "device": "LAPTOP-4711", "os": "Windows"}],
+    "delegates": [
+        {
+            "text": "miles.obrien@contoso.com has access to the mailbox (FullAccess).",
+            "delegate": "miles.obrien@contoso.com",
+        },
+    ],
+    "phones": [{"text": "Phone iPhone of Jane (iOS 18.1) has a partnership with the mailbox."}],
+    "sign_in_methods": [
+        {
+            "text": "A sign-in method is registered: Microsoft Authenticator (iPhone).",
+            "method": "microsoftAuthenticator",
+        },
+    ],
     "memberships": [{"text": "Is a member of the group Finance.", "name": "Finance"}],
 }
 
@@ -436,7 +451,7 @@ def residual(number: int = 0) -> dict[str, Result]:
         topics[topic] = {
             "state": "found" if found else "none",
             "found": found,
-            "note": "Removing the account does not end this." if found and topic == "applications" else None,
+            "note": None,
             "permission": permission,
             "error": None,
         }
@@ -447,7 +462,7 @@ def residual(number: int = 0) -> dict[str, Result]:
                 f"Give the application the permission {permission}.",
                 identifier(f"residual {number}"),
             )
-            topics[topic] |= {"state": "not_looked_at", "found": [], "note": None, "error": error}
+            topics[topic] |= {"state": "not_looked_at", "found": [], "error": error}
     return topics
 
 

@@ -24,6 +24,7 @@ _LARGEST = 120 * 1024
 
 def _report() -> str:
     sys.path.insert(0, str(tree.link()))
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._containment import containment
     from ansible_collections.m365.offboarding.plugins.plugin_utils._report_html import html
 
     evidence = sample_evidence.evidence(20)
@@ -31,13 +32,15 @@ def _report() -> str:
     leavers = evidence["hosts"]["contoso"]["leavers"]
     for number in (2, 7, 16):
         leavers[number]["residual"] = sample_evidence.residual(number)
+    for leaver in leavers:
+        leaver["containment"] = containment(leaver)
     return html(evidence)
 
 
 def _take(page: Page, name: str) -> int:
     """Save the visible part of the page, with few enough colours to load fast; return its size in bytes."""
     path = _IMAGES / name
-    with Image.open(io.BytesIO(page.screenshot())) as picture:
+    with Image.open(io.BytesIO(page.screenshot(animations="disabled"))) as picture:
         picture.convert("RGB").quantize(colors=256, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path.relative_to(tree.ROOT)}: {path.stat().st_size / 1024:.0f} KiB")
     return path.stat().st_size
