@@ -146,7 +146,8 @@ def _file_of_leavers(asked: Record, load: Load) -> tuple[list[dict[str, str]], s
     except ValueError as exc:
         raise ValueError(f"leavers_file {path}: {exc}") from None
     dated = sum(1 for one in leavers if "left_at" in one)
-    return leavers, f"{path}: {len(leavers)} rows, {dated} of them with a date (left_at)"
+    rows = f"{len(leavers)} row{'' if len(leavers) == 1 else 's'}"
+    return leavers, f"{path}: {rows}, {dated} of them with a date (left_at)"
 
 
 def _content(variable: str, path: str, load: Load) -> bytes:
