@@ -380,6 +380,10 @@ def test_leavers_of_a_list_and_of_a_file_add_up(tmp_path):
     assert reported["named"] == ["a@contoso.com", b, c]
     assert reported["msg"] == f"{path}: 2 rows, 1 of them with a date (left_at)"
 
+    path.write_text("user\nb@contoso.com\n")
+
+    assert OffboardingRun().validate(leavers_file=str(path))["msg"] == f"{path}: 1 row, 0 of them with a date (left_at)"
+
 
 @pytest.mark.parametrize(
     ("leavers", "named"),
