@@ -41,7 +41,7 @@ _AT_ONCE = 500
 
 
 def survey(tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str]) -> list[dict[str, Item]]:
-    """Return each leaver's residual access by topic. A topic never fails: it is then reported as not looked at.
+    """Return each leaver's residual access by topic. A topic never fails: it is then reported as not read.
 
     :param leavers: those who are known to exist.
     """
@@ -232,7 +232,7 @@ def _tell(
             if error:
                 errors.setdefault(question, error)
     if errors and (found or len(errors) < len(answers)):
-        notes.append(f"Not looked at: {', '.join(question.what for question in errors)}.")
+        notes.append(f"Not read: {', '.join(question.what for question in errors)}.")
     explained = [question.explain(error, leaver.name) for question, error in errors.items()]
     return {
         "state": FOUND if found else NOT_LOOKED_AT if errors else NONE,

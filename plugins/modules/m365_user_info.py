@@ -163,7 +163,7 @@ options:
       - V(sign_in_methods) are C(authentication/methods) other than the password, with C(UserAuthenticationMethod.Read.All).
       - V(memberships) are the groups of which the user is a direct member (C(memberOf)) and are not dynamic, with C(GroupMember.Read.All).
       - V(all) selects all of them.
-      - A topic never fails the module. If it cannot be read or its answer is incomplete, it is reported as not looked at.
+      - A topic never fails the module. If it cannot be read or its answer is incomplete, it is reported as not read.
     type: list
     elements: str
     choices: [all, forwarding, directory_roles, applications, consents, devices, delegates, phones, sign_in_methods, memberships]

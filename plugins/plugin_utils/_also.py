@@ -86,7 +86,7 @@ def still_residual(one: Record) -> list[str]:
         if entry["state"] == "found":
             left.append(topic)
         elif entry["state"] != "none":
-            left.append(f"{topic} (not looked at)")
+            left.append(f"{topic} (not read)")
     return left
 
 
@@ -100,7 +100,7 @@ def second_line(leavers: t.Sequence[Record]) -> list[str]:
         for topic in still_residual(one):
             counts[topic] = counts.get(topic, 0) + 1
     reported = ", ".join(topic if len(closed) == 1 else f"{topic} of {count}" for topic, count in counts.items())
-    return [f"still residual: {reported or 'nothing, as far as looked at'}"]
+    return [f"still residual: {reported or 'nothing in the topics that were read'}"]
 
 
 def rows(one: Record) -> list[str]:

@@ -243,7 +243,7 @@ class Earlier:
             return None
         return as_error(
             OTHER_ACCOUNT,
-            f"{name} is now another account: its object id is {one['id']}, in the earlier evidence it was "
+            f"{name} is now a different account: its object id is {one['id']}, in the earlier evidence it was "
             f"{' and '.join(dict.fromkeys(then))}; nothing was sent.",
             WHICH_ACCOUNT,
         )
@@ -335,7 +335,9 @@ def _no_longer(one: Record, opening: Record, then: Record) -> str:
     if opening["id"] and not same_name(one["user_principal_name"], known["user_principal_name"]):
         parts.append(f"The user principal name was {known['user_principal_name']}.")
     if known["namesake"]:
-        parts.append(f"{known['user_principal_name']} is another account now, with the object id {known['namesake']}.")
+        parts.append(
+            f"{known['user_principal_name']} is now a different account, with the object id {known['namesake']}."
+        )
     return " ".join(parts)
 
 

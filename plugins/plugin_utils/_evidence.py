@@ -62,8 +62,8 @@ def missing_entry(host: str) -> dict[str, t.Any]:
     """As `tenant_entry`, for a host of the play that was not read."""
     error = as_error(
         "not_reached",
-        f"The host {host} of this play was not looked at.",
-        "The host was removed from the play, or its turn has not come: see the output of the run.",
+        f"The host {host} of this play was not read.",
+        "The host was removed from the play, or the play has not reached it: see the output of the run.",
     )
     return {**tenant_entry({}, steps=[]), "error": error}
 

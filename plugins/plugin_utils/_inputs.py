@@ -149,7 +149,7 @@ def _twice(name: str) -> str:
 
 def _cut(remainder: str) -> str:
     return (
-        f"An extra variable was cut at a blank; {remainder!r} was left over and belongs to nothing. Quote the value inside the "
+        f"An extra variable was cut at a space; {remainder!r} was left over and belongs to no variable. Quote the value inside the "
         "option, as in -e \"leavers='jane@contoso.com, john@contoso.com'\", or write JSON, as in "
         '-e \'{"leavers": ["jane@contoso.com", "john@contoso.com"]}\'.'
     )
@@ -159,7 +159,7 @@ def _complaint(name: str, role: str, playbook: str | None, *, given: bool, begun
     for ours in ROLES:
         if name.startswith(f"__{ours}_") or name == f"{ours}_result":
             internal = given or (name.startswith("__") and ours not in begun and name not in constants(ours))
-            return f"{name} is set by the role {ours} itself, and must not be given." if internal else None
+            return f"{name} is set by the role {ours} itself and must not be given." if internal else None
         if name.startswith(f"{ours}_") and (ours == role or given):
             return None if name in options(ours) else _unknown(name, options(ours), _ELSEWHERE.get(_letters(name)))
     if playbook is None or name in PLAYBOOKS[playbook] or name in _OF_MANY or _HANDED_ON.match(name):

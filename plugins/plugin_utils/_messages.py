@@ -50,7 +50,7 @@ _ACTIONS = {
     "signin": ("blocked now", "would be blocked", "block sent, not confirmed"),
     "protocols": ("turned off now", "would be turned off", "sent, not confirmed"),
 }
-NOT_DONE = "not looked at"
+NOT_DONE = "not read"
 
 
 def what_was_done(step: str, status: str, *, purpose: str, check_mode: bool) -> str:

@@ -68,7 +68,7 @@ def offboarding_plan(
         error = as_error(
             "max_users",
             f"Leavers to be written: {len(write)}, more than the {max_users} that one run may write; nothing was sent.",
-            "Check the list. If it is meant, shut them out in several runs, or "
+            "Check the list. If it is correct, shut them out in several runs, or "
             f"{ask_operator('offboard_employee_max_users')} to raise the limit.",
         )
         refused.update({leaver["user"]: error for leaver in write})
@@ -112,9 +112,9 @@ def _unseen(one: Record, looked_at: t.Collection[str] | None) -> Record | None:
         return None
     return as_error(
         OTHER_ACCOUNT,
-        f"{one['user_principal_name']} is now another account than in the dry run, which did not look at "
+        f"{one['user_principal_name']} is now a different account from the one in the dry run, which did not read "
         f"{one['id']}; nothing was sent.",
-        "The name has moved to this account since, or the account was added since: make another dry run.",
+        "The name was moved to this account, or the account was added, after the dry run: make another dry run.",
     )
 
 
@@ -137,5 +137,5 @@ def _undated(one: Record) -> Record | None:
     return as_error(
         "leave_date_unread",
         f"Whether {one['user_principal_name']} leaves later could not be read; nothing was sent.",
-        "Grant the application the permission User-LifeCycleInfo.Read.All, or say from when they must be out (left_at).",
+        "Grant the application the permission User-LifeCycleInfo.Read.All, or set when they must be locked out (left_at).",
     )

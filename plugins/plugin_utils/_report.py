@@ -362,7 +362,7 @@ def _cases(evidence: Record, tenant: Record) -> t.Iterator[_Case]:
             yield _of_step(f"{name}: {step}", one, step, evidence)
         unseen = [door for door in one["not_looked_at"] if door not in STEPS]
         if unseen:
-            yield _skipped(f"{name}: other protocols", f"Not looked at: {', '.join(unseen)}")
+            yield _skipped(f"{name}: other protocols", f"Not read: {', '.join(unseen)}")
         if tenant.get("contain_within"):
             yield _of_period(f"{name}: contained within {tenant['contain_within']}", one)
         for topic, entry in (one.get("also") or {}).items():
@@ -394,7 +394,7 @@ def _of_period(name: str, one: Record) -> _Case:
 def _of_step(name: str, one: Record, step: str, evidence: Record) -> _Case:
     entry = one["steps"].get(step)
     if not entry:
-        return _skipped(name, "Not looked at")
+        return _skipped(name, "Not read")
     if one["status"] == NOT_DUE:
         return _skipped(name, f"Not due: leaves at {one['left_at']}")
     if one["status"] == DELETED:
@@ -474,7 +474,7 @@ def _ids(error: Record | None) -> list[str]:
 
 def _not_looked_at(entry: Record) -> str:
     reason = f": {entry['error']['message']}" if entry["error"] else ""
-    return f"not looked at, needs {entry['permission']}{reason}"
+    return f"not read, needs {entry['permission']}{reason}"
 
 
 def _found(entry: Record) -> list[str]:

@@ -34,7 +34,7 @@ STATUSES = {
     NOT_DUE: "Not due",
     ACCEPTED: "Accepted",
     DELETED: "Deleted",
-    PARTIAL: "Partly looked at",
+    PARTIAL: "Not all doors read",
     CONTAINED: "Contained",
 }
 STEP_NAMES = {"password": "Password", "sessions": "Sessions", "signin": "Sign-in", "protocols": "Mailbox protocols"}
@@ -69,7 +69,7 @@ DOOR_STATES = {
     OPEN: "open",
     UNSURE: "unconfirmed",
     ACCEPTED: "accepted",
-    UNSEEN: "not looked at",
+    UNSEEN: "not read",
     ABSENT: "no such door",
 }
 
@@ -147,7 +147,7 @@ class ReportedLeaver:
         return [topic for topic, one in self.topics.items() if one.get("state") == "found"]
 
     def topics_with(self, state: str) -> list[tuple[str, Record]]:
-        """Names and entries of the topics in this state. A state that this version does not know is treated as not looked at."""
+        """Names and entries of the topics in this state. A state that this version does not know is treated as not read."""
         known = [topic for topic in _TOPICS if topic in self.topics]
         order = [*known, *(topic for topic in self.topics if topic not in _TOPICS)]
         states = {topic: self.topics[topic].get("state") for topic in order}
@@ -395,11 +395,11 @@ def verdict(report: Report) -> tuple[str, str | None]:
     if total:
         reported, *rest = _counted(report)
     else:
-        reported = "Nobody was looked at"
+        reported = "No user was read"
     if not report.complete:
         reported = f"So far: {reported[0].lower()}{reported[1:]}"
     if report.unreached:
-        rest.append(f"{number(len(report.unreached), 'tenant')} could not be looked at")
+        rest.append(f"{number(len(report.unreached), 'tenant')} could not be read")
     more = listed(rest)
     return f"{reported}.", f"{more[0].upper()}{more[1:]}." if more else None
 
@@ -409,7 +409,7 @@ def _counted(report: Report) -> list[str]:
     total, counts = len(report.leavers), collections.Counter(map(_sort_of, report.leavers))
     contained = counts.pop(CONTAINED, 0)
     if contained == total:
-        looked_at = " looked at" if report.unreached else ""
+        looked_at = " that were read" if report.unreached else ""
         return [f"All {total:,} leavers{looked_at} are contained" if total > 1 else "The leaver is contained"]
     worst, *rest = [f"{counts[sort]:,} {_SORTS[sort][counts[sort] > 1]}" for sort in _SORTS if counts[sort]]
     if total == 1:
@@ -422,11 +422,11 @@ def _counted(report: Report) -> list[str]:
 _SORTS = {
     OPEN: ("has open doors", "have open doors", "doors are open"),
     UNSURE: ("has unconfirmed doors", "have unconfirmed doors", "doors are unconfirmed"),
-    FAILED: ("could not be looked at", "could not be looked at", "nobody could look"),
-    NOT_DUE: ("is not due", "are not due", "the time has not come"),
+    FAILED: ("could not be read", "could not be read", "the doors could not be read"),
+    NOT_DUE: ("is not due", "are not due", "the leave date is in the future"),
     ACCEPTED: ("is accepted", "are accepted", "the open doors are accepted"),
     DELETED: ("was deleted", "were deleted", "the account was deleted"),
-    PARTIAL: ("was looked at in part", "were looked at in part", "not every door was looked at"),
+    PARTIAL: ("was read in part", "were read in part", "not all doors were read"),
 }
 
 

@@ -72,7 +72,7 @@ def offboarding_request(
     if asked["fail_on_residual"] and not (asked["also"] or asked["residual"]):
         complaints.append(
             "offboard_employee_fail_on_residual needs offboard_employee_also or offboard_employee_residual: otherwise no "
-            "residual access is looked at."
+            "residual access is read."
         )
     _checked(complaints, lambda: Protocols.parse(asked["protocols"]))
     from_file, msg = _checked(complaints, lambda: _file_of_leavers(asked, load)) or ([], "")

@@ -48,7 +48,7 @@ def _useless(content: Record) -> str | None:
         return "it was written in check mode, which changes nothing: give the file of the run that shut the doors"
     if not any(entry["leavers"] for entry in content["hosts"].values()):
         if content.get("complete") is False:
-            return "the run was cut off before it had looked at anybody"
+            return "the run was cut off before it had read any user"
         return "it holds no leaver"
     return None
 

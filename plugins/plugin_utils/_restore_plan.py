@@ -154,7 +154,7 @@ def _readings(
     :raises ValueError: nothing is left.
     """
     if not tenant_id:
-        raise ValueError("The token does not say which tenant it is for, so it cannot be held against the evidence.")
+        raise ValueError("The token has no tenant ID, so it cannot be matched to the evidence.")
     readings: dict[str, list[Reading]] = {}
     complaints = []
     for run in runs:
@@ -242,15 +242,15 @@ def _order_by_evidence(
     by_name = _find(opening, "user", name)
     known = {name_key(str(one.record["id"])) for one in readings.get(name_key(name), []) if one.record["id"]}
     if len(known) > 1:
-        message = f"The evidence knows {len(known)} accounts by the name {name} ({', '.join(sorted(known))})."
-        return _refused(name, as_error("ambiguous", message, "Ask by object id."))
+        message = f"The evidence has {len(known)} accounts with the name {name} ({', '.join(sorted(known))})."
+        return _refused(name, as_error("ambiguous", message, "Request the user by object id."))
     object_id = str((by_name or {}).get("id") or next(iter(known), ""))
     if known and name_key(object_id) not in known:
         return _recreated(name, readings[next(iter(known))][-1].record, object_id, opening, limits)
     history = [one for one in readings.get(name_key(object_id), []) if one.record["id"]] if object_id else []
     if not history:
         if name_key(name) in readings:
-            message = f"When the evidence was written, nobody was called {name}."
+            message = f"When the evidence was written, no user had the name {name}."
             return _refused(name, as_error("not_in_evidence", message))
         hint = "Give the evidence of the run that shut this leaver out."
         return _refused(name, as_error("not_in_evidence", f"The evidence has no record of {name}.", hint))
@@ -260,7 +260,7 @@ def _order_by_evidence(
     then = before_and_after(runs)
     changed = [step for step, entry in then["steps"].items() if entry["changed"] or entry["cut_off"]]
     if not (changed or then["also"]):
-        message = f"In the run of this evidence nothing was changed for {name}, so there is nothing to undo."
+        message = f"The run of this evidence changed nothing for {name}, so there is nothing to undo."
         hint = "Give the evidence of the run that shut the doors; in that of a later run everything is 'unchanged' already."
         return _refused(name, as_error("nothing_changed", message, hint), **_who(then))
     return _order_for(name, then, changed, opening, limits)
@@ -273,10 +273,10 @@ def _recreated(
     today = _find(opening, "id", str(then["id"])) or {}
     typed = " or ".join(filter(None, (today.get("user_principal_name"), str(then["id"]))))
     message = (
-        f"{name} is another account today ({object_id}) than the one that was shut out ({then['id']}); "
+        f"{name} is now a different account ({object_id}) from the one that was shut out ({then['id']}); "
         f"{limits.nothing_sent(then['id'])}."
     )
-    hint = f"Who has a name now is not who had it then: for the one that was shut out, ask for {typed}."
+    hint = f"The account that has this name now is a different one. To restore the account that was shut out, request {typed}."
     return _refused(name, as_error("recreated", message, hint), **_who(then))
 
 
@@ -298,8 +298,8 @@ def _order_for(
         )
     current = now["user_principal_name"]
     if not OBJECT_ID.match(name) and not (by_name and by_name["id"]) and not same_name(name, current):
-        message = f"{name} is called {current} today; {limits.nothing_sent(now['id'])}."
-        hint = f"If that is who you mean, ask for {current} or {now['id']}."
+        message = f"{name} is now called {current}; {limits.nothing_sent(now['id'])}."
+        hint = f"If this is the right user, request {current} or {now['id']}."
         return _refused(name, as_error("renamed", message, hint), **_who(now))
     refusal = _namesake(name, limits) or _refusal(now, limits)
     if refusal:
@@ -309,7 +309,9 @@ def _order_for(
         return _refused(name, stale, FAILED, **_who(now), stale=True)
     order = _order(name, **_who(now), **_by_evidence(then, changed, now, limits))
     if not same_name(then["user_principal_name"], now["user_principal_name"]):
-        order["notes"].insert(0, f"Then called {then['user_principal_name']}, the same account by its object id.")
+        order["notes"].insert(
+            0, f"Called {then['user_principal_name']} at that time; the object id shows that it is the same account."
+        )
     return order
 
 
@@ -326,7 +328,7 @@ def _stale(then: Record, now: Record) -> Record | None:
                 f"{now['user_principal_name']} is still shown as before the {what} of {t.cast('Record', entry)['written_at']}: "
                 "the server that answered lags; nothing was sent."
             )
-            hint = "Run again in some minutes, or with a longer verify_timeout (M365_VERIFY_TIMEOUT)."
+            hint = "Run again in a few minutes, or with a longer verify_timeout (M365_VERIFY_TIMEOUT)."
             return as_error("stale", message, hint)
     return None
 
@@ -347,17 +349,17 @@ def _absent(
     if found.get("error"):
         return _refused(name, found["error"], found["status"], **who)
     if who["id"] and found.get("id") and not same_name(who["id"], found["id"]):
-        message = f"{name} is another deleted account ({found['id']}) than the one that was shut out ({who['id']}); nothing was sent."
-        return _refused(name, as_error("recreated", message, "Ask by object id."), **who)
+        message = f"{name} is a different deleted account ({found['id']}) from the one that was shut out ({who['id']}); nothing was sent."
+        return _refused(name, as_error("recreated", message, "Request the user by object id."), **who)
     who = {key: found.get(key) or value for key, value in who.items()}
-    refusal = deleted_administrator_error(name, directory_roles, option=_ALLOW, source="evidence that tells them")
+    refusal = deleted_administrator_error(name, directory_roles, option=_ALLOW, source="evidence that contains them")
     if refusal and not limits.allow_admins:
         return _refused(name, refusal.as_record(), **who)
     return _order(name, **who, **steps, undelete=True, roles=None if limits.allow_admins else list(directory_roles))
 
 
 def _namesake(name: str, limits: _Limits) -> Record | None:
-    """An error if a deleted account has the same name as this one, and both may be meant."""
+    """An error if a deleted account has the same name as this one, so that the name is ambiguous."""
     error = (limits.gone.get(name_key(name)) or {}).get("error")
     return error if error and error["code"] == "ambiguous" else None
 
@@ -395,7 +397,7 @@ def _read_shut(now: Record | None, protocols: t.Sequence[str]) -> list[str]:
 def _by_evidence(then: Record, changed: t.Sequence[str], now: Record | None, limits: _Limits) -> dict[str, t.Any]:
     reported: dict[str, t.Any] = {"notes": [], "unknown": {}}
     if len(then["runs"]) > 1:
-        reported["notes"].append(f"Undone are {len(then['runs'])} runs, from {then['runs'][0]} on.")
+        reported["notes"].append(f"{len(then['runs'])} runs are undone, starting with {then['runs'][0]}.")
     reported |= _signin_again(then, changed, now, limits, reported)
     reported |= _protocols_again(then, changed, now, limits, reported)
     reported |= _password_again(then, changed, now, opens=reported["signin"] and _is_blocked(now))
@@ -423,8 +425,8 @@ def _read_open(then: Record, order: Record, now: Record | None, limits: _Limits,
     if age < _LONGEST_LAG:
         what = " and ".join({"signin": "sign-in", "protocols": "mailbox protocols"}[step] for step in opened)
         notes.append(
-            f"Read as open already: {what}. If that stays shut for the user, a server that lags was read: "
-            "run again in some minutes."
+            f"Read as open already: {what}. If the user still has no access, the answer came from a server that "
+            "lags: run again in a few minutes."
         )
     return age
 
@@ -453,7 +455,7 @@ def _signin_again(
             )
     elif enabled is None and blocked:
         message = "Whether sign-in was allowed before that run is not known, so it stays blocked."
-        hint = "Give the evidence of every run; or, if it is to be allowed all the same, restore without evidence."
+        hint = "Give the evidence of every run; or, to allow it anyway, restore without evidence."
         reported["unknown"]["signin"] = as_error("before_unknown", message, hint)
     elif enabled is True:
         notes.append("Sign-in was not blocked by that run; it stays as it is.")
@@ -470,7 +472,7 @@ def _protocols_again(
     before = entry["before"]
     if before is None:
         if not entry["cut_off"] or (now and now["mailbox_protocols"]):
-            message = "How the mailbox protocols were before that run is not known, so they stay as they are."
+            message = "The state of the mailbox protocols before that run is not known, so they stay as they are."
             hint = "Give the evidence of every run; or name them with restore_employee_protocols, without evidence."
             reported["unknown"]["protocols"] = as_error("before_unknown", message, hint)
         return {"protocols": [], "inherit_smtp_auth": False}
@@ -506,7 +508,7 @@ def _password_again(then: Record, changed: t.Sequence[str], now: Record | None, 
         kept = "Sign-in does not open now, so the password is left as it is."
         return {"password": False, "password_note": kept if "password" in changed else None}
     note = (
-        "No password was provided, so none was set, and the one of that run is known to nobody: set another one "
+        "No password was provided, so none was set, and nobody knows the one that the run set: set another one "
         "(restore_employee_password), or let the user reset it where the tenant allows that."
     )
     return {"password": True, "password_note": note if "password" in changed else None}
@@ -517,15 +519,13 @@ def _also_again(then: Record, limits: _Limits, notes: list[str]) -> dict[str, t.
     methods = then["also"].get("authentication_methods")
     if methods:
         notes.append(
-            f"Sign-in methods that were deleted: {len(methods)}. They cannot be made again: the user has to register them anew."
+            f"Sign-in methods that were deleted: {len(methods)}. They cannot be restored: the user must register them again."
         )
     if any(one["kind"] == "phone_wipe" for one in then["also"].get("devices", ())):
-        notes.append(
-            "The account on a phone was wiped, which cannot be undone: it has to be set up on the phone again."
-        )
+        notes.append("The account on a phone was wiped, which cannot be undone: it must be set up on the phone again.")
     if then["unfinished"]:
         notes.append(
-            f"The run was cut off before this was on record: {', '.join(then['unfinished'])}. Whether something of it was "
+            f"The run was cut off before this was on record: {', '.join(then['unfinished'])}. Whether any of it was "
             "closed is not known."
         )
     undone = {topic: list(then["also"].get(topic, ())) for topic in UNDONE if topic in limits.steps}

@@ -20,7 +20,7 @@ from ._restore_files import has_number, runs_to_undo
 
 
 def restore_request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = "") -> dict[str, t.Any]:
-    """Whom to look at.
+    """Which users to read.
 
     :param leavers: as the modules' `users`.
     :param evidence: path or paths of the evidence, empty for none, see `runs_to_undo`.
@@ -79,7 +79,7 @@ def _check_job(job: str, runs: t.Sequence[Record]) -> None:
         return
     if not any(has_number(run, job) for run in runs):
         raise ValueError(
-            f"None of the evidence is of a job or workflow with the number {job}. Give the number that AWX shows for the "
+            f"No evidence comes from a job or workflow with the number {job}. Give the number that AWX shows for the "
             "offboarding: that of the workflow, or of its job 'Offboard employee'."
         )
     # An AWX that was set up again counts from one again, and a person means one offboarding by a number.
@@ -88,8 +88,8 @@ def _check_job(job: str, runs: t.Sequence[Record]) -> None:
     if as_job and as_workflow:
         raise ValueError(
             f"{job} is the number of a job ({as_job[0]['path']}, {as_job[0]['started_at']}) and of a workflow "
-            f"({as_workflow[0]['path']}, {as_workflow[0]['started_at']}), so it does not say which offboarding is meant; "
-            "nothing was sent. Give the other number of the offboarding that is meant."
+            f"({as_workflow[0]['path']}, {as_workflow[0]['started_at']}), so it does not identify one offboarding; "
+            "nothing was sent. Give the other number of that offboarding."
         )
 
 
@@ -110,15 +110,15 @@ def entry_of_tenant(run: Record, host: str, tenant_id: str) -> Record:
         same = [one for one, entry in hosts.items() if same_name(entry["tenant_id"], tenant_id)]
         if len(same) > 1:
             raise ValueError(
-                f"The evidence has no host {host}, and several of the tenant {tenant_id}: {', '.join(same)}. "
+                f"The evidence has no host {host}, and several hosts of the tenant {tenant_id}: {', '.join(same)}. "
                 "Name the host in the inventory as it is named there."
             )
         if not same:
-            raise ValueError(f"The evidence has nothing of the tenant {tenant_id}, to which the credential belongs.")
+            raise ValueError(f"The evidence has no record of the tenant {tenant_id}, to which the credential belongs.")
         name = same[0]
     found = hosts[name]["tenant_id"]
     if not found:
         raise ValueError(f"The evidence does not say which tenant its host {name} is.")
     if not same_name(found, tenant_id):
-        raise ValueError(f"The evidence of host {name} is of the tenant {found}, the credential of {tenant_id}.")
+        raise ValueError(f"The evidence of host {name} belongs to the tenant {found}, the credential to {tenant_id}.")
     return t.cast("Record", hosts[name])

@@ -36,7 +36,7 @@ _VERDICTS = {
     NOT_DUE: "not due",
     ACCEPTED: "accepted",
     DELETED: "deleted",
-    PARTIAL: "shut, as far as looked at",
+    PARTIAL: "not all doors read",
     CONTAINED: "contained",
 }
 
@@ -56,7 +56,7 @@ def failures(
     More than three leavers with the same reason share a sentence.
 
     :param fail_on: what `parse_fail_on` gives.
-    :param left_out: leavers whom a dry run leaves out without failing.
+    :param left_out: leavers that a dry run leaves out without failing.
     :param is_only_since: whether no users were requested except those of earlier evidence.
     """
     # Users known only from the earlier evidence do not make up for a lost list.
@@ -103,7 +103,7 @@ def _is_late(one: Record) -> bool:
 
 def _nobody() -> str:
     return (
-        "Nobody is due to leave: the list names nobody, and nobody was found. Nothing was done. If that may be so, set "
+        "No leavers: the list is empty, and no user was found. Nothing was done. If this is expected, set "
         "offboard_employee_allow_empty (allow_empty of the playbooks)."
     )
 
@@ -118,7 +118,7 @@ def _sentence(one: Record, shared: _Shared, *, residual: bool) -> str:
     if newly_open(one):
         parts.append(f"newly open: {', '.join(newly_open(one))}")
     if one["status"] == NOT_DUE:
-        parts.append(f"leaves on {one['left_at']}: nothing will be done before; schedule it")
+        parts.append(f"leaves on {one['left_at']}: nothing is done before that; schedule the run")
     elif one["open"]:
         parts.append(f"open: {_doors(one, one['open'])}")
     if one["unconfirmed"]:
@@ -205,7 +205,7 @@ def table(
 
     :param since: with which files the run is compared, see `Earlier.comparison`; `None` for no comparison.
     :param failing: leavers whose reasons `failures` gives right after the table.
-    :param left_out: leavers whom the run that follows this dry run would leave out.
+    :param left_out: leavers that the run that follows this dry run would leave out.
     :param exceptions: those of the run, as `exceptions_report` gives them.
     """
     order = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, ACCEPTED, DELETED, PARTIAL, CONTAINED)
@@ -220,7 +220,7 @@ def table(
         + (f", {accepted} accepted" if accepted else "")
     ]
     if not leavers:
-        lines = ["Nobody is due to leave"]
+        lines = ["No leavers"]
     lines += second_line(leavers)
     if left_out:
         lines.append(f"left out, {len(left_out)} of {len(leavers)}: {', '.join(map(_name, left_out[:_MOST]))}")
@@ -265,7 +265,7 @@ def _since_rows(leavers: t.Sequence[Record], since: Record | None) -> t.Iterator
         if is_extra(one):
             yield f"no longer named or found: {_name(one)}: {one['since']['no_longer']}"
     if not compared_with:
-        yield "newly open: not comparable, since no file of since holds a run to compare with"
+        yield "newly open: not comparable, because no file in since contains a run to compare with"
     for one in since["not_comparable"][:_MANY]:
         yield f"not comparable: {one['file']}: {one['reason']}"
     if len(since["not_comparable"]) > _MANY:
@@ -302,7 +302,7 @@ def _residual_gaps(leavers: t.Sequence[Record]) -> list[str]:
         f"{topic}{'' if count == len(looked_for) else f' of {count}'} (needs {permission})"
         for (topic, permission), count in gaps.items()
     ]
-    return [f"residual access not wholly looked at: {', '.join(reported)}"] if reported else []
+    return [f"residual access not fully read: {', '.join(reported)}"] if reported else []
 
 
 def _brief(one: Record, shared: _Shared) -> list[str]:
@@ -352,7 +352,7 @@ def _rows(one: Record, shared: _Shared) -> list[str]:
         lines += [f"  {step:<10} {NOT_DONE}" for step in STEPS if step in one["not_looked_at"]]
     lines += _accepted_rows(one)
     if one["status"] == NOT_DUE and one["open"]:
-        lines.append(f"  until then the date hides open doors: {_doors(one, one['open'])}")
+        lines.append(f"  doors that stay open until then: {_doors(one, one['open'])}")
     lines += [f"  {note}" for note in _notes(one)] if not newly_open(one) else []
     lines += rows_of_also(one)
     lines += _residual_rows(one)

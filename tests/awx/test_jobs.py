@@ -111,7 +111,7 @@ def test_the_job_is_known_by_its_number_inside_the_evidence(launcher: Launcher, 
     other = launcher.launch("Restore employee", leavers=jane.upn, offboarding_job=987654, reason="Wrong job")
 
     assert not other.successful
-    assert "None of the evidence is of a job or workflow with the number 987654" in " ".join(other.output.split())
+    assert "No evidence comes from a job or workflow with the number 987654" in " ".join(other.output.split())
     assert jane["accountEnabled"] is False
 
 
@@ -215,7 +215,7 @@ def test_workflow_refuses_a_name_that_moved_while_it_waited_for_approval(launche
     jobs = launcher.launch_workflow(WORKFLOW, approve=approve, leavers=name, left_at="", reason="INC0046")
 
     assert [job.successful for job in jobs] == [True, False]
-    assert f"{name} is now another account than in the dry run" in jobs[1].output
+    assert f"{name} is now a different account from the one in the dry run" in jobs[1].output
     assert writes(fresh) == []
 
 

@@ -23,7 +23,7 @@ _RARELY = 10
 class Measured:
     """`worker_mb` is the peak of any one process that the command has started, `largest_mb` that of any process at all.
 
-    `whole_mb` is the most that all of them held together, each shared page counted once; 0 where that was not looked at.
+    `whole_mb` is the most that all of them held together, each shared page counted once; 0 where that was not measured.
     """
 
     returncode: int

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the documentation leads. What other sites hold is not looked at: a test needs no network."""
+"""Where the documentation leads. What other sites hold is not checked: a test needs no network."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_audit_close_audit_restore(tenant: Tenant, play: Player, tmp_path: Path)
     assert done.returncode == 0, done.output
     assert {topic: one["status"] for topic, one in done.leaver()["also"].items()} == dict.fromkeys(ALSO, "verified")
     assert "1 of 1 leaver is contained" in done.stdout
-    assert "still residual: nothing, as far as looked at" in done.stdout
+    assert "still residual: nothing in the topics that were read" in done.stdout
     assert evidence(report)["hosts"]["localhost"]["leavers"][0]["also"] == done.leaver()["also"]
 
     closed = play(AUDIT, app="auditor-residual", offboard_employee_fail_on_residual=True, **everything)
@@ -89,5 +89,5 @@ def test_what_is_not_closed_fails_the_run_only_where_that_is_asked_for(tenant: T
     assert reported.leaver()["contained"]
     assert reported.leaver()["also"]["consents"]["status"] == "failed"
     assert "not closed: consents: " in " ".join(reported.stdout.split())
-    assert "still residual: applications (not looked at), consents (not looked at)" in strict.failure()
+    assert "still residual: applications (not read), consents (not read)" in strict.failure()
     assert "not closed: consents: " in strict.failure()

@@ -97,7 +97,7 @@ def test_a_name_with_an_object_id_beside_it(tenant: Tenant, play: Player) -> Non
     refused = play(OFFBOARD, leavers=asked)
 
     assert refused.returncode == 2
-    assert f"{john.upn} is now another account: its object id is {john.id}, not {jane.id}" in refused.failure()
+    assert f"{john.upn} is now a different account: its object id is {john.id}, not {jane.id}" in refused.failure()
     assert touched(before, tenant) == set()
 
     audit = play(AUDIT, leavers=asked, app="auditor")
@@ -119,7 +119,7 @@ def test_a_name_that_moved_since_earlier_evidence_is_refused(tenant: Tenant, pla
 
     for played in (refused, audit):
         assert played.returncode == 2
-        assert f"{john.upn} is now another account" in played.failure()
+        assert f"{john.upn} is now a different account" in played.failure()
         assert jane.id in played.failure()
     assert touched(before, tenant) == set()
 
@@ -140,7 +140,7 @@ def test_what_a_dry_run_looked_at_binds_the_offboarding_that_follows_in_a_workfl
     refused = play(OFFBOARD, leavers=john.upn, **handed)
 
     assert refused.returncode == 2
-    assert "is now another account than in the dry run" in refused.failure()
+    assert "is now a different account from the one in the dry run" in refused.failure()
     assert touched(before, tenant) == set()
 
     # Her own account, whatever it is called, was looked at.

@@ -43,7 +43,7 @@ BAD: dict[str, tuple[bytes, str]] = {
         "the CSV has no column 'user'",
     ),
     "empty": (b"\n\n", "the CSV is empty"),
-    "no_rows": (b"user\n", "Nobody is due to leave"),
+    "no_rows": (b"user\n", "No leavers"),
     "unquoted": (
         f"name,user,left_at\nJohn,{JOHN},\nDoe, Jane,{JANE},{LEFT_AT}\n".encode(),
         "line 3 of the CSV has 4 cells, its first line names 3 columns",

@@ -287,21 +287,21 @@ def test_what_cannot_be_undone_is_refused_with_the_reason(tenant: Tenant, play: 
             jane,
             altered("two.json", lambda e: e["hosts"].update(other=of_host(e))),
             {},
-            "several of the tenant",
+            "several hosts of the tenant",
         ),
         "wrong_id": (
             jane,
             altered("i.json", lambda e: of_host(e)["leavers"][0].update(id=user("john").id)),
             {},
-            "is another account today",
+            "is now a different account",
         ),
         "unchanged": (jane, str(tmp_path / "again.json"), {}, "Give the evidence of the run that shut the doors"),
-        "recreated": (user("wei").upn, ok, {}, "is another account today"),
+        "recreated": (user("wei").upn, ok, {}, "is now a different account"),
         "unknown": (user("maria").upn, ok, {}, "has no record of maria.rossi@contoso.com"),
         "deleted": (user("pierre").upn, ok, {}, "was deleted at"),
         "admin": (user("helpdesk").upn, ok, {}, "holds a directory role (Helpdesk Administrator)"),
         "guarded": (user("breakglass").upn, ok, {"restore_employee_allow_admins": True}, "is protected"),
-        "opaque": (jane, ok, {}, "does not say which tenant it is for"),
+        "opaque": (jane, ok, {}, "The token has no tenant ID"),
     }
     hosts = {
         host: {"leavers": leaver, "evidence": file, **variables}
@@ -672,14 +672,14 @@ def test_a_user_who_was_renamed_is_named_by_the_name_of_today(tenant: Tenant, pl
 
     refused = play(RESTORE, leavers=old, evidence=str(file))
 
-    assert f"ask for jane.roe@contoso.com or {jane.id}" in refused.failure()
+    assert f"request jane.roe@contoso.com or {jane.id}" in refused.failure()
     assert touched(before, tenant) == set()
 
     # Somebody else has the name now.
     john["userPrincipalName"] = old
     before = snapshot(tenant)
     taken = play(RESTORE, leavers=old, evidence=str(file))
-    assert "is another account today" in taken.failure()
+    assert "is now a different account" in taken.failure()
     assert f"jane.roe@contoso.com or {jane.id}" in taken.failure()
     assert touched(before, tenant) == set()
 
@@ -803,5 +803,7 @@ def test_each_host_takes_the_entry_of_its_own_tenant(tenant: Tenant, play: Playe
         assert restored(played, "fabrikam-prod")[0]["status"] == "restored", played.output
         assert fabrikam.directory.user("jane")["accountEnabled"] is True
         assert fabrikam.crashes == []
-    assert f"is of the tenant {fabrikam.tenant_id}, the credential of {tenant.tenant_id}" in played.failure("fabrikam")
+    assert f"belongs to the tenant {fabrikam.tenant_id}, the credential to {tenant.tenant_id}" in played.failure(
+        "fabrikam"
+    )
     assert tenant.directory.user("jane")["accountEnabled"] is False

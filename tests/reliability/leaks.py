@@ -103,7 +103,7 @@ class Mode:
     tasks: Sequence[Mapping[str, Any]] = ()
     # Whether the payloads that Ansible sends to its interpreter are kept. They hold the options in clear, always.
     keep: bool = True
-    # Without a token nobody was looked at, and there is nothing to report.
+    # Without a token no user was read, and there is nothing to report.
     reports: bool = True
     # Secrets that no tenant issued.
     given: Mapping[str, str] = field(default_factory=dict)

@@ -234,7 +234,7 @@ class Month:
             if self.exists(user) and user["accountEnabled"] is False and not by_id[user.id]["open"]:
                 assert by_id[user.id]["contained"], by_id[user.id]
         for identity in self.replaced:
-            assert "is another account now" in by_id[identity]["since"]["no_longer"], by_id[identity]
+            assert "is now a different account" in by_id[identity]["since"]["no_longer"], by_id[identity]
         reported = {pathlib.Path(one["file"]).name for one in outcome.entry["since"]["not_comparable"]}
         assert reported == self.spoilt
         shown = "".join("".join(outcome.table).split())

@@ -259,7 +259,7 @@ def _unknown(number: int) -> Result:
 
 
 def _mailbox_unread(number: int) -> Result:
-    """Somebody whose mailbox nobody could look at."""
+    """Somebody whose mailbox could not be read."""
     error = problem(
         "mailbox_unread",
         f"The mailbox of {_leaver(number)['user']} could not be read: the role assigned to the application is missing.",
@@ -443,7 +443,7 @@ _FOUND: dict[str, list[Result]] = {
 
 
 def residual(number: int = 0) -> dict[str, Result]:
-    """Return all topics: what is found differs by number, and one topic could not be looked at."""
+    """Return all topics: what is found differs by number, and one topic could not be read."""
     unseen = list(TOPICS)[(number + 3) % len(TOPICS)]
     topics: dict[str, Result] = {}
     for index, (topic, permission) in enumerate(TOPICS.items()):
@@ -499,7 +499,7 @@ def comparison() -> Result:
             for day, kind, digit in ((1, "offboard", "a"), (2, "audit", "b"))
         ],
         "not_comparable": [
-            {"file": "evidence/audit-3.json", "reason": "its run looked at nobody: the client secret has expired"},
+            {"file": "evidence/audit-3.json", "reason": "its run read no user: the client secret has expired"},
             {
                 "file": "evidence/fabrikam.json",
                 "reason": "it is of another tenant, 11111111-54ad-4f0e-9d0c-0d7f2f2d1c11",
@@ -562,8 +562,8 @@ def file(hosts: dict[str, Result], **facts: Any) -> Result:
 def evidence(count: int, *, residual_access: bool = False, changes: bool = False, **facts: Any) -> Result:
     """Return evidence of so many leavers, from 20 on of every kind and of several tenants.
 
-    One leaver alone was shut out on localhost. Of more, those whose mailbox was not looked at are in a tenant where
-    that step was left out, and from 20 on there is a tenant that could not be looked at.
+    One leaver alone was shut out on localhost. Of more, those whose mailbox was not read are in a tenant where
+    that step was left out, and from 20 on there is a tenant that could not be read.
 
     :param residual_access: with all topics for everyone who exists.
     :param changes: with what changed since an earlier file.

@@ -285,7 +285,7 @@ def test_the_type_of_a_mailbox_is_reported_for_a_blocked_account_with_an_open_do
     [
         pytest.param(JANE, mailbox(JANE), {}, id="can sign in"),
         pytest.param(locked(), mailbox(JANE, on=False), {}, id="contained"),
-        pytest.param(BLOCKED, None, {}, id="mailbox not looked at"),
+        pytest.param(BLOCKED, None, {}, id="mailbox not read"),
         pytest.param(BLOCKED, mailbox(JANE), {"left_at": "2026-11-01T00:00:00Z"}, id="somebody left"),
         pytest.param(BLOCKED, mailbox(JANE), {"mailbox_types": False}, id="not wanted"),
     ],

@@ -343,7 +343,7 @@ def test_a_rule_that_does_not_say_what_it_does_is_not_taken_for_none(lab, odd):
 
     assert left["state"] == "not_looked_at"
     assert left["error"]["code"] == "limited_information"
-    assert left["note"] == "Not looked at: inbox rules."
+    assert left["note"] == "Not read: inbox rules."
 
 
 @pytest.mark.parametrize("lacking", ["ForwardingSmtpAddress", "ForwardingAddress"])
@@ -366,7 +366,7 @@ def test_a_mailbox_that_comes_otherwise_than_once_is_not_looked_at(lab, row):
     left = look(lab, "forwarding", recipient(JANE, mailbox_of(JANE)).but(Reply(json=row)), rules(JANE), domains("x.de"))
 
     assert left["state"] == "not_looked_at"
-    assert left["note"] == "Not looked at: forwarding."
+    assert left["note"] == "Not read: forwarding."
 
 
 def test_the_mailbox_of_somebody_else_is_not_taken_for_hers(lab):
@@ -417,7 +417,7 @@ def test_rules_that_may_not_be_read_leave_the_mailbox_reported(lab, found):
     left = look(lab, "forwarding", recipient(JANE, row), rules(JANE).but(refused), domains("contoso.com"))
 
     assert left["state"] == ("found" if found else "not_looked_at")
-    assert left["note"] == "Not looked at: inbox rules."
+    assert left["note"] == "Not read: inbox rules."
     assert left["error"]["code"] == "ErrorAccessDenied"
     assert left["error"]["request_id"] == "req-0001"
     assert f"inbox rules of {UPN}" in left["error"]["message"]
@@ -437,7 +437,7 @@ def test_a_mailbox_that_may_not_be_read_leaves_the_rules_reported(lab, found):
     )
 
     assert left["state"] == ("found" if found else "not_looked_at")
-    assert left["note"] == "Not looked at: forwarding."
+    assert left["note"] == "Not read: forwarding."
     assert "View-Only Recipients" in left["error"]["hint"]
 
 
@@ -613,7 +613,7 @@ def test_what_is_found_beside_what_may_not_be_read_is_reported(lab):
     left = look(lab, "applications", turn)
 
     assert left["state"] == "found"
-    assert left["note"] == "Not looked at: owned applications."
+    assert left["note"] == "Not read: owned applications."
 
 
 # --- consents ---
@@ -666,7 +666,7 @@ def test_an_app_role_assignment_counts_unless_a_group_has_it(lab):
 def test_consents_that_were_read_count_where_assignments_were_not(lab):
     left = look(lab, "consents", consents(JANE, consent()), client(CLIENT, "X"), app_roles(JANE).but(forbidden()))
 
-    assert (left["state"], left["note"]) == ("found", "Not looked at: app role assignments.")
+    assert (left["state"], left["note"]) == ("found", "Not read: app role assignments.")
 
 
 # --- devices ---

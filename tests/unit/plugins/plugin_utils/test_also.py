@@ -158,9 +158,9 @@ def test_the_second_line_says_what_each_person_has_left():
 
     assert still_residual(left) == ["applications"]
     assert second_line([left]) == ["still residual: applications"]
-    assert second_line([left, unseen]) == ["still residual: applications of 1, consents (not looked at) of 1"]
+    assert second_line([left, unseen]) == ["still residual: applications of 1, consents (not read) of 1"]
     assert second_line([leaver({"consents": entry("verified")}, {"consents": found("none")})]) == [
-        "still residual: nothing, as far as looked at"
+        "still residual: nothing in the topics that were read"
     ]
     assert second_line([{"residual": {"consents": found()}}]) == []
 

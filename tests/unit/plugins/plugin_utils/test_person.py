@@ -43,7 +43,7 @@ def result_of(record, **more):
 
 
 def evidence_of(**facts):
-    """Evidence in which the name of Jane meant another account."""
+    """Evidence in which Jane's name belongs to a different account."""
     one = {**result_of(JANE), "id": THEN, **facts}
     return earlier(sample_evidence.file({"localhost": sample_evidence.host([one])}))
 
@@ -69,7 +69,7 @@ def test_a_name_that_meant_another_account_then_is_refused():
     assert reported["write"] == []
     assert reported["refused"][JANE["id"]]["code"] == "other_account"
     assert reported["refused"][JANE["id"]]["message"] == (
-        f"{UPN} is now another account: its object id is {JANE['id']}, in the earlier evidence it was {THEN}; "
+        f"{UPN} is now a different account: its object id is {JANE['id']}, in the earlier evidence it was {THEN}; "
         "nothing was sent."
     )
 
@@ -103,7 +103,7 @@ def test_a_user_who_was_known_by_that_name_under_both_ids_is_the_same():
         pytest.param([stats(JANE["id"])], True, id="looked at, contained"),
         pytest.param([stats(THEN, JANE["id"].upper())], True, id="looked at, not contained"),
         pytest.param([stats(THEN), stats(JANE["id"])], True, id="looked at by the second"),
-        pytest.param([stats(THEN)], False, id="not looked at"),
+        pytest.param([stats(THEN)], False, id="not read"),
         pytest.param([stats()], False, id="a dry run of nobody"),
         pytest.param([stats(JANE["id"], host="other")], False, id="looked at in another tenant"),
         pytest.param([stats(THEN, dry_run=False)], True, id="not a dry run"),

@@ -201,7 +201,7 @@ def is_free(path):
 
 
 def is_open(path):
-    """Return whether keys may be absent: hosts, steps, topics, accepted doors, and protocols that were not looked at."""
+    """Return whether keys may be absent: hosts, steps, topics, accepted doors, and protocols that were not read."""
     return is_free(path) or path[-1:] in (("steps",), ("residual",), ("doors",)) or path[-2:-1] == ("protocols",)
 
 
@@ -349,13 +349,13 @@ def test_csv_has_a_row_for_every_leaver_and_for_a_tenant_that_nobody_looked_at()
 
 def test_csv_reports_residual_access_by_topic_and_never_none_for_what_was_not_looked_at():
     nothing = finding("", "devices", state="none", found=[])
-    found = finding("Forwards to x@gmail.example", note="Not looked at: inbox rules.")
+    found = finding("Forwards to x@gmail.example", note="Not read: inbox rules.")
 
     (row,) = rows_of(evidence_of(leaver(residual={**found, **nothing, **unseen("phones")})))
 
-    assert row["residual_forwarding"] == "found: Forwards to x@gmail.example; Not looked at: inbox rules."
+    assert row["residual_forwarding"] == "found: Forwards to x@gmail.example; Not read: inbox rules."
     assert row["residual_devices"] == "none"
-    assert row["residual_phones"] == "not looked at, needs X.Read: Insufficient privileges."
+    assert row["residual_phones"] == "not read, needs X.Read: Insufficient privileges."
     assert row["residual_consents"] == ""
 
 
@@ -492,7 +492,7 @@ def test_without_a_period_nobody_is_asked_whether_it_was_kept():
         ("open", {"purpose": "audit"}, ["is open"] * 4),
         ("contained_before", {"purpose": "audit"}, ["is shut"] * 4),
         ("unknown", {}, ["failed"] * 4),
-        ("partial", {}, ["reset now", "signed out now", "blocked now", "not looked at"]),
+        ("partial", {}, ["reset now", "signed out now", "blocked now", "not read"]),
     ],
 )
 def test_what_was_done_is_reported_for_each_step_in_every_format(kind, facts, words):
@@ -503,7 +503,7 @@ def test_what_was_done_is_reported_for_each_step_in_every_format(kind, facts, wo
     assert [row[f"{step}_done"] for step in STEPS] == words
     for word in words:
         assert word in text
-        assert f"done: {word}" in xml or word == "not looked at"
+        assert f"done: {word}" in xml or word == "not read"
 
 
 def test_who_asked_and_what_it_was_compared_with_are_on_the_page_and_in_junit():
@@ -778,7 +778,7 @@ def test_junit_marks_what_is_newly_open():
 def test_junit_does_not_pass_protocols_that_were_not_asked_for():
     case = cases_of(leaver("partial", steps=leaver()["steps"], not_looked_at=["pop", "imap"]))[-1]
 
-    assert (outcome(case), case.result[0].message) == (SKIPPED, "Not looked at: pop, imap")
+    assert (outcome(case), case.result[0].message) == (SKIPPED, "Not read: pop, imap")
 
 
 def test_junit_has_a_test_per_topic_of_residual_access():
@@ -792,7 +792,7 @@ def test_junit_has_a_test_per_topic_of_residual_access():
     ]
     assert [outcome(case) for case in cases] == [FAILURE, PASSED, SKIPPED]
     assert cases[0].result[0].message == "Found: Forwards."
-    assert cases[2].result[0].message == "not looked at, needs X.Read: Insufficient privileges."
+    assert cases[2].result[0].message == "not read, needs X.Read: Insufficient privileges."
 
 
 def test_junit_skips_residual_access_of_users_who_are_not_due():

@@ -227,16 +227,16 @@ L = sample.leaver
 @pytest.mark.parametrize(
     ("leavers", "facts", "reported"),
     [
-        ([], {}, "Nobody was looked at."),
+        ([], {}, "No user was read."),
         ([L("contained_now")], {}, "The leaver is contained."),
         ([L("contained_now"), L("guest", 1)], {}, "All 2 leavers are contained."),
         ([L("contained_now")], {"complete": False}, "So far: the leaver is contained."),
-        ([], {"complete": False}, "So far: nobody was looked at."),
+        ([], {"complete": False}, "So far: no user was read."),
         ([L("open")], {}, "The leaver is not contained: doors are open."),
-        ([L("unknown")], {}, "The leaver is not contained: nobody could look."),
-        ([L("partial")], {}, "The leaver is not contained: not every door was looked at."),
+        ([L("unknown")], {}, "The leaver is not contained: the doors could not be read."),
+        ([L("partial")], {}, "The leaver is not contained: not all doors were read."),
         ([L("unconfirmed")], {}, "The leaver is not contained: doors are unconfirmed."),
-        ([L("not_due")], {}, "The leaver is not contained: the time has not come."),
+        ([L("not_due")], {}, "The leaver is not contained: the leave date is in the future."),
         ([L("open"), L("contained_now", 1)], {}, "1 of 2 leavers is contained; 1 has open doors."),
         ([L("open"), L("failed", 1), L("administrator", 2)], {}, "None of 3 leavers are contained; 3 have open doors."),
         ([L("not_due"), *(L("contained_now", n) for n in (1, 2))], {}, "2 of 3 leavers are contained; 1 is not due."),
@@ -252,8 +252,8 @@ def test_what_else_is_wrong_stands_below_the_verdict():
 
     assert "9 of 20 leavers are contained; 5 have open doors." in text
     assert (
-        "2 have unconfirmed doors, 1 could not be looked at, 1 is not due, 1 is accepted, 1 was looked at in part and 1 tenant could not "
-        "be looked at." in text
+        "2 have unconfirmed doors, 1 could not be read, 1 is not due, 1 is accepted, 1 was read in part and 1 tenant could not "
+        "be read." in text
     )
 
 
@@ -262,12 +262,12 @@ def test_a_tenant_that_could_not_be_looked_at_spoils_a_good_verdict():
     hosts = {"good": sample.host([L("contained_now"), L("guest", 1)]), "bad": sample.host([], error=error)}
     page = html(sample.file(hosts))
 
-    assert "All 2 leavers looked at are contained." in page
-    assert "1 tenant could not be looked at." in page
+    assert "All 2 leavers that were read are contained." in page
+    assert "1 tenant could not be read." in page
     assert 'class="top bad"' in page
     text = PageReader(page).text
-    assert "bad could not be looked at. No token. Get one. Code no_token Microsoft's request id request-1" in text
-    assert verdict(sample.file({"bad": sample.host([], error=error)})) == "Nobody was looked at."
+    assert "bad could not be read. No token. Get one. Code no_token Microsoft's request id request-1" in text
+    assert verdict(sample.file({"bad": sample.host([], error=error)})) == "No user was read."
 
 
 @pytest.mark.parametrize(
@@ -282,9 +282,9 @@ def test_a_good_head_means_that_all_is_well(facts, good):
 
 
 def test_an_incomplete_run_a_check_and_an_audit_say_so():
-    assert "Incomplete. The run was still going, or broke off" in read(complete=False).text
+    assert "Incomplete. The run was still in progress, or was killed" in read(complete=False).text
     assert "Check mode. Nothing was changed" in read(check_mode=True).text
-    assert "Audit. Everything was only looked at" in read(purpose="audit").text
+    assert "Audit. This run only read" in read(purpose="audit").text
     plain = read().text
     assert not any(word in plain for word in ("Incomplete", "Check mode", "Audit."))
 
@@ -361,7 +361,7 @@ def test_the_picture_is_reported_in_words_too():
     assert "Unconfirmed: Mailbox protocols. 3 of 15 doors shut." in read(L("mailbox_unread")).text
     assert "Open: all 15 doors." in read(L("planned")).text
     assert "Shut: 1 door." in read(L("guest")).text
-    assert "Not looked at: Mailbox protocols. 3 of 15 doors shut." in read(L("partial")).text
+    assert "Not read: Mailbox protocols. 3 of 15 doors shut." in read(L("partial")).text
     said = {value for _tag, name, value in read(L("failed")).attributes if name == "aria-label"}
     assert "Open: Password, Sessions. 13 of 15 doors shut." in said
     assert "Open doors: Password 1, Sessions 1" in said
@@ -454,8 +454,8 @@ def test_roles_that_were_not_read_are_not_none():
 
 def test_a_check_shut_nobody_out():
     assert "Shut out by localhost" in read(L("contained_now")).text
-    assert "Looked at by localhost" in read(L("contained_now"), check_mode=True).text
-    assert "Looked at by localhost" in read(L("contained_now"), purpose="audit").text
+    assert "Read by localhost" in read(L("contained_now"), check_mode=True).text
+    assert "Read by localhost" in read(L("contained_now"), purpose="audit").text
 
 
 # --- timeline ---
@@ -535,8 +535,8 @@ def test_residual_access_reports_found_none_and_not_looked_at():
     one = L("contained_now") | {"residual": sample.residual(0)}
     text = read(one).text
 
-    assert "Mail forwarding : 2 The mailbox forwards to" in text
-    assert "OAuth consents : not looked at. Needs the permission Directory.Read.All ." in text
+    assert "Mail forwarding : 2 Mailbox forwards to" in text
+    assert "OAuth consents : not read. Needs the permission Directory.Read.All ." in text
     assert "Give the application the permission Directory.Read.All." in text
     assert "None: Directory roles, Owned applications with live secrets, Registered devices, Mailbox delegates," in text
     assert "2 residual" in text
@@ -559,7 +559,7 @@ def test_what_was_not_looked_at_is_never_none(topic, state):
     one["residual"] = {topic: {"state": state, "found": [], "note": None, "permission": "P.Read", "error": None}}
     text = read(one).text
 
-    assert "not looked at. Needs the permission P.Read" in text
+    assert "not read. Needs the permission P.Read" in text
     assert "None:" not in text
 
 
@@ -651,13 +651,13 @@ def test_an_audit_tells_what_is_and_never_what_would_be():
     assert "is open" in text
     assert "would" not in text
     assert "check mode" not in text.lower()
-    assert "Audit. Everything was only looked at, nothing was changed." in text
+    assert "Audit. This run only read; nothing was changed." in text
 
 
 def test_where_nobody_was_looked_at_no_number_says_otherwise():
     text = of_audit()
 
-    assert text.count("Nobody was looked at") + text.count("nobody was looked at") >= 2
+    assert text.count("No user was read") + text.count("no user was read") >= 2
     assert "0 of 0" not in text
 
 
@@ -669,8 +669,8 @@ def test_every_tenant_is_reported_with_its_identity():
 
     for name in ("contoso", "fabrikam"):
         assert all(sample.identifier(f"{what} {name}") in text for what in ("tenant", "client", "object"))
-    assert "fabrikam Contained 0 of 1 Looked at Password, Sessions, Sign-in Read at" in text
-    assert "tailspin Contained could not be looked at" in text
+    assert "fabrikam Contained 0 of 1 Steps read Password, Sessions, Sign-in Read at" in text
+    assert "tailspin Contained could not be read" in text
     assert "miles.schröder" not in text
     assert " · fabrikam" in text
     assert " · localhost" not in read(L("contained_now")).text
@@ -683,7 +683,7 @@ def test_little_evidence_is_not_an_obstacle(evidence):
     page = PageReader(html(evidence))
 
     assert "contained" not in page.text.partition("Leavers and their doors")[0] or "not contained" in page.text
-    assert ("ol", "id", "list") in page.attributes or "There is nobody to show." in page.text
+    assert ("ol", "id", "list") in page.attributes or "There are no leavers to show." in page.text
 
 
 def paths(value):

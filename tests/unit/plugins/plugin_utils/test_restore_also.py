@@ -150,7 +150,7 @@ def test_sign_in_methods_cannot_be_made_again_and_that_is_said():
     reported = planned_from(left(authentication_methods=[thing("m", "fido2")]))
 
     assert only(reported)["also"] == {}
-    assert any("cannot be made again" in note for note in only(reported)["notes"])
+    assert any("cannot be restored" in note for note in only(reported)["notes"])
 
 
 def test_nothing_is_made_again_for_users_who_are_refused_or_deleted():

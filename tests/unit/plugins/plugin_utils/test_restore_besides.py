@@ -113,7 +113,7 @@ def test_what_cannot_be_undone_is_said():
 
     notes = " ".join(reported["leavers"][0]["notes"])
     assert reported["also"] == {}
-    assert "Sign-in methods that were deleted: 1. They cannot be made again" in notes
+    assert "Sign-in methods that were deleted: 1. They cannot be restored" in notes
     assert "The account on a phone was wiped, which cannot be undone" in notes
 
 

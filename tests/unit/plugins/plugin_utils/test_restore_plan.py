@@ -83,12 +83,12 @@ def test_the_entry_is_that_of_the_host_or_the_only_one_of_its_tenant(name, tenan
 @pytest.mark.parametrize(
     ("host", "of_file", "of_token", "text"),
     [
-        ("localhost", OTHER_TENANT, TENANT, f"is of the tenant {OTHER_TENANT}, the credential of {TENANT}"),
+        ("localhost", OTHER_TENANT, TENANT, f"belongs to the tenant {OTHER_TENANT}, the credential to {TENANT}"),
         ("localhost", None, TENANT, "does not say which tenant its host localhost is"),
-        ("elsewhere", OTHER_TENANT, TENANT, f"has nothing of the tenant {TENANT}"),
-        ("elsewhere", None, TENANT, f"has nothing of the tenant {TENANT}"),
-        ("localhost", TENANT, None, "The token does not say which tenant"),
-        ("elsewhere", None, None, "The token does not say which tenant"),
+        ("elsewhere", OTHER_TENANT, TENANT, f"has no record of the tenant {TENANT}"),
+        ("elsewhere", None, TENANT, f"has no record of the tenant {TENANT}"),
+        ("localhost", TENANT, None, "The token has no tenant ID"),
+        ("elsewhere", None, None, "The token has no tenant ID"),
     ],
 )
 def test_evidence_of_another_tenant_or_of_none_is_refused(host, of_file, of_token, text):
@@ -101,14 +101,14 @@ def test_evidence_of_another_tenant_or_of_none_is_refused(host, of_file, of_toke
 def test_a_result_without_an_identity_is_of_no_tenant():
     reported = plan({"users": [shut_now()], "automation": None}, asked(evidence(shut_out())), "localhost")
 
-    assert "The token does not say which tenant" in reported["error"]
+    assert "The token has no tenant ID" in reported["error"]
 
 
 def test_two_hosts_of_one_tenant_are_not_guessed_at():
     content = evidence(shut_out())
     content["hosts"]["second"] = content["hosts"]["localhost"]
 
-    assert "several of the tenant" in plan(opening(shut_now()), asked(content), "elsewhere")["error"]
+    assert "several hosts of the tenant" in plan(opening(shut_now()), asked(content), "elsewhere")["error"]
     assert plan(opening(shut_now()), asked(content), "second")["error"] is None
 
 
@@ -378,7 +378,7 @@ def test_a_name_that_nobody_has_today_is_refused_with_what_to_type(code):
     (order,) = plan(opening(nobody(UPN, code), RENAMED), asked(evidence(shut_out())), "localhost")["leavers"]
 
     assert (order["status"], order["error"]["code"], order["signin"]) == ("refused", "renamed", False)
-    assert f"ask for jane.roe@contoso.com or {JANE['id']}" in order["error"]["hint"]
+    assert f"request jane.roe@contoso.com or {JANE['id']}" in order["error"]["hint"]
 
 
 @pytest.mark.parametrize("name", ["jane.roe@contoso.com", JANE["id"]])
@@ -388,7 +388,7 @@ def test_an_account_that_is_called_otherwise_today_is_asked_for_by_its_name_of_t
     (order,) = plan(opening(now), asked(evidence(shut_out()), name), "localhost")["leavers"]
 
     assert (order["signin"], order["id"], order["user_principal_name"]) == (True, JANE["id"], "jane.roe@contoso.com")
-    assert f"Then called {UPN}" in order["notes"][0]
+    assert f"Called {UPN} at that time" in order["notes"][0]
 
 
 def test_a_name_that_somebody_else_has_today_is_refused_even_where_both_were_shut_out():
@@ -589,7 +589,7 @@ def test_what_a_killed_run_found_open_is_opened_although_the_next_found_it_shut(
 
     assert (order["signin"], order["protocols"], order["inherit_smtp_auth"]) == (True, EVERY, True)
     assert (order["unknown"], order["stays_blocked"]) == ({}, False)
-    assert "Undone are 2 runs, from " in order["notes"][0]
+    assert "2 runs are undone, starting with " in order["notes"][0]
     # The second alone changed nothing; one that had the mailbox left to do does not claim to have restored anybody.
     assert of_runs(runs[1])["error"]["code"] == "nothing_changed"
     runs[1]["hosts"]["localhost"]["leavers"][0]["steps"]["protocols"] = entry("verified", ON, OFF)
@@ -718,7 +718,7 @@ def test_runs_of_other_tenants_are_left_out_and_named():
 
     assert (reported["error"], reported["leavers"][0]["signin"]) == (None, True)
     assert reported["left_out"] == [
-        f"0.json: The evidence of host localhost is of the tenant {OTHER_TENANT}, the credential of {TENANT}."
+        f"0.json: The evidence of host localhost belongs to the tenant {OTHER_TENANT}, the credential to {TENANT}."
     ]
     assert "0.json: " in plan(opening(shut_now()), asked_of([foreign]), "localhost")["error"]
 

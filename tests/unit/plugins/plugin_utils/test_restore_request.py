@@ -234,7 +234,7 @@ def test_a_folder_is_all_its_evidence_and_what_is_none_is_named(tmp_path):
     bad = {
         "audit.json": (having("audit", "purpose"), "of an audit"),
         "check.json": (having(True, "check_mode"), "in check mode"),
-        "cut.json": ({**evidence(), "complete": False}, "cut off before it had looked at anybody"),
+        "cut.json": ({**evidence(), "complete": False}, "cut off before it had read any user"),
         "empty.json": (evidence(), "it holds no leaver"),
         "half.json": ("{", "is not JSON"),
         "later.json": (having(2, "version"), "its version is not 1"),
@@ -296,7 +296,7 @@ def test_a_job_is_found_by_its_number_inside_a_file(tmp_path):
 
     assert read([UPN], str(tmp_path), "localhost", 8)["error"] is None
     assert (
-        "None of the evidence is of a job or workflow with the number 7"
+        "No evidence comes from a job or workflow with the number 7"
         in read([UPN], str(tmp_path), "localhost", "7")["error"]
     )
     assert "needs restore_employee_evidence" in read([UPN], "", "localhost", "7")["error"]

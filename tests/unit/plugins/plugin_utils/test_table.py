@@ -156,7 +156,7 @@ def test_a_user_who_has_steps_left_out_is_not_called_contained():
     lines = shown(read_record("jane.doe", doors=doors("shut", ("signin",))), steps=("signin",))
 
     assert lines[0] == "0 of 1 leaver is contained"
-    assert "shut, as far as looked at" in lines[1]
+    assert "not all doors read" in lines[1]
 
 
 def crowd(shut: int, opened: int):
@@ -203,7 +203,7 @@ def test_reasons_named_in_the_failure_are_not_repeated_in_the_table():
 
 
 def test_the_table_of_nobody_is_one_line():
-    assert table([]) == ["Nobody is due to leave"]
+    assert table([]) == ["No leavers"]
 
 
 # --- since an earlier evidence file ---
@@ -305,7 +305,7 @@ def test_topics_that_were_not_looked_at_are_reported_once_with_the_permission():
 
     text = " ".join(line.strip() for line in lines)
     assert text.endswith(
-        "residual access not wholly looked at: devices (needs Device.Read.All), phones of 1 (needs Exchange)"
+        "residual access not fully read: devices (needs Device.Read.All), phones of 1 (needs Exchange)"
     )
 
 
@@ -315,7 +315,7 @@ def test_a_topic_in_which_something_was_found_may_have_been_looked_at_in_part():
 
     lines = shown(read_record("jane.doe", residual=residual))
 
-    assert lines[-1] == "residual access not wholly looked at: forwarding (needs MailboxSettings.Read)"
+    assert lines[-1] == "residual access not fully read: forwarding (needs MailboxSettings.Read)"
 
 
 def test_of_many_leavers_those_contained_with_residual_access_are_shown_without_the_doors():
