@@ -101,7 +101,7 @@ class Played:
 
     def table(self, host: str = "localhost") -> list[str]:
         """The lines that are shown to people."""
-        lines: list[str] = self.result("Show who is out and which door is open", host)["msg"]
+        lines: list[str] = self.result("Show which leavers are out and which doors are open", host)["msg"]
         return lines
 
     def reported(self) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def test_the_output_of_one_leaver_fits_on_a_screen(tenant: Tenant, play: Player,
     # The four modules are shown in Microsoft's order, and the table is the last that says anything.
     shown = "\n".join(_lines(done))
     steps = ["Reset the passwords", "Sign out of all sessions", "Block sign-in", "Turn off the mailbox protocols"]
-    places = [shown.index(f" : {name}]") for name in [*steps, "Read the doors of this batch once more"]]
+    places = [shown.index(f" : {name}]") for name in [*steps, "Read the doors of this batch again"]]
     assert sorted(places) == places
     assert all(line in shown for line in done.table())
 

@@ -61,7 +61,7 @@ def by_upn(played: Played, host: str = "localhost") -> dict[str, dict[str, Any]]
 
 
 def table(played: Played, host: str = "localhost") -> list[str]:
-    lines: list[str] = played.result("Show who is restored, and what cannot be", host)["msg"]
+    lines: list[str] = played.result("Show which leavers are restored, and what cannot be undone", host)["msg"]
     return lines
 
 
