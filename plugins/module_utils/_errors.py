@@ -74,7 +74,7 @@ WHICH_ACCOUNT = "Find out which account is the right one, then use its object id
 class OffboardingError(Exception):
     """A failure that a person can act on.
 
-    :param message: what failed, for whom and why; one sentence, no secret, no response body.
+    :param message: what failed, for which user and why; one sentence, no secret, no response body.
     :param code: Microsoft's error code where there is one, otherwise one of ours (`bad_option` and the like).
     :param hint: what to do about it: the permission, role or option that is missing.
     :param request_id: Microsoft's id of the request, which its support asks for.

@@ -265,7 +265,7 @@ def _with_mailboxes(tenant: Tenant, step: Step, leavers: t.Sequence[Leaver]) -> 
 
 
 def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | None:
-    """The record of a leaver for whom nothing is to be written, `None` if something is."""
+    """The record of a leaver that needs no write, `None` if something is."""
     if leaver.user is None:
         return record(leaver, "failed", error=leaver.error)
     if leaver.protected:

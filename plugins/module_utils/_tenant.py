@@ -94,7 +94,7 @@ class Leaver:
 
     `error` says why there is no `user`. `mailbox` is `None` for a user without one, unless `mailbox_error` says that
     it could not be read; `mailbox_read` is false until it was read. `roles` are names or ids of directory
-    roles, `None` if not read or if `roles_error` says why not. `due` is `None` for a user whom a search
+    roles, `None` if not read or if `roles_error` says why not. `due` is `None` for a user that a search
     found and whose leave date may not be read. `wrong_person` says why the account may belong to a different person.
     `own_password` is the `lastPasswordChangeDateTime` that a reset by this collection wrote, `None` where no earlier
     evidence shows that it did. `namesake` is the object id of another user who has the name that earlier evidence has
@@ -170,7 +170,7 @@ class Tenant:
         self._exchange = exchange
         self._protected = {name_key(entry): entry for entry in protected}
         # What earlier evidence says about users of this tenant, by object id in lower case. A future date does not let
-        # in again users whom an earlier run shut out.
+        # in again users that an earlier run shut out.
         self.earlier: t.Mapping[str, KnownUser] = {}
         # Entries that could not be resolved, with the reason: they are still compared as text.
         self.unknown_protected: dict[str, str] = {}

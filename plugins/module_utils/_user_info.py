@@ -197,7 +197,7 @@ def _observation(
     shut_by = format_moment(surely_shut(leaver)) if timed else None
     return {
         **identity(leaver),
-        "user": _told_name(leaver),
+        "user": _reported_name(leaver),
         "status": "failed" if error else "unchanged",
         "error": error.as_record() if error else None,
         **_door_facts(leaver, steps, protocols),
@@ -231,7 +231,7 @@ def _door_facts(leaver: Leaver, steps: t.Sequence[str], protocols: Protocols) ->
     }
 
 
-def _told_name(leaver: Leaver) -> str:
+def _reported_name(leaver: Leaver) -> str:
     """The requested name; for a user known from earlier evidence alone, today's name, or the old one if unreadable."""
     asked = leaver.asked
     if not asked.known_as:

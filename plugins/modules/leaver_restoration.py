@@ -88,7 +88,7 @@ again:
   type: bool
   returned: phase=plan
 open:
-  description: Object ids of the users for whom sign-in may be allowed after the steps so far.
+  description: Object ids of the users that may sign in again after the steps so far.
   type: list
   elements: str
   returned: phase=results or conclude

@@ -55,7 +55,7 @@ def containment(
 ) -> dict[str, t.Any]:
     """When a leaver was locked out, and how long after `left_at` that was.
 
-    A leaver whom this run found contained was locked out at the time that the earlier evidence shows, as long as the
+    A leaver that this run found contained was locked out at the time that the earlier evidence shows, as long as the
     password is still the same. `within` is judged by the last write: what Microsoft takes to apply it is up to Microsoft.
 
     :param one: a result.

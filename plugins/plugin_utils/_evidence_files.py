@@ -22,7 +22,7 @@ from ._files import Load, read_bytes, sha256
 from ._messages import Record
 
 _MOST_FILES = 10_000
-_MOST_TOLD = 20
+_MOST_REPORTED = 20
 _TEXT, _MAYBE_TEXT, _MAPPING, _MAYBE_MAPPING, _LIST = (str,), (str, type(None)), (dict,), (dict, type(None)), (list,)
 _BOOLEAN = (bool,)
 _KINDS = {str: "a text", dict: "a mapping", list: "a list", bool: "true or false", type(None): "null"}
@@ -47,8 +47,8 @@ class Evidence(t.NamedTuple):
 
 def in_short(sentences: t.Sequence[str]) -> str:
     """Join sentences; of many, only the first."""
-    more = [f"And {len(sentences) - _MOST_TOLD} more files."] if len(sentences) > _MOST_TOLD else []
-    return " ".join([*sentences[:_MOST_TOLD], *more])
+    more = [f"And {len(sentences) - _MOST_REPORTED} more files."] if len(sentences) > _MOST_REPORTED else []
+    return " ".join([*sentences[:_MOST_REPORTED], *more])
 
 
 def _files(evidence: t.Any, variable: str, *, may_be_empty: bool = False) -> list[tuple[str, bool]]:

@@ -431,7 +431,7 @@ def _of_closing(name: str, alone: Record, entry: Record) -> _Case:
     """What was closed besides the doors; `alone` is a result with this topic only."""
     (row,), complaints = rows(alone), not_closed(alone)
     if complaints:
-        # Sent and not seen, or not reached: nobody could tell.
+        # Sent and not seen, or not reached: the state is not known.
         unsure = entry["status"] in ("accepted", "pending")
         return _Case(name, "error" if unsure else "failure", entry["status"], complaints[0], _ids(entry["error"]))
     if entry["status"] in ("planned", "not_due", "not_applicable"):

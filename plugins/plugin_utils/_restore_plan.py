@@ -131,7 +131,7 @@ class _Limits(t.NamedTuple):
     now: float
 
     def nothing_sent(self, object_id: t.Any) -> str:
-        """What was sent for a leaver for whom nothing more is done."""
+        """What was sent for a leaver that gets nothing more."""
         return "nothing else was sent" if object_id in self.undeleted else "nothing was sent"
 
 

@@ -111,7 +111,7 @@ class Launcher:
     def launch_workflow(self, name: str, *, approve: Callable[[list[Job]], bool], **answers: Any) -> list[Job]:
         """All jobs of a workflow, in order. The variables of a workflow go to its jobs whatever these ask for.
 
-        The workflow has a number of its own, before those of its jobs, and tells it to them as ``awx_workflow_job_id``.
+        The workflow has a number of its own, before those of its jobs, and passes it to them as ``awx_workflow_job_id``.
         """
         workflow = self.awx.named("workflow_job_templates", name)
         self.number += 1

@@ -41,7 +41,7 @@ _LINES = {
     "role": ("the role", "tab:blue", "o"),
     "floor": ("floor, the same calls", "tab:gray", "v"),
 }
-# They go through leavers one by one, so that larger numbers can be told from smaller ones.
+# They go through leavers one by one, so that larger numbers can be distinguished from smaller ones.
 _ONE_BY_ONE = ("uri", "sdk", "aduser", "cli-m365")
 _ENOUGH = 5
 

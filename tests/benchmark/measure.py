@@ -62,7 +62,7 @@ def run(
         )
         watch = _Watch(process.pid, began + limit, whole=whole)
         watch.start()
-        # Not Popen.wait: only this tells the CPU of everything that it has waited for.
+        # Not Popen.wait: only this reports the CPU of everything that it has waited for.
         _pid, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -64,7 +64,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """Return a function that writes a kind of report, once, and tells its address."""
+    """Return a function that writes a kind of report, once, and returns its address."""
     folder = tmp_path_factory.mktemp("reports")
 
     def address(kind: str) -> str:

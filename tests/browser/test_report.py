@@ -429,7 +429,7 @@ def test_a_thousand_leavers_stay_usable(show):
     for name, value in {"loaded": loaded, "searched": searched, "sorted": sorted_in, "elements": elements}.items():
         print(name, round(value, 2))
 
-    # Several times what it takes on two slow cores: this tells usable from unusable.
+    # Several times what it takes on two slow cores: this distinguishes usable from unusable.
     assert loaded < 60
     assert searched < 30
     assert sorted_in < 30

@@ -58,7 +58,7 @@ class Block:
 
     @property
     def is_shell(self) -> bool:
-        """Whether a person types it. Indented lines in Markdown have no language: there the first word tells."""
+        """Whether a person types it. Indented lines in Markdown have no language: there the first word decides."""
         return self.language in _SHELL or (not self.language and bool(_PROGRAMS.match(self.text)))
 
     @property

@@ -16,7 +16,7 @@ from tools import tree
 from . import pages
 
 _REPOSITORY = "https://github.com/m365-offboarding/m365.offboarding"
-# Whom we send people to. A host that is new here is a decision, not an accident.
+# The hosts that the documentation links to. A new one is a decision, not an accident.
 _HOSTS = {
     "api.slack.com",
     "admin.exchange.microsoft.com",

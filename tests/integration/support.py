@@ -277,7 +277,7 @@ def _judge_warnings(played: Played, expected: list[str]) -> None:
     found = _WARNINGS.findall(played.output)
     flat = " ".join(played.output.split())
     missing = [text for text in expected if text not in flat]
-    assert not missing, f"no warning tells {missing}:\n{played.output}"
+    assert not missing, f"no warning contains {missing}:\n{played.output}"
     assert len(found) == len(expected), f"unexpected warnings {found}:\n{played.output}"
 
 

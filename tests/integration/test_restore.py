@@ -477,7 +477,7 @@ def test_a_deleted_account_is_restored_where_that_is_asked_for(
     before = as_before(snapshot(tenant)["jane"], null_smtp=None)
     file = tmp_path / "leavers.json"
     content = offboard(play, file, [jane, john])
-    # The evidence tells that one of them held a role, which of a deleted account nobody can read.
+    # The evidence reports that one of them held a role, which cannot be read for a deleted account.
     content["hosts"]["localhost"]["leavers"][1]["directory_roles"] = ["Helpdesk Administrator"]
     file.write_text(json.dumps(content))
     tenant.directory.delete(jane)

@@ -226,7 +226,7 @@ def _restored(
 ) -> dict[str, int]:
     """Restore everybody from this evidence: what was open is open, what was shut is shut, nothing is claimed.
 
-    :param lag: how far reads lag behind at a first try, in seconds; of that no more is asked than that it tells the truth.
+    :param lag: how far reads lag behind at a first try, in seconds; the only requirement then is that it reports the truth.
     :returns: how many got something back, and whether that was from the evidence of several runs.
     """
     before = len(world.tenant.journal)

@@ -486,7 +486,7 @@ class World:
         ]
 
     def _module(self, work: t.Callable[[], list[dict[str, t.Any]]]) -> dict[str, t.Any]:
-        """A module never raises: what it cannot tell as records it tells as an error."""
+        """A module never raises: what it cannot report as records it reports as an error."""
         from ansible_collections.m365.offboarding.plugins.module_utils._errors import OffboardingError
 
         self._starts.append(self.clock.elapsed)

@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         with tenant:
             if options.pid_file:
                 options.pid_file.write_text(f"{os.getpid()}\n", encoding="utf-8")
-            # The first tenant's comes last: it tells that everything is ready.
+            # The first tenant's comes last: it reports that everything is ready.
             for each in reversed(tenant.all_tenants):
                 each.write_environment(options.app)
             for name, value in tenant.environment_of(options.app).items():

@@ -364,7 +364,7 @@ class Directory(Settings):
         return list(self.users.values())
 
     def recipients(self) -> list[dict[str, Any]]:
-        """All that Exchange can send mail to, as Get-Recipient tells of it."""
+        """All that Exchange can send mail to, as Get-Recipient reports it."""
         found = []
         for user in self.everyone():
             address = str(user.get("mail") or "")

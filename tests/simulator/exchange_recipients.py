@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What else Exchange tells of a mailbox: forwarding, who may open it or send from it, phones; and the accepted domains.
+"""What else Exchange reports of a mailbox: forwarding, who may open it or send from it, phones; and the accepted domains.
 
 Sources: Exchange docs, pages of the cmdlets (parameters, who is listed by default); rows as they were published from live
 answers of the admin interface (`AccessRights` with several rights in one element, no `IsInherited` for SendAs).

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What Graph tells of access that outlives a blocked account.
+"""What Graph reports of access that outlives a blocked account.
 
 Graph docs: user-list-ownedobjects, user-list-registereddevices, user-list-oauth2permissiongrants,
 mailfolder-list-messagerules, authentication-list-methods; permissions by the permissions reference. What belongs to

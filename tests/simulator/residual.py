@@ -233,7 +233,7 @@ def rules(user: User) -> list[Facts]:
     ]
 
 
-# Graph docs, pages of the methods: what each kind tells. `id` is fixed where a user can have only one.
+# Graph docs, pages of the methods: what each kind reports. `id` is fixed where a user can have only one.
 _METHODS: dict[str, Facts] = {
     "emailAuthenticationMethod": {
         "id": "3ddfcfc8-9383-446f-83cc-3ab9be4be18f",

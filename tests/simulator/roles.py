@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Entra directory roles, and who may act on whom.
+"""Entra directory roles, and which accounts they may act on.
 
 Source: Entra docs, privileged-roles-permissions, tables "Who can reset passwords" and "Who can perform sensitive
 actions"; template ids from Entra docs, permissions-reference.

@@ -411,7 +411,7 @@ class Tenant:
             (self.folder / name).unlink(missing_ok=True)
 
     def write_environment(self, name: str = "offboarding") -> None:
-        """`environment.sh` and, last and in one piece, `environment.json`: it tells that all listeners accept."""
+        """`environment.sh` and, last and in one piece, `environment.json`: it reports that all listeners accept."""
         environment = self.environment_of(name)
         lines = "".join(f"export {variable}='{value}'\n" for variable, value in environment.items())
         files = {"environment.sh": lines, "environment.json": json.dumps(environment, indent=2) + "\n"}

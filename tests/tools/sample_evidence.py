@@ -200,12 +200,12 @@ def _leaver(number: int, **facts: Any) -> Result:
 
 
 def _contained_now(number: int) -> Result:
-    """Somebody whom this run shut out."""
+    """A leaver that this run shut out."""
     return _leaver(number, steps={step: _written(step, number) for step in STEPS})
 
 
 def _contained_before(number: int) -> Result:
-    """Somebody whom an earlier run shut out."""
+    """A leaver that an earlier run shut out."""
     steps = {step: _untouched(step, number, "unchanged", False) for step in STEPS}
     return _leaver(number, steps=steps, user=identifier(f"asked by id {number}"))
 
@@ -315,13 +315,13 @@ def _open(number: int) -> Result:
 
 
 def _planned(number: int) -> Result:
-    """Somebody whom nobody has touched yet, in check mode."""
+    """A leaver in check mode, whose doors are still open."""
     steps = {step: _untouched(step, number, "planned", True) for step in STEPS}
     return _leaver(number, status="open", contained=False, open=list(DOORS), steps=steps)
 
 
 def _unconfirmed(number: int) -> Result:
-    """Somebody of whom Microsoft took the writes but did not show them in time."""
+    """A leaver whose writes Microsoft accepted but did not show in time."""
     steps = {step: _written(step, number) for step in STEPS}
     steps["signin"] = _written("signin", number, "accepted")
     steps["protocols"] = _written("protocols", number, "accepted")

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`python -m simulator`: starts, tells how to reach it, works, and ends."""
+"""`python -m simulator`: starts, reports how to reach it, works, and ends."""
 
 from __future__ import annotations
 

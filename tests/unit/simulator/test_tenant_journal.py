@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The journal tells everything and gives nothing away; the remote control works from outside."""
+"""The journal records everything and gives nothing away; the remote control works from outside."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""People as Microsoft Graph tells of them, and mailboxes as Exchange does."""
+"""People as Microsoft Graph reports them, and mailboxes as Exchange does."""
 
 from __future__ import annotations
 

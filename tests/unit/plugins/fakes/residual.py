@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is left of somebody's access: the calls that ask for it, and things as Microsoft tells of them."""
+"""What is left of somebody's access: the calls that ask for it, and things as Microsoft reports them."""
 
 from __future__ import annotations
 

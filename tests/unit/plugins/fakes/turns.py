@@ -58,7 +58,7 @@ def dated(turn: Turn, *, hired: bool = True) -> Turn:
 
 
 def meet(turn: Turn, *, hired: bool = True, manager: bool = True) -> Turn:
-    """Return the turn as the module sends it that only looks: with what tells a person from a namesake."""
+    """Return the turn as the module sends it that only reads: with what distinguishes a person from a namesake."""
     turn = _wider(turn, *(PERSON if hired else PERSON[:-1]))
     return dataclasses.replace(turn, query={**turn.query, **dict([MANAGER] if manager else [])})
 

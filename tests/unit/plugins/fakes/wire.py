@@ -43,7 +43,7 @@ class Reply:
     takes: float = 0.0
 
 
-# What tells a person from a namesake: properties of a user, and the user above.
+# What distinguishes a person from a namesake: properties of a user, and the user above.
 PERSON = ("createdDateTime", "userType", "department", "jobTitle", "employeeHireDate")
 MANAGER = ("$expand", "manager($select=id,displayName,userPrincipalName)")
 
@@ -136,7 +136,7 @@ class Wire(requests.adapters.BaseAdapter):
         self.outer: list[Outer] = []
         self.sent: list[Sent] = []
         self.faults: list[str] = []
-        # Whether Exchange tells the status of a cmdlet inside a batch; clients have seen it leave that out.
+        # Whether Exchange reports the status of a cmdlet inside a batch; clients have seen it leave that out.
         self.statuses_in_batches = False
         self._clock = clock
         self._entra = entra
@@ -295,7 +295,7 @@ class Wire(requests.adapters.BaseAdapter):
 
 
 def _without_person(query: Mapping[str, str]) -> dict[str, str]:
-    """The query without what tells a person from a namesake; the turns called ``meet`` ask for that as well."""
+    """The query without what distinguishes a person from a namesake; the turns called ``meet`` ask for that as well."""
     names = [name for name in query.get("$select", "").split(",") if name not in PERSON]
     plain = {**query, "$select": ",".join(names)} if "$select" in query else dict(query)
     return {name: value for name, value in plain.items() if (name, value) != MANAGER}

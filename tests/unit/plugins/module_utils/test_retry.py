@@ -24,7 +24,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import 
 from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import enable, read, throttled
 
 FAR_AWAY = [("21600", 21600), (http_dates(21600), 21600), ("1e9", 1e9)]
-TOLD = [
+REPORTED = [
     pytest.param("10", 10, id="whole"),
     pytest.param("2.128", 2.128, id="decimal"),
     pytest.param(" 7 ", 7, id="with blanks"),
@@ -32,7 +32,7 @@ TOLD = [
     pytest.param(http_dates(12), 12, id="HTTP date"),
     pytest.param(http_dates(-3600), 1, id="HTTP date in the past: a minimum"),
     pytest.param(http_dates(0), 1, id="HTTP date that is now: a minimum"),
-    pytest.param(None, 1, id="nothing told: own back-off"),
+    pytest.param(None, 1, id="nothing reported: own back-off"),
     pytest.param("soon", 1, id="garbage: own back-off"),
     pytest.param("-5", 1, id="negative: own back-off"),
     pytest.param("-0.5", 1, id="a little negative: own back-off"),
@@ -43,7 +43,7 @@ TOLD = [
 ]
 
 
-@pytest.mark.parametrize(("reported", "waits"), TOLD)
+@pytest.mark.parametrize(("reported", "waits"), REPORTED)
 @pytest.mark.parametrize("call", [(ask, read(JANE)), (block, enable(JANE, False))], ids=["read", "write"])
 def test_a_throttled_call_is_sent_again_after_exactly_the_told_wait(graph, wire, clock, reported, waits, call):
     send, turn = call
@@ -53,7 +53,7 @@ def test_a_throttled_call_is_sent_again_after_exactly_the_told_wait(graph, wire,
     assert clock.naps == [pytest.approx(waits)]
 
 
-@pytest.mark.parametrize(("reported", "waits"), TOLD)
+@pytest.mark.parametrize(("reported", "waits"), REPORTED)
 def test_of_a_batch_only_the_throttled_are_sent_again(graph, wire, clock, reported, waits):
     wire.expect(read(ANN), read(BOB).but(throttled(reported)), read(CID))
     wire.expect(read(BOB))

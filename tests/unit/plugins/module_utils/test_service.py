@@ -101,7 +101,7 @@ def test_one_throttled_chunk_closes_the_window_for_all_chunks_that_follow(graph,
     assert not [sent for sent in wire.sent if closed < sent.at < closed + 9]
 
 
-@pytest.mark.parametrize("reported", [None, "0"], ids=["nothing told", "half a second"])
+@pytest.mark.parametrize("reported", [None, "0"], ids=["nothing reported", "half a second"])
 def test_a_short_window_is_a_closed_one_too(make_graph, wire, clock, reported):
     graph = make_graph(retry_timeout=0.4)
     wire.expect(read(ANN).but(throttled(reported)))

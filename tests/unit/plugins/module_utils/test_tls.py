@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whom the connections trust, through real sockets: what is trusted is read once, and everybody else is not."""
+"""Which peers the connections trust, through real sockets: the trusted certificates are read once."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def in_json(kind, text):
 
 
 def faults(kind, text="Not now."):
-    """Return the shapes in which Exchange tells of one exception."""
+    """Return the shapes in which Exchange reports one exception."""
     return {
         "details": {"error": {"code": "x", "message": "m", "details": [{"message": f"Ex1|{kind}|{text}"}]}},
         "without id": {"error": {"code": "x", "message": "m", "details": [{"message": f"|{kind}|{text}"}]}},

@@ -513,7 +513,7 @@ def test_a_rule_that_is_gone_meanwhile_needs_no_write(lab):
 
 
 def told_before(lab, row, *rules, lookups=()):
-    """Return the objects that a check-mode run tells, as the evidence keeps them."""
+    """Return the objects that a check-mode run reports, as the evidence keeps them."""
     lab.wire.expect_each(find(JANE), *mail(JANE, *rules, row=row, lookups=lookups))
     return run(lab, check=True).user["objects"]
 

@@ -731,13 +731,13 @@ def test_giving_back_goes_with_turning_on_only(lab):
 
 # --- what the caller has just read of a mailbox ---
 
-# As m365_user_info tells it.
-TOLD = dict.fromkeys(SWITCHES, True)
+# As m365_user_info reports it.
+REPORTED = dict.fromkeys(SWITCHES, True)
 
 
 def handed(*reported, **more):
     """An element of users by object id, with what was read of the mailbox: unless given, that all is on."""
-    return {"user": JANE["id"], "protocols": reported[0] if reported else TOLD, **more}
+    return {"user": JANE["id"], "protocols": reported[0] if reported else REPORTED, **more}
 
 
 def test_a_mailbox_that_was_just_read_as_open_is_written_without_a_second_look_and_read_back(lab):
@@ -746,8 +746,8 @@ def test_a_mailbox_that_was_just_read_as_open_is_written_without_a_second_look_a
     reported = lab.run(MODULE, users=[handed()], state="disabled", protocols=["all"])
 
     assert (reported.statuses, reported.changed) == (["verified"], True)
-    assert reported.user["before"] == TOLD
-    assert reported.user["after"] == dict.fromkeys(TOLD, False)
+    assert reported.user["before"] == REPORTED
+    assert reported.user["after"] == dict.fromkeys(REPORTED, False)
 
 
 def test_only_what_was_read_as_open_is_written_and_what_the_mailbox_shows_then_decides(lab):
@@ -756,7 +756,7 @@ def test_only_what_was_read_as_open_is_written_and_what_the_mailbox_shows_then_d
 
     reported = lab.run(
         MODULE,
-        users=[handed({**dict.fromkeys(TOLD, False), "owa": True})],
+        users=[handed({**dict.fromkeys(REPORTED, False), "owa": True})],
         state="disabled",
         protocols=["all"],
         verify_timeout=0.5,
@@ -778,12 +778,12 @@ def test_check_mode_plans_by_what_was_just_read(lab):
 @pytest.mark.parametrize(
     ("users", "options"),
     [
-        pytest.param([handed(dict.fromkeys(TOLD, False))], {}, id="it shows everything off"),
+        pytest.param([handed(dict.fromkeys(REPORTED, False))], {}, id="it shows everything off"),
         pytest.param([handed({"pop": True})], {"protocols": ["owa", "pop"]}, id="it says nothing of one protocol"),
         pytest.param([handed({"no_such_protocol": True})], {}, id="of protocols that nobody knows"),
         pytest.param([handed({})], {}, id="it says nothing"),
         pytest.param([handed(None)], {}, id="it is null"),
-        pytest.param([handed(), handed({**TOLD, "owa": False})], {}, id="it is given twice, differently"),
+        pytest.param([handed(), handed({**REPORTED, "owa": False})], {}, id="it is given twice, differently"),
     ],
 )
 def test_what_was_read_and_shows_no_open_door_is_read_again(lab, users, options):
@@ -805,7 +805,7 @@ def test_what_was_read_of_a_name_is_read_again_since_the_name_may_have_moved(lab
 def test_what_was_read_of_a_mailbox_that_is_given_back_is_read_again(lab):
     lab.wire.expect(read(JANE), get_mailbox(JANE, ON))
 
-    reported = lab.run(MODULE, users=[handed(dict.fromkeys(TOLD, False))], state="enabled", protocols=["owa"])
+    reported = lab.run(MODULE, users=[handed(dict.fromkeys(REPORTED, False))], state="enabled", protocols=["owa"])
 
     assert reported.statuses == ["unchanged"]
 

@@ -308,7 +308,7 @@ def test_roles_that_are_handed_on_save_the_reading_and_decide(lab, held):
 
 
 @pytest.mark.parametrize(
-    ("held", "told"),
+    ("held", "reason"),
     [
         (["62e90394-69f5-4237-9190-012177145e10"], "holds a directory role; nothing"),
         (
@@ -317,14 +317,14 @@ def test_roles_that_are_handed_on_save_the_reading_and_decide(lab, held):
         ),
     ],
 )
-def test_a_role_without_a_name_is_a_directory_role_and_never_an_id(lab, held, told):
+def test_a_role_without_a_name_is_a_directory_role_and_never_an_id(lab, held, reason):
     lab.wire.expect(find(JANE))
 
     users = [{"user": UPN, "directory_roles": held}]
     reported = lab.run("m365_user_signin", users=users, state="blocked", allow_admins=False)
 
     assert reported.statuses == ["refused"]
-    assert told in reported.user["error"]["message"]
+    assert reason in reported.user["error"]["message"]
 
 
 def test_roles_of_users_with_nothing_to_do_are_not_read(lab):

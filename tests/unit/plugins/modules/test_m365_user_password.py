@@ -79,7 +79,7 @@ def after(seconds: float) -> str:
     ("sessions", "left_at", "done"),
     [
         pytest.param(after(-1), None, False, id="the sign-out came first"),
-        pytest.param(after(0), None, False, id="P is S: which came first cannot be told"),
+        pytest.param(after(0), None, False, id="P is S: which came first cannot be decided"),
         pytest.param(after(1), None, True, id="signed out a second later"),
         pytest.param(after(3600), None, True, id="signed out an hour later"),
         pytest.param(after(3601), None, False, id="signed out just over an hour later"),

@@ -53,7 +53,7 @@ def before(seconds: float) -> str:
     ("password", "left_at", "done"),
     [
         pytest.param(before(-1), None, False, id="the password changed after the sign-out"),
-        pytest.param(before(0), None, False, id="S is P: which came first cannot be told"),
+        pytest.param(before(0), None, False, id="S is P: which came first cannot be decided"),
         pytest.param(before(1), None, True, id="signed out a second after the reset"),
         pytest.param(before(3600), None, True, id="signed out an hour after the reset"),
         pytest.param(before(3601), None, False, id="signed out just over an hour after the reset"),

@@ -71,7 +71,7 @@ def verdict(evidence):
 
 # --- escaping ---
 
-# What tells the report how to look, not what to say.
+# What sets the look of the report, not its content.
 _STRUCTURE = {
     "format", "status", "state", "open", "unconfirmed", "not_looked_at", "steps", "newly_open", "newly_shut", "purpose",
 }  # fmt: skip

@@ -665,7 +665,7 @@ def test_of_several_offboardings_that_of_the_named_job_or_file_is_undone():
 
 
 def test_of_several_offboardings_that_of_the_named_workflow_is_undone():
-    """Both numbers of a run are told, since people know that of the workflow."""
+    """Both numbers of a run are reported, since people know that of the workflow."""
     few = shut_out_again(protocols=entry("verified", {**OFF, "owa": True}, OFF))
     runs = (a_run(MONDAY, shut_out(), job="7", workflow="5"), a_run(FRIDAY, few, job="11", workflow="9"))
 
@@ -677,7 +677,7 @@ def test_of_several_offboardings_that_of_the_named_workflow_is_undone():
 
 
 def test_a_job_number_that_was_used_again_is_reported_by_the_person_or_refused():
-    """AWX was set up anew and counts from one again; both files say job 7."""
+    """AWX was set up again and starts from one; both files say job 7."""
     other = a_run(FRIDAY, shut_out("bob"), job="7")
 
     assert of_runs(AGAIN[0], other, job="7")["id"] == JANE["id"]
