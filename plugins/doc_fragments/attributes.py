@@ -31,48 +31,6 @@ attributes:
       - m365.offboarding.m365
 """
 
-    READ_ONLY = r"""
-attributes:
-  check_mode:
-    description: Can run in C(check_mode) and report what would change without changing anything.
-    support: full
-    details: It never changes anything.
-  diff_mode:
-    description: Reports what has changed, or would change, in diff mode.
-    support: N/A
-    details: It never changes anything.
-  idempotent:
-    description: A second run changes nothing.
-    support: full
-  action:
-    description: Has an action plugin of the same name, which may run it where Ansible runs.
-    support: partial
-    details: Inside Ansible's worker on localhost, as an ordinary module elsewhere; see the guide on how modules run.
-  action_group:
-    description: Use C(group/m365.offboarding.m365) in C(module_defaults) to set options for this module.
-    support: full
-    membership:
-      - m365.offboarding.m365
-"""
-
-    READING_ACTION = r"""
-attributes:
-  check_mode:
-    description: Can run in C(check_mode) and report what would change without changing anything.
-    support: full
-    details: It never changes anything.
-  diff_mode:
-    description: Reports what has changed, or would change, in diff mode.
-    support: N/A
-    details: It never changes anything.
-  idempotent:
-    description: A second run changes nothing.
-    support: full
-  action:
-    description: Runs where Ansible runs, without a connection to the host.
-    support: full
-"""
-
     ACTION = r"""
 attributes:
   check_mode:

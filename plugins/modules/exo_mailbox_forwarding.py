@@ -98,15 +98,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 automation:
-  description:
-    - The identity that did this, as the token shows it, with the keys C(tenant_id), C(client_id) (the application) and C(object_id)
-      (its service principal, or the signed-in user). Null if nothing was sent.
+  description: The identity that did this, with the keys that M(m365.offboarding.m365_user_signin) returns; null if nothing was sent.
   type: dict
   returned: always
-  sample:
-    tenant_id: 8f3e6b1c-54ad-4f0e-9d0c-0d7f2f2d1c11
-    client_id: 1b2c3d4e-5f60-4172-8394-a5b6c7d8e9f0
-    object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
 check_mode:
   description: Whether the module ran in check mode.
   type: bool
@@ -119,14 +113,10 @@ msg:
   sample: "2 users: 1 verified, 1 unchanged."
 users:
   description:
-    - One record per user, in the order of O(users). The keys are those of M(m365.offboarding.m365_user_signin), and C(objects).
-    - C(before) and C(after) hold the objects by key. That is V(forwarding_smtp_address) or V(forwarding_address) for the mailbox, and
-      the C(RuleIdentity) for a rule. C(after) leaves out objects that could not be read after the write.
-    - C(objects) lists each object that was written, planned, or left as it is, with C(key), C(kind)
-      (V(mailbox_forwarding) or V(inbox_rule)), C(name), C(status), C(before), C(after), C(written_at), C(request_id), C(note) and
-      C(error). An object with the status V(not_applicable) cannot be changed here; C(note) says why. It does not fail the module.
+    - One record per user, in the order of O(users). The keys are those of M(m365.offboarding.m365_user_memberships), with these objects
+      in C(before), C(after) and C(objects). C(kind) is V(mailbox_forwarding) or V(inbox_rule).
+    - C(key) is V(forwarding_smtp_address) or V(forwarding_address) for the mailbox, and the C(RuleIdentity) for a rule.
     - In C(before), C(leads) is V(outside), V(inside) or V(unknown), where the mail goes; null if nothing had to be turned off.
-    - The user has the worst status of all objects. V(failed) does not mean that the other objects were not changed.
   type: list
   elements: dict
   returned: always

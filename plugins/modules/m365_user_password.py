@@ -78,17 +78,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 automation:
-  description:
-    - The identity that did this, as the token shows it, with the keys C(tenant_id), C(client_id) and C(application_name) (the
-      application; the name is null if the token does not contain it) and C(object_id) (its service principal, or the signed-in user).
-      Null if nothing was sent.
+  description: The identity that did this, with the keys that M(m365.offboarding.m365_user_signin) returns; null if nothing was sent.
   type: dict
   returned: always
-  sample:
-    tenant_id: 8f3e6b1c-54ad-4f0e-9d0c-0d7f2f2d1c11
-    client_id: 1b2c3d4e-5f60-4172-8394-a5b6c7d8e9f0
-    application_name: m365-offboarding
-    object_id: 0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9
 check_mode:
   description: Whether the module ran in check mode.
   type: bool

@@ -22,6 +22,15 @@ description:
   - Runs on the controller. Nothing is written, and nothing is sent.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
+attributes:
+  check_mode:
+    details: It never changes anything.
+  diff_mode:
+    support: N/A
+    details: It never changes anything.
+  idempotent:
+    support: full
+    details: It never changes anything.
 options:
   folder:
     description: The folder. Its subfolders are checked as well.
@@ -37,7 +46,7 @@ options:
     type: str
     default: ""
 extends_documentation_fragment:
-  - m365.offboarding.attributes.reading_action
+  - m365.offboarding.attributes.action
 seealso:
   - ref: ansible_collections.m365.offboarding.docsite.evidence
     description: What evidence proves, and how long to keep it.
