@@ -22,7 +22,7 @@ from typing import Any
 
 import jsonschema
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import SWITCHES
+from fakes.people import SWITCHES
 from simulator import Tenant
 from simulator.directory import User
 from simulator.journal import Entry

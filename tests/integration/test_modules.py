@@ -10,22 +10,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import DOCUMENTED
+from fakes.people import DOCUMENTED
 from simulator import Tenant
 
-from .support import (
-    SWITCHES,
-    Played,
-    Player,
-    a_play,
-    a_task,
-    ago,
-    moment,
-    open_doors,
-    snapshot,
-    touched,
-    writes,
-)
+from .support import SWITCHES, Played, Player, a_play, a_task, ago, moment, open_doors, snapshot, touched, writes
 
 pytestmark = pytest.mark.both_ways
 READ = {

@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 
 # Explains failed assertions in the fakes too.
-pytest.register_assert_rewrite("ansible_collections.m365.offboarding.tests.unit.plugins.fakes")
+pytest.register_assert_rewrite("fakes")
 
 # A busy machine is slow: no test may depend on how long an example takes.
 hypothesis.settings.register_profile(

@@ -13,19 +13,10 @@ import pytest
 import requests
 
 from ansible_collections.m365.offboarding.plugins.module_utils import _http
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import SimulatedClock
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import (
-    CLIENT_ID,
-    CLIENT_SECRET,
-    TENANT_ID,
-    Entra,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.running import (
-    ModuleOutcome,
-    run_in_place,
-    run_module,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import Wire
+from fakes.clock import SimulatedClock
+from fakes.entra import CLIENT_ID, CLIENT_SECRET, TENANT_ID, Entra
+from fakes.running import ModuleOutcome, run_in_place, run_module
+from fakes.wire import Wire
 
 _OURS = ("AZURE_", "M365_", "IDENTITY_", "MSI_", "MSAL_", "REQUESTS_", "CURL_", "NETRC")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")

@@ -16,8 +16,8 @@ from ansible.errors import AnsibleError
 from ansible_collections.m365.offboarding.plugins.action.leaver_offboarding import ActionModule
 from ansible_collections.m365.offboarding.plugins.plugin_utils._in_process import InProcess
 from ansible_collections.m365.offboarding.plugins.plugin_utils._journal import STEP_OF
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes import acting
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import STEPS, all_steps, problem, read_record
+from fakes import acting
+from fakes.records import STEPS, all_steps, problem, read_record
 
 JANE, MILES = read_record("jane.doe"), read_record("miles.obrien")
 

@@ -11,14 +11,8 @@ import time
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.action.leaver_restoration import ActionModule
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes import acting
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring import (
-    OTHER_TENANT,
-    evidence,
-    opening,
-    shut_now,
-    shut_out,
-)
+from fakes import acting
+from fakes.restoring import OTHER_TENANT, evidence, opening, shut_now, shut_out
 
 UPN = "jane.doe@contoso.com"
 

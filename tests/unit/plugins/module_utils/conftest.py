@@ -10,13 +10,8 @@ import pytest
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import Credential, TokenSource
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph
 from ansible_collections.m365.offboarding.plugins.module_utils._http import PatientTokenHttp, Transport
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import (
-    AUTHORITY,
-    CLIENT_ID,
-    CLIENT_SECRET,
-    TENANT_ID,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import GRAPH
+from fakes.entra import AUTHORITY, CLIENT_ID, CLIENT_SECRET, TENANT_ID
+from fakes.wire import GRAPH
 
 
 @pytest.fixture

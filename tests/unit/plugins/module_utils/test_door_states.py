@@ -21,8 +21,8 @@ from ansible_collections.m365.offboarding.plugins.module_utils._errors import Of
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import User
 from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver
 from ansible_collections.m365.offboarding.plugins.module_utils._user_input import RequestedUser
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import NOW
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
+from fakes.clock import NOW
+from fakes.people import person
 
 SECOND = datetime.timedelta(seconds=1)
 HOUR = datetime.timedelta(hours=1)

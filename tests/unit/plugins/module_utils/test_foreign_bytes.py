@@ -41,9 +41,9 @@ from ansible_collections.m365.offboarding.plugins.module_utils._user_input impor
 )
 from ansible_collections.m365.offboarding.plugins.modules.exo_mailbox_forwarding import SwitchForwarding
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_devices import SwitchDevices
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes import residual
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import NOW
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import SWITCHES, mailbox, person
+from fakes import residual
+from fakes.clock import NOW
+from fakes.people import SWITCHES, mailbox, person
 
 JANE = person("jane.doe")
 LIMITS = settings(

@@ -14,9 +14,9 @@ import pytest
 import requests
 
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import NetworkError, OffboardingError
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.calls import ANN, BOB, JANE, ask, block, statuses
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import enable, read, web_page
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import GRAPH, Reply
+from fakes.calls import ANN, BOB, JANE, ask, block, statuses
+from fakes.turns import enable, read, web_page
+from fakes.wire import GRAPH, Reply
 
 
 def unreachable(text: str) -> Reply:

@@ -10,18 +10,9 @@ import datetime
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.module_utils._retry import Clock, RetryBudget, http_date, retry_after
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.calls import (
-    ANN,
-    BOB,
-    CID,
-    JANE,
-    ask,
-    block,
-    http_dates,
-    statuses,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import NOW
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import enable, read, throttled
+from fakes.calls import ANN, BOB, CID, JANE, ask, block, http_dates, statuses
+from fakes.clock import NOW
+from fakes.turns import enable, read, throttled
 
 FAR_AWAY = [("21600", 21600), (http_dates(21600), 21600), ("1e9", 1e9)]
 REPORTED = [

@@ -13,31 +13,12 @@ import requests
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import Credential, TokenSource
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph
 from ansible_collections.m365.offboarding.plugins.module_utils._http import PatientTokenHttp, Transport
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.calls import (
-    ANN,
-    BOB,
-    CID,
-    JANE,
-    ask,
-    block,
-    http_dates,
-    statuses,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import NOW
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import refusal
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
-    concurrency,
-    enable,
-    fault,
-    forbidden,
-    graph_error,
-    read,
-    reset,
-    throttled,
-    web_page,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import GRAPH, Reply
+from fakes.calls import ANN, BOB, CID, JANE, ask, block, http_dates, statuses
+from fakes.clock import NOW
+from fakes.entra import refusal
+from fakes.people import crowd
+from fakes.turns import concurrency, enable, fault, forbidden, graph_error, read, reset, throttled, web_page
+from fakes.wire import GRAPH, Reply
 
 # --- the gate ---
 

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import NetworkError
 from ansible_collections.m365.offboarding.plugins.module_utils._http import Transport
 from ansible_collections.m365.offboarding.plugins.module_utils._service import map_concurrent
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.tls import authority_pem, serving
+from fakes.tls import authority_pem, serving
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._clouds import me
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import Credential, TokenSource
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import CredentialError
 from ansible_collections.m365.offboarding.plugins.module_utils._service import map_concurrent
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import AUTHORITY, CLIENT_ID, TENANT_ID, jwt
+from fakes.entra import AUTHORITY, CLIENT_ID, TENANT_ID, jwt
 
 GRAPH, EXCHANGE = "https://graph.microsoft.com", "https://outlook.office365.com"
 # Only ends a test that would otherwise hang.

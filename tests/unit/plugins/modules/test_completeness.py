@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from ansible_collections.m365.offboarding.plugins.doc_fragments.m365 import ModuleDocFragment
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.running import ACTIONS, MODULES
+from fakes.running import ACTIONS, MODULES
 
 ROOT = Path(__file__).resolve().parents[4]
 # A file without a job documents an action plugin; a module has a job, and an action plugin that runs it in place.

@@ -12,17 +12,11 @@ import urllib.parse
 import pytest
 import requests
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes import certificates
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import (
-    CLIENT_ID,
-    CLIENT_SECRET,
-    IMDS,
-    TENANT_ID,
-    refusal,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import mailbox, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import find, get_mailbox, web_page
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import Reply
+from fakes import certificates
+from fakes.entra import CLIENT_ID, CLIENT_SECRET, IMDS, TENANT_ID, refusal
+from fakes.people import mailbox, person
+from fakes.turns import find, get_mailbox, web_page
+from fakes.wire import Reply
 
 # The oldest msal that we allow uses a function of its own that it calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:msal")

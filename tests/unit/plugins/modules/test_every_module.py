@@ -14,20 +14,13 @@ import pytest
 import requests
 from ansible.module_utils.common.parameters import PASS_VARS
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.closing import OWN as CLOSING
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.closing import READING, READS, an_object, expect
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import (
-    APPLICATION,
-    AUTHORITY,
-    CLIENT_ID,
-    CLIENT_SECRET,
-    OWN_OBJECT_ID,
-    TENANT_ID,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd, locked, mailbox, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.running import MODULES
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
+from fakes.clock import later
+from fakes.closing import OWN as CLOSING
+from fakes.closing import READING, READS, an_object, expect
+from fakes.entra import APPLICATION, AUTHORITY, CLIENT_ID, CLIENT_SECRET, OWN_OBJECT_ID, TENANT_ID
+from fakes.people import crowd, locked, mailbox, person
+from fakes.running import MODULES
+from fakes.turns import (
     DELETED_PROPERTIES,
     administrators,
     enable,
@@ -42,7 +35,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import 
     read_deleted,
     revoke,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import Reply
+from fakes.wire import Reply
 
 # Each module with the options that it needs at least.
 OWN = {

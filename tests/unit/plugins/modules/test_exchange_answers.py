@@ -11,25 +11,11 @@ import json
 import pytest
 import requests
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import TENANT_ID
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import SWITCHES, crowd, mailbox, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.residual import (
-    access,
-    domains,
-    mailbox_of,
-    recipient,
-    rows,
-    rules,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
-    administrators,
-    exchange_error,
-    find,
-    get_mailbox,
-    read,
-    set_mailbox,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import EXCHANGE, GRAPH, Reply
+from fakes.entra import TENANT_ID
+from fakes.people import SWITCHES, crowd, mailbox, person
+from fakes.residual import access, domains, mailbox_of, recipient, rows, rules
+from fakes.turns import administrators, exchange_error, find, get_mailbox, read, set_mailbox
+from fakes.wire import EXCHANGE, GRAPH, Reply
 
 MODULE, LOOK = "exo_mailbox_protocols", "m365_user_info"
 JANE = person("jane.doe")

@@ -8,9 +8,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OUTCOME_UNKNOWN
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import guest, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.residual import (
+from fakes.clock import later
+from fakes.people import guest, person
+from fakes.residual import (
     contact,
     domains,
     exchange_rule,
@@ -22,14 +22,8 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.residual impo
     recipient,
     switch_rule,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
-    exchange_error,
-    find,
-    no_mailbox,
-    roles,
-    throttled,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import Reply
+from fakes.turns import exchange_error, find, no_mailbox, roles, throttled
+from fakes.wire import Reply
 
 MODULE = "exo_mailbox_forwarding"
 JANE = person("jane.doe")

@@ -9,17 +9,10 @@ import gzip
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import refusal
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import (
-    DOCUMENTED,
-    SWITCHES,
-    crowd,
-    guest,
-    mailbox,
-    person,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
+from fakes.clock import later
+from fakes.entra import refusal
+from fakes.people import DOCUMENTED, SWITCHES, crowd, guest, mailbox, person
+from fakes.turns import (
     exchange_error,
     find,
     get_mailbox,
@@ -31,7 +24,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import 
     throttled,
     web_page,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import EXCHANGE, Reply
+from fakes.wire import EXCHANGE, Reply
 
 MODULE = "exo_mailbox_protocols"
 JANE = person("jane.doe")

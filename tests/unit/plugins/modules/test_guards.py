@@ -12,21 +12,12 @@ import pytest
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
 from ansible_collections.m365.offboarding.plugins.module_utils._guards import protected_entries
 from ansible_collections.m365.offboarding.tests.unit.plugins.conftest import WRITING
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.closing import OWN as CLOSING
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.closing import READING, READS, an_object, expect
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd, mailbox, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
-    administrators,
-    enable,
-    find,
-    forbidden,
-    get_mailbox,
-    read,
-    revoke,
-    roles,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import Reply
+from fakes.clock import later
+from fakes.closing import OWN as CLOSING
+from fakes.closing import READING, READS, an_object, expect
+from fakes.people import crowd, mailbox, person
+from fakes.turns import administrators, enable, find, forbidden, get_mailbox, read, revoke, roles
+from fakes.wire import Reply
 
 JANE = person("jane.doe")
 UPN = "jane.doe@contoso.com"

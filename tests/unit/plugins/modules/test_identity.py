@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import PERSON
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
+from fakes.clock import later
+from fakes.people import person
+from fakes.records import PERSON
+from fakes.turns import (
     DELETED_PROPERTIES,
     USER_PROPERTIES,
     administrators,

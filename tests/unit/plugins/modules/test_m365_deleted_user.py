@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
+from fakes.clock import later
+from fakes.people import crowd, person
+from fakes.turns import (
     DELETED_PROPERTIES,
     fault,
     find,

@@ -7,17 +7,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.closing import (
-    CLIENT,
-    READING,
-    RESOURCE,
-    assignment,
-    expect,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.residual import app_roles, client, consents
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import find, forbidden
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import GRAPH, Reply, Turn
+from fakes.closing import CLIENT, READING, RESOURCE, assignment, expect
+from fakes.people import person
+from fakes.residual import app_roles, client, consents
+from fakes.turns import find, forbidden
+from fakes.wire import GRAPH, Reply, Turn
 
 MODULE = "m365_user_consents"
 JANE, UPN = person("jane.doe"), "jane.doe@contoso.com"

@@ -9,24 +9,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import guest, mailbox, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.residual import (
-    device,
-    owned,
-    phone,
-    registered,
-    rows,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
-    _cmdlet,
-    exchange_error,
-    find,
-    get_mailbox,
-    no_mailbox,
-    set_mailbox,
-    throttled,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import GRAPH, Reply, Turn
+from fakes.people import guest, mailbox, person
+from fakes.residual import device, owned, phone, registered, rows
+from fakes.turns import _cmdlet, exchange_error, find, get_mailbox, no_mailbox, set_mailbox, throttled
+from fakes.wire import GRAPH, Reply, Turn
 
 MODULE = "m365_user_devices"
 JANE = person("jane.doe")

@@ -12,19 +12,12 @@ import pytest
 import yaml
 
 from ansible_collections.m365.offboarding.plugins.modules import m365_user_info
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import GRAPH_PERMISSIONS
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import (
-    SWITCHES,
-    crowd,
-    guest,
-    locked,
-    mailbox,
-    person,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import FACTS, PERSON
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.residual import mailbox_of, recipient
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
+from fakes.clock import later
+from fakes.entra import GRAPH_PERMISSIONS
+from fakes.people import SWITCHES, crowd, guest, locked, mailbox, person
+from fakes.records import FACTS, PERSON
+from fakes.residual import mailbox_of, recipient
+from fakes.turns import (
     USER_PROPERTIES,
     administrators,
     fault,
@@ -40,7 +33,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import 
     roles,
     throttled,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import EXCHANGE, Reply
+from fakes.wire import EXCHANGE, Reply
 
 MODULE = "m365_user_info"
 GRAPH_URL = "https://graph.microsoft.com"

@@ -8,10 +8,10 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.module_utils import _residual, _topics
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import GRAPH_PERMISSIONS
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd, mailbox, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.residual import (
+from fakes.clock import later
+from fakes.entra import GRAPH_PERMISSIONS
+from fakes.people import crowd, mailbox, person
+from fakes.residual import (
     PASSWORD,
     SELF,
     access,
@@ -42,7 +42,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.residual impo
     rules,
     trustee,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
+from fakes.turns import (
     administrators,
     fault,
     find,
@@ -56,7 +56,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import 
     roles,
     web_page,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import EXCHANGE, GRAPH, Reply
+from fakes.wire import EXCHANGE, GRAPH, Reply
 
 MODULE = "m365_user_info"
 GRAPH_URL, EXCHANGE_URL = "https://graph.microsoft.com", "https://outlook.office365.com"

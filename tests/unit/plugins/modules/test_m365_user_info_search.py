@@ -12,9 +12,9 @@ import pytest
 from ansible_collections.m365.offboarding.plugins.module_utils import _graph
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
 from ansible_collections.m365.offboarding.plugins.module_utils._user_input import Search
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd, guest, locked, mailbox, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
+from fakes.clock import later
+from fakes.people import crowd, guest, locked, mailbox, person
+from fakes.turns import (
     USER_PROPERTIES,
     fault,
     find,
@@ -36,7 +36,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import 
     throttled,
     web_page,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import EXCHANGE, GRAPH, Reply
+from fakes.wire import EXCHANGE, GRAPH, Reply
 
 MODULE = "m365_user_info"
 GRAPH_URL = "https://graph.microsoft.com"

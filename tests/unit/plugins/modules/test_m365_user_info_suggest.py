@@ -7,15 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
-    find,
-    find_by_address,
-    find_deleted,
-    forbidden,
-    graph_error,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import GRAPH, Reply, Turn
+from fakes.people import person
+from fakes.turns import find, find_by_address, find_deleted, forbidden, graph_error
+from fakes.wire import GRAPH, Reply, Turn
 
 UPN = "jane.dow@contoso.com"
 HINT = "Check the spelling. E-mail addresses and aliases are not user principal names."

@@ -7,17 +7,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.closing import READING, closing, expect
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.residual import group, memberships
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
-    administrators,
-    find,
-    forbidden,
-    graph_error,
-    roles,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import GRAPH, Reply, Turn
+from fakes.closing import READING, closing, expect
+from fakes.people import person
+from fakes.residual import group, memberships
+from fakes.turns import administrators, find, forbidden, graph_error, roles
+from fakes.wire import GRAPH, Reply, Turn
 
 MODULE = "m365_user_memberships"
 JANE, UPN = person("jane.doe"), "jane.doe@contoso.com"

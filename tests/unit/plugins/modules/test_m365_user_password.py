@@ -9,9 +9,9 @@ import string
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import NOW, iso, later, moment
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd, guest, locked, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
+from fakes.clock import NOW, iso, later, moment
+from fakes.people import crowd, guest, locked, person
+from fakes.turns import (
     administrators,
     fault,
     find,

@@ -9,17 +9,10 @@ import datetime
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import NOW, iso, later
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import guest, locked, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
-    fault,
-    find,
-    forbidden,
-    read,
-    revoke,
-    roles,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import Reply
+from fakes.clock import NOW, iso, later
+from fakes.people import guest, locked, person
+from fakes.turns import fault, find, forbidden, read, revoke, roles
+from fakes.wire import Reply
 
 MODULE = "m365_user_sessions"
 JANE = person("jane.doe")

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.entra import GRAPH_PERMISSIONS
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd, guest, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
+from fakes.clock import later
+from fakes.entra import GRAPH_PERMISSIONS
+from fakes.people import crowd, guest, person
+from fakes.turns import (
     administrators,
     enable,
     fault,

@@ -7,24 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.closing import (
-    OWN,
-    READING,
-    READS,
-    an_object,
-    closing,
-    expect,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
-    administrators,
-    fault,
-    find,
-    forbidden,
-    graph_error,
-    web_page,
-)
+from fakes.clock import later
+from fakes.closing import OWN, READING, READS, an_object, closing, expect
+from fakes.people import person
+from fakes.turns import administrators, fault, find, forbidden, graph_error, web_page
 
 JANE, OMAR = person("jane.doe"), person("omar")
 UPN = "jane.doe@contoso.com"
@@ -113,7 +99,7 @@ def test_one_objects_failure_never_stops_the_others(lab, module):
     opening(lab, module, 1, 2)
     expect(lab, (closing(module, JANE, 1).but(forbidden()), closing(module, JANE, 2)), *reads(module, 1))
     if module == "m365_user_authentication_methods":
-        from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import roles
+        from fakes.turns import roles
 
         expect(lab, roles(JANE))
 

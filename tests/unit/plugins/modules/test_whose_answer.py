@@ -10,9 +10,9 @@ import json
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.module_utils._foreign import clean
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import later
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import locked, mailbox, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import (
+from fakes.clock import later
+from fakes.people import locked, mailbox, person
+from fakes.turns import (
     administrators,
     enable,
     fault,
@@ -35,7 +35,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.turns import 
     search,
     web_page,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.wire import Reply
+from fakes.wire import Reply
 
 JANE, BOB, OMAR = person("jane.doe"), person("bob"), person("omar")
 UPN = "jane.doe@contoso.com"

@@ -19,13 +19,7 @@ from ansible_collections.m365.offboarding.plugins.plugin_utils._also import (
 )
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.plugins.plugin_utils._table import failures, table
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
-    all_steps,
-    problem,
-    read_record,
-    run_of,
-    step_record,
-)
+from fakes.records import all_steps, problem, read_record, run_of, step_record
 
 LACKS = problem("Authorization_RequestDenied", "Could not delete consent x of jane.", "Grant it.")
 

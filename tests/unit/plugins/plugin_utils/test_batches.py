@@ -12,12 +12,7 @@ from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import j
 from ansible_collections.m365.offboarding.plugins.plugin_utils._carried import MOST_PLAIN, carried, opened
 from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import tenant_entry
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
-    STEPS,
-    all_steps,
-    problem,
-    read_record,
-)
+from fakes.records import STEPS, all_steps, problem, read_record
 
 AUTOMATION = {"tenant_id": "t", "client_id": "c", "object_id": "o"}
 NO_TOKEN = {"msg": "no token", "error": problem("no_token", "There is no token.")}

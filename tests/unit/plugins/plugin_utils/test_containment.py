@@ -17,15 +17,7 @@ from ansible_collections.m365.offboarding.plugins.plugin_utils._containment impo
 from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import containment_summary
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report_model import times_in_words
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
-    STEPS,
-    all_steps,
-    problem,
-    read_record,
-    run_of,
-    step_record,
-    unknown_record,
-)
+from fakes.records import STEPS, all_steps, problem, read_record, run_of, step_record, unknown_record
 
 HOUR, DAY = 3600, 86400
 LEFT = "2026-11-20T12:00:00Z"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _results
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import STEPS, read_record, unknown_record
+from fakes.records import STEPS, read_record, unknown_record
 
 
 def for_workflow(leavers, names=False):

@@ -12,17 +12,9 @@ import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._earlier import earlier_runs
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.earlier import earlier, with_since
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import SWITCHES
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
-    ACCOUNT,
-    STEPS,
-    all_steps,
-    doors,
-    problem,
-    read_record,
-    unknown_record,
-)
+from fakes.earlier import earlier, with_since
+from fakes.people import SWITCHES
+from fakes.records import ACCOUNT, STEPS, all_steps, doors, problem, read_record, unknown_record
 from tools import sample_evidence
 
 NOTHING = {"newly_open": [], "newly_shut": [], "new": False}

@@ -23,15 +23,8 @@ from ansible_collections.m365.offboarding.plugins.plugin_utils._exceptions impor
 from ansible_collections.m365.offboarding.plugins.plugin_utils._exceptions_file import exceptions, read_exceptions
 from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import offboarding_plan
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import SWITCHES
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
-    STEPS,
-    all_steps,
-    doors,
-    problem,
-    read_record,
-    unknown_record,
-)
+from fakes.people import SWITCHES
+from fakes.records import STEPS, all_steps, doors, problem, read_record, unknown_record
 
 TODAY = "2026-11-27"
 JANE = "jane.doe@contoso.com"

@@ -12,14 +12,8 @@ import pytest
 from ansible_collections.m365.offboarding.plugins.plugin_utils._exceptions import accept, parse_exceptions
 from ansible_collections.m365.offboarding.plugins.plugin_utils._fail_on import FAIL_ON, fatal, parse_fail_on
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.earlier import earlier, with_since
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
-    STEPS,
-    doors,
-    problem,
-    read_record,
-    unknown_record,
-)
+from fakes.earlier import earlier, with_since
+from fakes.records import STEPS, doors, problem, read_record, unknown_record
 from tools import sample_evidence
 
 SHUT = read_record("otto.offboarded", state="shut")

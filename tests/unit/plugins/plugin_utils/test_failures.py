@@ -9,14 +9,7 @@ import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _table
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
-    STEPS,
-    all_steps,
-    doors,
-    problem,
-    read_record,
-    unknown_record,
-)
+from fakes.records import STEPS, all_steps, doors, problem, read_record, unknown_record
 
 failures = _table.failures
 JANE = "jane.doe"

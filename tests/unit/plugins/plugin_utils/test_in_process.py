@@ -27,7 +27,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._errors import OU
 from ansible_collections.m365.offboarding.plugins.modules.m365_user_signin import JOB
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _in_process
 from ansible_collections.m365.offboarding.plugins.plugin_utils._in_process import in_child
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.running import VARIABLES, action_for
+from fakes.running import VARIABLES, action_for
 
 OPTIONS = {"users": ["jane.doe@contoso.com"], "state": "blocked"}
 RESULT = {"changed": True, "msg": "done"}

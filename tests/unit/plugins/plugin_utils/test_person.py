@@ -17,8 +17,8 @@ from ansible_collections.m365.offboarding.plugins.plugin_utils._messages import 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report import render
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.plugins.plugin_utils._table import failures, table
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.earlier import earlier
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import STEPS, planned, problem, read_record
+from fakes.earlier import earlier
+from fakes.records import STEPS, planned, problem, read_record
 from tools import sample_evidence
 
 counts = functools.partial(_results.for_workflow, names=False)

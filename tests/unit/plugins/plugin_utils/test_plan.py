@@ -7,13 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
-    doors,
-    planned,
-    problem,
-    read_record,
-    unknown_record,
-)
+from fakes.records import doors, planned, problem, read_record, unknown_record
 
 JANE = read_record("jane.doe")
 PROTOCOLS = JANE["mailbox_protocols"]

@@ -22,8 +22,8 @@ from jsonschema import Draft202012Validator
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _containment, _evidence, _results
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report import FORMATS, format_of, formats_of, render
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes import records
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.earlier import earlier, with_since
+from fakes import records
+from fakes.earlier import earlier, with_since
 from tools import sample_evidence
 
 ROOT = Path(__file__).resolve().parents[4]

@@ -10,19 +10,9 @@ import pytest
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import UNDONE
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OUTCOME_UNKNOWN
 from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_outcome import outcome
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import problem, step_record
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring import (
-    asked,
-    asked_of,
-    decide,
-    entry,
-    evidence,
-    nobody,
-    opening,
-    shut_now,
-    shut_out,
-)
+from fakes.people import person
+from fakes.records import problem, step_record
+from fakes.restoring import asked, asked_of, decide, entry, evidence, nobody, opening, shut_now, shut_out
 
 JANE, OMAR = person("jane.doe"), person("omar")
 UPN = "jane.doe@contoso.com"

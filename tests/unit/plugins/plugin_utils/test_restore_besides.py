@@ -11,16 +11,8 @@ import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_files import runs_to_undo
 from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_outcome import outcome
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring import (
-    asked_of,
-    decide,
-    entry,
-    evidence,
-    opening,
-    shut_now,
-    shut_out,
-)
+from fakes.people import person
+from fakes.restoring import asked_of, decide, entry, evidence, opening, shut_now, shut_out
 
 JANE = person("jane.doe")
 STEPS = ("protocols", "memberships", "forwarding", "devices", "consents", "signin")

@@ -8,25 +8,10 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_outcome import outcome as results
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
-    problem,
-    step_record,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring import (
-    OFF,
-    ON,
-    asked,
-    entry,
-    evidence,
-    nobody,
-    opening,
-    shut_now,
-    shut_out,
-)
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring import (
-    decide as plan,
-)
+from fakes.people import person
+from fakes.records import problem, step_record
+from fakes.restoring import OFF, ON, asked, entry, evidence, nobody, opening, shut_now, shut_out
+from fakes.restoring import decide as plan
 
 JANE = person("jane.doe")
 UPN = "jane.doe@contoso.com"

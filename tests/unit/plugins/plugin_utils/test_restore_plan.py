@@ -9,9 +9,9 @@ import pytest
 
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OUTCOME_UNKNOWN
 from ansible_collections.m365.offboarding.plugins.module_utils._times import parse_moment
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import SWITCHES, person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import P, problem
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring import (
+from fakes.people import SWITCHES, person
+from fakes.records import P, problem
+from fakes.restoring import (
     LATER,
     OFF,
     ON,
@@ -27,9 +27,7 @@ from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring imp
     shut_now,
     shut_out,
 )
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring import (
-    decide as plan,
-)
+from fakes.restoring import decide as plan
 
 JANE, BOB = person("jane.doe"), person("bob")
 UPN = "jane.doe@contoso.com"

@@ -14,8 +14,8 @@ import pytest
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _files, _restore_files
 from ansible_collections.m365.offboarding.plugins.plugin_utils._carried import opened
 from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_request import restore_request
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import person
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.restoring import evidence, shut_out
+from fakes.people import person
+from fakes.restoring import evidence, shut_out
 
 
 def read(leavers, path="", host="", job=""):

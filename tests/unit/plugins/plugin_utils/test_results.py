@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results as join
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import SWITCHES
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
+from fakes.people import SWITCHES
+from fakes.records import (
     ACCOUNT,
     STEPS,
     P,

@@ -9,18 +9,9 @@ import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from ansible_collections.m365.offboarding.plugins.plugin_utils._table import table
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.earlier import earlier, with_since
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import SWITCHES
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
-    STEPS,
-    P,
-    S,
-    all_steps,
-    doors,
-    problem,
-    read_record,
-    unknown_record,
-)
+from fakes.earlier import earlier, with_since
+from fakes.people import SWITCHES
+from fakes.records import STEPS, P, S, all_steps, doors, problem, read_record, unknown_record
 from tools import sample_evidence
 
 WIDTH = 92

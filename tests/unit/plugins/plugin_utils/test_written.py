@@ -16,15 +16,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._written import (
     is_stale,
 )
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import written
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.records import (
-    all_steps,
-    doors,
-    problem,
-    read_record,
-    run_of,
-    step_record,
-    unknown_record,
-)
+from fakes.records import all_steps, doors, problem, read_record, run_of, step_record, unknown_record
 
 JANE = "jane.doe"
 OPEN, SHUT = read_record(JANE), read_record(JANE, state="shut")

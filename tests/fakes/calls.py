@@ -10,8 +10,8 @@ import email.utils
 
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import ServiceError
 from ansible_collections.m365.offboarding.plugins.module_utils._service import Answer
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.clock import NOW
-from ansible_collections.m365.offboarding.tests.unit.plugins.fakes.people import crowd, person
+from fakes.clock import NOW
+from fakes.people import crowd, person
 
 JANE = person("jane.doe")
 ANN, BOB, CID = crowd(3)
