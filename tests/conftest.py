@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +20,26 @@ from tools import tree
 COLLECTIONS = str(tree.link())
 sys.path.insert(0, COLLECTIONS)
 os.environ["ANSIBLE_COLLECTIONS_PATH"] = COLLECTIONS
+
+if TYPE_CHECKING:
+    from simulator import Tenant
+
+
+@pytest.fixture(scope="session")
+def running_tenant() -> Iterator[Tenant]:
+    from simulator import Tenant  # not in the environment of the unit tests
+
+    with Tenant() as tenant:
+        yield tenant
+
+
+@pytest.fixture
+def tenant(running_tenant: Tenant) -> Iterator[Tenant]:
+    """A tenant as on its first day."""
+    running_tenant.reset()
+    running_tenant.crashes.clear()
+    yield running_tenant
+    assert not running_tenant.crashes, "the simulator made a mistake"
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -21,6 +21,7 @@ import yaml
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from simulator import Tenant
+from tools import tree
 
 from . import rules
 from .server import FakeAwx, Item
@@ -228,12 +229,8 @@ class Launcher:
         reach = self.tenant.environment
         return {
             **{name: value for name, value in reach.items() if not name.startswith("AZURE_")},
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
-            "HOME": str(folder),
+            **tree.ansible(folder),
             "ANSIBLE_COLLECTIONS_PATH": self.collections,
-            "ANSIBLE_HOME": str(folder / "ansible"),
-            "ANSIBLE_LOCAL_TEMP": str(folder / "ansible" / "local"),
-            "ANSIBLE_REMOTE_TEMP": str(folder / "ansible" / "remote"),
         }
 
     def _credential(self, template: Item, folder: Path) -> dict[str, str]:

@@ -267,16 +267,8 @@ def _variables(tenant: LocalTenant) -> str:
 
 def _ansible(tenant: LocalTenant, folder: Path) -> dict[str, str]:
     """Ansible as it comes, but for its folders and for a callback that notes when tasks begin."""
-    home = folder / "ansible"
     return {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
-        "HOME": str(folder),
-        "LANG": "C.UTF-8",
-        "LC_ALL": "C.UTF-8",
-        "ANSIBLE_COLLECTIONS_PATH": str(tree.link()),
-        "ANSIBLE_HOME": str(home),
-        "ANSIBLE_LOCAL_TEMP": str(home / "local"),
-        "ANSIBLE_REMOTE_TEMP": str(home / "remote"),
+        **tree.ansible(folder),
         "ANSIBLE_CALLBACK_PLUGINS": str(_HERE / "callback_plugins"),
         "ANSIBLE_CALLBACKS_ENABLED": "benchmark_tasks",
         "ANSIBLE_LOCALHOST_WARNING": "false",

@@ -4,28 +4,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
-from simulator import Tenant
-
 from . import pages
-
-
-@pytest.fixture(scope="session")
-def running_tenant() -> Iterator[Tenant]:
-    with Tenant() as tenant:
-        yield tenant
-
-
-@pytest.fixture
-def tenant(running_tenant: Tenant) -> Iterator[Tenant]:
-    """A tenant as on its first day."""
-    running_tenant.reset()
-    running_tenant.crashes.clear()
-    yield running_tenant
-    assert not running_tenant.crashes, "the simulator made a mistake"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -167,17 +165,9 @@ class Reader:
         return Ran(done.returncode, done.stdout, events, len(self.tenant.journal.writes()) > writes)
 
     def _environment(self, record: Path) -> dict[str, str]:
-        ansible = self.folder / ".ansible"
         return {
             **self.tenant.environment,
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
-            "HOME": str(self.folder),
-            "LANG": "C.UTF-8",
-            "LC_ALL": "C.UTF-8",
-            "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
-            "ANSIBLE_HOME": str(ansible),
-            "ANSIBLE_LOCAL_TEMP": str(ansible / "local"),
-            "ANSIBLE_REMOTE_TEMP": str(ansible / "remote"),
+            **tree.ansible(self.folder),
             "ANSIBLE_DEPRECATION_WARNINGS": "true",
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,21 +26,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wanted = marked("both_ways") or metafunc.config.getoption("--both-ways", default=False)
     if wanted and "play" in metafunc.fixturenames and not marked("own_way"):
         metafunc.parametrize("play", [False, True], ids=["in place", "ordinary"], indirect=True)
-
-
-@pytest.fixture(scope="session")
-def running_tenant() -> Iterator[Tenant]:
-    with Tenant() as tenant:
-        yield tenant
-
-
-@pytest.fixture
-def tenant(running_tenant: Tenant) -> Iterator[Tenant]:
-    """A tenant as on its first day."""
-    running_tenant.reset()
-    running_tenant.crashes.clear()
-    yield running_tenant
-    assert not running_tenant.crashes, "the simulator made a mistake"
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from fakes.people import SWITCHES
 from simulator import Tenant
 from simulator.directory import User
 from simulator.journal import Entry
-from tools import callbacks
+from tools import callbacks, tree
 
 OFFBOARD = "m365.offboarding.offboard"
 AUDIT = "m365.offboarding.audit"
@@ -194,16 +194,8 @@ class Player:
     def _environment(self, folder: Path, app: str | None) -> dict[str, str]:
         known = self.tenant.environment_of(app or "offboarding")
         credentials = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
-        ansible = folder / "ansible"
         return {
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
-            "HOME": str(folder),
-            "LANG": "C.UTF-8",
-            "LC_ALL": "C.UTF-8",
-            "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
-            "ANSIBLE_HOME": str(ansible),
-            "ANSIBLE_LOCAL_TEMP": str(ansible / "local"),
-            "ANSIBLE_REMOTE_TEMP": str(ansible / "remote"),
+            **tree.ansible(folder),
             "ANSIBLE_DEPRECATION_WARNINGS": "true",
             "ANSIBLE_NOCOLOR": "true",
             # Only where a write never shows is this time spent; tests about waiting set their own.

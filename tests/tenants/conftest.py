@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -26,7 +25,6 @@ def estate(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield Estate(
             first,
             tmp_path_factory.mktemp("estate"),
-            os.environ["ANSIBLE_COLLECTIONS_PATH"],
             tenants=request.config.getoption("--tenants"),
             leavers=request.config.getoption("--leavers"),
         )

@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import shlex
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from integration.support import ago, moment, open_doors, step_of
 
 from simulator import Fault, Tenant
 from simulator.directory import User
+from tools import tree
 
 from . import page
 
@@ -48,13 +47,12 @@ class ShellOutcome:
 class Estate:
     """The tenants, by the names of their hosts, and the project folder."""
 
-    def __init__(self, first: Tenant, folder: Path, collections: str, *, tenants: int, leavers: int) -> None:
+    def __init__(self, first: Tenant, folder: Path, *, tenants: int, leavers: int) -> None:
         assert tenants >= FEWEST
         self.first = first
         self.project = folder / "project"
         self.leavers = leavers
         self._home = folder / "home"
-        self._collections = collections
         self._password = folder / "vault-password"
         names = [f"tenant{number:03d}" for number in range(1, tenants + 1)]
         self.tenants = {name: first.neighbour(f"{name}.example") for name in names}
@@ -110,13 +108,7 @@ class Estate:
         reach = {name: value for name, value in self.first.environment.items() if not name.startswith("AZURE_")}
         return {
             **reach,
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
-            "HOME": str(self._home),
-            "LC_ALL": "C.UTF-8",
-            "ANSIBLE_COLLECTIONS_PATH": self._collections,
-            "ANSIBLE_HOME": str(self._home / "ansible"),
-            "ANSIBLE_LOCAL_TEMP": str(self._home / "ansible" / "local"),
-            "ANSIBLE_REMOTE_TEMP": str(self._home / "ansible" / "remote"),
+            **tree.ansible(self._home),
             "ANSIBLE_NOCOLOR": "true",
             "ANSIBLE_VAULT_PASSWORD_FILE": str(self._password),
             # So long the unreachable one is waited for.

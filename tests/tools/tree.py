@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,6 +60,21 @@ def copy(name: str, *, without: str | None = None) -> Path:
         shutil.copy2(ROOT / path, target / path, follow_symlinks=False)
     subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
     return target
+
+
+def ansible(folder: Path) -> dict[str, str]:
+    """Return all variables of an Ansible that runs this checkout and writes to nothing but `folder`."""
+    own = folder / ".ansible"
+    return {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
+        "HOME": str(folder),
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_COLLECTIONS_PATH": str(link()),
+        "ANSIBLE_HOME": str(own),
+        "ANSIBLE_LOCAL_TEMP": str(own / "local"),
+        "ANSIBLE_REMOTE_TEMP": str(own / "remote"),
+    }
 
 
 def home(name: str) -> dict[str, str]:
