@@ -60,10 +60,7 @@ class Floor:
         self._ids: list[str] = []
         self._tokens: dict[str, str] = {}
         self._tenant = os.environ["AZURE_TENANT_ID"]
-        self._bases = {
-            "graph": os.environ["M365_GRAPH_URL"],
-            "exchange": os.environ["M365_EXCHANGE_URL"],
-        }
+        self._bases = {"graph": os.environ["M365_GRAPH_URL"], "exchange": os.environ["M365_EXCHANGE_URL"]}
         self._free = asyncio.Semaphore(_IN_FLIGHT)
         self._last_reset = 0
 

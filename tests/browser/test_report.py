@@ -56,10 +56,7 @@ def statuses(page):
 
 @pytest.mark.parametrize(
     ("kind", "look"),
-    [
-        *(("20", look) for look in LOOKS),
-        *((kind, "light") for kind in EVIDENCE if kind not in ("20", "1000")),
-    ],
+    [*(("20", look) for look in LOOKS), *((kind, "light") for kind in EVIDENCE if kind not in ("20", "1000"))],
 )
 def test_axe_finds_nothing(show, kind, look):
     page = show(kind, **LOOKS[look])

@@ -278,11 +278,7 @@ class Wire(requests.adapters.BaseAdapter):
         return Reply(200, {"responses": answers})
 
     def _response(self, request: requests.PreparedRequest, reply: Reply) -> requests.Response:
-        headers = {
-            "Date": self._clock.http_date(),
-            "request-id": str(uuid.UUID(int=len(self.outer))),
-            **reply.headers,
-        }
+        headers = {"Date": self._clock.http_date(), "request-id": str(uuid.UUID(int=len(self.outer))), **reply.headers}
         if reply.json is not None:
             body: Any = io.BytesIO(json.dumps(reply.json).encode())
             headers.setdefault("Content-Type", "application/json")

@@ -160,12 +160,7 @@ class Player:
         silence = subprocess.DEVNULL
         environment = self._environment(folder, "offboarding")
         return subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=environment,
-            stdin=silence,
-            stdout=silence,
-            stderr=silence,
+            command, cwd=self.folder, env=environment, stdin=silence, stdout=silence, stderr=silence
         )
 
     def _prepare(

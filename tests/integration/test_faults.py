@@ -132,10 +132,7 @@ def test_a_network_that_lets_us_down_is_one_sentence_in_bounded_time(tenant: Ten
     )
     asked = {"drips": drip.upn, "is silent": silent.upn, "is cut": cut.upn}
     hosts = {
-        host: {
-            "own": variables,
-            "asked": asked.get(host, tenant.directory.user("ahmed").upn),
-        }
+        host: {"own": variables, "asked": asked.get(host, tenant.directory.user("ahmed").upn)}
         for host, (variables, _ignored) in NETWORK.items()
     }
     bounded = {"M365_TIMEOUT": "1", "M365_RETRY_TIMEOUT": "2"}

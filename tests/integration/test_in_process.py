@@ -183,15 +183,7 @@ def differences(ordinary: list[dict[str, Any]], in_place: list[dict[str, Any]]) 
 
 
 def test_both_ways_give_the_same_results_and_send_the_same(tenant: Tenant, play: Player, tmp_path: Path) -> None:
-    reported = both(
-        play,
-        tmp_path,
-        _TASKS,
-        own_id=tenant.app().client_id,
-        given=GIVEN,
-        wrong=WRONG,
-        warnings=WARNINGS,
-    )
+    reported = both(play, tmp_path, _TASKS, own_id=tenant.app().client_id, given=GIVEN, wrong=WRONG, warnings=WARNINGS)
     (ordinary, ordinary_wire), (in_place, in_place_wire) = reported[True], reported[False]
 
     assert ordinary_wire == in_place_wire

@@ -29,19 +29,13 @@ GOOD: dict[str, tuple[bytes, list[tuple[str, str | None]]]] = {
         [(JANE, LEFT_AT), (JOHN, None)],
     ),
     "utf_16": (f"user\tname\r\n{JANE}\tJané\r\n".encode("utf-16"), [(JANE, None)]),
-    "utf_16_big": (
-        ("\ufeff" + f"user;left_at\n{JANE};{LEFT_AT}\n").encode("utf-16-be"),
-        [(JANE, LEFT_AT)],
-    ),
+    "utf_16_big": (("\ufeff" + f"user;left_at\n{JANE};{LEFT_AT}\n").encode("utf-16-be"), [(JANE, LEFT_AT)]),
     "text_over_lines": (f'user,name\n{JANE},"Jane\nDoe"\n{JOHN},x\n'.encode(), [(JANE, None), (JOHN, None)]),
     "another_end": (f"user,left_at,contract end date\n{JANE},{LEFT_AT},2026\n".encode(), [(JANE, LEFT_AT)]),
 }
 # File: its bytes, and what must be said about it.
 BAD: dict[str, tuple[bytes, str]] = {
-    "no_column": (
-        b"name,mail\nJane,jane.doe@contoso.com\n",
-        "the CSV has no column 'user'",
-    ),
+    "no_column": (b"name,mail\nJane,jane.doe@contoso.com\n", "the CSV has no column 'user'"),
     "empty": (b"\n\n", "the CSV is empty"),
     "no_rows": (b"user\n", "No leavers"),
     "unquoted": (

@@ -206,12 +206,7 @@ def test_signin(tenant: Tenant, play: Player) -> None:
 
     played = rhythm(play, "m365_user_signin", keys, users=users, state="allowed")
 
-    judge(
-        played,
-        before,
-        keys,
-        {"Check": ["planned"] * 3, "Do": ["verified"] * 3, "Again": ["unchanged"] * 3},
-    )
+    judge(played, before, keys, {"Check": ["planned"] * 3, "Do": ["verified"] * 3, "Again": ["unchanged"] * 3})
     assert sorted(writes(tenant)) == sorted((key, "signin") for key in keys)
     assert {tenant.directory.user(key)["accountEnabled"] for key in keys} == {True}
     assert {record["effective_by"] for record in played.result("Do")["users"]} == {None}

@@ -163,9 +163,7 @@ def test_protected_users_of_options_and_environment_are_added_together(tenant: T
         offboard_employee_steps=["signin"],
         environment={"M365_PROTECTED_USERS": f"{users[1].id.upper()}, ,"},
         # Once by the opening read, once by the step.
-        warnings=[
-            "protected_users: ghost@contoso.com matches no user of this tenant.",
-        ],
+        warnings=["protected_users: ghost@contoso.com matches no user of this tenant."],
     )
 
     assert {key: leaver["status"] for key, leaver in zip(keys, played.leavers(), strict=True)} == {

@@ -83,13 +83,7 @@ def test_a_lock_out_its_audit_and_the_chain_between_them(tenant: Tenant, play: P
     assert (host["tenant_name"], host["application_name"]) == ("Contoso", tenant.app("offboarding").display_name)
     assert {
         name: reported["run"][name] for name in ("job_id", "workflow_job_id", "launched_by", "os_user", "ticket")
-    } == {
-        "job_id": "4711",
-        "workflow_job_id": "4709",
-        "launched_by": "anna",
-        "os_user": None,
-        "ticket": "HR-2218",
-    }
+    } == {"job_id": "4711", "workflow_job_id": "4709", "launched_by": "anna", "os_user": None, "ticket": "HR-2218"}
     assert evidence(folder / "first.json")["run"]["os_user"]
     (row,) = rows_of(folder / "audit.csv")
     assert (row["run_purpose"], row["run_check_mode"], row["tenant_name"]) == ("audit", "false", "Contoso")

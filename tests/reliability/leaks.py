@@ -242,14 +242,7 @@ def _play(mode: Mode, verbosity: int, binaries: Path, folder: Path, tenant: Witn
     (folder / "inventory").mkdir()
     (folder / "inventory" / "hosts").write_text("localhost\n")
     command = [sys.executable, "-m", "ansible_runner", "run", str(folder), "--playbook", playbook, "--ident", "job"]
-    ran = subprocess.run(
-        command,
-        env=own,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        timeout=300,
-    )
+    ran = subprocess.run(command, env=own, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=300)
     (folder / "runner.stdout").write_bytes(ran.stdout)
     (folder / "runner.stderr").write_bytes(ran.stderr)
     return ran.returncode

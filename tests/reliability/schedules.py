@@ -184,11 +184,7 @@ def check(world: World, schedule: Schedule) -> dict[str, int]:
 
 
 def _finish(
-    world: World,
-    schedule: Schedule,
-    names: list[str],
-    people: t.Mapping[str, t.Any],
-    start: t.Mapping[str, t.Any],
+    world: World, schedule: Schedule, names: list[str], people: t.Mapping[str, t.Any], start: t.Mapping[str, t.Any]
 ) -> dict[str, int]:
     """The fault passes; the next run completes what the first could not, the one after it changes nothing.
 

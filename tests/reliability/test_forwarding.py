@@ -44,10 +44,7 @@ def arrange(w: World) -> None:
     ]
     ida = directory.user(IDA).residual
     ida.rules += [{"displayName": "Odd", "supported": False}, {"displayName": "Sort", "actions": {"delete": True}}]
-    directory.user(RUDI).residual.forwarding = {
-        "ForwardingAddress": "Carl Contact",
-        "DeliverToMailboxAndForward": True,
-    }
+    directory.user(RUDI).residual.forwarding = {"ForwardingAddress": "Carl Contact", "DeliverToMailboxAndForward": True}
 
 
 def close(w: World, *, check_mode: bool = False, **also: t.Any) -> list[dict[str, t.Any]]:

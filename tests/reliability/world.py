@@ -333,12 +333,7 @@ class World:
         return _earlier.Earlier(_earlier.earlier_runs(since), tenant_id=tenant_id, purpose=purpose, host="localhost")
 
     def offboard(
-        self,
-        users: Sequence[t.Any],
-        *,
-        check_mode: bool = False,
-        also: Sequence[str] = (),
-        since: t.Any = "",
+        self, users: Sequence[t.Any], *, check_mode: bool = False, also: Sequence[str] = (), since: t.Any = ""
     ) -> Outcome:
         """What the role does, task by task: look, plan, the four steps in their order, look again, join.
 
@@ -575,10 +570,7 @@ def world(**options: t.Any) -> Iterator[World]:
     made = World(**options)
     clock = made.clock
     faked = types.SimpleNamespace(
-        monotonic=clock.monotonic,
-        time=clock.time,
-        strftime=time.strftime,
-        gmtime=lambda: time.gmtime(clock.time()),
+        monotonic=clock.monotonic, time=clock.time, strftime=time.strftime, gmtime=lambda: time.gmtime(clock.time())
     )
     with contextlib.ExitStack() as patches:
         for name in ("directory", "entra", "faults", "mailbox", "odata", "tokens"):

@@ -261,11 +261,7 @@ def checked(parameters: dict[str, Any], known: dict[str, str]) -> dict[str, Any]
 
 
 def page(
-    items: Sequence[Item],
-    given: dict[str, Any],
-    page_size: int,
-    skip: int,
-    show: Callable[[Item], dict[str, Any]],
+    items: Sequence[Item], given: dict[str, Any], page_size: int, skip: int, show: Callable[[Item], dict[str, Any]]
 ) -> Result:
     """One page of what a cmdlet finds; 1000 things at most where no ResultSize is given."""
     limit, warnings = _size(given.get("resultsize"), len(items))

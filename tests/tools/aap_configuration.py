@@ -59,8 +59,7 @@ class _Dumper(yaml.SafeDumper):
 
 _Loader.add_constructor("!unsafe", lambda _loader, node: Unsafe(node.value))
 _Dumper.add_representer(
-    Unsafe,
-    lambda dumper, text: dumper.represent_scalar("!unsafe", text, style="|" if "\n" in text else '"'),
+    Unsafe, lambda dumper, text: dumper.represent_scalar("!unsafe", text, style="|" if "\n" in text else '"')
 )
 
 

@@ -143,11 +143,7 @@ def _sphinx() -> int:
     strict = ("--fail-on-warning", "--keep-going", "--nitpicky")
     command = ["sphinx-build", "--quiet", *strict, "--conf-dir", str(_PLACE), "--doctree-dir", str(_PLACE / "trees")]
     done = subprocess.run(
-        [*command, str(_PAGES), str(_SITE)],
-        check=False,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+        [*command, str(_PAGES), str(_SITE)], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     # Messages name the copy; people edit the original.
     copied = str(_PAGES / "docsite")

@@ -131,10 +131,7 @@ def draw(found: list[Box]) -> str:
     shapes = [_shape(box, *places[box.name]) for box in found]
     titles = [
         f'<text class="side" x="{middles[side]:.0f}" y="{tall - 8}">{text}</text>'
-        for side, text in (
-            ("left", "plugin_utils: on the controller"),
-            ("right", "module_utils: wherever modules run"),
-        )
+        for side, text in (("left", "plugin_utils: on the controller"), ("right", "module_utils: wherever modules run"))
     ]
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {tall:.0f}" role="img">'
     title = "<title>Playbooks use roles, roles use plugins, and each file uses only those below it</title>"

@@ -17,8 +17,7 @@ EXPLAINED = re.findall(r"^``(\w+)``\n-+$", guides.text("troubleshooting"), re.MU
 SOURCES = [path.read_text(encoding="utf-8") for path in sorted((Path(__file__).parents[3] / "plugins").rglob("*.py"))]
 # A code as it is given to an error or compared with one, and a name that stands for one.
 _GIVEN = re.compile(
-    r'\bcode="(\w+)"|\bas_error\(\s*"(\w+)"|\bdefault_code.* = "(\w+)"|^[A-Z_]+: t\.Final = "(\w+)"',
-    re.MULTILINE,
+    r'\bcode="(\w+)"|\bas_error\(\s*"(\w+)"|\bdefault_code.* = "(\w+)"|^[A-Z_]+: t\.Final = "(\w+)"', re.MULTILINE
 )
 
 

@@ -209,16 +209,7 @@ def test_rules(auditor, tenant):
     }
     assert "redirectTo" not in out["actions"]
     assert attachment["displayName"] == ""
-    assert set(out) == {
-        "id",
-        "displayName",
-        "sequence",
-        "isEnabled",
-        "hasError",
-        "isReadOnly",
-        "conditions",
-        "actions",
-    }
+    assert set(out) == {"id", "displayName", "sequence", "isEnabled", "hasError", "isReadOnly", "conditions", "actions"}
     assert [rule["isEnabled"] for rule in value(first)].count(False) == 1
     assert len(value(auditor.get(path, params={"$top": "100"}))) == 12
     same = f"/users/{auditor.id('ruler')}/mailFolders('Inbox')/messageRules"

@@ -553,12 +553,7 @@ def test_an_argument_that_does_not_exist_is_refused():
 def test_reason_and_ticket_stand_in_the_evidence_and_checksums_are_reported(tmp_path):
     run, path = OffboardingRun(), tmp_path / "a.json"
     run.validate(
-        playbook="offboard",
-        leavers=JANE["user"],
-        report_path=str(path),
-        reason="Left",
-        ticket=4711,
-        approved_by="Olga",
+        playbook="offboard", leavers=JANE["user"], report_path=str(path), reason="Left", ticket=4711, approved_by="Olga"
     )
     run.hosts["localhost"] |= {"tower_job_id": 7, "tower_workflow_job_id": 6, "tower_user_name": "sam"}
     run.begin(JANE)

@@ -73,9 +73,7 @@ def test_from_the_evidence_to_the_outcome(asked):
     reported = act("conclude", {**known, "awx_job_id": 7})
     assert [one["status"] for one in reported["leavers"]] == ["planned"]
     assert reported["ansible_stats"]["data"] == {
-        "m365_restoration_7": {
-            "localhost": {"restored": [plan["leavers"][0]["id"]], "not_restored": [], "unknown": 0},
-        }
+        "m365_restoration_7": {"localhost": {"restored": [plan["leavers"][0]["id"]], "not_restored": [], "unknown": 0}}
     }
 
 

@@ -7,12 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.module_utils._clouds import (
-    CLOUDS,
-    Endpoints,
-    endpoints,
-    metadata,
-)
+from ansible_collections.m365.offboarding.plugins.module_utils._clouds import CLOUDS, Endpoints, endpoints, metadata
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
 
 

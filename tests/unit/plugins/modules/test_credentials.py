@@ -331,10 +331,7 @@ ENVIRONMENT = {"AZURE_TENANT_ID": TENANT_ID, "AZURE_CLIENT_ID": CLIENT_ID}
 @pytest.fixture
 def environment(monkeypatch, tmp_path):
     """Return a function that sets variables and puts the files there that they name."""
-    files = {
-        "AZURE_CLIENT_CERTIFICATE_PATH": certificates.pem(),
-        "AZURE_FEDERATED_TOKEN_FILE": b"federated-token",
-    }
+    files = {"AZURE_CLIENT_CERTIFICATE_PATH": certificates.pem(), "AZURE_FEDERATED_TOKEN_FILE": b"federated-token"}
 
     def apply(**variables: str) -> None:
         for name, value in {**ENVIRONMENT, **variables}.items():

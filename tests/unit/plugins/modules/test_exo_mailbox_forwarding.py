@@ -98,10 +98,7 @@ def test_a_recipient_that_leads_outside_or_nobody_knows_where_is_cleared(lab, an
     row = mailbox_of(JANE, ForwardingAddress="Omar")
 
     reported = close(
-        lab,
-        mail(row=row, lookups=[named("Omar", *answer)]),
-        [forward(JANE, ForwardingAddress=None)],
-        mail(again=True),
+        lab, mail(row=row, lookups=[named("Omar", *answer)]), [forward(JANE, ForwardingAddress=None)], mail(again=True)
     )
 
     assert reported.statuses == ["verified"]
@@ -179,10 +176,7 @@ def test_a_rule_that_leads_outside_is_disabled(lab, action, targets):
     rule = exchange_rule(**{action: targets})
 
     reported = close(
-        lab,
-        mail(JANE, rule),
-        [switch_rule(JANE, rule, False)],
-        mail(JANE, {**rule, "Enabled": False}, again=True),
+        lab, mail(JANE, rule), [switch_rule(JANE, rule, False)], mail(JANE, {**rule, "Enabled": False}, again=True)
     )
 
     assert reported.statuses == ["verified"]
@@ -221,10 +215,7 @@ def test_a_rule_that_does_not_say_where_it_sends_mail_proves_nothing(lab, facts)
     rule = exchange_rule(**facts)
 
     reported = close(
-        lab,
-        mail(JANE, rule),
-        [switch_rule(JANE, rule, False)],
-        mail(JANE, {**rule, "Enabled": False}, again=True),
+        lab, mail(JANE, rule), [switch_rule(JANE, rule, False)], mail(JANE, {**rule, "Enabled": False}, again=True)
     )
 
     one = objects(reported)[str(rule["RuleIdentity"])]
@@ -267,11 +258,7 @@ def test_inside_by_its_address_in_the_mailbox(lab):
     lookups = [named("Omar", mailbox_called(IN))]
 
     reported = close(
-        lab,
-        mail(row=row, lookups=lookups),
-        [forward(JANE, ForwardingAddress=None)],
-        mail(again=True),
-        addresses=[IN],
+        lab, mail(row=row, lookups=lookups), [forward(JANE, ForwardingAddress=None)], mail(again=True), addresses=[IN]
     )
 
     assert (reported.statuses, objects(reported)[RECIPIENT_KEY]["before"]["leads"]) == (["verified"], "inside")

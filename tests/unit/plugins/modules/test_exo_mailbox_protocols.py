@@ -385,11 +385,7 @@ def test_a_tenant_without_exchange_is_advised_to_leave_the_step_out(lab):
     assert "Leave the protocols step out" in reported.user["error"]["hint"]
 
 
-@pytest.mark.parametrize(
-    "rows",
-    [[ON, ON], [mailbox(person("bob"))]],
-    ids=["two mailboxes", "somebody else's mailbox"],
-)
+@pytest.mark.parametrize("rows", [[ON, ON], [mailbox(person("bob"))]], ids=["two mailboxes", "somebody else's mailbox"])
 def test_an_answer_that_is_not_this_one_mailbox_is_never_believed(lab, rows):
     lab.wire.expect_each(find(JANE), get_mailbox(JANE, *rows))
 

@@ -129,10 +129,7 @@ def test_where_the_deleted_cannot_be_looked_for_nobody_is_reported_as_restored(l
     assert "Could not look up" in reported.user["error"]["message"]
 
 
-@pytest.mark.parametrize(
-    ("roles", "code"),
-    [(None, "roles_unread"), (["Global Administrator"], "administrator")],
-)
+@pytest.mark.parametrize(("roles", "code"), [(None, "roles_unread"), (["Global Administrator"], "administrator")])
 def test_a_user_who_may_be_an_administrator_is_not_restored_unless_that_is_allowed(lab, roles, code):
     expect_search(lab, UPN, deleted(JANE))
 
@@ -173,8 +170,7 @@ def test_name_and_object_id_of_one_deleted_user_are_one(lab):
     lab.wire.expect(find_deleted(UPN, gone), read_deleted(JANE["id"], gone))
     lab.wire.expect(find_by_address(UPN))
     lab.wire.expect(
-        find_deleted(UPN, gone, select=DELETED_PROPERTIES),
-        read_deleted(JANE["id"], gone, select=DELETED_PROPERTIES),
+        find_deleted(UPN, gone, select=DELETED_PROPERTIES), read_deleted(JANE["id"], gone, select=DELETED_PROPERTIES)
     )
     lab.wire.expect_each(restore(JANE), read(JANE))
 
@@ -184,9 +180,7 @@ def test_name_and_object_id_of_one_deleted_user_are_one(lab):
 
 
 @pytest.mark.parametrize(
-    "entry",
-    [UPN.upper(), JANE["id"].upper(), "jd@contoso.com"],
-    ids=["name", "object id", "alias"],
+    "entry", [UPN.upper(), JANE["id"].upper(), "jd@contoso.com"], ids=["name", "object id", "alias"]
 )
 @pytest.mark.parametrize("prefixed", [False, True])
 def test_a_protected_account_is_not_even_restored(lab, monkeypatch, entry, prefixed):

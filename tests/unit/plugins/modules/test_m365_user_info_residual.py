@@ -905,10 +905,7 @@ BY_GRAPH = {
     "sign_in_methods": [[methods(JANE)]],
     "memberships": [[memberships(JANE)]],
 }
-BY_EXCHANGE = {
-    "delegates": rows("Get-MailboxPermission", JANE),
-    "phones": rows("Get-MobileDevice", JANE, by="Mailbox"),
-}
+BY_EXCHANGE = {"delegates": rows("Get-MailboxPermission", JANE), "phones": rows("Get-MobileDevice", JANE, by="Mailbox")}
 
 
 @pytest.mark.parametrize("topic", BY_GRAPH)

@@ -60,10 +60,7 @@ def before(seconds: float) -> str:
 @pytest.mark.parametrize("enabled", [False, True])
 def test_a_sign_out_is_left_out_only_where_blocked_and_the_moments_prove_it(lab, password, left_at, done, enabled):
     jane = person(
-        "jane.doe",
-        lastPasswordChangeDateTime=password,
-        signInSessionsValidFromDateTime=iso(S),
-        accountEnabled=enabled,
+        "jane.doe", lastPasswordChangeDateTime=password, signInSessionsValidFromDateTime=iso(S), accountEnabled=enabled
     )
     lab.wire.expect(find(jane))
 

@@ -131,13 +131,7 @@ def test_what_is_carried_comes_out_as_it_was_as_a_list_and_as_text():
 def test_the_end_is_expected_by_what_the_batches_before_took():
     kept = put(EVERYBODY, batches=BATCHES, total=4)
     after = put(
-        EVERYBODY,
-        kept,
-        batches=[batch(JANE)],
-        number=1,
-        finished=True,
-        total=4,
-        started_at="2026-11-20T16:00:00Z",
+        EVERYBODY, kept, batches=[batch(JANE)], number=1, finished=True, total=4, started_at="2026-11-20T16:00:00Z"
     )
 
     expected = r"1 of 4 leavers done, 3 left; 1 with an open door; end expected at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\."

@@ -66,7 +66,7 @@ def test_a_changed_file_with_a_changed_checksum_breaks_the_chain(folder):
     rewrite(folder / "monday.json", "{}")
 
     assert reported(folder) == [
-        "monday.json is not the file that tuesday.json was compared with: it was changed since.",
+        "monday.json is not the file that tuesday.json was compared with: it was changed since."
     ]
 
 

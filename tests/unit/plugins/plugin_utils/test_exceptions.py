@@ -152,11 +152,7 @@ def test_every_wrong_entry_is_named_at_once():
 
 @pytest.mark.parametrize(
     "second",
-    [
-        entry(doors="imap"),
-        entry(user=JANE.upper(), doors="all"),
-        entry(doors=["protocols"], until="2027-01-31"),
-    ],
+    [entry(doors="imap"), entry(user=JANE.upper(), doors="all"), entry(doors=["protocols"], until="2027-01-31")],
 )
 def test_the_same_person_and_door_twice_is_refused(second):
     with pytest.raises(

@@ -54,10 +54,7 @@ def test_what_was_closed_is_made_again_by_object_id():
     assert {
         topic: {user: [obj["key"] for obj in objects] for user, objects in of.items()}
         for topic, of in reported["also"].items()
-    } == {
-        "memberships": {JANE["id"]: ["g1", "g2"]},
-        "consents": {JANE["id"]: ["c"]},
-    }
+    } == {"memberships": {JANE["id"]: ["g1", "g2"]}, "consents": {JANE["id"]: ["c"]}}
 
 
 @pytest.mark.parametrize(

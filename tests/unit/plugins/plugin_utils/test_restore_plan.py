@@ -131,8 +131,7 @@ def test_a_switch_that_was_on_or_not_set_is_turned_on(before):
 
 
 @pytest.mark.parametrize(
-    ("before", "protocols", "inherit"),
-    [(True, ["smtp_auth"], False), (None, ["smtp_auth"], True), (False, [], False)],
+    ("before", "protocols", "inherit"), [(True, ["smtp_auth"], False), (None, ["smtp_auth"], True), (False, [], False)]
 )
 def test_smtp_auth_is_turned_on_given_back_or_left_off_as_it_was(before, protocols, inherit):
     order = planned(shut_out(protocols=entry("verified", {"smtp_auth": before}, {"smtp_auth": False})))
@@ -419,10 +418,7 @@ def test_protected_accounts_and_administrators_are_refused():
 
 # --- deleted accounts ---
 
-GONE = [
-    nobody(UPN, "deleted"),
-    nobody(JANE["id"], "deleted"),
-]
+GONE = [nobody(UPN, "deleted"), nobody(JANE["id"], "deleted")]
 
 
 def deleted(then=None, records=(), **options):

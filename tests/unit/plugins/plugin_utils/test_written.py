@@ -127,10 +127,7 @@ def test_user_and_mailbox_are_read_again_each_by_itself():
     reported = written(all_steps(JANE, "accepted"))[ID]
 
     assert is_stale(reported, SHUT) == (False, False)
-    assert is_stale(reported, {**SHUT, "account_enabled": True}) == (
-        True,
-        False,
-    )
+    assert is_stale(reported, {**SHUT, "account_enabled": True}) == (True, False)
     assert is_stale(reported, {**SHUT, "doors": {**doors("shut"), "owa": "open"}}) == (False, True)
 
 
