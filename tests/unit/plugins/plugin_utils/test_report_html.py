@@ -535,7 +535,7 @@ def test_residual_access_reports_found_none_and_not_looked_at():
     one = L("contained_now") | {"residual": sample.residual(0)}
     text = read(one).text
 
-    assert "Mail forwarding : 2 Mailbox forwards to" in text
+    assert "Mail forwarding : 2 The mailbox forwards to" in text
     assert "OAuth consents : not read. Needs the permission Directory.Read.All ." in text
     assert "Give the application the permission Directory.Read.All." in text
     assert "None: Directory roles, Owned applications with live secrets, Registered devices, Mailbox delegates," in text
