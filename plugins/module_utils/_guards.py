@@ -117,7 +117,7 @@ def administrator_error(
         return OffboardingError(
             f"{name} holds {roles_in_words(roles)}; {sent}.",
             code="administrator",
-            hint=_if_meant(option),
+            hint=_if_intended(option),
         )
     return None
 
@@ -144,12 +144,12 @@ def deleted_administrator_error(
         return OffboardingError(
             f"{name} held {roles_in_words(roles)}; nothing was sent.",
             code="administrator",
-            hint=_if_meant(option),
+            hint=_if_intended(option),
         )
     return None
 
 
-def _if_meant(option: str) -> str:
+def _if_intended(option: str) -> str:
     return f"If that is intended, {_allow(option)}."
 
 

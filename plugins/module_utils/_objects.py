@@ -8,7 +8,7 @@
 """Steps that change several objects of a leaver, such as devices or consents, each by a separate write.
 
 A leaver is split into one leaver per object (`parts`), each of which goes through `_steps` like any other leaver
-does, and what came of them is put into one record (`together`). What counts as open is decided by `_topics`, so that
+does, and what came of them is put into one record (`together`). What is open is decided by `_topics`, so that
 the audit reports exactly what these steps close.
 """
 

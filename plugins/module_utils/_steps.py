@@ -190,7 +190,7 @@ class _Written:
     # Whether any try may have been applied without an answer that confirms it.
     perhaps: bool = False
     # Whether the step left out everything it wanted: nothing was written after all.
-    void: bool = False
+    superseded: bool = False
 
 
 def run_step(
@@ -318,22 +318,30 @@ def _tell(step: Step, written: _Written) -> dict[str, t.Any]:
             written.before,
             "failed",
             before=step.describe(written.before),
-            after=step.describe(written.now) if written.looked or written.void else None,
-            written_at=None if written.void else written.at,
-            effective_by=None if written.void else step.effective_by(written.now, written.at, seen=written.shown),
+            after=step.describe(written.now) if written.looked or written.superseded else None,
+            written_at=None if written.superseded else written.at,
+            effective_by=None if written.superseded else step.effective_by(written.now, written.at, seen=written.shown),
             request_id=written.request_id,
             note=step.note(written.now),
             error=undone,
-            perhaps_written=not written.void,
+            perhaps_written=not written.superseded,
         )
-    status = "failed" if written.error else "unchanged" if written.void else "verified" if written.shown else "accepted"
+    status = (
+        "failed"
+        if written.error
+        else "unchanged"
+        if written.superseded
+        else "verified"
+        if written.shown
+        else "accepted"
+    )
     return record(
         written.before,
         status,
         before=step.describe(written.before),
         # What was there before says nothing of what is there after a write.
         after=None if status == "accepted" and not written.looked else step.describe(written.now),
-        written_at=None if written.error or written.void else written.at,
+        written_at=None if written.error or written.superseded else written.at,
         effective_by=None if written.error else step.effective_by(written.now, written.at, seen=written.shown),
         request_id=written.request_id,
         note=step.note(written.now),
@@ -359,7 +367,7 @@ class _Writer:
             self._wait_for_the_clock(leavers)
             self._send(writes)
             self._reconsider([write for write in writes if write.error and self._step.may_be_done(write.error)])
-            self._read_back([write for write in writes if not (write.error or write.shown or write.void)])
+            self._read_back([write for write in writes if not (write.error or write.shown or write.superseded)])
             for write in writes:
                 if write.mistaken and not (write.error or write.shown):
                     write.error, write.perhaps = write.mistaken, True
@@ -428,8 +436,8 @@ class _Writer:
         for write in refused:
             if write.error and self._step.can_degrade(write.before, write.error):
                 write.error = None
-                write.void = self._step.is_done(write.before)
-                lesser += [] if write.void else [write]
+                write.superseded = self._step.is_done(write.before)
+                lesser += [] if write.superseded else [write]
         if lesser:
             self._send(lesser)
 

@@ -316,7 +316,7 @@ class Tenant:
     def resolve_deleted(self, asked: t.Sequence[RequestedUser]) -> list[Leaver]:
         """As `resolve`, but a deleted user who is the only one of that name is returned as well.
 
-        If a user has the name today, deleted users are searched as well: either may be meant.
+        If a user has the name today, deleted users are searched as well: the name may stand for either.
         """
         leavers = self.resolve(asked)
         unsure = [index for index, leaver in enumerate(leavers) if _may_be_deleted(leaver)]

@@ -305,7 +305,7 @@ users:
       type: str
       sample: "2026-11-20T16:04:07Z"
     sign_in_sessions_valid_from_date_time:
-      description: Sessions that began before this moment are void (C(signInSessionsValidFromDateTime)).
+      description: Sessions that began before this moment are no longer valid (C(signInSessionsValidFromDateTime)).
       type: str
       sample: "2026-11-20T16:04:09Z"
     mailbox_protocols:

@@ -167,13 +167,13 @@ def _complaint(name: str, role: str, playbook: str | None, *, given: bool, begun
     if any(name in others for others in PLAYBOOKS.values()):
         return f"The playbook {playbook} does not take {name}." if given else None
     known = [*PLAYBOOKS[playbook], *options(role)]
-    meant = _meant(name, known, given=given)
-    if not meant:
+    suggestion = _suggestion(name, known, given=given)
+    if not suggestion:
         return None
-    return _unknown(name, known, meant)
+    return _unknown(name, known, suggestion)
 
 
-def _meant(name: str, known: t.Sequence[str], *, given: bool) -> str | None:
+def _suggestion(name: str, known: t.Sequence[str], *, given: bool) -> str | None:
     """The variable that `name` probably stands for.
 
     An inventory has variables of other roles too: there, only near-certain matches are reported.
@@ -199,8 +199,8 @@ def _meant(name: str, known: t.Sequence[str], *, given: bool) -> str | None:
     return known[0] if given and begins else None
 
 
-def _unknown(name: str, known: t.Iterable[str], meant: str | None = None) -> str:
-    nearest = [meant] if meant else difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+def _unknown(name: str, known: t.Iterable[str], right_name: str | None = None) -> str:
+    nearest = [right_name] if right_name else difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     suggestion = f"; did you mean {nearest[0]}?" if nearest else "."
     return f"The variable {name} is not known, and would be ignored{suggestion}"
 

@@ -70,7 +70,7 @@ class Reading(t.NamedTuple):
 def offboarding(name: str, readings: t.Sequence[Reading], job: str = "") -> Record | list[Reading]:
     """The runs of the offboarding to undo, in their order; an error as a record if it is not certain which one it is.
 
-    :param job: the number in AWX of the job that is meant, or of its workflow, empty where none is named.
+    :param job: the number in AWX of the job to undo, or of its workflow, empty where none is named.
     """
     episodes = _episodes(_once(readings))
     if job:
@@ -80,7 +80,7 @@ def offboarding(name: str, readings: t.Sequence[Reading], job: str = "") -> Reco
             return as_error(
                 "not_in_evidence", message, "Give the number of the job or workflow that shut this leaver out."
             )
-    # An offboarding that changed nothing cannot be undone, and is no choice.
+    # An offboarding that changed nothing cannot be undone, so it is not a candidate.
     choices = [one for one in episodes if any(map(_did_something, one))]
     if len(choices) > 1:
         runs = "; ".join(next(filter(_did_something, episode)).reported for episode in choices)

@@ -82,7 +82,7 @@ def _check_job(job: str, runs: t.Sequence[Record]) -> None:
             f"No evidence comes from a job or workflow with the number {job}. Give the number that AWX shows for the "
             "offboarding: that of the workflow, or of its job 'Offboard employee'."
         )
-    # An AWX that was set up again counts from one again, and a person means one offboarding by a number.
+    # A reinstalled AWX starts from one again, and a number must identify one offboarding.
     as_job = [run for run in runs if run["job_id"] == job]
     as_workflow = [run for run in runs if run["workflow_job_id"] == job]
     if as_job and as_workflow:

@@ -188,7 +188,7 @@ def _facts(step: str, read: Record) -> Record | None:
 
 
 def _person(read: Record) -> Record | None:
-    """Who somebody is, of a record of `m365_user_info`, as the evidence has it. `None` for a user who could not be read."""
+    """The identity in a record of `m365_user_info`, as the evidence has it. `None` for a user who could not be read."""
     return {name: read[name] for name in _PERSON} if read["id"] else None
 
 

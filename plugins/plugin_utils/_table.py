@@ -362,7 +362,7 @@ def _rows(one: Record, shared: _Shared) -> list[str]:
 def _notes(one: Record) -> list[str]:
     """What must be done elsewhere, each once: hybrid and synced accounts, guests.
 
-    That of the sessions step is about pages that are open already, and that there is no mailbox says the row.
+    The note of the sessions step is about pages that are open already, and the row itself says that there is no mailbox.
     """
     reported = [entry["note"] for step, entry in one["steps"].items() if step != "sessions" and entry["note"]]
     return [note for note in dict.fromkeys(reported) if note != NO_MAILBOX]

@@ -78,7 +78,7 @@ def check_credential_type(kind: str, inputs: Mapping[str, Any], injectors: Mappi
 def _check_field(field: Mapping[str, Any]) -> None:
     for key, value in field.items():
         _must(key in _FIELD_KEYS, f"a field has no {key}")
-        _must(isinstance(value, _FIELD_KEYS[key]), f"{key} of a field is no {_FIELD_KEYS[key].__name__}")
+        _must(isinstance(value, _FIELD_KEYS[key]), f"{key} of a field is not {_FIELD_KEYS[key].__name__}")
     _must({"id", "label"} <= set(field), "a field needs id and label")
     _must(re.fullmatch(_NAME, field["id"]), f"{field['id']} is an invalid variable name")
     _must(field["id"] != "tower", '"tower" is a reserved field name')
@@ -100,7 +100,7 @@ def _check_field(field: Mapping[str, Any]) -> None:
 def _check_injectors(injectors: Mapping[str, Any], ids: Sequence[str]) -> None:
     _must(set(injectors) <= {"env", "extra_vars", "file"}, f"injectors may not hold {sorted(injectors)}")
     for name, template in injectors.get("env", {}).items():
-        _must(re.fullmatch(_NAME, name), f"{name} is no name of a variable")
+        _must(re.fullmatch(_NAME, name), f"{name} is not the name of a variable")
         _must(template.isascii(), f"{name} is not ASCII")
         _must(not name.startswith("ANSIBLE_") and name not in _BLOCKED, f"Environment variable {name} is not allowed")
     files = list(injectors.get("file", {}))
@@ -113,7 +113,7 @@ def _check_injectors(injectors: Mapping[str, Any], ids: Sequence[str]) -> None:
             try:
                 ImmutableSandboxedEnvironment(undefined=StrictUndefined).from_string(template).render(known)
             except TemplateError as exc:
-                raise RefusedError(f"{kind}: {name} uses an undefined field or is no template ({exc})") from None
+                raise RefusedError(f"{kind}: {name} uses an undefined field or is not a template ({exc})") from None
 
 
 def _tower(files: Sequence[str], path: str) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def test_nothing_but_the_survey_is_asked_at_launch(awx: FakeAwx, first_setup: Se
 
 
 def test_nothing_but_the_survey_is_asked_by_the_workflow(awx: FakeAwx, first_setup: Setup) -> None:
-    """Its variables reach the jobs whatever these ask for, so here it counts most."""
+    """Its variables reach the jobs whatever these ask for, so here it matters most."""
     workflow = awx.named("workflow_job_templates", WORKFLOW)
 
     assert not any(value for field, value in workflow.items() if field.startswith("ask_"))

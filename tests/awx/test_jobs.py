@@ -70,7 +70,7 @@ def test_offboard_employee_and_restore(
     assert done.host_summaries["contoso"]["failures"] == 1
     leavers = done.results(JOIN)["contoso"]["ansible_facts"]["offboard_employee_result"]
     assert [one["status"] for one in leavers] == ["contained", "refused"]
-    # "" from an optional question means not given, and is no template whatever it holds.
+    # "" from an optional question means not given, and is not a template, whatever it holds.
     assert (done.variables["left_at"], leavers[0]["left_at"]) == ("", None)
 
     folder = Path(json.loads(awx.named("job_templates", "Restore employee")["extra_vars"])["evidence_folder"])
@@ -93,7 +93,7 @@ def test_offboard_employee_and_restore(
 
 
 def test_the_job_is_known_by_its_number_inside_the_evidence(launcher: Launcher, fresh: Tenant, awx: FakeAwx) -> None:
-    """A new AWX counts from one again, and a file of the old one has the name already."""
+    """A new AWX starts from one again, and a file of the old one has the name already."""
     jane, john = fresh.directory.user("jane"), fresh.directory.user("john")
     folder = Path(json.loads(awx.named("job_templates", "Restore employee")["extra_vars"])["evidence_folder"])
     first = launcher.launch("Offboard employee", leavers=jane.upn, left_at="", reason="INC0050")

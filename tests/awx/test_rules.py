@@ -83,7 +83,7 @@ def test_answers(answers: dict[str, Any]) -> None:
 
 
 def test_answers_that_are_taken() -> None:
-    """A default counts where the question would take it as an answer, an empty one too."""
+    """A default is used where the question would accept it as an answer, an empty one too."""
     assert rules.accept_answers(TEMPLATE, {"leavers": "abc"}) == {"leavers": "abc", "left_at": ""}
     assert rules.accept_answers({**TEMPLATE, "ask_variables_on_launch": True}, {"leavers": "abc", "x": 1})["x"] == 1
 

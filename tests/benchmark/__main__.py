@@ -105,7 +105,7 @@ def _options() -> argparse.Namespace:
 
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--sizes", type=numbers, default=list(SIZES), help="leavers (default: %(default)s)")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each at most, of which the median counts")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each at most, of which the median is reported")
     parser.add_argument("--latencies", type=numbers, default=[50, 0], help="ms added to every answer; 0 is run once")
     parser.add_argument("--only", default=",".join((*CONTENDERS, *peers.NAMES)), help="contenders (default: all)")
     parser.add_argument("--beside", default=tenants.BEFORE, help="the revision to compare with (default: %(default)s)")

@@ -127,7 +127,7 @@ def role(tenant: LocalTenant, latency: float, phases: Sequence[str] = ("first", 
     leavers.write_text("user\n" + "\n".join(tenant.leavers) + "\n", encoding="utf-8")
     for phase in phases:
         playbook = f"m365.offboarding.{'audit' if phase == 'audit' else 'offboard'}"
-        # The limit guards against a wrong list; here the list is meant.
+        # The limit guards against a wrong list; here the list is correct.
         arguments = ["-e", f"leavers_file={leavers}", "-e", f"offboard_employee_max_users={len(tenant.leavers)}"]
         yield play(tenant, playbook, *arguments, contender="role", phase=phase, latency=latency)
 

@@ -7,7 +7,7 @@
 
 `LEAVERS` is a file with a user principal name a line, `KINDS` a list as `find,mailbox,password`. One kind after the other, since
 that is the order of Microsoft's steps; within a kind all leavers in batches (Graph 20, Exchange 10), four in flight, one token for
-each audience. Any answer that is no success ends it. Addresses and credentials come from the environment, as for the modules.
+each audience. Any answer that is not a success ends it. Addresses and credentials come from the environment, as for the modules.
 """
 
 from __future__ import annotations

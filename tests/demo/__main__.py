@@ -93,7 +93,7 @@ def run(command_line: list[str], environment: dict[str, str]) -> str:
 
 
 def show(evidence: Path, audit: Path) -> bool:
-    """Who, which door, shut or open, since when, and when Microsoft says that it is surely shut."""
+    """Each leaver and door: shut or open, since when, and when Microsoft says that it is surely shut."""
     done = json.loads(evidence.read_text())["hosts"]["localhost"]["leavers"][0]
     seen = json.loads(audit.read_text())["hosts"]["localhost"]["leavers"][0]
     print(f"{seen['display_name']} <{seen['user_principal_name']}>")

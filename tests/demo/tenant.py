@@ -23,7 +23,7 @@ A tenant is running on this machine, until you press Ctrl-C. In another terminal
     . {script}
     ansible-playbook m365.offboarding.audit -e leavers=jane.doe@contoso.com
 
-"make tenant APP=auditor" gives a credential that can only read. Who is there:
+"make tenant APP=auditor" gives a credential that can only read. The people:
 
 {people}
 """

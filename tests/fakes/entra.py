@@ -101,7 +101,7 @@ class Entra:
     def asked_for(self, what: str) -> list[RequestedUser]:
         return [one for one in self.asked if _kind(one.url) == what]
 
-    def is_meant_by(self, request: requests.PreparedRequest) -> bool:
+    def matches(self, request: requests.PreparedRequest) -> bool:
         return urllib.parse.urlsplit(request.url or "").hostname in (self.host, IMDS)
 
     def answer(self, request: requests.PreparedRequest) -> Reply:

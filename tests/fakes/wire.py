@@ -95,8 +95,8 @@ class Turn:
         """Return the same call with another answer."""
         return dataclasses.replace(self, reply=reply)
 
-    def is_meant_by(self, sent: Sent) -> bool:
-        """A turn that asks for nothing of it is also meant by a call that asks who the user is."""
+    def matches(self, sent: Sent) -> bool:
+        """A turn that asks for none of it also matches a call that asks for the user's identity."""
         return (
             (self.method, self.host, self.path, self.body) == (sent.method, sent.host, sent.path, sent.body)
             and self.query in (sent.query, _without_person(sent.query))
@@ -187,7 +187,7 @@ class Wire(requests.adapters.BaseAdapter):
         with self._lock:
             outer = Outer(request, verify, dict(proxies or {}), timeout, self._clock.monotonic())
             self.outer.append(outer)
-            reply = self._entra.answer(request) if self._entra.is_meant_by(request) else self._play(outer)
+            reply = self._entra.answer(request) if self._entra.matches(request) else self._play(outer)
             self._lock.notify_all()
             self._clock.pass_by(reply.takes)
             if reply.raises:
@@ -205,7 +205,7 @@ class Wire(requests.adapters.BaseAdapter):
         step = next((step for step in self._steps if step.open), _Step([], None))
         found = []
         for call in calls:
-            turn = next((turn for turn in step.open if turn.is_meant_by(call)), None)
+            turn = next((turn for turn in step.open if turn.matches(call)), None)
             if turn is None:
                 self._fault(call, step)
             step.open.remove(turn)
@@ -222,7 +222,7 @@ class Wire(requests.adapters.BaseAdapter):
     def _let_others_ask(self, step: _Step, host: str) -> None:
         """Wait until the other service was asked what it is asked at the same time, by a thread that may be slow.
 
-        Who is throttled naps next, and a nap takes no real time: that thread would ask later than it does.
+        A throttled thread sleeps next, and a sleep takes no real time: that thread would ask later than it does.
         """
         self._lock.wait_for(lambda: all(turn.host == host for turn in step.open), timeout=10)
 

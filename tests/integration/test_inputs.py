@@ -35,8 +35,8 @@ REFUSED: dict[str, tuple[list[str], list[str]]] = {
             *("-e", "offboard_employee_report_paths=a.json report_path=a.json"),
         ],
         [
-            f"The variable {name} is not known, and would be ignored; did you mean {meant}?"
-            for name, meant in {
+            f"The variable {name} is not known, and would be ignored; did you mean {suggested}?"
+            for name, suggested in {
                 "leaver": "leavers",
                 "users": "leavers",
                 "leavers_files": "leavers_file",
@@ -201,7 +201,7 @@ def test_a_search_that_failed_is_not_a_search_that_found_nobody(tenant: Tenant, 
     # The credential may not read groups.
     played = play(AUDIT, app="auditor", leavers=JANE, leavers_group="Nobody in here")
 
-    assert "Could not find out who is meant" in played.failure()
+    assert "Could not determine the users selected by group" in played.failure()
     assert "No leavers" not in played.output
     assert tenant.journal.writes() == []
 

@@ -233,7 +233,7 @@ def _judge_switches(tenant: Tenant, leavers: dict[str, dict[str, Any]]) -> None:
 
 
 def test_leave_date_of_the_directory(tenant: Tenant, play: Player) -> None:
-    """It counts where the token may read it and it has passed; a future one is ignored: people are dismissed early."""
+    """It is used where the token may read it and it has passed; a future one is ignored: people are dismissed early."""
     keys = ["left", "leaving", "offboarded", "jane"]
     users = {key: tenant.directory.user(key) for key in keys}
 

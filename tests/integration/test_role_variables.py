@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the variables of the role do, and what is said when they cannot be meant."""
+"""What the variables of the role do, and how invalid values are refused."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class Description:
             return found if schema.get("nullable") or "type" not in schema else [f"{place} is null"]
         kind = schema.get("type")
         if kind and not isinstance(value, _TYPES[kind]):
-            return [*found, f"{place} is no {kind}"]
+            return [*found, f"{place} is not {kind}"]
         if kind == "string" and "pattern" in schema and not re.search(schema["pattern"], value):
             found.append(f"{place} is not written like {schema['pattern']}")
         if "enum" in schema and value not in schema["enum"]:

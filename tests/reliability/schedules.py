@@ -275,7 +275,7 @@ def _is_excused(world: World, one: t.Mapping[str, t.Any]) -> bool:
 def _is_as_before(user: t.Any, start: t.Mapping[str, t.Any], *, smtp_auth: bool = True) -> bool:
     """Whether sign-in and the protocols are as they were.
 
-    :param smtp_auth: whether that switch counts too.
+    :param smtp_auth: whether that switch is included.
     """
     now = _state(user)
     switches = [_effective(one["protocols"], smtp_auth=smtp_auth) for one in (now, start)]

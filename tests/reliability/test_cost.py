@@ -48,11 +48,11 @@ def test_a_run_for_one_leaver_takes_fourteen_requests(w: World) -> None:
     asked = asked_by_task(w, [JANE])
 
     assert {task: len(of_services(entries)) for task, entries in asked.items()} == {
-        # Who it is, the mailbox, the directory roles.
+        # The user, the mailbox, the directory roles.
         "opening": 3,
-        # Who it is, the write, the proof.
+        # The user, the write, the proof.
         "password": 3,
-        # Who it is, the write.
+        # The user, the write.
         "sessions": 2,
         "signin": 2,
         "protocols": 2,

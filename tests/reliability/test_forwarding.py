@@ -225,7 +225,7 @@ def test_what_cannot_be_read_is_not_called_off(w: World, cmdlet: str, what: dict
     check(w, reported)
     assert rule.struck
     unreported = [one for one in reported if one["status"] in ("verified", "unchanged")]
-    # Unless nobody is called that: then it counts as outside.
+    # If no recipient has that name, it is treated as outside.
     if cmdlet == "Get-Recipient" and what.get("body") == {"value": [{}]}:
         assert [one["status"] for one in reported] == ["verified"] * 3
     else:

@@ -44,7 +44,7 @@ class NightlyRuns:
 
     def accept(self, days: int, **entry: t.Any) -> None:
         """Accept doors from now on, the last day included."""
-        words = {"reason": "It is known and meant.", "accepted_by": "Chris Cio", "until": self.day(days)}
+        words = {"reason": "It is known and intended.", "accepted_by": "Chris Cio", "until": self.day(days)}
         given = [
             {key: value for key, value in one.items() if key in _exceptions.FIELDS and value} for one in self.exceptions
         ]

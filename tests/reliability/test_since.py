@@ -301,7 +301,7 @@ def test_a_password_that_is_not_ours_any_more_is_open(nights: Nights, event: str
     assert {"password", "sessions"} <= set(of(outcome, nights.jane)["since"]["newly_open"])
 
 
-# --- which evidence counts ---
+# --- which evidence is used ---
 
 
 def test_the_newest_complete_run_counts_and_the_others_are_named(nights: Nights) -> None:

@@ -108,6 +108,6 @@ class ExchangeBatch:
             # Without a status, only the body can tell that it failed; CIPP judges by `body.error`.
             answer.body = {"error": {"code": str(answer.status), "message": "The request was refused."}}
         response["headers"] = answer.headers
-        # What is no JSON does not get into a JSON document.
+        # A value that is not JSON cannot be part of a JSON document.
         response["body"] = answer.body
         return response

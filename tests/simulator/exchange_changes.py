@@ -113,7 +113,7 @@ class Changes:
         return None
 
     def _one(self, given: dict[str, Any]) -> tuple[User, Facts, Facts]:
-        """The owner of the phone that is meant, its facts, and its row."""
+        """The owner of the requested phone, its facts, and its row."""
         identity = given.get("identity")
         if not identity:
             raise missing_identity()

@@ -112,7 +112,7 @@ class Recipients:
 
     def mailboxes(self, parameters: dict[str, Any], select: frozenset[str] | None, size: int, skip: int) -> Result:
         given = checked(parameters, _MAILBOX)
-        owners = self._meant(given, "identity", self.cas.owners)
+        owners = self._selected(given, "identity", self.cas.owners)
         kinds = given.get("recipienttypedetails")
         if kinds is not None:
             wanted = [kinds] if isinstance(kinds, str) else kinds
@@ -174,7 +174,7 @@ class Recipients:
                 raise not_found(given["identity"], self.directory.mailbox_not_found_status, "ex6f9304")
             if len(rows) > 1:
                 raise ambiguous(given["identity"])
-        # The distinguished name of old is no property of this cmdlet's rows.
+        # The former distinguished name is not a property of this cmdlet's rows.
         rows = [{name: value for name, value in row.items() if name != "LegacyExchangeDN"} for row in rows]
         return page(rows, given, size, skip, lambda row: annotated(row, select))
 
@@ -193,7 +193,7 @@ class Recipients:
         given = checked(parameters, _PERMISSION)
         if "identity" not in given:
             raise missing_identity()
-        owners = self._meant(given, "identity", self.cas.owners)
+        owners = self._selected(given, "identity", self.cas.owners)
         rows = [row for user in owners for row in self._rights(user)]
         rows = _only(rows, "User", given.get("user"))
         return page(rows, given, size, skip, lambda row: annotated(row, select))
@@ -240,7 +240,7 @@ class Recipients:
         rights = given.get("accessrights")
         if rights not in (None, "SendAs", ["SendAs"]):
             raise bad_value("AccessRights", "Microsoft.Exchange.Management.RecipientTasks.RecipientAccessRight")
-        rows = [row for user in self._meant(given, "identity", self._recipients) for row in self._senders(user)]
+        rows = [row for user in self._selected(given, "identity", self._recipients) for row in self._senders(user)]
         rows = _only(rows, "Trustee", given.get("trustee"))
         return page(rows, given, size, skip, lambda row: annotated(row, select))
 
@@ -292,7 +292,7 @@ class Recipients:
         given = checked(parameters, _PHONE)
         if given.get("mailbox") is not None and given.get("identity") is not None:
             raise unknown_parameter("Identity")
-        owners = self._meant(given, "mailbox", self.cas.owners)
+        owners = self._selected(given, "mailbox", self.cas.owners)
         rows = [row for user in owners for row in self._phones(user)]
         if given.get("identity"):
             wanted = given["identity"].lower()
@@ -378,7 +378,7 @@ class Recipients:
 
     # Finding -------------------------------------------------------------------------------------------------------
 
-    def _meant(self, given: dict[str, Any], name: str, everybody: Callable[[], list[User]]) -> list[User]:
+    def _selected(self, given: dict[str, Any], name: str, everybody: Callable[[], list[User]]) -> list[User]:
         """The one that is named; everybody where the name is null or empty (caution on the pages of the cmdlets)."""
         identity = given.get(name)
         if identity is None or identity == "":

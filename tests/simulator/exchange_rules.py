@@ -59,7 +59,7 @@ class InboxRules:
         else:
             rows = [row for row, facts in zip(rows, rules, strict=True) if not facts.get("hidden")]
         if given.get("identity"):
-            rows = [rows[number] for number in _meant(rows, given["identity"])]
+            rows = [rows[number] for number in _matching(rows, given["identity"])]
             if not rows:
                 raise not_found(given["identity"], self.directory.mailbox_not_found_status, "ex6f9304")
         return page(rows, given, size, skip, lambda row: annotated(row, select))
@@ -78,7 +78,7 @@ class InboxRules:
         owner = self._owner(given)
         rules = owner.residual.rules
         rows = [self._row(owner, number, facts) for number, facts in enumerate(rules)]
-        found = _meant(rows, identity)
+        found = _matching(rows, identity)
         if not found:
             raise not_found(identity, self.directory.mailbox_not_found_status, "ex6f9304")
         if len(found) > 1:
@@ -133,7 +133,7 @@ class InboxRules:
         return f'"{reported.get("name") or address}" [SMTP:{address}]'
 
 
-def _meant(rows: list[dict[str, Any]], identity: str) -> list[int]:
+def _matching(rows: list[dict[str, Any]], identity: str) -> list[int]:
     """By name, by RuleIdentity, or by Identity."""
     low = identity.lower()
     return [

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Microsoft Graph v1.0: who is asking, which resource is meant, and the frame of every answer."""
+"""Microsoft Graph v1.0: authentication, routing, and the frame of every answer."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ class Closing:
         if not allowed(request.app.graph, "method.write"):
             raise GraphError(403, "accessDenied", "Request Authorization failed")
         if len(rest) != 3 or rest[1].lower not in _METHODS:
-            # The password is no method to delete (Graph docs, passwordauthenticationmethod: list, get, reset).
+            # The password cannot be deleted as a method (Graph docs, passwordauthenticationmethod: list, get, reset).
             raise no_segment(rest[-1].name)
         user = self.users.found(request, key)
         target, special = self.directory.roles_of(user), self.directory.in_role_assignable_group(user)

@@ -154,7 +154,7 @@ class Users:
             raise unsupported("$expand is not supported with advanced queries.")
 
     def matching(self, request: Request) -> list[User]:
-        """The users meant by `$filter`, `$search` and `$orderby`."""
+        """The users selected by `$filter`, `$search` and `$orderby`."""
         options = request.options
         users: list[User] | None = None
         lag = self.lag(request)
@@ -331,7 +331,7 @@ class Users:
             request.options.select = select
 
     def _expand_manager(self, request: Request, user: User, value: dict[str, Any]) -> None:
-        """Graph docs, user-list-manager. Who has none has no such key. Of the options in brackets, only `$select`."""
+        """Graph docs, user-list-manager. A user without a manager has no such key. Of the options in brackets, only `$select`."""
         nested = request.options.nested.get("manager", "")
         name, _ignored, names = nested.partition("=")
         if nested and (name.lower() != "$select" or ";" in names):

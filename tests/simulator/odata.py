@@ -192,7 +192,7 @@ def _expansions(value: str | None) -> tuple[tuple[str, ...], dict[str, str]]:
 
 
 def selected(names: tuple[str, ...], known: dict[str, str], kind: str) -> tuple[str, ...]:
-    """The properties meant, in their own spelling; `known` has lower-case keys."""
+    """The requested properties, in their own spelling; `known` has lower-case keys."""
     result: dict[str, None] = {}
     for name in names:
         proper = known.get(name.lower())

@@ -45,9 +45,9 @@ class Residual:
     phones: list[Facts] = field(default_factory=list)
     # ForwardingSmtpAddress, ForwardingAddress, DeliverToMailboxAndForward of Get-Mailbox.
     forwarding: Facts = field(default_factory=dict)
-    # Who may open the mailbox: `user`, and where it is not the usual: `rights`, `deny`, `inherited`.
+    # Accounts that may open the mailbox: `user`, and where it is not the usual: `rights`, `deny`, `inherited`.
     full_access: list[Facts] = field(default_factory=list)
-    # Who may send as its owner: `trustee`, and perhaps `deny`.
+    # Accounts that may send as its owner: `trustee`, and perhaps `deny`.
     send_as: list[Facts] = field(default_factory=list)
     send_on_behalf: list[str] = field(default_factory=list)
 

@@ -194,7 +194,7 @@ class Tenant:
         """The tenant of this id or domain."""
         return next((tenant for tenant in self.all_tenants if tenant.directory.is_tenant(name)), None)
 
-    def _meant(self, name: str, call: Call) -> Tenant:
+    def _tenant_of(self, name: str, call: Call) -> Tenant:
         """Whose request it is; nobody's is ours, and refused as such."""
         if name == "entra":
             return self.of(call.target.strip("/").partition("/")[0]) or self
@@ -280,7 +280,7 @@ class Tenant:
         if name == "entra" and call.target.startswith("/_tenant/"):
             answer = await self._control.answer(call)
         else:
-            tenant = self._meant(name, call) if self.neighbours else self
+            tenant = self._tenant_of(name, call) if self.neighbours else self
             answer = tenant.serve(name, call)
             answer.delay += tenant.delay
         await self._send(answer, scope, receive, send)

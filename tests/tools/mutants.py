@@ -172,9 +172,9 @@ def main(arguments: list[str]) -> int:
         return 0
     found = [mutant.name for mutant in _survivors(todo)]
     explained = [one["change"] for one in yaml.safe_load(SURVIVORS.read_text(encoding="utf-8"))]
-    meant = {name for name in explained if not options.only or name.split()[1].rstrip(":") in options.only}
-    unexplained = [name for name in found if name not in meant]
-    gone = sorted(meant - set(found))
+    chosen = {name for name in explained if not options.only or name.split()[1].rstrip(":") in options.only}
+    unexplained = [name for name in found if name not in chosen]
+    gone = sorted(chosen - set(found))
     for title, names in (("No test notices:", unexplained), ("Explained, but noticed, or no longer there:", gone)):
         if names:
             print("\n  ".join((title, *names)))

@@ -199,7 +199,7 @@ def test_replicas_lag(client, tenant):
     assert mailbox(client.cmdlet(GET, Identity=client.id("jane")))["OWAEnabled"] is False
 
 
-# Who may -----------------------------------------------------------------------------------------------------------------
+# Permissions --------------------------------------------------------------------------------------------------------------
 
 
 def nul(answer_url: str, client, body: dict) -> requests.Response:

@@ -116,7 +116,7 @@ def test_keys_that_are_wrong(client, tenant):
     assert error(client.get("/users/$cash@contoso.com")) == (400, "BadRequest")
     assert error(client.get("/users('miles.o'brien@contoso.com')")) == (400, "BadRequest")
     assert error(client.get(f"/users({client.id('jane')})")) == (400, "BadRequest")
-    # A mail address or an alias is no key, and neither is the id of something else.
+    # A mail address or an alias is not a key, and neither is the id of something else.
     assert client.get("/users/anna.meyer-schulz@contoso.com").status_code == 404
     assert client.get(f"/users/{next(iter(tenant.directory.groups))}").status_code == 404
     assert client.get(f"/users/{client.id('deleted')}").status_code == 404

@@ -48,7 +48,7 @@ def problems(schemas: dict[str, Any], value: Any, schema: dict[str, Any], place:
     kinds = {"string": str, "boolean": bool, "integer": int, "array": list, "object": dict, "number": (int, float)}
     kind = kinds.get(schema.get("type", ""))
     if kind and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
-        return [f"{place}: {value!r} is no {schema['type']}"]
+        return [f"{place}: {value!r} is not {schema['type']}"]
     if "pattern" in schema and not re.search(schema["pattern"], value):
         return [f"{place}: {value!r} does not match {schema['pattern']}"]
     if "enum" in schema and value not in schema["enum"]:

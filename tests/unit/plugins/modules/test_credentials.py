@@ -48,7 +48,7 @@ def fail(lab, credential, **options):
 
 
 def refuse(lab, credential, **options):
-    """Run a module that sees before anything is sent that the credential cannot be meant."""
+    """Run a module that refuses the credential before anything is sent."""
     reported = fail(lab, credential, **options)
     assert not lab.wire.outer
     return reported
@@ -290,7 +290,7 @@ def test_an_exchange_token_without_a_tenant_is_refused(lab):
     assert "which tenant" in reported.user["error"]["message"]
 
 
-# --- which one counts ---
+# --- which one is used ---
 
 KINDS = {
     "client_secret": "s3cret-value",

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What holds for every module: who is meant, who is protected, what is refused before anything is sent."""
+"""What holds for every module: which user is selected or protected, and what is refused before anything is sent."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def refuse(lab, module, **options):
     return reported
 
 
-# --- who is meant: bad input ---
+# --- which user is selected: bad input ---
 
 BAD_USERS = [
     pytest.param([], ["users"], id="no users"),
@@ -122,7 +122,7 @@ BAD_USERS = [
 
 @every_module
 @pytest.mark.parametrize(("users", "named"), BAD_USERS)
-def test_users_that_cannot_be_meant_are_refused_and_each_is_named(lab, module, users, named):
+def test_invalid_users_are_refused_and_each_is_named(lab, module, users, named):
     msg = refuse(lab, module, users=users).msg
 
     for part in named:
@@ -220,7 +220,7 @@ def test_a_timeout_of_zero_is_refused(lab):
     assert "timeout" in refuse(lab, "m365_user_signin", users=UPN, timeout=0).msg
 
 
-# --- who is meant: spellings ---
+# --- which user is selected: spellings ---
 
 
 @pytest.mark.parametrize(

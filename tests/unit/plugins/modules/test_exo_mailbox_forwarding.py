@@ -534,7 +534,7 @@ def test_what_active_directory_masters_is_left_out_when_it_is_turned_on_again(la
 
 
 def test_a_rule_that_does_not_say_whether_it_is_enabled_is_not_enabled_again(lab):
-    """What may be on is left as it is; when it is closed, it counts as on as well."""
+    """What may be on is left as it is; when it is closed, it is treated as on as well."""
     rule = exchange_rule(ForwardTo=[smtp(OUT)])
     before = told_before(lab, None, rule)
     lab.wire.expect_each(find(JANE), *mail(JANE, {**rule, "Enabled": None}))
@@ -606,7 +606,7 @@ def test_evidence_that_does_not_say_where_it_led(lab, entry):
         ({"state": "present", "objects": {UPN: []}, "addresses": [IN]}, "state=absent"),
     ],
 )
-def test_options_that_cannot_be_meant(lab, options, complaint):
+def test_invalid_options_are_refused(lab, options, complaint):
     reported = run(lab, **options)
 
     assert reported.failed

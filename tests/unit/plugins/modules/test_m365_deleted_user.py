@@ -148,7 +148,7 @@ def test_a_user_who_held_no_role_when_somebody_read_them_is_restored(lab):
     assert reported.statuses == ["verified"]
 
 
-def test_of_names_that_only_end_alike_the_exact_one_is_meant(lab):
+def test_of_names_with_the_same_end_only_the_exact_one_matches(lab):
     mary = person("mary", userPrincipalName="mary" + UPN)
     expect_search(lab, UPN, deleted(mary), deleted(JANE))
     lab.wire.expect_each(restore(JANE), read(JANE))

@@ -278,7 +278,7 @@ def test_a_phone_that_is_let_in_or_gone_is_not_written(lab):
         {"wipe_phones": "everything"},
     ],
 )
-def test_options_that_cannot_be_meant(lab, options):
+def test_invalid_options_are_refused(lab, options):
     reported = run(lab, **options)
 
     assert reported.failed

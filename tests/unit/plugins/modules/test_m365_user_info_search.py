@@ -69,7 +69,7 @@ def names(reported):
     return [one["user"] for one in reported.users]
 
 
-# --- who is meant ---
+# --- which users are selected ---
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def names(reported):
         {"blocked": False},
     ],
 )
-def test_nobody_is_meant_by_nothing(lab, options):
+def test_without_a_selection_no_user_is_read(lab, options):
     reported = look(lab, **options)
 
     assert reported.failed
@@ -506,7 +506,7 @@ def test_left_before_is_sent_in_utc(dated):
         pytest.param(later(hours=2), None, later(hours=2), False, id="ahead"),
         pytest.param(later(hours=-2), None, later(hours=-2), True, id="past"),
         pytest.param(None, None, None, True, id="not known"),
-        pytest.param(None, later(hours=-1), later(hours=-1), True, id="not known: the default counts"),
+        pytest.param(None, later(hours=-1), later(hours=-1), True, id="not known: the default applies"),
         pytest.param(later(hours=2), later(hours=-1), later(hours=2), False, id="their own comes before the default"),
     ],
 )

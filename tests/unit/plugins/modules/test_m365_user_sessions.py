@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""m365_user_sessions: who needs a sign-out, the wait for Microsoft's clock, and what counts as seen."""
+"""m365_user_sessions: who needs a sign-out, the wait for Microsoft's clock, and what proves a write."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def test_a_guest_who_became_a_member_has_new_doors():
     assert since(OPEN, then)["newly_open"] == [*ACCOUNT, *SWITCHES]
 
 
-# --- files that are no evidence ---
+# --- files that are not evidence ---
 
 
 def damaged(change):

@@ -71,7 +71,7 @@ def room(**facts):
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"),
+    ("given", "doors"),
     [
         (["owa"], ["owa"]),
         ("owa", ["owa"]),
@@ -83,9 +83,9 @@ def room(**facts):
         (["all"], list(DOORS)),
     ],
 )
-def test_doors_are_names_or_groups_of_names(given, meant):
+def test_doors_are_names_or_groups_of_names(given, doors):
     (one,) = parsed(entry(doors=given))
-    assert one["doors"] == meant
+    assert one["doors"] == doors
 
 
 @pytest.mark.parametrize("until", ["2026-12-31", " 2026-12-31 ", datetime.date(2026, 12, 31)])
@@ -300,7 +300,7 @@ def test_a_person_is_named_by_principal_name_or_object_id(who):
 
 
 @pytest.mark.parametrize("who", ["jane.doe2@contoso.com", "0e0b5e0e-0000-4000-8000-000000000001"])
-def test_nobody_else_is_meant(who):
+def test_an_exception_for_another_user_is_not_used(who):
     before = one_of(OPEN_MAIL)
     assert one_of(OPEN_MAIL, entry(user=who)) == before
     assert before["status"] == "open"

@@ -25,7 +25,7 @@ def test_what_a_role_has_left_does_not_stop_the_next(role, before):
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"),
+    ("name", "suggested"),
     [
         ("dry_run", "the option --check"),
         ("check_mode", "the option --check"),
@@ -42,10 +42,10 @@ def test_what_a_role_has_left_does_not_stop_the_next(role, before):
         ("hosts", "target_hosts"),
     ],
 )
-def test_what_is_meant_by_a_variable_that_is_not_known(name, meant):
+def test_an_unknown_variable_is_refused_with_a_suggestion(name, suggested):
     (sentence,) = complaints("offboard_employee", "offboard", extra=[name])
 
-    assert sentence == f"The variable {name} is not known, and would be ignored; did you mean {meant}?"
+    assert sentence == f"The variable {name} is not known, and would be ignored; did you mean {suggested}?"
 
 
 def test_a_variable_of_another_playbook_is_not_taken():

@@ -128,7 +128,7 @@ def test_ten_thousand_rows_are_read():
         "open quote before ten thousand rows",
     ],
 )
-def test_what_cannot_be_meant_is_refused_by_line(text, complaint):
+def test_an_invalid_value_is_refused_by_line(text, complaint):
     with pytest.raises(ValueError, match="CSV") as caught:
         read(text)
 

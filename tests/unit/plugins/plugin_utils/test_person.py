@@ -63,7 +63,7 @@ def test_somebody_else_is_refused_whatever_their_doors_and_their_date(state, due
     assert planned([other]) == {"write": [], "refused": {JANE["id"]: NEWER}}
 
 
-def test_a_name_that_meant_another_account_then_is_refused():
+def test_a_name_that_belonged_to_a_different_account_is_refused():
     reported = planned([JANE], earlier=evidence_of())
 
     assert reported["write"] == []

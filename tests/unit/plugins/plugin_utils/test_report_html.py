@@ -591,7 +591,7 @@ def test_changes_stand_out():
             ["monday.json"],
             "Newly open since the earlier evidence. Compared with monday.json. 1 leaver has doors that were shut then.",
         ),
-        # Files that were given and do not count are no comparison, and their silence is not "nothing".
+        # Files that were given and not used are not a comparison, and their silence is not "nothing".
         (
             {"newly_open": []},
             [],

@@ -79,7 +79,7 @@ def test_several_in_one_text_are_several(written):
     assert read(f"{UPN}, bob@contoso.com\n", written(GOOD), "localhost")["names"] == [UPN, "bob@contoso.com"]
 
 
-def test_of_another_host_all_entries_may_be_meant_until_the_tenant_is_known(written):
+def test_with_another_host_all_entries_are_candidates_until_the_tenant_is_known(written):
     content = having({"tenant_id": None, "leavers": [shut_out(id=BOB["id"])]}, "hosts", "other")
 
     assert read([UPN], written(content), "elsewhere")["read"] == [UPN, JANE["id"], BOB["id"]]
@@ -307,13 +307,13 @@ def of_awx(started_at, job, workflow):
 
 
 def test_a_workflow_is_found_by_the_number_that_people_see(tmp_path):
-    """A survey gives an integer, the evidence holds texts, and the job's own number counts as before."""
+    """A survey gives an integer, the evidence holds texts, and the job's own number is used as before."""
     (tmp_path / "offboard-4711.json").write_text(json.dumps(of_awx("2026-11-16T10:00:00Z", "4711", "4709")))
     (tmp_path / "by-hand.json").write_text(json.dumps(of_awx("2026-11-17T10:00:00Z", "4713", None)))
 
     for number in (4709, "4709", 4711, " 4711 "):
         assert read([UPN], str(tmp_path), "localhost", number)["error"] is None, number
-    # The dry run of the same workflow leaves no evidence, and "None" is no number.
+    # The dry run of the same workflow leaves no evidence, and "None" is not a number.
     for number in (4710, "None", "470"):
         assert f"a job or workflow with the number {number}." in read([UPN], str(tmp_path), job=number)["error"]
 
@@ -327,7 +327,7 @@ def test_the_number_of_a_job_and_of_another_workflow_is_refused_naming_both(tmp_
     assert f"7 is the number of a job ({tmp_path}/new.json, 2026-11-16T10:00:00Z)" in error
     assert f"and of a workflow ({tmp_path}/old.json, 2025-03-01T10:00:00Z)" in error
     assert "nothing was sent" in error
-    # The other number of each says which one is meant.
+    # The other number of each identifies one of them.
     assert [read([UPN], str(tmp_path), "localhost", number)["error"] for number in (9, 5)] == [None, None]
 
 
@@ -340,7 +340,7 @@ def test_the_number_of_a_job_and_of_another_workflow_is_refused_naming_both(tmp_
         ([None, ""], "restore_employee_leavers[0]: empty; restore_employee_leavers[1]: empty"),
     ],
 )
-def test_leavers_that_cannot_be_meant_are_refused_before_the_file_is_read(leavers, text):
+def test_invalid_leavers_are_refused_before_the_file_is_read(leavers, text):
     assert text in read(leavers, "/nowhere", "localhost")["error"]
 
 

@@ -89,7 +89,7 @@ def test_a_password_is_the_one_that_was_set_or_an_older_reading_or_somebody_else
     ("step", "read", "says"),
     [
         (signed_out(), reading(), SHOWN),
-        # The reset has moved it to its own second: that alone is no sign-out.
+        # The reset has moved it to its own second: that alone is not a sign-out.
         (signed_out(), reading(sessions=RESET), STALE),
         (signed_out(before=BEFORE), reading(sessions=RESET), STALE),
         (signed_out(), reading(password="2026-11-20T16:00:03Z", sessions="2026-11-20T16:00:03Z"), CHANGED),
