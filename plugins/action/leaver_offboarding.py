@@ -15,7 +15,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 
 from ..plugin_utils._given import complaints
 from ..plugin_utils._inputs import SOURCES, Refused, handed_on, specification
-from ..plugin_utils._journal import Run
+from ..plugin_utils._journal import RoleRun
 from ..plugin_utils._offboarding import HostRun
 from ..plugin_utils._request import offboarding_request
 
@@ -77,9 +77,9 @@ class ActionModule(ActionBase):
 
     # --- record ---
 
-    def _run_of(self, known: Variables) -> Run:
+    def _run_of(self, known: Variables) -> RoleRun:
         strategy = str(self._task.get_play().strategy)
-        return Run(known, check_mode=self._task.check_mode, strategy=strategy, folder=constants.DEFAULT_LOCAL_TMP)
+        return RoleRun(known, check_mode=self._task.check_mode, strategy=strategy, folder=constants.DEFAULT_LOCAL_TMP)
 
     def _record(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
         number = asked["batch"]

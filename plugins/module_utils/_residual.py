@@ -47,11 +47,11 @@ def survey(tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str
     """
     results: list[dict[str, Item]] = [{} for _leaver in leavers]
     for start in range(0, len(leavers), _AT_ONCE):
-        asking = _Asking(tenant, leavers[start : start + _AT_ONCE])
+        shared = _SharedAnswers(tenant, leavers[start : start + _AT_ONCE])
         for topic in chosen_topics(topics):
-            answers = [(question, asking.answers(question)) for question in TOPICS[topic]]
-            scene = asking.scene(topic, [answer for _question, answer in answers])
-            for index, leaver in enumerate(asking.leavers):
+            answers = [(question, shared.answers(question)) for question in TOPICS[topic]]
+            scene = shared.scene(topic, [answer for _question, answer in answers])
+            for index, leaver in enumerate(shared.leavers):
                 own = [(question, answer[index]) for question, answer in answers]
                 results[start + index][topic] = _tell(leaver, own, scene)
     return results
@@ -88,13 +88,13 @@ def findings(
     """
     results: list[Findings] = []
     for start in range(0, len(leavers), _AT_ONCE):
-        asking = _Asking(tenant, leavers[start : start + _AT_ONCE])
+        shared = _SharedAnswers(tenant, leavers[start : start + _AT_ONCE])
         answers: list[tuple[Scene, Question, Answers]] = []
         for topic in (name for name in dict.fromkeys([*TO_CLOSE, *TOPICS]) if name in topics):
-            own = [(question, asking.answers(question)) for question in TO_CLOSE.get(topic) or TOPICS[topic]]
-            scene = asking.scene(topic, [answer for _question, answer in own], forwarding)
+            own = [(question, shared.answers(question)) for question in TO_CLOSE.get(topic) or TOPICS[topic]]
+            scene = shared.scene(topic, [answer for _question, answer in own], forwarding)
             answers += [(scene, question, answer) for question, answer in own]
-        for index, leaver in enumerate(asking.leavers):
+        for index, leaver in enumerate(shared.leavers):
             results.append(_findings(leaver, [(scene, question, own[index]) for scene, question, own in answers]))
     return results
 
@@ -118,7 +118,7 @@ def _findings(
     return Findings(tuple(found), errors, mailbox)
 
 
-class _Asking:
+class _SharedAnswers:
     """Asks each question once, about the leavers that it concerns."""
 
     def __init__(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> None:

@@ -35,8 +35,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils._errors import OUTCOME_UNKNOWN, OffboardingError, internal_error
 from ..module_utils._run import Job, Run, failure, perform
-from ._journal import BATCH, STEP_OF
-from ._journal import Run as RoleRun
+from ._journal import BATCH, STEP_OF, RoleRun
 
 # Strategies load action plugins before they fork a worker: what is imported here is there in every worker.
 with warnings.catch_warnings():

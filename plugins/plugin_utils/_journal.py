@@ -42,7 +42,7 @@ _ORDER = (*STEPS, *ALSO)
 Journal = dict[str, dict[str, t.Any]]
 
 
-class Run:
+class RoleRun:
     """The run of the role in this play, as seen by one of its tasks: its hosts with their registered results.
 
     :param known: the variables of the task.

@@ -61,7 +61,7 @@ _LAST = 300
 
 
 @dataclass(frozen=True)
-class Run:
+class Measurement:
     contender: str
     leavers: int
     latency: int
@@ -128,7 +128,7 @@ def scout() -> tuple[dict[str, str], int]:
     return kinds, sum(1 for _name, action, *_times in samples["first"].tasks if action)
 
 
-def plan(options: argparse.Namespace, results: Results) -> list[Run]:
+def plan(options: argparse.Namespace, results: Results) -> list[Measurement]:
     """Everybody in turn, again and again, so that a slow minute of the machine is nobody's own."""
     names = [*CONTENDERS, *(peers.NAMES if options.peers else ())]
     wanted = [name for name in names if name in options.only.split(",") and name not in results.missing]
@@ -143,11 +143,11 @@ def plan(options: argparse.Namespace, results: Results) -> list[Run]:
                 if latency == 0 and (name in _SERIAL or (name != "role" and size > 1000)):
                     continue
                 if results.runs_of(name, size, latency / 1000) <= number < most:
-                    runs.append(Run(name, size, latency))
+                    runs.append(Measurement(name, size, latency))
     return runs
 
 
-def compete(results: Results, runs: list[Run]) -> None:
+def compete(results: Results, runs: list[Measurement]) -> None:
     seen: dict[str, list[float]] = {}
     for place, run in enumerate(runs):
         began = time.monotonic()
@@ -165,7 +165,7 @@ def compete(results: Results, runs: list[Run]) -> None:
 _numbers = itertools.count()
 
 
-def _run(run: Run, results: Results) -> Iterator[Sample]:
+def _run(run: Measurement, results: Results) -> Iterator[Sample]:
     seconds = run.latency / 1000
     ways: dict[str, Callable[[LocalTenant], Iterator[Sample]]] = {
         "role": lambda tenant: contenders.role(tenant, seconds),

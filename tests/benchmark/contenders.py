@@ -19,7 +19,7 @@ from tools import tree
 
 from . import peers
 from .measure import Measured, run
-from .tenant import LocalTenant, Request, Traffic, local_tenant
+from .tenant import LocalTenant, ObservedRequest, Traffic, local_tenant
 
 _HERE = Path(__file__).parent
 # What the job cannot do without: who is it and how do the doors stand, four writes, and how do they stand now.
@@ -217,7 +217,7 @@ def kinds_of(sample: Sample) -> str:
     return ",".join(found)
 
 
-def _between(requests: Sequence[Request], began: float, ended: float) -> list[Request]:
+def _between(requests: Sequence[ObservedRequest], began: float, ended: float) -> list[ObservedRequest]:
     return [request for request in requests if began <= request.time < ended]
 
 

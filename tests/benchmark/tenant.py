@@ -28,7 +28,7 @@ _KINDS = {"Get-CASMailbox": "mailbox", "Set-CASMailbox": "switch"}
 
 
 @dataclass(frozen=True)
-class Request:
+class ObservedRequest:
     """A line of the tenant's journal, as far as it says what was asked for. `kind` is one of floor.py's."""
 
     kind: str
@@ -47,7 +47,7 @@ class Traffic:
     refused: int = 0
     errors: int = 0
     too_early: int = 0
-    requests: list[Request] = field(default_factory=list)
+    requests: list[ObservedRequest] = field(default_factory=list)
     # When tokens were asked for and for what, and when writes were sent and applied, by service.
     token_times: list[tuple[float, str]] = field(default_factory=list)
     write_times: dict[str, list[float]] = field(default_factory=dict)
@@ -144,7 +144,7 @@ def _count(found: Traffic, entry: dict[str, Any]) -> None:
     found.errors += entry["status"] >= 400 and entry["status"] != 429
     if entry["applied"]:
         found.write_times.setdefault(service, []).append(entry["time"])
-    found.requests.append(Request(_kind(entry), entry["time"], entry["user"] or entry["query"]))
+    found.requests.append(ObservedRequest(_kind(entry), entry["time"], entry["user"] or entry["query"]))
 
 
 def _kind(entry: dict[str, Any]) -> str:

@@ -52,7 +52,7 @@ class RequestedUser:
     headers: Mapping[str, str]
 
 
-class Entra:
+class FakeEntra:
     """Gives tokens to whoever asks; ``instead`` holds answers to be given first, by "metadata" and "token"."""
 
     def __init__(self, host: str = AUTHORITY) -> None:

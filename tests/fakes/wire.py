@@ -19,7 +19,7 @@ import requests
 import urllib3
 
 from .clock import SimulatedClock
-from .entra import Entra
+from .entra import FakeEntra
 
 GRAPH = "graph.microsoft.com"
 EXCHANGE = "outlook.office365.com"
@@ -131,7 +131,7 @@ class _Step:
 class Wire(requests.adapters.BaseAdapter):
     """Where sessions send their requests: Entra answers by itself, the services as the script says."""
 
-    def __init__(self, clock: SimulatedClock, entra: Entra) -> None:
+    def __init__(self, clock: SimulatedClock, entra: FakeEntra) -> None:
         super().__init__()
         self.outer: list[Outer] = []
         self.sent: list[Sent] = []

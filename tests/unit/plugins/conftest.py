@@ -14,7 +14,7 @@ import requests
 
 from ansible_collections.m365.offboarding.plugins.module_utils import _http
 from fakes.clock import SimulatedClock
-from fakes.entra import CLIENT_ID, CLIENT_SECRET, TENANT_ID, Entra
+from fakes.entra import CLIENT_ID, CLIENT_SECRET, TENANT_ID, FakeEntra
 from fakes.running import ModuleOutcome, run_in_place, run_module
 from fakes.wire import Wire
 
@@ -41,7 +41,7 @@ class Lab:
     def __init__(
         self,
         clock: SimulatedClock,
-        entra: Entra,
+        entra: FakeEntra,
         wire: Wire,
         run_module: Callable[[str, dict[str, Any]], ModuleOutcome] = run_module,
     ) -> None:
@@ -94,12 +94,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimulatedClock:
 
 
 @pytest.fixture
-def entra() -> Entra:
-    return Entra()
+def entra() -> FakeEntra:
+    return FakeEntra()
 
 
 @pytest.fixture
-def wire(clock: SimulatedClock, entra: Entra, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+def wire(clock: SimulatedClock, entra: FakeEntra, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     wire = Wire(clock, entra)
     monkeypatch.setattr(requests.Session, "get_adapter", lambda _self, url: wire)
     yield wire
@@ -108,7 +108,11 @@ def wire(clock: SimulatedClock, entra: Entra, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture(params=[run_module, run_in_place], ids=["process", "in place"])
 def lab(
-    request: pytest.FixtureRequest, clock: SimulatedClock, entra: Entra, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    clock: SimulatedClock,
+    entra: FakeEntra,
+    wire: Wire,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Lab:
     """Each module runs both as a process of its own and by its action plugin."""
     be_a_module(monkeypatch)
