@@ -149,22 +149,16 @@ users:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._destinations import UNKNOWN
-from ansible_collections.m365.offboarding.plugins.module_utils._errors import OffboardingError, OptionError
-from ansible_collections.m365.offboarding.plugins.module_utils._exchange import ExchangeError
-from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._objects import (
-    OBJECTS,
-    Facts,
-    ObjectsStep,
-    Wanted,
-    parse_objects,
-)
-from ansible_collections.m365.offboarding.plugins.module_utils._residual import Finding, Findings, findings
-from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
-from ansible_collections.m365.offboarding.plugins.module_utils._service import Call, Service
-from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant, Thing
-from ansible_collections.m365.offboarding.plugins.module_utils._topics import (
+from ..module_utils._destinations import UNKNOWN
+from ..module_utils._errors import OffboardingError, OptionError
+from ..module_utils._exchange import ExchangeError
+from ..module_utils._module import run_module
+from ..module_utils._objects import OBJECTS, Facts, ObjectsStep, Wanted, parse_objects
+from ..module_utils._residual import Finding, Findings, findings
+from ..module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
+from ..module_utils._service import Call, Service
+from ..module_utils._tenant import Leaver, Tenant, Thing
+from ..module_utils._topics import (
     FORWARDING_PROPERTIES,
     Forwarding,
     forwarding_target,

@@ -140,27 +140,16 @@ users:
 import datetime
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._door_states import door_states
-from ansible_collections.m365.offboarding.plugins.module_utils._doors import (
-    DOCUMENTED_PROTOCOLS,
-    OPEN,
-    PROTOCOLS,
-    Mailbox,
-    Protocols,
-    protocol_of,
-)
-from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
-    OffboardingError,
-    OptionError,
-    ServiceError,
-)
-from ansible_collections.m365.offboarding.plugins.module_utils._exchange import ExchangeError
-from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
-from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
-from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
-from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant
-from ansible_collections.m365.offboarding.plugins.module_utils._user_input import RequestedUser
+from ..module_utils._door_states import door_states
+from ..module_utils._doors import DOCUMENTED_PROTOCOLS, OPEN, PROTOCOLS, Mailbox, Protocols, protocol_of
+from ..module_utils._errors import OffboardingError, OptionError, ServiceError
+from ..module_utils._exchange import ExchangeError
+from ..module_utils._module import run_module
+from ..module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
+from ..module_utils._service import Call
+from ..module_utils._steps import Step
+from ..module_utils._tenant import Leaver, Tenant
+from ..module_utils._user_input import RequestedUser
 
 
 class SwitchProtocols(Step):

@@ -99,15 +99,15 @@ users:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._errors import OffboardingError
-from ansible_collections.m365.offboarding.plugins.module_utils._guards import deleted_administrator_error
-from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, argument_spec
-from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
-from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
-from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant
-from ansible_collections.m365.offboarding.plugins.module_utils._times import format_moment
-from ansible_collections.m365.offboarding.plugins.module_utils._user_input import RequestedUser
+from ..module_utils._errors import OffboardingError
+from ..module_utils._guards import deleted_administrator_error
+from ..module_utils._module import run_module
+from ..module_utils._run import Job, argument_spec
+from ..module_utils._service import Call
+from ..module_utils._steps import Step
+from ..module_utils._tenant import Leaver, Tenant
+from ..module_utils._times import format_moment
+from ..module_utils._user_input import RequestedUser
 
 
 class RestoreUser(Step):

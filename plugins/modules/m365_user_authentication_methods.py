@@ -106,14 +106,14 @@ users:
           error: null
 """
 
-from ansible_collections.m365.offboarding.plugins.module_utils._errors import OffboardingError, ServiceError
-from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._objects import ObjectsStep, identity
-from ansible_collections.m365.offboarding.plugins.module_utils._residual import Finding
-from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, argument_spec
-from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
-from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant, Thing
-from ansible_collections.m365.offboarding.plugins.module_utils._topics import method_kind
+from ..module_utils._errors import OffboardingError, ServiceError
+from ..module_utils._module import run_module
+from ..module_utils._objects import ObjectsStep, identity
+from ..module_utils._residual import Finding
+from ..module_utils._run import ALLOW_ADMINS, Job, argument_spec
+from ..module_utils._service import Call
+from ..module_utils._tenant import Leaver, Tenant, Thing
+from ..module_utils._topics import method_kind
 
 # https://learn.microsoft.com/graph/api/resources/authenticationmethods-overview
 _COLLECTIONS = {

@@ -114,18 +114,13 @@ users:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._objects import (
-    OBJECTS,
-    ObjectsStep,
-    identity,
-    parse_objects,
-)
-from ansible_collections.m365.offboarding.plugins.module_utils._residual import Finding
-from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
-from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
-from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant, Thing
-from ansible_collections.m365.offboarding.plugins.module_utils._user_input import same_name
+from ..module_utils._module import run_module
+from ..module_utils._objects import OBJECTS, ObjectsStep, identity, parse_objects
+from ..module_utils._residual import Finding
+from ..module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
+from ..module_utils._service import Call
+from ..module_utils._tenant import Leaver, Tenant, Thing
+from ..module_utils._user_input import same_name
 
 _OF_EVERYBODY = "An administrator gave this consent for all users."
 _OTHER_SCOPE = "The user has given this application another consent since then."

@@ -140,16 +140,10 @@ users:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
-from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._objects import (
-    OBJECTS,
-    ObjectsStep,
-    Wanted,
-    identity,
-    parse_objects,
-)
-from ansible_collections.m365.offboarding.plugins.module_utils._phones import (
+from ..module_utils._errors import OptionError
+from ..module_utils._module import run_module
+from ..module_utils._objects import OBJECTS, ObjectsStep, Wanted, identity, parse_objects
+from ..module_utils._phones import (
     PHONE,
     PHONE_KINDS,
     PHONE_PERMISSION,
@@ -162,10 +156,10 @@ from ansible_collections.m365.offboarding.plugins.module_utils._phones import (
     phone_unfit,
     reopen_phone,
 )
-from ansible_collections.m365.offboarding.plugins.module_utils._residual import Finding
-from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
-from ansible_collections.m365.offboarding.plugins.module_utils._service import Call, Service
-from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant, Thing
+from ..module_utils._residual import Finding
+from ..module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
+from ..module_utils._service import Call, Service
+from ..module_utils._tenant import Leaver, Tenant, Thing
 
 _SYNCED = "The device is synced from Active Directory: disable the computer there."
 _NOT_WINDOWS = (

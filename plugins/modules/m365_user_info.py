@@ -442,21 +442,16 @@ users:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._doors import STEPS, Protocols
-from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
-from ansible_collections.m365.offboarding.plugins.module_utils._graph import organization_name
-from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._run import Job, Run, argument_spec
-from ansible_collections.m365.offboarding.plugins.module_utils._times import format_moment
-from ansible_collections.m365.offboarding.plugins.module_utils._topics import TOPICS
-from ansible_collections.m365.offboarding.plugins.module_utils._user_info import observe
-from ansible_collections.m365.offboarding.plugins.module_utils._user_input import (
-    RequestedUser,
-    Search,
-    names_nobody,
-    parse_known,
-)
-from ansible_collections.m365.offboarding.plugins.module_utils._written import is_digest
+from ..module_utils._doors import STEPS, Protocols
+from ..module_utils._errors import OptionError
+from ..module_utils._graph import organization_name
+from ..module_utils._module import run_module
+from ..module_utils._run import Job, Run, argument_spec
+from ..module_utils._times import format_moment
+from ..module_utils._topics import TOPICS
+from ..module_utils._user_info import observe
+from ..module_utils._user_input import RequestedUser, Search, names_nobody, parse_known
+from ..module_utils._written import is_digest
 
 
 def selection(run: Run) -> tuple[list[RequestedUser], Search]:

@@ -123,19 +123,13 @@ users:
 
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._objects import (
-    OBJECTS,
-    ObjectsStep,
-    Wanted,
-    identity,
-    parse_objects,
-)
-from ansible_collections.m365.offboarding.plugins.module_utils._residual import Finding
-from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
-from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
-from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant, Thing
-from ansible_collections.m365.offboarding.plugins.module_utils._topics import DIRECTORY_ROLE, GROUP
+from ..module_utils._module import run_module
+from ..module_utils._objects import OBJECTS, ObjectsStep, Wanted, identity, parse_objects
+from ..module_utils._residual import Finding
+from ..module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
+from ..module_utils._service import Call
+from ..module_utils._tenant import Leaver, Tenant, Thing
+from ..module_utils._topics import DIRECTORY_ROLE, GROUP
 
 _SYNCED = "The group is synced from Active Directory: remove the user there."
 _OF_EXCHANGE = "Only Exchange can change a distribution list or mail-enabled security group."

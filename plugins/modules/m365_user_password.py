@@ -115,15 +115,15 @@ users:
 import datetime
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._door_states import surely_shut
-from ansible_collections.m365.offboarding.plugins.module_utils._errors import OptionError
-from ansible_collections.m365.offboarding.plugins.module_utils._graph import User
-from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._passwords import complaint, generate_password
-from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
-from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
-from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
-from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant
+from ..module_utils._door_states import surely_shut
+from ..module_utils._errors import OptionError
+from ..module_utils._graph import User
+from ..module_utils._module import run_module
+from ..module_utils._passwords import complaint, generate_password
+from ..module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
+from ..module_utils._service import Call
+from ..module_utils._steps import Step
+from ..module_utils._tenant import Leaver, Tenant
 
 _SET_THERE = "Synced from Active Directory: its password is set there."
 

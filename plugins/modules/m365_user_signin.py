@@ -159,11 +159,11 @@ users:
 import datetime
 import typing as t
 
-from ansible_collections.m365.offboarding.plugins.module_utils._module import run_module
-from ansible_collections.m365.offboarding.plugins.module_utils._run import ALLOW_ADMINS, Job, argument_spec
-from ansible_collections.m365.offboarding.plugins.module_utils._service import Call
-from ansible_collections.m365.offboarding.plugins.module_utils._steps import Step
-from ansible_collections.m365.offboarding.plugins.module_utils._tenant import Leaver, Tenant
+from ..module_utils._module import run_module
+from ..module_utils._run import ALLOW_ADMINS, Job, argument_spec
+from ..module_utils._service import Call
+from ..module_utils._steps import Step
+from ..module_utils._tenant import Leaver, Tenant
 
 
 class BlockOrAllowSignIn(Step):
