@@ -1,7 +1,6 @@
 #!/usr/bin/python
 # Copyright (c) 2026, The m365.offboarding contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # The documentation of an action plugin: what it does is in plugins/action/leaver_offboarding.py.

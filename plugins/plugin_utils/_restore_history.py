@@ -1,6 +1,5 @@
 # Copyright (c) 2026, The m365.offboarding contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
