@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import join
 from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import looked_at, offboarding_plan
 
 from .people import SWITCHES, person
@@ -113,3 +114,21 @@ def planned(opening: Any, stats: Any = (), host: str = "", **options: Any) -> di
     """Return the plan for an opening read, with administrators and limits that do not matter unless given."""
     options = {"allow_admins": False, "max_users": None, **options}
     return offboarding_plan(opening, looked_at=looked_at(stats, host), **options)
+
+
+def kept_of(opening: dict[str, Any], before: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """Return what a run keeps of its leavers, with what does not matter to a test left out."""
+    plain: dict[str, Any] = {
+        "steps": STEPS,
+        "protocols": ("all",),
+        "batches": (),
+        "number": 0,
+        "runs": (),
+        "closing": None,
+        "finished": False,
+        "refused": {},
+        "earlier": None,
+        "total": 0,
+        "started_at": None,
+    }
+    return join(opening, before=before, **{**plain, **more})

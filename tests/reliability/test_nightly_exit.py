@@ -12,10 +12,11 @@ import typing as t
 
 from ansible_collections.m365.offboarding.plugins.module_utils._user_input import Search
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _batches, _earlier, _exceptions, _table
+from fakes.records import kept_of
 from simulator.directory import timestamp
 from simulator.people import SHUT
 
-from .world import STEPS, World, world
+from .world import World, world
 
 NIGHTS = 182
 DAY = datetime.timedelta(days=1)
@@ -58,22 +59,8 @@ class NightlyRuns:
             lambda: made.look(self.listed, search=Search.parse({**NOBODY, "blocked": True}), mailbox_types=True)
         )
         opening["automation"] = {"tenant_id": made.tenant.tenant_id}
-        kept = _batches.join(
-            opening,
-            before=None,
-            steps=STEPS,
-            protocols=("all",),
-            batches=(),
-            number=0,
-            runs=(),
-            closing=None,
-            finished=False,
-            refused={},
-            earlier=self.earlier,
-            total=0,
-            started_at=timestamp(self.directory.now()),
-            exceptions=self.exceptions,
-        )
+        now = timestamp(self.directory.now())
+        kept = kept_of(opening, earlier=self.earlier, started_at=now, exceptions=self.exceptions)
         leavers = _batches.unpack(kept["records"])
         reported = _table.failures(leavers, fail_on=self.fail_on)
         if reported:

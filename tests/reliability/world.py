@@ -74,6 +74,7 @@ from ansible_collections.m365.offboarding.plugins.plugin_utils import (
     _results,
     _table,
 )
+from fakes.records import kept_of
 from simulator.directory import User, timestamp
 from simulator.journal import Entry
 from simulator.server import Tenant
@@ -388,20 +389,8 @@ class World:
     def _record(
         self, opening: t.Any, before: t.Any, plan: t.Any, purpose: str, earlier: t.Any, **more: t.Any
     ) -> dict[str, t.Any]:
-        plain: dict[str, t.Any] = {
-            "steps": STEPS,
-            "protocols": ("all",),
-            "batches": [],
-            "number": 0,
-            "runs": (),
-            "closing": None,
-            "finished": False,
-            "refused": plan["refused"],
-            "earlier": earlier,
-            "total": len(plan["write"]),
-            "started_at": None,
-        }
-        kept = _batches.join(opening, before=before, **{**plain, **more})
+        facts = {"refused": plan["refused"], "earlier": earlier, "total": len(plan["write"]), **more}
+        kept = kept_of(opening, before, **facts)
         self.file = self._evidence(kept, purpose, complete=False)
         return kept
 

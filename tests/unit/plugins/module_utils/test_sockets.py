@@ -59,80 +59,49 @@ def listening(talk: Callable[[Any], None], requests: int = 1) -> Iterator[str]:
             server.shutdown()
 
 
-def drip(file: Any, data: bytes, pause: float = 0.2) -> None:
-    for byte in data:
-        file.write(bytes([byte]))
-        file.flush()
-        time.sleep(pause)
+# What comes at once, and what then drips.
+IN_THE_HEADERS = b"HTTP/1.1 200 OK\r\nX-Long: ", [b"x"] * 100
+UNANSWERED = {
+    "silence": (b"", [b""]),
+    "status line": (b"HTTP/1.1 200 ", [b"O"] * 100),
+    "headers": IN_THE_HEADERS,
+    "endless headers": (b"HTTP/1.1 200 OK\r\n", [b"X: y\r\n"] * 80),
+    "informational answers": (b"", [b"HTTP/1.1 100 Continue\r\n\r\n"] * 100),
+}
+PACKED = gzip.compress(b"x" * 1000) + b"x" * 100
+UNFINISHED = {
+    "body": (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", [b"x"] * 100),
+    "chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", [b"1\r\nx\r\n"] * 100),
+    "size of a chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", [b"0"] * 100),
+    "packed body": (
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1000\r\n\r\n",
+        [bytes([byte]) for byte in PACKED],
+    ),
+}
 
 
-def in_the_status_line(file: Any) -> None:
-    drip(file, b"HTTP/1.1 200 " + b"O" * 100)
+def dripping(at_once: bytes, drops: list[bytes]) -> Callable[[Any], None]:
+    """Return a talk that takes longer than any timeout of these tests."""
 
+    def talk(file: Any) -> None:
+        file.write(at_once)
+        for drop in drops:
+            file.write(drop)
+            file.flush()
+            time.sleep(0.2 if drop else 10)
 
-def in_the_headers(file: Any) -> None:
-    file.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
-    drip(file, b"x" * 100)
-
-
-def in_endless_headers(file: Any) -> None:
-    file.write(b"HTTP/1.1 200 OK\r\n")
-    for _line in range(80):
-        file.write(b"X: y\r\n")
-        file.flush()
-        time.sleep(0.2)
-
-
-def in_informational_answers(file: Any) -> None:
-    while True:
-        file.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        file.flush()
-        time.sleep(0.1)
-
-
-def in_the_body(file: Any) -> None:
-    file.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    drip(file, b"x" * 100)
-
-
-def in_the_chunks(file: Any) -> None:
-    file.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    for _send_chunk in range(100):
-        file.write(b"1\r\nx\r\n")
-        file.flush()
-        time.sleep(0.2)
-
-
-def in_the_size_of_a_chunk(file: Any) -> None:
-    file.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    drip(file, b"0" * 100)
-
-
-def in_the_packed_body(file: Any) -> None:
-    file.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1000\r\n\r\n")
-    drip(file, gzip.compress(b"x" * 1000) + b"x" * 100)
-
-
-def silent(_file: Any) -> None:
-    time.sleep(10)
+    return talk
 
 
 @pytest.mark.parametrize(
-    ("talk", "sentence"),
+    ("where", "sentence"),
     [
-        (in_the_status_line, "did not answer within 1 s"),
-        (in_the_headers, "did not answer within 1 s"),
-        (in_endless_headers, "did not answer within 1 s"),
-        (in_informational_answers, "did not answer within 1 s"),
-        (silent, "did not answer within 1 s"),
-        (in_the_body, "did not finish its answer within 1 s"),
-        (in_the_chunks, "did not finish its answer within 1 s"),
-        (in_the_size_of_a_chunk, "did not finish its answer within 1 s"),
-        (in_the_packed_body, "did not finish its answer within 1 s"),
+        *((where, "did not answer within 1 s") for where in UNANSWERED),
+        *((where, "did not finish its answer within 1 s") for where in UNFINISHED),
     ],
 )
-def test_whatever_drips_ends_with_the_timeout(talk, sentence):
-    with listening(talk) as url:
+def test_whatever_drips_ends_with_the_timeout(where, sentence):
+    with listening(dripping(*{**UNANSWERED, **UNFINISHED}[where])) as url:
         began = time.monotonic()
         with pytest.raises(NetworkError) as caught:
             Transport(timeout=1).send("GET", url)
@@ -143,7 +112,7 @@ def test_whatever_drips_ends_with_the_timeout(talk, sentence):
 
 
 def test_a_proxy_that_drips_ends_with_the_timeout():
-    with listening(in_the_headers) as url:
+    with listening(dripping(*IN_THE_HEADERS)) as url:
         began = time.monotonic()
         with pytest.raises(NetworkError):
             Transport(timeout=1, proxy=url).send("GET", "https://graph.microsoft.com/v1.0/users")

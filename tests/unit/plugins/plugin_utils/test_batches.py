@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import re
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import join, texts, unpack
+from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import texts, unpack
 from ansible_collections.m365.offboarding.plugins.plugin_utils._carried import MOST_PLAIN, carried, opened
 from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import tenant_entry
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
-from fakes.records import STEPS, all_steps, problem, read_record
+from fakes.records import STEPS, all_steps, kept_of, problem, read_record
 
 AUTOMATION = {"tenant_id": "t", "client_id": "c", "object_id": "o"}
 NO_TOKEN = {"msg": "no token", "error": problem("no_token", "There is no token.")}
@@ -27,24 +27,6 @@ def batch(*records):
     return [{"user": one["id"]} for one in records]
 
 
-def put(opening, before=None, **more):
-    """Join with what it does not matter for left out."""
-    plain = {
-        "steps": STEPS,
-        "protocols": ("all",),
-        "batches": (),
-        "number": 0,
-        "runs": (),
-        "closing": None,
-        "finished": False,
-        "refused": {},
-        "earlier": None,
-        "total": 0,
-        "started_at": None,
-    }
-    return join(opening, before=before, **{**plain, **more})
-
-
 def reported(kept):
     return {one["user_principal_name"] or one["user"]: one["status"] for one in unpack(kept["records"])}
 
@@ -57,7 +39,7 @@ BATCHES = [batch(JANE), batch(MILES)]
 
 
 def test_everybody_is_on_record_before_the_first_write_with_what_was_found():
-    kept = put(EVERYBODY, batches=BATCHES, total=2)
+    kept = kept_of(EVERYBODY, batches=BATCHES, total=2)
 
     miles, ann, jane = unpack(kept["records"])
     assert [one["status"] for one in (miles, ann, jane)] == ["open", "contained", "open"]
@@ -70,9 +52,9 @@ def test_everybody_is_on_record_before_the_first_write_with_what_was_found():
 
 
 def test_each_step_of_a_batch_is_on_record_and_the_others_stay_as_they_are():
-    kept = put(EVERYBODY, batches=BATCHES, total=2)
+    kept = kept_of(EVERYBODY, batches=BATCHES, total=2)
 
-    after = put(EVERYBODY, kept, batches=[batch(JANE)], number=1, runs=all_steps("jane.doe")[:2], total=2)
+    after = kept_of(EVERYBODY, kept, batches=[batch(JANE)], number=1, runs=all_steps("jane.doe")[:2], total=2)
 
     miles, _ann, jane = unpack(after["records"])
     assert [entry["status"] for entry in jane["steps"].values()] == ["verified", "verified", "pending", "pending"]
@@ -83,12 +65,12 @@ def test_each_step_of_a_batch_is_on_record_and_the_others_stay_as_they_are():
 
 
 def test_batches_add_up_in_the_order_asked_for():
-    kept = put(EVERYBODY, batches=BATCHES, total=2)
+    kept = kept_of(EVERYBODY, batches=BATCHES, total=2)
     shut = {"users": [read_record("jane.doe", state="shut")]}
     more = {"runs": all_steps("jane.doe"), "finished": True, "total": 2}
-    first = put(EVERYBODY, kept, batches=[batch(JANE)], number=1, closing=shut, **more)
+    first = kept_of(EVERYBODY, kept, batches=[batch(JANE)], number=1, closing=shut, **more)
     more["runs"] = all_steps("miles.obrien")
-    second = put(EVERYBODY, first, batches=[batch(MILES)], number=2, closing={"users": [MILES]}, **more)
+    second = kept_of(EVERYBODY, first, batches=[batch(MILES)], number=2, closing={"users": [MILES]}, **more)
 
     assert list(reported(second).items()) == [
         (MILES["user"], "open"),
@@ -99,7 +81,7 @@ def test_batches_add_up_in_the_order_asked_for():
 
 
 def test_a_tenant_that_cannot_be_looked_at_is_the_tenants_error():
-    kept = put(NO_TOKEN)
+    kept = kept_of(NO_TOKEN)
 
     assert unpack(kept["records"]) == []
     assert kept["entry"]["error"]["code"] == "no_token"
@@ -107,9 +89,9 @@ def test_a_tenant_that_cannot_be_looked_at_is_the_tenants_error():
 
 def test_a_step_without_records_fails_for_those_who_were_to_go_through_it():
     runs = [{"step": "signin", "users": batch(JANE), "result": NO_TOKEN}]
-    kept = put(looked(JANE), batches=[batch(JANE)], total=1)
+    kept = kept_of(looked(JANE), batches=[batch(JANE)], total=1)
 
-    after = put(looked(JANE), kept, batches=[batch(JANE)], number=1, runs=runs, closing={"users": [JANE]}, total=1)
+    after = kept_of(looked(JANE), kept, batches=[batch(JANE)], number=1, runs=runs, closing={"users": [JANE]}, total=1)
 
     assert list(reported(after).values()) == ["failed"]
 
@@ -129,8 +111,8 @@ def test_what_is_carried_comes_out_as_it_was_as_a_list_and_as_text():
 
 
 def test_the_end_is_expected_by_what_the_batches_before_took():
-    kept = put(EVERYBODY, batches=BATCHES, total=4)
-    after = put(
+    kept = kept_of(EVERYBODY, batches=BATCHES, total=4)
+    after = kept_of(
         EVERYBODY, kept, batches=[batch(JANE)], number=1, finished=True, total=4, started_at="2026-11-20T16:00:00Z"
     )
 
@@ -139,19 +121,19 @@ def test_the_end_is_expected_by_what_the_batches_before_took():
 
 
 def test_the_last_batch_expects_nothing():
-    kept = put(looked(JANE), batches=[batch(JANE)], total=1)
+    kept = kept_of(looked(JANE), batches=[batch(JANE)], total=1)
     shut = {"users": [read_record("jane.doe", state="shut")]}
     more = {"runs": all_steps("jane.doe"), "closing": shut, "finished": True, "total": 1}
 
-    after = put(looked(JANE), kept, batches=[batch(JANE)], number=1, started_at="2026-11-20T16:00:00Z", **more)
+    after = kept_of(looked(JANE), kept, batches=[batch(JANE)], number=1, started_at="2026-11-20T16:00:00Z", **more)
 
     assert after["msg"] == "1 of 1 leavers done, 0 left; 0 with an open door."
 
 
 def test_a_closing_read_that_failed_as_a_whole_is_the_reason():
-    kept = put(looked(JANE), batches=[batch(JANE)], total=1)
+    kept = kept_of(looked(JANE), batches=[batch(JANE)], total=1)
 
-    after = put(
+    after = kept_of(
         looked(JANE), kept, batches=[batch(JANE)], number=1, runs=all_steps("jane.doe"), closing=NO_TOKEN, total=1
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import join, unpack
+from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import unpack
 from ansible_collections.m365.offboarding.plugins.plugin_utils._containment import (
     contained_in_words,
     containment,
@@ -17,7 +17,7 @@ from ansible_collections.m365.offboarding.plugins.plugin_utils._containment impo
 from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import containment_summary
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report_model import times_in_words
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
-from fakes.records import STEPS, all_steps, problem, read_record, run_of, step_record, unknown_record
+from fakes.records import STEPS, all_steps, kept_of, problem, read_record, run_of, step_record, unknown_record
 
 HOUR, DAY = 3600, 86400
 LEFT = "2026-11-20T12:00:00Z"
@@ -286,23 +286,7 @@ def test_evidence_of_an_earlier_version_has_no_times():
 
 def test_every_result_has_its_times_after_the_opening_read():
     opening = {"users": [read_record("jane.doe", state="shut", left_at=LEFT)], "read_at": "2026-11-20T15:30:00Z"}
-    kept = join(
-        opening,
-        before=None,
-        steps=STEPS,
-        protocols=("all",),
-        batches=(),
-        number=0,
-        runs=(),
-        closing=None,
-        finished=False,
-        refused={},
-        earlier=None,
-        total=0,
-        started_at=None,
-        purpose="audit",
-        contain_within="4h",
-    )
+    kept = kept_of(opening, purpose="audit", contain_within="4h")
 
     (one,) = unpack(kept["records"])
     assert one["containment"] == {**NOTHING, "within": True}
