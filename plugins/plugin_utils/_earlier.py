@@ -24,7 +24,7 @@ from ._containment import locked_out
 from ._evidence_files import Evidence, in_short, read_each
 from ._files import Load
 from ._messages import Record, as_error, reason_of
-from ._results import ACCEPTED, DELETED, FAILED, not_shut
+from ._results import ACCEPTED, DELETED, not_shut
 
 # States of a door that was read, the worst first.
 _KNOWN = (OPEN, ACCEPTED, SHUT)
@@ -391,12 +391,3 @@ def newly_open(one: Record) -> t.Sequence[str]:
 def is_extra(one: Record) -> bool:
     """Whether a result is of a user known only from the earlier evidence, neither named nor found by a search."""
     return bool((one["since"] or {}).get("no_longer"))
-
-
-def judged_by_offboarding(leavers: t.Sequence[Record]) -> list[Record]:
-    """The results that may fail a run that shuts doors.
-
-    For users known only from the earlier evidence, whose doors it leaves as they are, new open doors count, and users who could not
-    be read. Only the audit fails on doors that were open before.
-    """
-    return [one for one in leavers if not is_extra(one) or newly_open(one) or one["status"] == FAILED]

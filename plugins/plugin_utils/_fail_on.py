@@ -4,14 +4,16 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Decide which results of leavers fail a run. Only this file decides that."""
+"""Decide which results of leavers fail a run. Only this file decides that; `_table` phrases the reasons."""
 
 from __future__ import annotations
 
 import typing as t
 
+from ._also import not_closed, still_residual
+from ._earlier import is_extra, newly_open
 from ._messages import Record
-from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, PARTIAL, REFUSED
+from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED
 
 NEW, OPEN, FAILED_ONES = "new", "open", "failed"
 FAIL_ON = (NEW, OPEN, FAILED_ONES)
@@ -34,6 +36,60 @@ def parse_fail_on(value: t.Any) -> tuple[str, ...]:
             f"offboard_employee_fail_on {what}: give one or several of {', '.join(FAIL_ON)}. Without it, all of them fail the run"
         )
     return tuple(name for name in FAIL_ON if name in names)
+
+
+def lacks_leavers(leavers: t.Sequence[Record], *, allow_empty: bool, is_only_since: bool) -> bool:
+    """Whether a run fails because it is for no user.
+
+    Users known only from the earlier evidence do not make up for a lost list.
+
+    :param is_only_since: whether no users were requested except those of earlier evidence.
+    """
+    requested = leavers if is_only_since else [one for one in leavers if not is_extra(one)]
+    return not requested and not allow_empty
+
+
+def left_out(leavers: t.Sequence[Record]) -> list[Record]:
+    """The leavers that a run would leave out after this dry run; none if no other leaver would be offboarded."""
+    others = [one for one in leavers if one["status"] in (OPEN_DOORS, UNCONFIRMED)]
+    return [one for one in leavers if one["status"] in (FAILED, REFUSED, NOT_DUE)] if others else []
+
+
+def judged_by_offboarding(leavers: t.Sequence[Record]) -> list[Record]:
+    """The results that may fail a run that shuts doors.
+
+    For users known only from the earlier evidence, whose doors it leaves as they are, new open doors count, and users
+    who could not be read. Only the audit fails on doors that were open before.
+    """
+    return [one for one in leavers if not is_extra(one) or newly_open(one) or one["status"] == FAILED]
+
+
+def is_late(one: Record) -> bool:
+    """Whether a leaver fails this audit because it took longer than the period to lock them out."""
+    return bool((one.get("containment") or {}).get("fails_audit"))
+
+
+def failing(
+    leavers: t.Sequence[Record],
+    *,
+    fail_on: t.Collection[str] = FAIL_ON,
+    fail_on_not_due: bool = False,
+    fail_on_residual: bool = False,
+    left_out: t.Sequence[Record] = (),
+) -> list[Record]:
+    """The leavers who make the run fail: those of `fatal`, the late ones, and those with residual access if it counts.
+
+    :param fail_on: what `parse_fail_on` gives.
+    :param left_out: leavers whom a dry run leaves out without failing.
+    """
+    failed = set(map(id, fatal(leavers, fail_on, not_due=fail_on_not_due)))
+    spared = set(map(id, left_out))
+    return [
+        one
+        for one in leavers
+        if (id(one) in failed or is_late(one) or (fail_on_residual and (still_residual(one) or not_closed(one))))
+        and id(one) not in spared
+    ]
 
 
 def fatal(leavers: t.Sequence[Record], fail_on: t.Collection[str] = FAIL_ON, *, not_due: bool = False) -> list[Record]:

@@ -15,14 +15,15 @@ from ..module_utils._doors import ALSO, STEPS
 from ..module_utils._user_input import name_key
 from ._batches import join, texts, unpack
 from ._carried import carried, opened
-from ._earlier import Earlier, judged_by_offboarding
+from ._earlier import Earlier
 from ._evidence import evidence, missing_entry, plain_json, tenant_entry
+from ._fail_on import failing, judged_by_offboarding, left_out
 from ._files import write
 from ._messages import Record, as_error, reason_of
 from ._plan import looked_at, offboarding_plan
 from ._report import format_of, render
 from ._results import for_workflow, written
-from ._table import failing, failures, left_out, table
+from ._table import failures, table
 
 _PREFIX = "__offboard_employee_"
 _ORDER = (*STEPS, *ALSO)

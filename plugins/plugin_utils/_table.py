@@ -18,7 +18,7 @@ from ._also import rows as rows_of_also
 from ._containment import contained_in_words
 from ._earlier import is_extra, newly_open
 from ._exceptions import accepted_in_words, unmatched
-from ._fail_on import FAIL_ON, fatal
+from ._fail_on import FAIL_ON, failing, is_late, lacks_leavers
 from ._messages import NOT_DONE, WIDTH, Record, cut, errors_of, folded, person_in_words, reason_of, reasons_of
 from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED, not_shut
 
@@ -58,9 +58,7 @@ def failures(
     :param left_out: leavers that a dry run leaves out without failing.
     :param is_only_since: whether no users were requested except those of earlier evidence.
     """
-    # Users known only from the earlier evidence do not make up for a lost list.
-    asked_for = leavers if is_only_since else [one for one in leavers if not is_extra(one)]
-    if not asked_for and not allow_empty:
+    if lacks_leavers(leavers, allow_empty=allow_empty, is_only_since=is_only_since):
         return [_nobody()]
     failed = failing(
         leavers,
@@ -75,29 +73,6 @@ def failures(
         reported.setdefault(_sentence(one, shared, residual=fail_on_residual), []).append(_name(one))
     lines = [f"{name}{text}" for text, names in reported.items() for name in _together(names)]
     return [*lines, *_and_more(failed), *shared.lines()]
-
-
-def failing(
-    leavers: t.Sequence[Record],
-    *,
-    fail_on: t.Collection[str] = FAIL_ON,
-    fail_on_not_due: bool = False,
-    fail_on_residual: bool = False,
-    left_out: t.Sequence[Record] = (),
-) -> list[Record]:
-    """The leavers who make the run fail; see `failures`."""
-    failed = set(map(id, fatal(leavers, fail_on, not_due=fail_on_not_due)))
-    spared = set(map(id, left_out))
-    return [
-        one
-        for one in leavers
-        if (id(one) in failed or _is_late(one) or (fail_on_residual and (still_residual(one) or not_closed(one))))
-        and id(one) not in spared
-    ]
-
-
-def _is_late(one: Record) -> bool:
-    return bool((one.get("containment") or {}).get("fails_audit"))
 
 
 def _nobody() -> str:
@@ -122,7 +97,7 @@ def _sentence(one: Record, shared: _Shared, *, residual: bool) -> str:
         parts.append(f"open: {_doors(one, one['open'])}")
     if one["unconfirmed"]:
         parts.append(f"unconfirmed: {_doors(one, one['unconfirmed'])}")
-    if _is_late(one):
+    if is_late(one):
         words = contained_in_words(one).rstrip(".")
         words = words[0].lower() + words[1:]
         parts.append(f"late: {words}")
@@ -182,12 +157,6 @@ def _nameless(one: Record, reason: str) -> str:
 def _reasons(one: Record) -> list[str]:
     """What went wrong, and why a door is open or unconfirmed after the steps; each once."""
     return [*map(reason_of, errors_of(one)), *reasons_of(one)]
-
-
-def left_out(leavers: t.Sequence[Record]) -> list[Record]:
-    """The leavers that a run would leave out after this dry run; none if no other leaver would be offboarded."""
-    others = [one for one in leavers if one["status"] in (OPEN_DOORS, UNCONFIRMED)]
-    return [one for one in leavers if one["status"] in (FAILED, REFUSED, NOT_DUE)] if others else []
 
 
 def table(

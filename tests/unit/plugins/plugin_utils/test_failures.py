@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils import _table
+from ansible_collections.m365.offboarding.plugins.plugin_utils._fail_on import left_out
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
+from ansible_collections.m365.offboarding.plugins.plugin_utils._table import failures, table
 from fakes.records import STEPS, all_steps, doors, problem, read_record, unknown_record
 
-failures = _table.failures
 JANE = "jane.doe"
 
 
@@ -137,18 +137,16 @@ def test_a_name_within_another_name_is_not_taken_for_it():
 def test_a_dry_run_leaves_out_whoever_would_not_be_offboarded_if_others_would():
     leavers = [*result("open"), *result("unknown"), *result("refused"), *result("not_due"), *result("contained")]
 
-    spared = _table.left_out(leavers)
+    spared = left_out(leavers)
 
     assert [one["status"] for one in spared] == ["failed", "refused", "not_due"]
     assert failures(leavers, fail_on=["failed"], fail_on_not_due=True, left_out=spared) == []
     assert len(failures(leavers, fail_on_not_due=True, left_out=spared)) == 1
-    assert _table.table(leavers, left_out=spared)[1].startswith(
-        "left out, 3 of 5: nobody@contoso.com, jane.doe@contoso.com"
-    )
+    assert table(leavers, left_out=spared)[1].startswith("left out, 3 of 5: nobody@contoso.com, jane.doe@contoso.com")
 
 
 def test_a_dry_run_after_which_nobody_would_be_offboarded_fails():
     leavers = [*result("unknown"), *result("contained")]
 
-    assert _table.left_out(leavers) == []
-    assert len(failures(leavers, fail_on=["failed"], left_out=_table.left_out(leavers))) == 1
+    assert left_out(leavers) == []
+    assert len(failures(leavers, fail_on=["failed"], left_out=left_out(leavers))) == 1
