@@ -74,6 +74,18 @@ def _names(text: t.Any) -> tuple[list[str], list[str]]:
     return names, broken or ([] if names else ["empty"])
 
 
+def is_protected(addresses: t.AbstractSet[str], listed: t.Collection[str], identities: t.Collection[str] = ()) -> bool:
+    """Whether an account is one of those that no step may touch.
+
+    All names, addresses and ids are as `name_key` returns them.
+
+    :param addresses: everything that identifies the account: `User.addresses`, which includes its object id.
+    :param listed: what is on the list of protected accounts, as it was written.
+    :param identities: object ids of the listed accounts, and of the account that this automation uses.
+    """
+    return not (addresses.isdisjoint(listed) and addresses.isdisjoint(identities))
+
+
 def protected_error(name: str, *, sent: str = "nothing was sent") -> OffboardingError:
     """The error for a protected account; `sent` says what was sent before."""
     return OffboardingError(

@@ -27,6 +27,7 @@ from ._errors import (
 from ._exchange import Exchange, Row
 from ._foreign import one_line
 from ._graph import LEAVE_DATE_PERMISSION, Graph, User, listed, single
+from ._guards import is_protected
 from ._identity import wrong_person
 from ._service import Answer, Call, Outcome, map_concurrent, mapping
 from ._times import format_moment, moment_or_none
@@ -349,7 +350,7 @@ class Tenant:
         principal = _name_before_deletion(found[0])
         addresses = user.addresses | {name_key(principal)}
         user = dataclasses.replace(user, user_principal_name=principal, addresses=addresses, deleted=True)
-        protected = not addresses.isdisjoint(self._protected)
+        protected = is_protected(addresses, self._protected)
         wrong = wrong_person(leaver.asked, user, None)
         return dataclasses.replace(leaver, user=user, error=None, protected=protected, wrong_person=wrong)
 
@@ -490,7 +491,7 @@ class Tenant:
             left_at = asked.left_at or (user.leaves if user.leaves and user.leaves <= self._now else None)
         if left_at and left_at > self._now and known and known.shut_out:
             left_at = None
-        protected = name_key(user.id) in protected_ids or not user.addresses.isdisjoint(self._protected)
+        protected = is_protected(user.addresses, self._protected, protected_ids)
         due, wrong = self._is_due(asked, user, left_at), wrong_person(asked, user, left)
         return Leaver(
             asked,
