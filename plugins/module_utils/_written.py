@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ._doors import NOT_APPLICABLE, OPEN, STEPS, UNKNOWN, doors_of
+from ._doors import MOMENTS, NOT_APPLICABLE, OPEN, STEPS, UNKNOWN, doors_of
 from ._times import parse_moment
 from ._user_input import name_key
 
@@ -27,7 +27,6 @@ SHOWN, STALE, CHANGED, UNREAD = "shown", "stale", "changed", "unread"
 DONE = ("unchanged", "verified", "accepted")
 # Microsoft's moments are cut to the second, and the servers that write and answer need not have the same clock.
 _CLOCKS = datetime.timedelta(seconds=1)
-_MOMENTS = {"password": "last_password_change_date_time", "sessions": "sign_in_sessions_valid_from_date_time"}
 
 
 def moment(facts: Record | None, step: str) -> str:
@@ -35,7 +34,7 @@ def moment(facts: Record | None, step: str) -> str:
 
     :param facts: a record of `m365_user_info`, or what a step's record holds as `before` or `after`.
     """
-    return str((facts or {}).get(_MOMENTS[step]) or "")
+    return str((facts or {}).get(MOMENTS[step]) or "")
 
 
 def digest(records: t.Iterable[tuple[str, Record]]) -> dict[str, dict[str, Record]]:

@@ -18,7 +18,19 @@ from ..module_utils._times import moment_or_none
 from ._also import not_closed, rows
 from ._evidence import containment_summary
 from ._messages import Record, listed, span, what_was_done
-from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED, not_shut
+from ._results import (
+    ACCEPTED,
+    CONTAINED,
+    DELETED,
+    FAILED,
+    NOT_DUE,
+    OPEN_DOORS,
+    PARTIAL,
+    REFUSED,
+    UNCONFIRMED,
+    not_shut,
+    shut_at,
+)
 
 DOORS = (*STEPS[:3], *PROTOCOLS)
 # The state of a door, or `ACCEPTED`. Only a door that was read is shut.
@@ -533,21 +545,13 @@ def _events(one: ReportedLeaver) -> t.Iterator[Event]:
         yield Event(one.record["left_at"], "Leaves" if one.status == NOT_DUE else "Left", "past")
     for step, entry in one.steps.items():
         shut = _is_shut(one, step)
-        moment = _shut_at(step, entry) if shut else entry.get("written_at")
+        moment = shut_at(step, entry) if shut else entry.get("written_at")
         if moment:
             yield Event(moment, (_DONE if shut else _SENT)[step], "past" if shut else "sent")
     sure = _sure_moments(one)
     if sure:
         names = "" if surely_shut_by(one) else f": {', '.join(STEP_NAMES[step].lower() for step in sure)}"
         yield Event(max(sure.values(), key=_sortable), f"Surely shut by{names}", "sure")
-
-
-def _shut_at(step: str, entry: Record) -> str | None:
-    """Microsoft's moment where it keeps one, otherwise that of our write."""
-    facts = entry.get("after") or {}
-    kept = {"password": "last_password_change_date_time", "sessions": "sign_in_sessions_valid_from_date_time"}
-    moment: str | None = (facts.get(kept[step]) if step in kept else None) or entry.get("written_at")
-    return moment
 
 
 def _sure_moments(one: ReportedLeaver) -> dict[str, str]:

@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ..module_utils._doors import ALSO, PROTOCOLS, STEPS
+from ..module_utils._doors import ALSO, MOMENTS, PROTOCOLS, STEPS
 from ..module_utils._errors import OUTCOME_UNKNOWN
 from ._messages import Record, as_error
 from ._restore_files import has_number
 
 # What a run that was cut off says of a step whose result it did not live to write.
 _UNFINISHED = ("pending", "planned")
-# Doors whose state is in the evidence. Password and sessions have moments, which only grow.
-_MOMENTS = {"password": "last_password_change_date_time", "sessions": "sign_in_sessions_valid_from_date_time"}
+# Doors whose state is in the evidence. Password and sessions have moments (`MOMENTS`), which only grow.
 _DOORS = {"signin": ("account_enabled",), "protocols": PROTOCOLS}
 
 
@@ -168,7 +167,7 @@ def precedes(facts: Record, entry: Record | None, step: str) -> bool:
     """
     if not entry or entry["status"] not in ("unchanged", "verified"):
         return False
-    now, then = facts.get(_MOMENTS[step]), (entry["after"] or {}).get(_MOMENTS[step])
+    now, then = facts.get(MOMENTS[step]), (entry["after"] or {}).get(MOMENTS[step])
     return bool(now and then and str(now) < str(then))
 
 

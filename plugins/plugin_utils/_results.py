@@ -12,6 +12,7 @@ import typing as t
 
 from ..module_utils._doors import (
     MAILBOX_AWAITED,
+    MOMENTS,
     NOT_APPLICABLE,
     OPEN,
     PROTOCOLS,
@@ -42,11 +43,7 @@ FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, ACCEPTED, DELETED, PARTIAL, C
 # Statuses after which the tenant may differ from the opening read.
 _WRITTEN = ("verified", "accepted")
 # What a record of `m365_user_info` has at its top and the evidence nests: the fact of each step, and who somebody is.
-_FACTS = {
-    "password": "last_password_change_date_time",
-    "sessions": "sign_in_sessions_valid_from_date_time",
-    "signin": "account_enabled",
-}
+_FACTS = {**MOMENTS, "signin": "account_enabled"}
 _PERSON = (
     "department",
     "job_title",
@@ -431,3 +428,9 @@ def for_workflow(leavers: t.Sequence[Record], *, names: bool) -> dict[str, t.Any
         "unknown": len(leavers) - len(known),
         **({"names": {one["id"]: one["user_principal_name"] for one in known}} if names else {}),
     }
+
+
+def shut_at(step: str, entry: Record) -> str | None:
+    """Since when a step's doors are shut, if known: by Microsoft's moment where it keeps one, otherwise our write's."""
+    kept: str | None = (entry.get("after") or {}).get(MOMENTS[step]) if step in MOMENTS else None
+    return kept or entry.get("written_at")

@@ -20,7 +20,19 @@ from ._earlier import is_extra, newly_open
 from ._exceptions import accepted_in_words, unmatched
 from ._fail_on import FAIL_ON, failing, is_late, lacks_leavers
 from ._messages import NOT_DONE, WIDTH, Record, cut, errors_of, folded, person_in_words, reason_of, reasons_of
-from ._results import ACCEPTED, CONTAINED, DELETED, FAILED, NOT_DUE, OPEN_DOORS, PARTIAL, REFUSED, UNCONFIRMED, not_shut
+from ._results import (
+    ACCEPTED,
+    CONTAINED,
+    DELETED,
+    FAILED,
+    NOT_DUE,
+    OPEN_DOORS,
+    PARTIAL,
+    REFUSED,
+    UNCONFIRMED,
+    not_shut,
+    shut_at,
+)
 
 _MANY = 20
 # Of more leavers than this, each has one line, so that twenty fit on a screen.
@@ -357,17 +369,9 @@ def _row(one: Record, step: str, entry: Record) -> str:
     done = "" if entry["done"] in ("is open", "is shut", state) else entry["done"]
     line = f"  {step:<10} {state:<12} {done}" if done else f"  {step:<10} {state:<12}"
     if state == "shut":
-        since = _since(step, entry)
+        since = shut_at(step, entry)
         # Both moments behind the words do not fit on the line.
         now = done and entry["status"] != "unchanged"
         line += f" since {since}" if since and not (now and entry["effective_by"]) else ""
         line += f"  surely by {entry['effective_by']}" if entry["effective_by"] and (now or not done) else ""
     return line.rstrip()
-
-
-def _since(step: str, entry: Record) -> str | None:
-    """Since when a door is shut, if known: Microsoft stores no time for sign-in and protocols."""
-    facts = entry["after"] or {}
-    moments = {"password": "last_password_change_date_time", "sessions": "sign_in_sessions_valid_from_date_time"}
-    since: str | None = (facts.get(moments[step]) if step in moments else None) or entry["written_at"]
-    return since
