@@ -245,7 +245,7 @@ class TokenSource:
             self._renewed[audience] = [*recent, now]
             return self._acquire(audience, service)
 
-    def taken(self, audience: str) -> None:
+    def accepted(self, audience: str) -> None:
         """Note that the service accepted the token for `audience`: a later refusal is a new problem."""
         if self._renewed.get(audience):
             with self._lock_of(audience):

@@ -29,16 +29,16 @@ from ._retry import Clock, RetryBudget, http_date, retry_after
 
 USER_AGENT = "ansible-m365.offboarding"
 
-# An answer is read completely; ours are far smaller than this. It is inflated in steps, so that no more than this and
-# one step is ever held: a megabyte of gzip may hold a gigabyte.
+# An answer is read completely; ours are far smaller than this. It is inflated in chunks, so that no more than this
+# and one chunk is ever held: a megabyte of gzip may hold a gigabyte.
 _LARGEST_ANSWER = 64 * 1024 * 1024
-_STEP = 64 * 1024
+_CHUNK = 64 * 1024
 # How far a time may differ from the one expected after the first answer, and the first one from the controller's,
 # which is good only for a rough check.
 _PLAUSIBLE_SKEW = datetime.timedelta(minutes=15)
 _PLAUSIBLE_ERA = datetime.timedelta(days=3650)
 # Attempts to reach a host that never answered: a mistyped address must not use up `retry_timeout`.
-_KNOCKS = 3
+_CONNECT_ATTEMPTS = 3
 # Where requests takes a proxy from, in any case, when the option is not set.
 _PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 # A shorter password is masked only as a part of its address: it would match in many other words.
@@ -135,7 +135,8 @@ class Transport:
         self.session.mount("http://", _adapter(self._deadline, one_context=False)())
         self.session.headers["User-Agent"] = USER_AGENT
         self.session.headers["Accept-Encoding"] = "gzip"  # the only one that `_read` inflates
-        self._knocks: dict[str, int] = {}
+        # Attempts to reach a host that never answered; -1 once it did.
+        self._failed_attempts: dict[str, int] = {}
         self._lock = threading.Lock()
         # The first plausible time of an answer, and when it arrived by our monotonic clock.
         self.shown: tuple[datetime.datetime, float] | None = None
@@ -156,7 +157,7 @@ class Transport:
         :raises NetworkError: no answer.
         """
         host = urllib.parse.urlsplit(url).hostname or url
-        if self._knocks.get(host, 0) >= _KNOCKS:
+        if self._failed_attempts.get(host, 0) >= _CONNECT_ATTEMPTS:
             raise self._unreached(host, f"Earlier attempts to reach {host} failed.")
         began = self.clock.monotonic()
         try:
@@ -164,7 +165,7 @@ class Transport:
         except NetworkError as exc:
             exc.spent = self.clock.monotonic() - began
             raise
-        self._knocks[host] = -1
+        self._failed_attempts[host] = -1
         return response
 
     def _send(self, method: str, url: str, host: str, within: float, **content: t.Any) -> Response:
@@ -201,7 +202,7 @@ class Transport:
                 hint="Check ca_path or REQUESTS_CA_BUNDLE.",
             ) from None
 
-    def disbelieve(self, date: datetime.datetime) -> None:
+    def ignore_clock(self, date: datetime.datetime) -> None:
         """Discard the first time if it turned out not to be Microsoft's."""
         with self._lock:
             if self.shown and self.shown[0] == date:
@@ -232,7 +233,7 @@ class Transport:
         read = getattr(reply.raw, "read1", None) or reply.raw.read
         body = bytearray()
         try:
-            for chunk in _decoded(iter(lambda: read(_STEP, decode_content=False), b""), reply.headers):
+            for chunk in _decoded(iter(lambda: read(_CHUNK, decode_content=False), b""), reply.headers):
                 body += chunk
                 if len(body) > _LARGEST_ANSWER:
                     raise NetworkError(
@@ -278,10 +279,10 @@ class Transport:
         return NetworkError(f"The connection to {host} was lost before an answer arrived.", reached=True)
 
     def _unreached(self, host: str, message: str, hint: str | None = None) -> NetworkError:
-        knocks = self._knocks.get(host, 0)
-        if knocks >= 0:
-            self._knocks[host] = knocks = knocks + 1
-        return NetworkError(message, reached=False, final=knocks >= _KNOCKS, hint=hint)
+        attempts = self._failed_attempts.get(host, 0)
+        if attempts >= 0:
+            self._failed_attempts[host] = attempts = attempts + 1
+        return NetworkError(message, reached=False, final=attempts >= _CONNECT_ATTEMPTS, hint=hint)
 
 
 def _proxy_address(proxy: str | None) -> str | None:
@@ -305,7 +306,7 @@ def _decoded(chunks: t.Iterator[bytes], headers: t.Mapping[str, str]) -> t.Itera
     inflate = zlib.decompressobj(wbits=31)
     for chunk in chunks:
         while chunk:
-            yield inflate.decompress(chunk, _STEP)
+            yield inflate.decompress(chunk, _CHUNK)
             chunk = inflate.unconsumed_tail
             if inflate.eof:
                 # A file of gzip may have several members (RFC 1952, section 2.2).

@@ -11,7 +11,6 @@ from __future__ import annotations
 import abc
 import dataclasses
 import datetime
-import html.entities
 import json
 import re
 import threading
@@ -19,17 +18,20 @@ import typing as t
 import urllib.parse
 import uuid
 
+from ._concurrent import map_concurrent
 from ._credentials import Token, TokenSource
 from ._errors import NetworkError, OffboardingError, ServiceError
-from ._foreign import clean, one_line
+from ._foreign import one_line
 from ._http import Response, Transport
+from ._masking import masked, pattern_of
 from ._retry import RetryBudget, retry_after
 
 # Seconds before a call refused with 401 is sent again with a new token, for each try.
-_BEFORE_ANOTHER_TOKEN = (0.0, 1.0, 2.0, 4.0)
-_A_SECOND_AT_LEAST = 2.0
+_RENEWAL_DELAYS = (0.0, 1.0, 2.0, 4.0)
+# Seconds to wait where the service's clock is unknown: its time, in whole seconds, advances by one at least.
+_WAIT_WITHOUT_CLOCK = 2.0
 _IDENTITY = ("tenant_id", "client_id", "application_name", "object_id")
-_LONGEST_LIFE_OF_A_TOKEN = datetime.timedelta(hours=28)
+_MAX_TOKEN_LIFETIME = datetime.timedelta(hours=28)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,7 +178,7 @@ class Service(abc.ABC):
 
     def sleep_until(self, moment: datetime.datetime, at_most: float) -> None:
         """Wait until the service's clock has reached `moment`; if the clock is unknown, wait up to two seconds."""
-        left = (moment - self.now).total_seconds() if self.now is not None else _A_SECOND_AT_LEAST
+        left = (moment - self.now).total_seconds() if self.now is not None else _WAIT_WITHOUT_CLOCK
         self.clock.sleep(min(at_most, max(0.0, left)))
 
     def send(self, calls: t.Sequence[Call]) -> list[Outcome]:
@@ -189,7 +191,7 @@ class Service(abc.ABC):
             for index, (outcome, arrived) in zip(pending, self._send_round([calls[i] for i in pending]), strict=True):
                 wait = self._wait_before_retry(calls[index], outcome, budget[index])
                 if wait is None:
-                    outcomes[index] = self._final(calls[index], outcome, budget[index])
+                    outcomes[index] = self._final_outcome(calls[index], outcome, budget[index])
                 else:
                     ready_at[index] = arrived + wait
             pending = list(ready_at)
@@ -227,15 +229,15 @@ class Service(abc.ABC):
     def _send_renewing_token(self, calls: t.Sequence[Call]) -> list[Outcome]:
         """Send each call, and those refused with 401 again with new tokens, a few times after growing waits.
 
-        A fresh token may be refused for a moment before it is taken.
+        A fresh token may be refused for a moment before it is accepted.
         """
         token = self.token
         outcomes = self._send_once(calls, token)
         waited = 0.0
-        for pause in _BEFORE_ANOTHER_TOKEN:
+        for pause in _RENEWAL_DELAYS:
             refused = [i for i, outcome in enumerate(outcomes) if isinstance(outcome, Answer) and outcome.status == 401]
             if not refused:
-                self._tokens.taken(self.base_url)
+                self._tokens.accepted(self.base_url)
                 break
             if waited + pause > self._retry_timeout:
                 break
@@ -262,7 +264,7 @@ class Service(abc.ABC):
             return [outcome for call in calls for outcome, _arrived in self._send_chunk([call])]
         outcomes = _masked(self._answers(calls, response), {call.secret for call in calls if call.secret})
         for outcome in outcomes:
-            if isinstance(outcome, Answer) and (outcome.status in (429, 503) or self._is_passing(outcome)):
+            if isinstance(outcome, Answer) and (outcome.status in (429, 503) or self._is_transient_error(outcome)):
                 delay = retry_after(outcome.headers, outcome.at)
                 if delay is not None or outcome.status == 429:
                     self._note_throttling(writes, delay)
@@ -367,7 +369,7 @@ class Service(abc.ABC):
             return budget.next_wait(None, outcome.spent)
         if isinstance(outcome, OffboardingError) or outcome.ok:
             return None
-        if self._is_passing(outcome):
+        if self._is_transient_error(outcome):
             return None if call.writes else budget.next_wait(retry_after(outcome.headers, outcome.at))
         if self.is_final(outcome):
             return None
@@ -377,7 +379,7 @@ class Service(abc.ABC):
             return budget.next_wait(retry_after(outcome.headers, outcome.at))
         return None
 
-    def _final(self, call: Call, outcome: Outcome, budget: RetryBudget) -> Outcome:
+    def _final_outcome(self, call: Call, outcome: Outcome, budget: RetryBudget) -> Outcome:
         if isinstance(outcome, OffboardingError) or outcome.ok:
             return outcome
         error = self._redirected(outcome) or self.explain(outcome)
@@ -391,7 +393,7 @@ class Service(abc.ABC):
             error.hint = " ".join(filter(None, [error.hint, f"Gave up after {budget.waited:.0f} s of waiting."]))
         return error
 
-    def _is_passing(self, answer: Answer) -> bool:
+    def _is_transient_error(self, answer: Answer) -> bool:
         """As `is_transient`, for error answers. 429 is excluded: it means that nothing was done."""
         return not answer.ok and answer.status != 429 and self.is_transient(answer)
 
@@ -434,8 +436,8 @@ class Service(abc.ABC):
         """
         if date is None:
             return
-        if issued is not None and abs(date - issued) > _LONGEST_LIFE_OF_A_TOKEN:
-            self._transport.disbelieve(date)
+        if issued is not None and abs(date - issued) > _MAX_TOKEN_LIFETIME:
+            self._transport.ignore_clock(date)
         else:
             with self._lock:
                 # Date is cut to the second and replicas differ: keep the latest lower bound.
@@ -490,81 +492,16 @@ def _host(address: str) -> str:
 
 
 def _masked(outcomes: list[Outcome], secrets: t.Collection[str]) -> list[Outcome]:
-    """The same outcomes; error answers without secrets that they repeat, as they are or as JSON, HTML or an address has them.
+    """The same outcomes, with the secrets that error answers repeat masked.
 
     :param secrets: those of all calls of a request: what is refused as a whole may repeat the whole.
     """
     if not secrets or all(isinstance(outcome, OffboardingError) or outcome.ok for outcome in outcomes):
         return outcomes
-    forms = {form for secret in secrets for form in (secret, clean(secret))}
-    longest_first = sorted(forms, key=len, reverse=True)
-    pattern = re.compile("|".join("".join(map(_any_form, form)) for form in longest_first))
+    pattern = pattern_of(secrets)
     return [
         outcome
         if isinstance(outcome, OffboardingError) or outcome.ok
-        else dataclasses.replace(outcome, body=_without(outcome.body, pattern))
+        else dataclasses.replace(outcome, body=masked(outcome.body, pattern))
         for outcome in outcomes
     ]
-
-
-def _any_form(sign: str) -> str:
-    """A pattern for a character, however often it was escaped."""
-    number = f"{ord(sign):x}"
-    units = sign.encode("utf-16-be", "surrogatepass").hex()
-    escaped = "".join(rf"\\+u(?i:{units[i : i + 4]})" for i in range(0, len(units), 4))
-    percent = "".join(f"%{byte:02x}" for byte in sign.encode("utf-8", "surrogatepass"))
-    name = "apos" if sign == "'" else html.entities.codepoint2name.get(ord(sign), "#")
-    entity = f"&(?:#0*{ord(sign)}|#[xX]0*(?i:{number})|{name});"
-    plain = r"\\+" if sign == "\\" else rf"\\*{re.escape(sign)}"
-    return f"(?:{escaped}|(?i:{percent})|{entity}|{plain})"
-
-
-def _without(value: t.Any, pattern: re.Pattern[str]) -> t.Any:
-    """`value` with what matches covered; `None` for what is nested beyond what Python can follow."""
-    try:
-        if isinstance(value, str):
-            return pattern.sub("********", value)
-        if isinstance(value, list):
-            return [_without(item, pattern) for item in value]
-        if isinstance(value, dict):
-            return {pattern.sub("********", str(key)): _without(item, pattern) for key, item in value.items()}
-    except RecursionError:
-        return None
-    return value
-
-
-Item = t.TypeVar("Item")
-Result = t.TypeVar("Result")
-
-
-def map_concurrent(work: t.Callable[[Item], Result], items: t.Sequence[Item], in_flight: int) -> list[Result]:
-    """`work` done on each item, a few at once, the results in the items' order.
-
-    Not an executor: that would wait for its threads when the run is interrupted, and one may have to wait for minutes.
-    """
-    if len(items) == 1:
-        return [work(items[0])]
-    results: dict[int, Result] = {}
-    faults: list[BaseException] = []
-    todo = iter(enumerate(items))
-    lock = threading.Lock()
-
-    def worker() -> None:
-        while not faults:
-            with lock:
-                index, item = next(todo, (None, None))
-            if index is None:
-                return
-            try:
-                results[index] = work(t.cast("Item", item))
-            except BaseException as exc:
-                faults.append(exc)
-
-    threads = [threading.Thread(target=worker, daemon=True) for _i in range(min(in_flight, len(items)))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if faults:
-        raise faults[0]
-    return [results[index] for index in range(len(items))]

@@ -13,6 +13,7 @@ import datetime
 import typing as t
 import unicodedata
 
+from ._concurrent import map_concurrent
 from ._doors import Mailbox
 from ._errors import (
     NEWER_ACCOUNT,
@@ -29,7 +30,7 @@ from ._foreign import one_line
 from ._graph import LEAVE_DATE_PERMISSION, Graph, User, listed, single
 from ._guards import is_protected
 from ._identity import wrong_person
-from ._service import Answer, Call, Outcome, map_concurrent, mapping
+from ._service import Answer, Call, Outcome, mapping
 from ._times import format_moment, moment_or_none
 from ._user_input import OBJECT_ID, KnownUser, RequestedUser, Search, name_key, not_a_name, same_name
 
@@ -236,8 +237,8 @@ class Tenant:
                 if one.found or one.known_as:
                     continue
                 if leaver.user:
-                    updated = [one.wrong_person for one in (leavers[key], leaver) if one.wrong_person]
-                    moved = [error for error in updated if error.code == OTHER_ACCOUNT]
+                    errors = [one.wrong_person for one in (leavers[key], leaver) if one.wrong_person]
+                    moved = [error for error in errors if error.code == OTHER_ACCOUNT]
                     leaver = self._leaver(leavers[key].asked.or_as(one), outcome, protected_ids, read_as=one.name)
                     leaver = dataclasses.replace(leaver, wrong_person=moved[0]) if moved else leaver
             leavers[key] = leaver
@@ -290,8 +291,8 @@ class Tenant:
         :param writes: whether Exchange is written to next: then its token is asked for meanwhile.
         """
         ids = {name_key(one.name): one.name for one in asked if OBJECT_ID.match(one.name)}
-        updated = {name_key(one.name): known(one) for one in asked if known and name_key(one.name) in ids}
-        mailboxes: dict[str, t.Any] = {key: mailbox for key, mailbox in updated.items() if mailbox}
+        given = {name_key(one.name): known(one) for one in asked if known and name_key(one.name) in ids}
+        mailboxes: dict[str, t.Any] = {key: mailbox for key, mailbox in given.items() if mailbox}
         if search or len(ids) < len(asked) or with_earlier:
             leavers = self.resolve(asked, search, person=person, with_earlier=with_earlier)
         else:
@@ -389,11 +390,11 @@ class Tenant:
     def read_mailboxes_and_roles(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
         """The same leavers with both read, which come from two services; mailboxes that have been read are kept."""
         unread = [leaver for leaver in leavers if not leaver.mailbox_read]
-        read, updated = _at_once(lambda: self.read_mailboxes(unread), lambda: self.read_roles(leavers))
+        read, with_roles = _at_once(lambda: self.read_mailboxes(unread), lambda: self.read_roles(leavers))
         fresh = {leaver.known.id: leaver for leaver in read}
         return [
             dataclasses.replace(fresh.get(one.known.id, one), roles=one.roles, roles_error=one.roles_error)
-            for one in updated
+            for one in with_roles
         ]
 
     def read_roles(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
@@ -639,9 +640,9 @@ def _with_mailbox(leaver: Leaver, found: Mailbox | OffboardingError | None) -> L
 
 
 def _with_mailbox_type(leaver: Leaver, rows: list[Row] | OffboardingError | None) -> Leaver:
-    updated = rows[0].get("recipienttypedetails") if isinstance(rows, list) else None
-    if isinstance(updated, str) and updated:
-        return dataclasses.replace(leaver, mailbox_type=one_line(updated))
+    kind = rows[0].get("recipienttypedetails") if isinstance(rows, list) else None
+    if isinstance(kind, str) and kind:
+        return dataclasses.replace(leaver, mailbox_type=one_line(kind))
     error = (
         rows if isinstance(rows, OffboardingError) else NetworkError("Exchange Online did not return it.", reached=True)
     )

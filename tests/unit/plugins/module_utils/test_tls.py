@@ -10,9 +10,9 @@ import ssl
 
 import pytest
 
+from ansible_collections.m365.offboarding.plugins.module_utils._concurrent import map_concurrent
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import NetworkError
 from ansible_collections.m365.offboarding.plugins.module_utils._http import Transport
-from ansible_collections.m365.offboarding.plugins.module_utils._service import map_concurrent
 from fakes.tls import authority_pem, serving
 
 

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.module_utils._clouds import metadata
+from ansible_collections.m365.offboarding.plugins.module_utils._concurrent import map_concurrent
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import Credential, TokenSource
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import CredentialError
-from ansible_collections.m365.offboarding.plugins.module_utils._service import map_concurrent
 from fakes.entra import AUTHORITY, CLIENT_ID, TENANT_ID, jwt
 
 GRAPH, EXCHANGE = "https://graph.microsoft.com", "https://outlook.office365.com"
