@@ -7,7 +7,7 @@
 """Steps that change several objects of a leaver, such as devices or consents, each by a separate write.
 
 A leaver is split into one leaver per object (`parts`), each of which goes through `_steps` like any other leaver
-does, and what came of them is put into one record (`together`). What is open is decided by `_topics`, so that
+does, and what came of them is put into one record (`combine`). What counts as open is decided by `_topics`, so that
 the audit reports exactly what these steps close.
 """
 
@@ -196,7 +196,7 @@ class ObjectsStep(Step):
             if not (thing.done or thing.fixed or (thing.facts is None and found.doubt(thing)))
         ]
 
-    def together(self, leaver: Leaver, records: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
+    def combine(self, leaver: Leaver, records: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
         found = _found(leaver)
         parts = self.parts(leaver)
         records = records if parts else []

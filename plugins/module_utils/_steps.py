@@ -76,8 +76,8 @@ class Step(abc.ABC):
         if self.reads_mailbox:
             return tenant.resolve_with_mailboxes(asked, known=self.known_mailbox, writes=writes)
         # A caller that uses object ids has read the users before, and passes those to be written.
-        looked = all(OBJECT_ID.match(one.name) for one in asked)
-        return tenant.resolve(asked, administrators=self.locks_out and looked)
+        already_read = all(OBJECT_ID.match(one.name) for one in asked)
+        return tenant.resolve(asked, administrators=self.locks_out and already_read)
 
     def known_mailbox(self, asked: RequestedUser) -> Mailbox | None:
         """The mailbox as the caller has just read it, `None` where it must be read."""
@@ -95,13 +95,13 @@ class Step(abc.ABC):
         """The leaver once for each write: a step that changes several objects returns one part per object."""
         return [leaver]
 
-    def together(self, leaver: Leaver, records: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
+    def combine(self, leaver: Leaver, records: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
         """Combine the records of the parts into one."""
         return records[0]
 
-    def complete(self, reported: dict[str, t.Any]) -> dict[str, t.Any]:
+    def complete(self, combined: dict[str, t.Any]) -> dict[str, t.Any]:
         """A record with the keys that every record of this step has."""
-        return reported
+        return combined
 
     def target(self, leaver: Leaver) -> str:
         """What the action applies to, as in "Could not block sign-in of jane@contoso.com"."""
@@ -181,7 +181,7 @@ class _Written:
     at: datetime.datetime | None = None
     request_id: str | None = None
     # Whether it was read since the write was sent, and whether that shows it.
-    looked: bool = False
+    read_since: bool = False
     shown: bool = False
     error: OffboardingError | None = None
     # The error if the last read returned a different user.
@@ -228,16 +228,16 @@ def run_step(
                 records[index] = record(leavers[index], "refused", error=error.with_context(leavers[index].name))
         todo = [index for index in todo if index not in records]
     parts = {index: step.parts(leavers[index]) for index in todo}
-    reported: dict[int, list[dict[str, t.Any]]] = {index: [] for index in todo}
+    part_records: dict[int, list[dict[str, t.Any]]] = {index: [] for index in todo}
     if check_mode:
-        reported = {index: [_planned(step, part) for part in own] for index, own in parts.items()}
+        part_records = {index: [_planned(step, part) for part in own] for index, own in parts.items()}
     elif any(parts.values()):
         writer = _Writer(tenant, step, retry_timeout=retry_timeout, verify_timeout=verify_timeout)
         everything = [(index, part) for index, own in parts.items() for part in own]
         written = writer.write([part for _index, part in everything])
         for (index, _part), write in zip(everything, written, strict=True):
-            reported[index].append(_tell(step, write))
-    records.update({index: step.together(leavers[index], reported[index]) for index in todo})
+            part_records[index].append(_outcome_record(step, write))
+    records.update({index: step.combine(leavers[index], part_records[index]) for index in todo})
     return [step.complete(records[index]) for index in range(len(leavers))]
 
 
@@ -288,7 +288,7 @@ def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | N
     if step.is_done(leaver) and not force:
         after_the_fact = step.effective_by(leaver, None, seen=True)
         unchanged = record(leaver, "unchanged", before=before, after=before, effective_by=after_the_fact, note=note)
-        return step.together(leaver, [unchanged])
+        return step.combine(leaver, [unchanged])
     return None
 
 
@@ -309,7 +309,7 @@ def _awaited_error(leaver: Leaver, step: Step) -> OffboardingError:
     return error.with_context(f"Could not {step.action} {step.target(leaver)}")
 
 
-def _tell(step: Step, written: _Written) -> dict[str, t.Any]:
+def _outcome_record(step: Step, written: _Written) -> dict[str, t.Any]:
     undone = None if written.error else step.left_undone(written.before)
     if undone:
         # What could be done was done: the leaver fails for the rest alone, and what was written stays on record.
@@ -317,7 +317,7 @@ def _tell(step: Step, written: _Written) -> dict[str, t.Any]:
             written.before,
             "failed",
             before=step.describe(written.before),
-            after=step.describe(written.now) if written.looked or written.superseded else None,
+            after=step.describe(written.now) if written.read_since or written.superseded else None,
             written_at=None if written.superseded else written.at,
             effective_by=None if written.superseded else step.effective_by(written.now, written.at, seen=written.shown),
             request_id=written.request_id,
@@ -339,7 +339,7 @@ def _tell(step: Step, written: _Written) -> dict[str, t.Any]:
         status,
         before=step.describe(written.before),
         # What was there before says nothing of what is there after a write.
-        after=None if status == "accepted" and not written.looked else step.describe(written.now),
+        after=None if status == "accepted" and not written.read_since else step.describe(written.now),
         written_at=None if written.error or written.superseded else written.at,
         effective_by=None if written.error else step.effective_by(written.now, written.at, seen=written.shown),
         request_id=written.request_id,
@@ -365,7 +365,7 @@ class _Writer:
         try:
             self._wait_for_the_clock(leavers)
             self._send(writes)
-            self._reconsider([write for write in writes if write.error and self._step.may_be_done(write.error)])
+            self._recheck_refused([write for write in writes if write.error and self._step.may_be_done(write.error)])
             self._read_back([write for write in writes if not (write.error or write.shown or write.superseded)])
             for write in writes:
                 if write.mistaken and not (write.error or write.shown):
@@ -393,11 +393,11 @@ class _Writer:
                 write.error = outcome if isinstance(outcome, OffboardingError) else None
                 write.at = outcome.at if isinstance(outcome, Answer) else self._service.now
                 write.request_id = outcome.request_id
-                write.looked = False
+                write.read_since = False
                 write.perhaps = write.perhaps or bool(write.error and write.error.outcome_unknown)
             refused = [write for write in pending if write.error and not write.error.outcome_unknown]
             pending = [write for write in pending if write.error and write.error.outcome_unknown]
-            self._give_way(refused)
+            self._resend_degraded(refused)
             # The answer is lost, perhaps after the write: read before writing again.
             self._look(pending)
             for write in pending:
@@ -423,22 +423,26 @@ class _Writer:
             calls = [self._step.call(self._tenant, write.before) for write in own]
             yield from zip(own, service.send(calls), strict=True)
 
-    def _reconsider(self, refused: t.Sequence[_Written]) -> None:
+    def _recheck_refused(self, refused: t.Sequence[_Written]) -> None:
         """Somebody else was first, or an earlier try was carried out after all: what is read decides."""
         self._look(refused)
         for write in refused:
             if write.shown:
                 write.error = None
 
-    def _give_way(self, refused: t.Sequence[_Written]) -> None:
-        lesser = []
+    def _resend_degraded(self, refused: t.Sequence[_Written]) -> None:
+        """Send again, without what was refused, the writes that a step can do in part (`can_degrade`).
+
+        A write of which nothing remains is void.
+        """
+        degraded = []
         for write in refused:
             if write.error and self._step.can_degrade(write.before, write.error):
                 write.error = None
                 write.superseded = self._step.is_done(write.before)
-                lesser += [] if write.superseded else [write]
-        if lesser:
-            self._send(lesser)
+                degraded += [] if write.superseded else [write]
+        if degraded:
+            self._send(degraded)
 
     def _read_back(self, pending: list[_Written]) -> None:
         """Entra and Exchange show a write late: read until it shows or verify_timeout is over.
@@ -466,7 +470,7 @@ class _Writer:
             write.mistaken = now.error if now.error and now.error.code == ANOTHER_USER else None
             if now.error or (self._step.reads_mailbox and now.mailbox is None):
                 continue  # an unreadable or unfound user is one that does not show the write yet
-            write.now, write.looked = now, True
+            write.now, write.read_since = now, True
             write.shown = self._step.shows(write.before, now)
 
     def _explain(self, writes: t.Sequence[_Written]) -> None:
@@ -482,8 +486,8 @@ class _Writer:
             users = {write.now.known.id: write.now for write in forbidden}
             read = {leaver.known.id: leaver for leaver in self._tenant.read_roles(list(users.values()))}
             for write in forbidden:
-                reported = read[write.now.known.id]
-                write.now = dataclasses.replace(write.now, roles=reported.roles, roles_error=reported.roles_error)
+                leaver = read[write.now.known.id]
+                write.now = dataclasses.replace(write.now, roles=leaver.roles, roles_error=leaver.roles_error)
         for write in writes:
             if write.error:
                 write.error = self._reason(write, write.error)

@@ -112,13 +112,13 @@ def _day(moment: t.Any) -> str:
 def span(length: datetime.timedelta) -> str:
     """A duration in its two largest units."""
     units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-    reported: list[str] = []
+    parts: list[str] = []
     rest = int(length.total_seconds())
     for name, size in units:
-        if rest >= size or (name == "s" and not reported):
-            reported.append(f"{rest // size} {name}")
+        if rest >= size or (name == "s" and not parts):
+            parts.append(f"{rest // size} {name}")
             rest %= size
-    return " ".join(reported[:2])
+    return " ".join(parts[:2])
 
 
 def folded(line: str) -> list[str]:

@@ -80,10 +80,10 @@ def failures(
         left_out=left_out,
     )
     shared = _Shared(failed)
-    reported: dict[str, list[str]] = {}
+    names_of: dict[str, list[str]] = {}
     for one in failed[:_MOST]:
-        reported.setdefault(_sentence(one, shared, residual=fail_on_residual), []).append(_name(one))
-    lines = [f"{name}{text}" for text, names in reported.items() for name in _together(names)]
+        names_of.setdefault(_sentence(one, shared, residual=fail_on_residual), []).append(_name(one))
+    lines = [f"{name}{text}" for text, names in names_of.items() for name in _together(names)]
     return [*lines, *_and_more(failed), *shared.lines()]
 
 
@@ -162,8 +162,8 @@ def _nameless(one: Record, reason: str) -> str:
     """A reason without the name of its leaver."""
     names = {str(one[key]) for key in ("user", "user_principal_name", "id") if one[key]}
     pattern = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    reported = re.sub(rf"(?<![\w.@-])(?:{pattern})(?![\w@-])", "the leaver", reason, flags=re.IGNORECASE)
-    return f"{reported[:1].upper()}{reported[1:]}"
+    nameless = re.sub(rf"(?<![\w.@-])(?:{pattern})(?![\w@-])", "the leaver", reason, flags=re.IGNORECASE)
+    return f"{nameless[:1].upper()}{nameless[1:]}"
 
 
 def _reasons(one: Record) -> list[str]:
@@ -220,8 +220,8 @@ def table(
     return [part for line in lines for part in folded(line)]
 
 
-def _and_more(reported: t.Sequence[t.Any]) -> list[str]:
-    return [f"and {len(reported) - _MOST} more, see the report"] if len(reported) > _MOST else []
+def _and_more(items: t.Sequence[t.Any]) -> list[str]:
+    return [f"and {len(items) - _MOST} more, see the report"] if len(items) > _MOST else []
 
 
 def _since_rows(leavers: t.Sequence[Record], since: Record | None) -> t.Iterator[str]:
@@ -278,11 +278,11 @@ def _residual_gaps(leavers: t.Sequence[Record]) -> list[str]:
             if entry["state"] == "not_looked_at" or entry["error"]:
                 key = (topic, entry["permission"])
                 gaps[key] = gaps.get(key, 0) + 1
-    reported = [
+    parts = [
         f"{topic}{'' if count == len(looked_for) else f' of {count}'} (needs {permission})"
         for (topic, permission), count in gaps.items()
     ]
-    return [f"residual access not fully read: {', '.join(reported)}"] if reported else []
+    return [f"residual access not fully read: {', '.join(parts)}"] if parts else []
 
 
 def _brief(one: Record, shared: _Shared) -> list[str]:
@@ -298,14 +298,14 @@ def _brief(one: Record, shared: _Shared) -> list[str]:
 
 def _done(one: Record) -> list[str]:
     """What was done for a leaver in two or three words, so that a first and a second run differ at a glance."""
-    reported = (
+    phrases = (
         {entry["done"] for entry in one["steps"].values() if entry["status"] != NOT_APPLICABLE} if one["id"] else ()
     )
     if any(entry["written_at"] for entry in one["steps"].values()):
         return ["shut now"] if one["contained"] else []
-    if len(reported) == 1 and not reported & {"is open", "is shut", "failed", "refused, nothing sent"}:
-        return list(reported)
-    return ["would be shut"] if any(done.startswith("would be ") for done in reported) else []
+    if len(phrases) == 1 and not phrases & {"is open", "is shut", "failed", "refused, nothing sent"}:
+        return list(phrases)
+    return ["would be shut"] if any(done.startswith("would be ") for done in phrases) else []
 
 
 # A shorter piece of the description is useless.
@@ -344,8 +344,8 @@ def _notes(one: Record) -> list[str]:
 
     The note of the sessions step is about pages that are open already, and the row itself says that there is no mailbox.
     """
-    reported = [entry["note"] for step, entry in one["steps"].items() if step != "sessions" and entry["note"]]
-    return [note for note in dict.fromkeys(reported) if note != NO_MAILBOX]
+    notes = [entry["note"] for step, entry in one["steps"].items() if step != "sessions" and entry["note"]]
+    return [note for note in dict.fromkeys(notes) if note != NO_MAILBOX]
 
 
 def _common_notes(leavers: t.Sequence[Record]) -> list[str]:
