@@ -22,7 +22,7 @@ STEPS = ("password", "sessions", "signin", "protocols")
 # What can be closed besides, after the doors, and in this order: https://learn.microsoft.com/entra/identity/users/users-revoke-access
 ALSO = ("forwarding", "devices", "consents", "authentication_methods", "memberships")
 # Those that can be restored from evidence, in that order.
-UNDONE = ("memberships", "forwarding", "devices", "consents")
+RESTORABLE = ("memberships", "forwarding", "devices", "consents")
 
 # The fact that holds Microsoft's moment of a step's last write, for the steps of which Microsoft keeps one.
 MOMENTS: t.Final = {

@@ -39,7 +39,7 @@ NONE, FOUND, NOT_LOOKED_AT = "none", "found", "not_looked_at"
 _AT_ONCE = 500
 
 
-def survey(tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str]) -> list[dict[str, Item]]:
+def residual_access(tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str]) -> list[dict[str, Item]]:
     """Return each leaver's residual access by topic. A topic never fails: it is then reported as not read.
 
     :param leavers: those who are known to exist.
@@ -81,7 +81,7 @@ class Findings:
 def findings(
     tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str], forwarding: Forwarding | None = None
 ) -> list[Findings]:
-    """What `survey` judges, with the objects themselves, for the steps that close them. Nothing is raised.
+    """What `residual_access` judges, with the objects themselves, for the steps that close them. Nothing is raised.
 
     :param forwarding: which forwarding is to be closed as well.
     """

@@ -15,7 +15,7 @@ from ._door_states import door_states, note_for, observed, surely_shut
 from ._doors import OPEN, SHUT, STEPS, UNKNOWN, Protocols
 from ._errors import OffboardingError
 from ._records import identity, person_facts
-from ._residual import survey
+from ._residual import residual_access
 from ._similar import with_suggestions
 from ._tenant import Leaver, Tenant
 from ._times import format_moment
@@ -64,7 +64,7 @@ def observe(
     known = [index for index, leaver in enumerate(leavers) if leaver.user]
     holders = [leaver for leaver in leavers if leaver.roles]
     spared = tenant.last_administrators(holders) if holders else {}
-    left = dict(zip(known, survey(tenant, [leavers[index] for index in known], residual), strict=True))
+    left = dict(zip(known, residual_access(tenant, [leavers[index] for index in known], residual), strict=True))
     # Last: it may fail, and must not delay the other reads.
     leavers = with_suggestions(tenant.graph, leavers) if suggest else leavers
     return [

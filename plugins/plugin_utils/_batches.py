@@ -16,7 +16,7 @@ import typing as t
 
 from ..module_utils._times import format_moment, parse_moment
 from ..module_utils._user_input import name_key
-from ._carried import Carried, carried, carried_texts, opened
+from ._carried import Carried, carried, carried_texts, decoded
 from ._containment import containment, parse_period
 from ._earlier import Earlier
 from ._evidence import tenant_entry, unread
@@ -31,7 +31,7 @@ _NOT_SHUT = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED)
 
 def unpack(records: t.Sequence[Carried]) -> list[dict[str, t.Any]]:
     """The results of all batches, in the requested order."""
-    placed = [one for part in records for one in opened(part)]
+    placed = [one for part in records for one in decoded(part)]
     return [result for _place, result in sorted(placed, key=lambda one: int(one[0]))]
 
 

@@ -7,7 +7,7 @@
 """How long lists travel between tasks: as they are, or as text if they are long.
 
 Before ansible-core 2.19, each template walks through the whole content of a variable, at about a millisecond a record.
-A list of thousands costs seconds a task, so it becomes one text, which is opened where it is needed.
+A list of thousands costs seconds a task, so it becomes one text, which is decoded where it is needed.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def carried(items: t.Sequence[t.Any], size: int) -> Carried:
     return base64.b64encode(zlib.compress(lines.encode(), 1)).decode()
 
 
-def opened(held: Carried) -> list[t.Any]:
+def decoded(held: Carried) -> list[t.Any]:
     """The list that was given to `carried`."""
     return [json.loads(line) for line in _lines(held)] if isinstance(held, str) else list(held)
 
 
 def carried_texts(held: Carried) -> list[str]:
-    """As `opened`, but each item as JSON text: what is only copied into a file need not be parsed."""
+    """As `decoded`, but each item as JSON text: what is only copied into a file need not be parsed."""
     return _lines(held) if isinstance(held, str) else [json.dumps(one) for one in held]
 
 

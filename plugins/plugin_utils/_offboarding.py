@@ -14,7 +14,7 @@ import typing as t
 from ..module_utils._doors import ALSO, STEPS
 from ..module_utils._user_input import name_key
 from ._batches import join, texts, unpack
-from ._carried import carried, opened
+from ._carried import carried, decoded
 from ._earlier import Earlier
 from ._evidence import evidence, missing_entry, plain_json, tenant_entry
 from ._fail_on import failing, judged_by_offboarding, left_out
@@ -48,8 +48,8 @@ class HostRun:
 
     def _registered(self, name: str) -> Record:
         """The registered result of a task; `None` if it was skipped or has not run."""
-        reported = self._variables.get(f"{_PREFIX}{name}")
-        return reported if isinstance(reported, t.Mapping) and not reported.get("skipped") else {}
+        registered = self._variables.get(f"{_PREFIX}{name}")
+        return registered if isinstance(registered, t.Mapping) and not registered.get("skipped") else {}
 
     @property
     def opening(self) -> Record:
@@ -71,7 +71,7 @@ class HostRun:
         if asked["earlier"] is None:
             return None
         tenant_id = (self.opening.get("automation") or {}).get("tenant_id")
-        return Earlier(opened(asked["earlier"]), tenant_id=tenant_id, purpose=asked["purpose"], host=asked["host"])
+        return Earlier(decoded(asked["earlier"]), tenant_id=tenant_id, purpose=asked["purpose"], host=asked["host"])
 
     def plan(self, host: str, stats: t.Sequence[t.Any]) -> dict[str, t.Any]:
         """Return the leavers that go through the steps, in batches, those refused, and `state`, what is known about all.
@@ -79,9 +79,9 @@ class HostRun:
         :param stats: what this role has reported earlier in the same workflow.
         """
         asked = self.asked
-        reported: dict[str, t.Any] = {"write": [], "refused": {}}
+        plan: dict[str, t.Any] = {"write": [], "refused": {}}
         if asked["purpose"] == "offboard":
-            reported = offboarding_plan(
+            plan = offboarding_plan(
                 self.opening.get("users") or (),
                 allow_admins=asked["allow_admins"],
                 max_users=asked["max_users"],
@@ -92,8 +92,8 @@ class HostRun:
         size = asked["batch_size"]
         planned = {
             "run_id": asked["run_id"],
-            "batches": [reported["write"][start : start + size] for start in range(0, len(reported["write"]), size)],
-            "refused": carried(list(reported["refused"].items()), len(reported["refused"])),
+            "batches": [plan["write"][start : start + size] for start in range(0, len(plan["write"]), size)],
+            "refused": carried(list(plan["refused"].items()), len(plan["refused"])),
         }
         return {**planned, "state": HostRun({**self._variables, f"{_PREFIX}plan": planned}).put(number=0)}
 
@@ -131,7 +131,7 @@ class HostRun:
         before = self.state if number else None
         here = batches[number - 1 : number] if number else batches
         done = _ORDER[: _ORDER.index(step) + 1] if step else _ORDER
-        refused = opened(self._registered("plan").get("refused") or [])
+        refused = decoded(self._registered("plan").get("refused") or [])
         joined = join(
             self.opening,
             before=before,
@@ -148,7 +148,7 @@ class HostRun:
             started_at=asked["started_at"],
             purpose=asked["purpose"],
             contain_within=asked["contain_within"],
-            exceptions=opened(asked["exceptions"]),
+            exceptions=decoded(asked["exceptions"]),
             also=asked["also"] if asked["purpose"] == "offboard" else (),
         )
         return {"run_id": asked["run_id"], **joined}
@@ -201,8 +201,8 @@ class HostRun:
 
 def _is_about(result: Record, users: t.Sequence[Record]) -> bool:
     """Whether a step's result belongs to these users: with another strategy, another host may be at another batch."""
-    reported = {name_key(str(one["user"])) for one in result.get("users") or ()}
-    return not reported or any(name_key(str(one["user"])) in reported for one in users)
+    named = {name_key(str(one["user"])) for one in result.get("users") or ()}
+    return not named or any(name_key(str(one["user"])) in named for one in users)
 
 
 def unrecorded(state: Record, host: str, exc: Exception) -> dict[str, t.Any]:
@@ -220,14 +220,14 @@ def write_evidence(
     missing: t.Sequence[str] = (),
     json_only: bool = False,
     complete: bool = False,
-    **reported: t.Any,
+    **facts: t.Any,
 ) -> dict[str, dict[str, t.Any]]:
     """Write the evidence of all hosts of a play; those that name the same path share a file.
 
     :param states: what is known, by host.
     :param files: for each host the reports that this run has written so far, by the paths that were asked for.
     :param missing: hosts that never got to name a path: each file lists them.
-    :param reported: see `evidence`.
+    :param facts: see `evidence`.
     :returns: for each host its `run_id`, its `files` by now, and `sha256`, the checksums of all files that were written now.
     :raises OSError: with a sentence that names the path.
     """
@@ -246,7 +246,7 @@ def write_evidence(
         entries.update((host, missing_entry(host)) for host in missing)
         given = [link for host in sharing for link in tenants[host].asked["chain"]]
         chain = [link for number, link in enumerate(given) if link not in given[:number]]
-        whole = evidence(entries, {} if json_only else leavers, complete=complete, chain=chain, **reported)
+        whole = evidence(entries, {} if json_only else leavers, complete=complete, chain=chain, **facts)
         text = plain_json(whole, leavers) if json_only else render(whole, format_of(path))
         before = next((files_now[host][path] for host in sharing if path in files_now[host]), None)
         name, digest = write(text, path, instead_of=before)

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ..module_utils._doors import NOT_APPLICABLE, UNDONE
+from ..module_utils._doors import NOT_APPLICABLE, RESTORABLE
 from ..module_utils._user_input import name_key
 from ._evidence_files import in_short
 from ._messages import Record, as_error, errors_of, folded, reason_of
 from ._restore_plan import FAILED, GONE, PARTIAL, PLANNED, REFUSED, RESTORED, UNCHANGED, UNCONFIRMED
 
 # No door opens before the rest is in place.
-ORDER = ("account", "password", "protocols", *UNDONE, "signin")
+ORDER = ("account", "password", "protocols", *RESTORABLE, "signin")
 _VERDICTS = {
     FAILED: "FAILED",
     REFUSED: "REFUSED",
@@ -114,7 +114,7 @@ def _entries(order: Record, reported: Record, *, provided: bool) -> dict[str, di
         "account": order["undelete"] or "account" in reported,
         "password": order["password"] and provided,
         "protocols": bool(order["protocols"]),
-        **{topic: topic in order["also"] for topic in UNDONE},
+        **{topic: topic in order["also"] for topic in RESTORABLE},
         "signin": order["signin"],
     }
     entries: dict[str, dict[str, t.Any]] = {}

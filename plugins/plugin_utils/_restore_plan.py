@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ..module_utils._doors import NOT_APPLICABLE, PROTOCOLS, UNDONE
+from ..module_utils._doors import NOT_APPLICABLE, PROTOCOLS, RESTORABLE
 from ..module_utils._guards import ask_operator, deleted_administrator_error
 from ..module_utils._times import parse_moment
 from ..module_utils._user_input import OBJECT_ID, name_key, not_a_name, same_name
-from ._carried import Carried, opened
+from ._carried import Carried, decoded
 from ._evidence_files import in_short
 from ._messages import Record, as_error
 from ._plan import administrator, protected
@@ -53,7 +53,7 @@ def restore_plan(
     undeleted: t.Collection[str] = (),
     began: float = 0,
     now: float = 0,
-    steps: t.Sequence[str] = ("protocols", *UNDONE, "signin"),
+    steps: t.Sequence[str] = ("protocols", *RESTORABLE, "signin"),
     protocols: t.Sequence[str] = (),
     allow_admins: bool = False,
     undelete: bool = False,
@@ -84,7 +84,7 @@ def restore_plan(
             orders = [_order_by_name(one, limits) for one in opening["users"]]
         else:
             tenant_id = (opening.get("automation") or {}).get("tenant_id")
-            readings = _readings(opened(evidence), host, tenant_id, reported)
+            readings = _readings(decoded(evidence), host, tenant_id, reported)
             found = [_order_by_evidence(name, readings, opening["users"], limits) for name in names]
             # A user named twice, by name and by object id, is handled once.
             orders = list({str(one["id"] or one["user"]): one for one in reversed(found)}.values())[::-1]
@@ -527,7 +527,7 @@ def _also_again(then: Record, limits: _Limits, notes: list[str]) -> dict[str, t.
             f"The run was cut off before this was on record: {', '.join(then['unfinished'])}. Whether any of it was "
             "closed is not known."
         )
-    undone = {topic: list(then["also"].get(topic, ())) for topic in UNDONE if topic in limits.steps}
+    undone = {topic: list(then["also"].get(topic, ())) for topic in RESTORABLE if topic in limits.steps}
     undone = {topic: [one for one in objects if one["kind"] != "phone_wipe"] for topic, objects in undone.items()}
     return {topic: objects for topic, objects in undone.items() if objects}
 

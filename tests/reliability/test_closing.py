@@ -47,10 +47,13 @@ def furnish(w: World, *names: str) -> list[User]:
             {
                 "devices": [{"displayName": "Laptop"}, {"displayName": "Desktop"}, {"accountEnabled": False}],
                 "grants": [
-                    {"client": "survey-tool", "scope": " User.Read openid"},
+                    {"client": "residual_access-tool", "scope": " User.Read openid"},
                     {"client": "mail-sync", "scope": "Mail.ReadWrite"},
                 ],
-                "app_roles": [{"resource": "mail-sync"}, {"resource": "survey-tool", "principalId": "of a group"}],
+                "app_roles": [
+                    {"resource": "mail-sync"},
+                    {"resource": "residual_access-tool", "principalId": "of a group"},
+                ],
                 "methods": [
                     {"kind": "microsoftAuthenticator", "default": True},
                     {"kind": "phone"},
@@ -82,10 +85,10 @@ def found(w: World, step: str, name: str) -> list[t.Any]:
     """What an audit reports of the topic that a step closes."""
     topic = TOPICS[step][0]
     readings = w.readings("auditor-residual")
-    from ansible_collections.m365.offboarding.plugins.module_utils._residual import survey
+    from ansible_collections.m365.offboarding.plugins.module_utils._residual import residual_access
     from ansible_collections.m365.offboarding.plugins.module_utils._user_input import parse_users
 
-    (reported,) = survey(readings, readings.resolve(parse_users([name])), [topic])
+    (reported,) = residual_access(readings, readings.resolve(parse_users([name])), [topic])
     assert reported[topic]["state"] in ("found", "none"), reported
     return list(reported[topic]["found"])
 

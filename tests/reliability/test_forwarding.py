@@ -132,7 +132,7 @@ def audit(w: World, app: str) -> dict[str, str]:
 
     readings = w.readings(app)
     leavers = readings.resolve(parse_users(list(EVERYBODY)))
-    reported = _residual.survey(readings, leavers, ["forwarding"])
+    reported = _residual.residual_access(readings, leavers, ["forwarding"])
     return {leaver.name: topics["forwarding"]["state"] for leaver, topics in zip(leavers, reported, strict=True)}
 
 

@@ -49,7 +49,7 @@ def wiped(w: World) -> int:
 
 def audit(w: World) -> str:
     readings = w.readings("auditor-residual")
-    (reported,) = _residual.survey(readings, readings.resolve(parse_users([PHIL])), ["phones"])
+    (reported,) = _residual.residual_access(readings, readings.resolve(parse_users([PHIL])), ["phones"])
     return str(reported["phones"]["state"])
 
 

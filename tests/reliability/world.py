@@ -40,7 +40,7 @@ import simulator.odata
 import simulator.tokens
 from ansible_collections.m365.offboarding.plugins.module_utils import _service, _tenant
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import TokenSource, choose_credential
-from ansible_collections.m365.offboarding.plugins.module_utils._doors import STEPS, UNDONE, Protocols
+from ansible_collections.m365.offboarding.plugins.module_utils._doors import RESTORABLE, STEPS, Protocols
 from ansible_collections.m365.offboarding.plugins.module_utils._exchange import Exchange
 from ansible_collections.m365.offboarding.plugins.module_utils._graph import Graph
 from ansible_collections.m365.offboarding.plugins.module_utils._http import PatientTokenHttp, Transport
@@ -428,7 +428,7 @@ class World:
                 evidence=request["evidence"],
                 host="localhost",
                 left_out=request["left_out"],
-                steps=("protocols", *UNDONE, "signin"),
+                steps=("protocols", *RESTORABLE, "signin"),
                 began=began,
                 now=self.tenant.directory.now().timestamp(),
             )

@@ -9,7 +9,7 @@ import json
 import re
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import texts, unpack
-from ansible_collections.m365.offboarding.plugins.plugin_utils._carried import MOST_PLAIN, carried, opened
+from ansible_collections.m365.offboarding.plugins.plugin_utils._carried import MOST_PLAIN, carried, decoded
 from ansible_collections.m365.offboarding.plugins.plugin_utils._evidence import tenant_entry
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from fakes.records import STEPS, all_steps, kept_of, problem, read_record
@@ -102,7 +102,7 @@ def test_what_is_carried_comes_out_as_it_was_as_a_list_and_as_text():
     for size in (MOST_PLAIN, MOST_PLAIN + 1):
         held = carried([[3, leavers[0]]], size)
         assert isinstance(held, str) is (size > MOST_PLAIN)
-        assert opened(held) == [[3, leavers[0]]]
+        assert decoded(held) == [[3, leavers[0]]]
         assert unpack([held]) == leavers
         assert [json.loads(text) for text in texts([held])] == leavers
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.module_utils._doors import UNDONE
+from ansible_collections.m365.offboarding.plugins.module_utils._doors import RESTORABLE
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OUTCOME_UNKNOWN
 from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_outcome import outcome
 from fakes.people import person
@@ -57,7 +57,7 @@ def only(reported):
     return one
 
 
-@pytest.mark.parametrize("topic", UNDONE)
+@pytest.mark.parametrize("topic", RESTORABLE)
 def test_what_a_run_closed_is_handed_to_its_module(topic):
     reported = planned_from(left(**{topic: [thing("1"), thing("2", "another")]}))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _files, _restore_files
-from ansible_collections.m365.offboarding.plugins.plugin_utils._carried import opened
+from ansible_collections.m365.offboarding.plugins.plugin_utils._carried import decoded
 from ansible_collections.m365.offboarding.plugins.plugin_utils._restore_request import restore_request
 from fakes.people import person
 from fakes.restoring import evidence, shut_out
@@ -63,7 +63,7 @@ def test_a_leaver_is_looked_at_by_name_and_by_the_object_id_of_the_evidence(writ
 
     assert (reported["error"], reported["names"], reported["read"]) == (None, [UPN], [UPN, JANE["id"]])
     assert (reported["left_out"], reported["job"]) == ([], "")
-    (run,) = opened(reported["evidence"])
+    (run,) = decoded(reported["evidence"])
     assert [one["user"] for one in run["hosts"]["localhost"]["leavers"]] == [UPN, "bob@contoso.com"]
 
 
@@ -103,7 +103,7 @@ def test_evidence_of_a_run_that_was_cut_off_is_evidence(written):
 
 
 def test_what_was_closed_besides_is_kept(written):
-    (run,) = opened(read([UPN], written(closed_besides()), "localhost")["evidence"])
+    (run,) = decoded(read([UPN], written(closed_besides()), "localhost")["evidence"])
 
     leaver, _bob = run["hosts"]["localhost"]["leavers"]
     assert leaver["also"]["forwarding"]["objects"][0]["before"] == {"enabled": True}
@@ -247,7 +247,7 @@ def test_a_folder_is_all_its_evidence_and_what_is_none_is_named(tmp_path):
     reported = read([UPN], str(tmp_path), "localhost")
 
     assert reported["error"] is None
-    assert sorted(run["path"] for run in opened(reported["evidence"])) == sorted(str(tmp_path / name) for name in good)
+    assert sorted(run["path"] for run in decoded(reported["evidence"])) == sorted(str(tmp_path / name) for name in good)
     assert len(reported["left_out"]) == len(bad)
     for name, (_content, text) in bad.items():
         (sentence,) = [one for one in reported["left_out"] if name in one]
@@ -278,7 +278,7 @@ def test_several_files_are_named_in_a_list_or_a_text(tmp_path, given):
         "twice": [*paths, str(tmp_path / "." / "b.json")],
     }[given]
 
-    assert [run["path"] for run in opened(read([UPN], value, "localhost")["evidence"])] == paths
+    assert [run["path"] for run in decoded(read([UPN], value, "localhost")["evidence"])] == paths
 
 
 def test_a_named_file_that_is_not_evidence_stops_all_others(tmp_path):
