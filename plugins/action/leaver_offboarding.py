@@ -84,8 +84,8 @@ class ActionModule(ActionBase):
         number = asked["batch"]
         return {"written": HostRun(known).written(number), "journal": self._run_of(known).keep(number, None)}
 
-    def _close(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
-        state = self._run_of(known).close(asked["batch"])
+    def _batch_done(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
+        state = self._run_of(known).batch_done(asked["batch"])
         if len(HostRun(known).batches) > 1:
             # A task of its own would be a line of every run, also of those with one batch.
             self._display.display(f"[{known['inventory_hostname']}] {state['msg']}")
@@ -142,7 +142,7 @@ _PHASES = {
     "validate": ActionModule._validate,
     "plan": ActionModule._plan,
     "record": ActionModule._record,
-    "close": ActionModule._close,
+    "batch_done": ActionModule._batch_done,
     "evidence": ActionModule._evidence,
     "conclude": ActionModule._conclude,
 }

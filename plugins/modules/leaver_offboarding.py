@@ -25,12 +25,12 @@ options:
       - V(plan) decides which leavers go through the steps, in which batches, and which are refused.
       - V(record) sums up what the steps have written for a batch, for O(m365.offboarding.m365_user_info#module:written), and writes what
         is known of all hosts of the play to their C(.json) reports. Before a step begins, its own module does so.
-      - V(close) records the results of a batch, and writes all reports of all hosts of the play, unless it was the last batch.
+      - V(batch_done) records the results of a batch, and writes all reports of all hosts of the play, unless it was the last batch.
       - V(evidence) writes all reports of all hosts of the play.
       - V(conclude) returns the results, the table, why the run fails, and the values for C(set_stats).
     type: str
     required: true
-    choices: [validate, plan, record, close, evidence, conclude]
+    choices: [validate, plan, record, batch_done, evidence, conclude]
   purpose:
     description: The purpose of the run, for V(validate).
     type: str
@@ -41,7 +41,7 @@ options:
     type: str
     default: ""
   batch:
-    description: The number of the batch for V(record) and V(close), from 1.
+    description: The number of the batch for V(record) and V(batch_done), from 1.
     type: int
     default: 0
 extends_documentation_fragment:
@@ -74,11 +74,11 @@ records:
   description: What is known about all leavers, by batch.
   type: list
   elements: raw
-  returned: phase=close
+  returned: phase=batch_done
 msg:
   description: The progress of the run in one line.
   type: str
-  returned: phase=close
+  returned: phase=batch_done
   sample: 500 of 2000 leavers done, 1500 left; 2 with an open door; end expected at 2026-11-20T16:06:10Z.
 written:
   description: The value for O(m365.offboarding.m365_user_info#module:written).
@@ -89,7 +89,7 @@ journal:
     - The reports that were written, for each host, by the paths that were asked for.
     - Empty where another host has written them.
   type: dict
-  returned: phase=record, close or evidence
+  returned: phase=record, batch_done or evidence
 files:
   description: The reports that were written, for each host.
   type: dict

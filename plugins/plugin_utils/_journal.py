@@ -76,7 +76,7 @@ class RoleRun:
         # Between the steps only JSON, which is cheap.
         return self.write(states, json_only=True)
 
-    def close(self, number: int) -> dict[str, t.Any]:
+    def batch_done(self, number: int) -> dict[str, t.Any]:
         """Return what is known about this host after the closing read of a batch; write all reports if another batch follows.
 
         :returns: `HostRun.state`, and `journal` as `keep` gives it.

@@ -85,7 +85,7 @@ class OffboardingRun:
             self.step(step, reported["result"], number=number)
         self.record(number)
         self.put("closing", {"users": [read_record(name, state=closing)]})
-        reported = self.act("close", batch=number)
+        reported = self.act("batch_done", batch=number)
         self.put("state", reported)
         return reported
 
@@ -276,7 +276,7 @@ def test_a_tenant_whose_results_cannot_be_joined_stops_no_other():
     run.begin(MILES, host="b")
     run.put("opening", {"users": [broken]}, "a")
     run.step("sessions", host="a")
-    run.put("state", run.act("close", "a", batch=1), "a")
+    run.put("state", run.act("batch_done", "a", batch=1), "a")
 
     assert run.act("conclude", "a")["failures"][0].startswith("The results of a could not be recorded (KeyError)")
     assert [one["status"] for one in run.leavers("b")] == ["open"]
