@@ -19,7 +19,7 @@ LONG = "x" * 64 + "@" + "y" * 40 + ".example"
 
 
 def shown(*opening, **more):
-    # The person is described in lines of its own, see test_person.
+    # Lines of their own describe the person, see test_identity.
     lines = table([{**one, "person": None} for one in results(opening, **{"steps": STEPS, **more})])
     assert max(map(len, lines)) <= WIDTH
     return lines
