@@ -579,7 +579,7 @@ def evidence(count: int, *, residual_access: bool = False, changes: bool = False
             one["since"] = since(one)
     partly = [one for one in leavers if one["status"] == "partial"]
     wholly = [one for one in leavers if one["status"] != "partial"]
-    compared = {"since": comparison() if changes else None}
+    compared: dict[str, Any] = {"since": comparison() if changes else None}
     if count < 2:
         return file({"localhost": host(wholly, **compared)}, **facts)
     hosts = {"contoso": host(wholly, **compared)}
