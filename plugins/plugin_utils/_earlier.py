@@ -162,7 +162,8 @@ class Earlier:
                 continue
             if person["shut_out"]:
                 self._shut_out.add(name_key(person["id"]))
-            for name in () if person["doubtful"] or person["gone"] else person["names"]:
+            # The name of a deleted user still means that user: somebody else may have it now.
+            for name in () if person["doubtful"] else person["names"]:
                 self._ids.setdefault(name, []).append(person["id"])
 
     def _learn(self, entries: t.Mapping[str, Record], host: str) -> None:
@@ -217,10 +218,11 @@ class Earlier:
         if identity and name_key(identity) in self._people:
             return self._people[name_key(identity)]
         for name in _names(one):
-            if name in self._nameless:
+            known = self._ids.get(name, [])
+            if name in self._nameless and not (identity and known and name_key(identity) not in map(name_key, known)):
                 return self._nameless[name][0]
-            if not identity and name in self._ids:
-                return self._people.get(name_key(self._ids[name][0]))
+            if not identity and known:
+                return self._people.get(name_key(known[0]))
         return None
 
     def locked_out(self, one: Record) -> list[Record]:
@@ -248,10 +250,13 @@ class Earlier:
         )
 
     def is_over(self, opening: Record) -> bool:
-        """Whether a leaver needs no further report: deleted permanently, and reported so by the earlier run."""
-        then = self.find(opening)
-        is_gone = opening.get("earlier") and not opening["id"] and (opening["error"] or {}).get("code") == "not_found"
-        return bool(is_gone and then and then["gone"] == "not_found")
+        """Whether a leaver needs no further report: deleted permanently, and reported so by the earlier run.
+
+        While another account has the name, the report is what keeps that account from being taken for the leaver.
+        """
+        then, known = self.find(opening), opening.get("earlier")
+        is_gone = known and not opening["id"] and (opening["error"] or {}).get("code") == "not_found"
+        return bool(is_gone and not known["namesake"] and then and then["gone"] == "not_found")
 
     def change(self, one: Record, opening: Record) -> dict[str, t.Any]:
         """What changed for a leaver, as `since` of their result.

@@ -167,6 +167,32 @@ def test_another_account_under_the_old_name_is_named_and_is_not_the_leaver(night
     assert other.id not in {one["id"] for one in outcome.results}
 
 
+def test_a_new_user_with_the_name_of_a_deleted_leaver_is_refused_every_night(nights: Nights) -> None:
+    """HR's list still has the name, the leaver's account is in the bin and then gone, and a new user has the name."""
+    nights.offboard(nights.jane, name="1.json")
+    nights.directory.delete(nights.jane)
+    nights.offboard(nights.jane, since=nights.path(), name="2.json")
+    (hired,) = nights.directory.add_crowd(1)
+    hired["userPrincipalName"] = nights.jane.upn
+    first = nights.offboard(hired, since=nights.path(), name="3.json")
+    del nights.directory.deleted[nights.jane.id]
+    later = [nights.offboard(hired, since=nights.path(), name=f"{night}.json") for night in (4, 5, 6)]
+
+    for outcome in (first, *later):
+        one = of(outcome, hired)
+        assert (one["status"], one["error"]["code"]) == ("refused", "other_account")
+        assert one["since"]["newly_open"] == []
+        assert not any(entry.writes for entry in outcome.journal)
+
+    # By object id there is no doubt, and from then on the name means this account too.
+    by_id = nights.world.offboard([hired.id], since=nights.path())
+    nights._kept(by_id, "7.json")
+    hired["accountEnabled"] = True
+    by_name = nights.offboard(hired, since=nights.path())
+    assert of(by_id, hired)["contained"]
+    assert of(by_name, hired)["contained"]
+
+
 def test_a_user_who_was_renamed_is_named_with_both_names(nights: Nights) -> None:
     nights.offboard(nights.jane, name="1.json")
     nights.jane["userPrincipalName"] = "jane.former@contoso.com"
