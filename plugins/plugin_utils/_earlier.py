@@ -15,10 +15,12 @@ no user are not used. They are listed, unless the search ended at a newer run.
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 
 from ..module_utils._doors import OPEN, PROTOCOLS, SHUT, UNKNOWN
 from ..module_utils._errors import OTHER_ACCOUNT, WHICH_ACCOUNT, WRONG_PERSON
+from ..module_utils._times import moment_or_none
 from ..module_utils._user_input import name_key, same_name
 from ._containment import locked_out
 from ._evidence_files import Evidence, in_short, read_each
@@ -32,9 +34,14 @@ _KILLED = "its run was killed or has not finished"
 _DRY_RUN = "it is from a dry run, which shuts nothing"
 _NOBODY = "its run read no user"
 _NO_TENANT = "it does not name its tenant"
+_NO_TIME = "when it was written cannot be read"
+# The clocks of two machines may differ by this much.
+_SKEW = datetime.timedelta(hours=1)
 
 
-def earlier_runs(since: t.Any, *, load: Load | None = None) -> list[dict[str, t.Any]]:
+def earlier_runs(
+    since: t.Any, *, load: Load | None = None, now: datetime.datetime | None = None
+) -> list[dict[str, t.Any]]:
     """The runs with evidence, the newest first, with what `Earlier` needs of them, as JSON values.
 
     In a folder, a file that is not evidence is a run that cannot be compared with. A folder may be empty: before the
@@ -42,6 +49,7 @@ def earlier_runs(since: t.Any, *, load: Load | None = None) -> list[dict[str, t.
 
     :param since: paths, as in `read_each`; empty for none.
     :param load: reads a file, where it may be encrypted.
+    :param now: a run that was written later cannot be compared with: it would count as the newest for ever. `None` for any time.
     :raises ValueError: a named file that cannot be read or is not evidence.
     """
     if since in (None, "", [], [""]):
@@ -49,24 +57,33 @@ def earlier_runs(since: t.Any, *, load: Load | None = None) -> list[dict[str, t.
     runs = [
         {"file": path, "written_at": "", "problem": str(found), "hosts": {}}
         if isinstance(found, ValueError)
-        else _run(found)
+        else _run(found, now)
         for path, found in read_each(since, "since", may_be_empty=True, whole=True, load=load)
     ]
     # Times in one format, in UTC, sort as text. A file without its time is always listed.
     return sorted(runs, key=lambda run: run["written_at"] or "9", reverse=True)
 
 
-def _run(file: Evidence) -> dict[str, t.Any]:
+def _run(file: Evidence, now: datetime.datetime | None) -> dict[str, t.Any]:
     content = file.content
     is_dry_run = content["purpose"] == "offboard" and content["check_mode"]
+    untimely = _untimely(content["written_at"], now)
     return {
         "file": file.path,
         "sha256": file.sha256,
-        "written_at": content["written_at"],
+        "written_at": "" if untimely else content["written_at"],
         "purpose": content["purpose"],
-        "problem": _KILLED if not content["complete"] else _DRY_RUN if is_dry_run else None,
+        "problem": untimely or (_KILLED if not content["complete"] else _DRY_RUN if is_dry_run else None),
         "hosts": {host: _tenant(entry, content["written_at"]) for host, entry in content["hosts"].items()},
     }
+
+
+def _untimely(written_at: str, now: datetime.datetime | None) -> str | None:
+    """Why the time of a run does not say which run is the newest, `None` if it does."""
+    moment = moment_or_none(written_at)
+    if not moment:
+        return _NO_TIME
+    return f"it was written in the future, at {written_at}" if now and moment > now + _SKEW else None
 
 
 def _tenant(entry: Record, written_at: str) -> dict[str, t.Any]:

@@ -26,7 +26,7 @@ from ..module_utils._times import parse_moment
 from ..module_utils._topics import TOPICS
 from ._also import not_closed, rows
 from ._containment import contained_in_words
-from ._earlier import newly_open
+from ._earlier import is_extra, newly_open
 from ._exceptions import accepted_in_words, unmatched
 from ._messages import NOT_DONE, Record, errors_of, reason_of, reasons_of
 from ._report_html import html
@@ -158,7 +158,10 @@ def _of_run(evidence: Record, tenant: Record) -> dict[str, t.Any]:
 
 
 def _columns(one: Record, evidence: Record) -> dict[str, t.Any]:
-    steps = {step: {**entry, "done": done_in_words(evidence, step, entry)} for step, entry in one["steps"].items()}
+    steps = {
+        step: {**entry, "done": done_in_words(evidence, step, entry, extra=is_extra(one))}
+        for step, entry in one["steps"].items()
+    }
     written = [f"{step} {entry['request_id']}" for step, entry in one["steps"].items() if entry["request_id"]]
     return {
         **{fact: one[fact] for fact in _FACTS},
@@ -409,7 +412,7 @@ def _of_step(name: str, one: Record, step: str, evidence: Record) -> _Case:
         if not doors.keys().isdisjoint(entry["doors"]) and entry["reason"] not in reasons
     ]
     reason = f". {' '.join(reasons)}" if reasons else ""
-    details = [f"done: {done_in_words(evidence, step, entry)}", *_details(one, entry, error)]
+    details = [f"done: {done_in_words(evidence, step, entry, extra=is_extra(one))}", *_details(one, entry, error)]
     if opened:
         newly = [door for door in opened if door in newly_open(one)]
         since = f" (newly: {', '.join(newly)})" if newly else ""

@@ -456,9 +456,13 @@ def _sort_of(one: ReportedLeaver) -> str:
 # --- who asked for it, and what was done ---
 
 
-def done_in_words(evidence: Record, step: str, entry: Record) -> str:
-    """What a step did, as `what_was_done` says it."""
-    purpose, check_mode = str(evidence.get("purpose")), bool(evidence.get("check_mode"))
+def done_in_words(evidence: Record, step: str, entry: Record, *, extra: t.Any) -> str:
+    """What a step did for a leaver, as `what_was_done` says it.
+
+    :param extra: whether the leaver is known only from the earlier evidence, and is looked at whatever the run does for others.
+    """
+    purpose = "audit" if extra else str(evidence.get("purpose"))
+    check_mode = bool(evidence.get("check_mode"))
     return what_was_done(step, str(entry.get("status")), purpose=purpose, check_mode=check_mode)
 
 

@@ -62,6 +62,7 @@ def offboarding_request(
     :raises Refused: with everything that is wrong.
     """
     complaints = list(complaints)
+    now = datetime.datetime.now(datetime.timezone.utc)
     asked = typed("offboard_employee", given, sources, spec, complaints, raw=_RAW)
     if asked["batch_size"] < 1 or asked["max_users"] < 0 or not asked["steps"]:
         complaints.append(
@@ -75,7 +76,7 @@ def offboarding_request(
         )
     _checked(complaints, lambda: Protocols.parse(asked["protocols"]))
     from_file, msg = _checked(complaints, lambda: _file_of_leavers(asked, load)) or ([], "")
-    runs = _checked(complaints, lambda: earlier_runs(asked["since"], load=load)) or []
+    runs = _checked(complaints, lambda: earlier_runs(asked["since"], load=load, now=now)) or []
     _checked(complaints, lambda: parse_period(asked["contain_within"]))
     excepted = _checked(complaints, lambda: _exceptions(asked, load)) or []
     asked["fail_on"] = _checked(complaints, lambda: list(parse_fail_on(asked["fail_on"])))
@@ -101,7 +102,7 @@ def offboarding_request(
         "residual_after": topics_after(asked["also"], asked["residual"]),
         "is_only_since": is_compared and not (is_searched or leavers or asked["leavers_file"]),
         "report_paths": paths,
-        "started_at": format_moment(datetime.datetime.now(datetime.timezone.utc)),
+        "started_at": format_moment(now),
         "earlier": carried(runs, _size(runs)) if is_compared else None,
         "known": tenants(runs, purpose=purpose, host=host),
         "chain": chain,

@@ -109,9 +109,11 @@ def results(
                 also=also,
             )
         )
-    for one in joined:
+    for one, opened in zip(joined, opening, strict=True):
+        # Users known only from the earlier evidence are looked at, whatever the run does for others.
+        own = "audit" if opened.get("earlier") else purpose
         for step, entry in one["steps"].items():
-            entry["done"] = what_was_done(step, entry["status"], purpose=purpose, check_mode=check_mode)
+            entry["done"] = what_was_done(step, entry["status"], purpose=own, check_mode=check_mode)
     return joined
 
 

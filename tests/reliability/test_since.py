@@ -240,6 +240,7 @@ def test_a_user_known_only_from_the_evidence_is_not_written(nights: Nights) -> N
 
     assert {entry.user for entry in outcome.journal if entry.writes} == {nights.john.id}
     assert of(outcome, nights.john)["contained"]
+    assert of(outcome, nights.jane)["steps"]["signin"]["done"] == "is open"
     assert of(outcome, nights.jane)["since"]["newly_open"] == ["password", "sessions", "signin"]
     assert f"{nights.jane.upn}: newly open" in "\n".join(outcome.failures)
 
@@ -344,18 +345,23 @@ def test_the_newest_complete_run_counts_and_the_others_are_named(nights: Nights)
     nights.write("other.json", whole.replace(nights.world.tenant.tenant_id, "00000000-0000-4000-8000-00000000f00d"))
     nights.offboard(nights.john, check_mode=True, name="dry.json")
     nights.write("list.json", "[]")
+    nights.write("undated.json", json.dumps({**json.loads(whole), "written_at": "yesterday"}))
+    nights.write("ahead.json", json.dumps({**json.loads(whole), "written_at": "2999-01-01T00:00:00Z"}))
     nights.jane["accountEnabled"] = True
 
     outcome = nights.audit(nights.john, since=nights.path())
 
     since = outcome.entry["since"]
     files = {pathlib.Path(one["file"]).name: one["reason"] for one in since["not_comparable"]}
-    assert files.keys() == {"expired.json", "killed.json", "other.json", "dry.json", "list.json"}
+    spoilt = {"expired.json", "killed.json", "other.json", "dry.json", "list.json", "undated.json", "ahead.json"}
+    assert files.keys() == spoilt
     assert files["expired.json"].startswith("its run read no user: ")
     assert "AADSTS7000222" in files["expired.json"]
     assert "killed" in files["killed.json"]
     assert "another tenant, 00000000-0000-4000-8000-00000000f00d" in files["other.json"]
     assert "dry run" in files["dry.json"]
+    assert files["undated.json"] == "when it was written cannot be read"
+    assert files["ahead.json"] == "it was written in the future, at 2999-01-01T00:00:00Z"
     assert pathlib.Path(since["compared_with"][0]["file"]).name == "a.json"
     one = of(outcome, nights.jane)
     assert one["since"]["newly_open"] == ["password", "sessions", "signin"]

@@ -314,7 +314,7 @@ class World:
         before = len(self.tenant.journal)
         self.file = None
         self._started_at = timestamp(self.tenant.directory.now())
-        runs = _earlier.earlier_runs(since)
+        runs = _earlier.earlier_runs(since, now=self.tenant.directory.now())
         opening = self._opening(
             users,
             roles=False,
@@ -331,7 +331,12 @@ class World:
         if not since:
             return None
         tenant_id = opening["automation"]["tenant_id"]
-        return _earlier.Earlier(_earlier.earlier_runs(since), tenant_id=tenant_id, purpose=purpose, host="localhost")
+        return _earlier.Earlier(
+            _earlier.earlier_runs(since, now=self.tenant.directory.now()),
+            tenant_id=tenant_id,
+            purpose=purpose,
+            host="localhost",
+        )
 
     def offboard(
         self, users: Sequence[t.Any], *, check_mode: bool = False, also: Sequence[str] = (), since: t.Any = ""
@@ -347,7 +352,9 @@ class World:
         self.file = None
         self._started_at = timestamp(self.tenant.directory.now())
         self.before_task("opening")
-        earlier = _earlier.tenants(_earlier.earlier_runs(since), purpose="offboard", host="localhost")
+        earlier = _earlier.tenants(
+            _earlier.earlier_runs(since, now=self.tenant.directory.now()), purpose="offboard", host="localhost"
+        )
         opening = self._opening(users, earlier=earlier)
         compared = self._compared(since, opening, "offboard")
         plan = _plan.offboarding_plan(
