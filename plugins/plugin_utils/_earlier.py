@@ -34,6 +34,7 @@ _KILLED = "its run was killed or has not finished"
 _DRY_RUN = "it is from a dry run, which shuts nothing"
 _NOBODY = "its run read no user"
 _NO_TENANT = "it does not name its tenant"
+_UNKNOWN_TENANT = "which tenant this run belongs to is not known"
 _NO_TIME = "when it was written cannot be read"
 # The clocks of two machines may differ by this much.
 _SKEW = datetime.timedelta(hours=1)
@@ -162,7 +163,7 @@ class Earlier:
             self.seen.append(run)
             entries = {name: one for name, one in run["hosts"].items() if same_name(one["tenant_id"], tenant_id)}
             self._learn_names([person for entry in entries.values() for person in entry["people"]])
-            problem = run["problem"] or _other_tenant(run, entries)
+            problem = run["problem"] or (_other_tenant(run, entries) if tenant_id else _UNKNOWN_TENANT)
             usable = {name: one for name, one in entries.items() if not one["problem"]}
             if problem or not usable:
                 problem = problem or "; ".join(dict.fromkeys(one["problem"] for one in entries.values()))
@@ -271,9 +272,11 @@ class Earlier:
 
         While another account has the name, the report is what keeps that account from being taken for the leaver.
         """
-        then, known = self.find(opening), opening.get("earlier")
-        is_gone = known and not opening["id"] and (opening["error"] or {}).get("code") == "not_found"
-        return bool(is_gone and not known["namesake"] and then and then["gone"] == "not_found")
+        known = opening.get("earlier")
+        if not known or known["namesake"]:
+            return False
+        then, is_gone = self.find(opening), (opening["error"] or {}).get("code") == "not_found"
+        return bool(is_gone and not opening["id"] and then and then["gone"] == "not_found")
 
     def change(self, one: Record, opening: Record) -> dict[str, t.Any]:
         """What changed for a leaver, as `since` of their result.

@@ -10,7 +10,7 @@ import json
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._earlier import earlier_runs
+from ansible_collections.m365.offboarding.plugins.plugin_utils._earlier import Earlier, earlier_runs
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
 from fakes.earlier import earlier, with_since
 from fakes.people import SWITCHES
@@ -96,6 +96,16 @@ def test_a_user_who_is_unknown_now_was_there_and_no_door_has_changed():
 
 def test_of_two_records_of_one_leaver_the_worse_one_counts():
     assert since(OPEN, SHUT, other=[OPEN]) == NOTHING
+
+
+def test_a_run_that_does_not_know_its_tenant_does_not_say_that_evidence_is_of_another_one(tmp_path):
+    """Without a token: nothing was compared, and nothing is known about whose evidence it is."""
+    path = tmp_path / "earlier.json"
+    path.write_text(json.dumps(file_of(SHUT)))
+    compared = Earlier(earlier_runs(str(path)), tenant_id=None, purpose="audit", host="localhost")
+
+    reason = "which tenant this run belongs to is not known"
+    assert compared.comparison == {"compared_with": [], "not_comparable": [{"file": str(path), "reason": reason}]}
 
 
 # --- doors of which somebody did not know ---
