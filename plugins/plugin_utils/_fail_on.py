@@ -80,7 +80,7 @@ def failing(
     """The leavers who make the run fail: those of `fatal`, the late ones, and those with residual access if it counts.
 
     :param fail_on: what `parse_fail_on` gives.
-    :param left_out: leavers whom a dry run leaves out without failing.
+    :param left_out: leavers that a dry run leaves out without failing.
     """
     failed = set(map(id, fatal(leavers, fail_on, not_due=fail_on_not_due)))
     spared = set(map(id, left_out))
