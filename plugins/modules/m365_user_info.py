@@ -17,7 +17,7 @@ description:
     another one is set.
   - A search returns all pages or fails. A search without a match does not fail; C(users) is then empty.
   - Microsoft Graph answers searches from an index, which lags behind the users themselves. A search therefore only selects users.
-    Each match is then read individually, and is reported even if it no longer meets the search. A user that no longer exists is
+    Each match is then read individually, and is reported even if it no longer matches the search. A user that no longer exists is
     reported as failed.
   - Never writes. A leaver is contained when every door is known to be shut.
 author:
@@ -51,7 +51,7 @@ options:
     aliases: [user]
   filter:
     description:
-      - Users who meet this condition, in the query language of Microsoft Graph, for example V(department eq 'Sales').
+      - Users that match this condition, in the query language of Microsoft Graph, for example V(department eq 'Sales').
       - Passed unchanged as C($filter) of C(/users), in an advanced query, which also supports C(ne), C(not) and C(endsWith). If Graph
         refuses it, the module fails with Graph's message. Some properties need an additional permission.
     type: str
@@ -66,7 +66,7 @@ options:
     type: str
   left_before:
     description:
-      - Users whose C(employeeLeaveDateTime) is at or before this time, written like O(left_at), or V(now).
+      - Users whose C(employeeLeaveDateTime) is at or before this time, in the form of O(left_at), or V(now).
       - Needs the application permission C(User-LifeCycleInfo.Read.All).
     type: str
   blocked:
@@ -77,13 +77,13 @@ options:
     default: false
   earlier:
     description:
-      - What evidence of earlier runs says, as passed by the role P(m365.offboarding.offboard_employee#role). It maps the id of a tenant to
+      - The contents of earlier evidence, as passed by the role P(m365.offboarding.offboard_employee#role). It maps the ID of a tenant to
         a list of users, each with C(id), C(user) (the name at that time), C(left_at), C(shut_out) and C(password). Only the entry for the
         credential's tenant is used.
-      - These users are read as well, by object id. Those who were neither named nor found by a search have C(earlier) in their record.
+      - These users are read as well, by object ID. Users that were neither named nor found by a search have C(earlier) in their record.
       - A C(left_at) in the future is ignored for a user with C(shut_out), wherever it comes from.
-      - C(password) is the C(lastPasswordChangeDateTime) that a reset by this collection wrote. If it is unchanged and sign-in is
-        blocked, the password stays shut although another tool signed the user out later.
+      - C(password) is the C(lastPasswordChangeDateTime) of a reset by this collection. If it is unchanged and sign-in is blocked, the
+        door C(password) counts as shut even if another tool signed the user out later.
     type: dict
     default: {}
   left_at:
@@ -102,8 +102,8 @@ options:
   protocols:
     description:
       - The mailbox protocols to read, as in M(m365.offboarding.exo_mailbox_protocols).
-      - They are V(unknown) for a cloud user who has an enabled Exchange plan and no mailbox, since the mailbox may be about to appear;
-        C(notes) says so. The module asks for the mailbox again until O(verify_timeout) has passed.
+      - They are V(unknown) for a cloud user who has an enabled Exchange plan but no mailbox, since the mailbox may be about to appear;
+        C(notes) says so. The module looks for the mailbox again until O(verify_timeout) has passed.
     type: list
     elements: str
     default: [all]
@@ -111,14 +111,14 @@ options:
     description:
       - Whether to read the active directory roles of each user, held directly or through a group. Roles that Privileged Identity
         Management could activate, and roles scoped to an administrative unit, are not included.
-      - C(User.Read.All) is enough to see that a user holds a role. Its name needs C(RoleManagement.Read.Directory); without it, the id is
+      - C(User.Read.All) is enough to see that a user holds a role. Its name needs C(RoleManagement.Read.Directory); without it, the ID is
         returned instead.
     type: bool
     default: false
   person:
     description:
-      - Whether to read who each user is, so that a wrong person is noticed. These are C(department), C(job_title), C(manager),
-        C(user_type), C(created_date_time) and C(employee_hire_date) of RV(users). It takes no further request.
+      - "Whether to read details that help identify the person: C(department), C(job_title), C(manager), C(user_type),
+        C(created_date_time) and C(employee_hire_date) of RV(users). This needs no additional request."
     type: bool
     default: true
   tenant_name:
@@ -131,8 +131,8 @@ options:
     default: false
   suggest:
     description:
-      - Whether the error for an unknown user principal name also lists up to three users with a similar name, for people to choose from.
-        The module never reads or changes these users because of it.
+      - Whether the error for an unknown user principal name also suggests up to three users with a similar name. They appear only in
+        the error message; none of them is selected.
       - One additional request searches for the first five unknown names of a call. If the search fails, the error stays as it is.
     type: bool
     default: false
@@ -140,33 +140,32 @@ options:
     description:
       - Whether to return C(mailbox_type), which distinguishes shared mailboxes and resource accounts, whose sign-in is always blocked,
         from leavers.
-      - It is read with C(Get-Mailbox), with C(Exchange.ManageAsApp), in one call for each user who has a mailbox and an open or unknown
-        door, whose sign-in is blocked, and for whom no C(left_at) is known. It is read for no other user, and only if O(steps) includes
-        V(protocols).
+      - It is read only for users that have a mailbox, a door that is open or unknown, blocked sign-in and no known C(left_at), and only
+        if O(steps) includes V(protocols). Each of them needs one call of C(Get-Mailbox), with C(Exchange.ManageAsApp).
     type: bool
     default: false
   residual:
     description:
-      - The kinds of residual access to report, which outlives a blocked account or comes back with it. It is returned in C(residual), and
-        never changed.
-      - V(forwarding) is mail that leaves the organisation. The mailbox's C(ForwardingSmtpAddress) and C(ForwardingAddress) are read by
+      - The kinds of residual access to report. Residual access outlives a blocked account or comes back with it. It is returned in
+        C(residual), and never changed.
+      - V(forwarding) is mail that leaves the organization. The mailbox's C(ForwardingSmtpAddress) and C(ForwardingAddress) are read by
         C(Get-Mailbox), with C(Exchange.ManageAsApp); enabled inbox rules with C(forwardTo), C(forwardAsAttachmentTo) or
-        C(redirectTo) with C(MailboxSettings.Read). An address is reported unless its domain is one of C(Get-AcceptedDomain); if those
-        cannot be read, every address is reported. A recipient of the directory is looked up with C(Get-Recipient), one request for each.
-        For a contact its C(ExternalEmailAddress) decides. A group is treated as inside, a name without a recipient as outside. Hidden
-        rules are not included. M(m365.offboarding.exo_mailbox_forwarding) turns forwarding off.
+        C(redirectTo), with C(MailboxSettings.Read). An address is reported unless its domain is one of C(Get-AcceptedDomain); if the
+        domains cannot be read, every address is reported. A recipient in the directory is looked up with C(Get-Recipient), one request
+        for each. For a contact, its C(ExternalEmailAddress) decides. A group is treated as inside, a name without a recipient as outside.
+        Hidden rules are not included. M(m365.offboarding.exo_mailbox_forwarding) turns forwarding off.
       - V(directory_roles) are the roles of O(directory_roles), with C(User.Read.All).
       - V(applications) are owned applications with a secret (C(passwordCredentials)) or certificate (C(keyCredentials)) that has not
         expired by Microsoft's clock, with C(Application.Read.All).
       - V(consents) are the user's own C(oauth2PermissionGrants) and C(appRoleAssignments), with C(Directory.Read.All). Assignments that
         the user has through a group are not included.
       - V(devices) are C(registeredDevices) and C(ownedDevices) that are enabled, with C(Device.Read.All).
-      - V(delegates) are others who may open the mailbox (C(Get-MailboxPermission)), or send as the user
+      - V(delegates) are other accounts that may open the mailbox (C(Get-MailboxPermission)), or send as the user
         (C(Get-RecipientPermission)) or on the user's behalf (C(GrantSendOnBehalfTo)), with C(Exchange.ManageAsApp).
       - V(phones) are partnerships of phones with the mailbox (C(Get-MobileDevice)), with C(Exchange.ManageAsApp), unless the phone is
         blocked by the organization or by C(ActiveSyncBlockedDeviceIDs) of the mailbox (C(Get-CASMailbox)).
       - V(sign_in_methods) are C(authentication/methods) other than the password, with C(UserAuthenticationMethod.Read.All).
-      - V(memberships) are the groups of which the user is a direct member (C(memberOf)) and are not dynamic, with C(GroupMember.Read.All).
+      - V(memberships) are the non-dynamic groups of which the user is a direct member (C(memberOf)), with C(GroupMember.Read.All).
       - V(all) selects all of them.
       - A topic never fails the module. If it cannot be read or its answer is incomplete, it is reported as not read.
     type: list
@@ -175,22 +174,22 @@ options:
     default: []
   written:
     description:
-      - What other modules of this collection have just written, as summed up by M(m365.offboarding.leaver_offboarding). Users whose
-        values do not show the writes yet are read again, until O(verify_timeout) has passed.
-      - The role P(m365.offboarding.offboard_employee#role) ends each batch with such a read. A read that fails is not repeated because of
-        this option; O(retry_timeout) covers faults.
+      - The writes that other modules of this collection have just made, as summed up by M(m365.offboarding.leaver_offboarding). Users
+        whose values do not show these writes yet are read again, until O(verify_timeout) has passed.
+      - The role P(m365.offboarding.offboard_employee#role) ends each batch with such a read. This option does not repeat a read that
+        fails; O(retry_timeout) covers faults.
     type: dict
     default: {}
 notes:
-  - Since 2026 Microsoft documents a lesser permission for listing the members of a group than the ones named here
+  - Since 2026, Microsoft documents a less privileged permission for listing the members of a group than the ones named here
     (U(https://learn.microsoft.com/graph/api/group-list-transitivemembers)); finding the group by its name may need more.
   - Agent users (C(agentUser), since May 2026) are users too (U(https://learn.microsoft.com/graph/api/resources/agentuser)). An agent that
-    acted for a leaver is a separate account, and must be named in addition to the leaver's own.
+    acted for a leaver has an account of its own, which must be named in addition to the leaver's.
   - Mailbox protocols need the application permission C(Exchange.ManageAsApp) on Office 365 Exchange Online, and the Entra role
     C(Global Reader) or the Exchange role C(View-Only Recipients). The topics of O(residual) that are read from Exchange Online need them
     as well.
-  - If the application may not read C(employeeLeaveDateTime), it is not known whether users found by O(filter) or O(group) leave later,
-    unless O(left_at) is set. The module then warns.
+  - If the application may not read C(employeeLeaveDateTime) and O(left_at) is not set, it is not known whether users found by O(filter)
+    or O(group) leave later. The module then warns.
 seealso:
   - module: m365.offboarding.m365_user_password
   - module: m365.offboarding.m365_user_sessions
@@ -261,24 +260,24 @@ tenant_name:
   sample: Contoso
 users:
   description:
-    - One record per user, in the order asked for, then in the order found, then those of O(earlier) alone.
-    - Every record has all of these keys. A fact is null where it is not set, or was not or could not be read.
+    - One record per user. Named users come first, then the users that a search found, then the remaining users of O(earlier).
+    - Every record has all of these keys. A value is null if it is not set, was not read, or could not be read.
   type: list
   elements: dict
   returned: always
   contains:
     user:
       description: >-
-        The user as named in O(users). For a user found by a search, the user principal name, or the object id if the user could not
+        The user as named in O(users). For a user found by a search, the user principal name, or the object ID if the user could not
         be read.
       type: str
       sample: jane.doe@contoso.com
     id:
-      description: The object id, null for who could not be read.
+      description: The object ID, null if the user could not be read.
       type: str
       sample: 5c1f3f8a-3d5e-4b63-9d0a-3f5f6f0f8f11
     user_principal_name:
-      description: The user principal name, null for who could not be read.
+      description: The user principal name, null if the user could not be read.
       type: str
       sample: jane.doe@contoso.com
     display_name:
@@ -286,13 +285,13 @@ users:
       type: str
       sample: Jane Doe
     status:
-      description: V(unchanged), or V(failed) if something that was requested could not be read, see C(error).
+      description: V(unchanged), or V(failed) if a requested value could not be read, see C(error).
       type: str
       sample: unchanged
     error:
       description:
-        - Null, or what could not be read, with C(code), C(message), C(hint), which is what to do about it, and C(request_id), which is
-          for Microsoft's support.
+        - The error of a read that failed, null if there is none. It has C(code), C(message), C(hint) (the remedy) and C(request_id)
+          (for Microsoft's support).
       type: dict
       sample: null
     account_enabled:
@@ -309,13 +308,13 @@ users:
       sample: "2026-11-20T16:04:09Z"
     mailbox_protocols:
       description:
-        - Each protocol of O(protocols) that the mailbox has, true where it is on. For C(smtp_auth), null means that the setting of the
-          organisation applies.
-        - Null where there is no mailbox, where it could not be read, and if O(steps) does not have V(protocols).
+        - Each protocol of O(protocols) that the mailbox has, and whether it is on. For C(smtp_auth), null means that the setting of the
+          organization applies.
+        - Null if there is no mailbox, if it could not be read, or if O(steps) does not include V(protocols).
       type: dict
       sample: {activesync: true, owa: false}
     department:
-      description: The department, as the other facts down to C(employee_hire_date) null without O(person).
+      description: The department. Like the keys below up to C(employee_hire_date), null unless O(person) is set.
       type: str
       sample: Sales
     job_title:
@@ -335,7 +334,7 @@ users:
       type: str
       sample: "2019-03-01T08:00:00Z"
     employee_hire_date:
-      description: When the user was hired (C(employeeHireDate)). It is read only where no object id was given.
+      description: When the user was hired (C(employeeHireDate)). It is read only if no object ID was given.
       type: str
       sample: "2019-03-01T00:00:00Z"
     left_at:
@@ -344,7 +343,7 @@ users:
       sample: "2026-11-20T16:00:00Z"
     due:
       description:
-        - Whether C(left_at) has passed by Microsoft's clock; true if there is none.
+        - Whether C(left_at) has passed by Microsoft's clock; true if no C(left_at) is known.
         - Null for a user found by a search who can sign in and whose C(employeeLeaveDateTime) the application may not read. Such a user
           may leave later, and the role P(m365.offboarding.offboard_employee#role) refuses to lock them out.
         - A C(employeeLeaveDateTime) in the future applies only to users found by a search. A named user may be dismissed early.
@@ -356,38 +355,41 @@ users:
       sample: false
     by_name:
       description:
-        - Whether the user was given by name alone. False if an object id was given, and for users found by a search.
+        - Whether the user was given by name alone. False if an object ID was given, and for users found by a search.
       type: bool
       sample: true
     earlier:
       description:
         - Null, except for a user of O(earlier) who was neither named nor found by a search. Then C(id) and C(user_principal_name) are
-          those of that time, and C(namesake) is the object id of another user who has that name now, null if there is none.
+          those of that time, and C(namesake) is the object ID of another user who has that name now, null if there is none.
       type: dict
       sample: null
     wrong_person:
       description:
-        - Null, or why the account may belong to a different person. It was created (C(createdDateTime)) or its user was hired
-          (C(employeeHireDate)) after C(left_at), or its object id is not the one that was given with the name.
-        - The other modules and the role P(m365.offboarding.offboard_employee#role) refuse such a user. If an object id was given and
+        - "Why the account may belong to a different person: it was created (C(createdDateTime)) or its user was hired
+          (C(employeeHireDate)) after C(left_at), or its object ID is not the one that was given with the name. Null otherwise."
+        - The other modules and the role P(m365.offboarding.offboard_employee#role) refuse such a user. If an object ID was given and
           matches, the dates are not compared.
       type: dict
       sample: null
     directory_roles:
-      description: Names or ids of active directory roles, null if they were not read.
+      description: Names or IDs of active directory roles, null if they were not read.
       type: list
       elements: str
       sample: []
     directory_roles_error:
-      description: Null, or why the roles could not be read.
+      description: Why the roles could not be read, null otherwise.
       type: dict
       sample: null
     contradiction:
-      description: Null, or why this user must not be changed, having been named with different dates.
+      description: >-
+        Why this user must not be changed: the user was listed with conflicting dates. Null otherwise.
       type: dict
       sample: null
     must_stay:
-      description: Null, or, with O(directory_roles), why this user must not be locked out, being the last Global Administrator.
+      description: >-
+        With O(directory_roles), why this user must not be locked out: the user may be the last enabled Global Administrator. Null
+        otherwise.
       type: dict
       sample: null
     mailbox_type:
@@ -397,11 +399,11 @@ users:
       type: str
       sample: null
     mailbox_type_error:
-      description: Null, or why the type of the mailbox could not be read.
+      description: Why the type of the mailbox could not be read, null otherwise.
       type: dict
       sample: null
     doors:
-      description: Each door with V(open), V(shut), V(unknown) (it could not be read) or V(not_applicable).
+      description: The state of each door. This is V(open), V(shut), V(unknown) (it could not be read) or V(not_applicable).
       type: dict
       sample: {password: shut, sessions: shut, signin: shut, activesync: open, owa: shut}
     open:
@@ -410,19 +412,20 @@ users:
       elements: str
       sample: [activesync]
     notes:
-      description: What readers must know about this user, by step.
+      description: Anything noteworthy about this user, by step.
       type: dict
       sample: {}
     surely_shut_by:
-      description: When a step's door is certainly shut according to Microsoft, if that is known.
+      description: >-
+        By step, the time by which, according to Microsoft, the door is shut everywhere. Null if that is not known.
       type: dict
       sample: {password: "2026-11-20T17:04:09Z", sessions: "2026-11-20T17:04:09Z"}
     residual:
       description:
         - The user's residual access, by topic of O(residual). Empty if the user could not be looked up.
-        - Each topic has C(state), which is V(none), V(found) or V(not_looked_at); C(found), a list with a C(text) for people and
-          the values it is made of; C(note), for example which part was not read, or null; C(permission), which the topic needs; and
-          C(error), null or why something was not read.
+        - Each topic has C(state), which is V(none), V(found) or V(not_looked_at); C(found), a list with a readable C(text) and the
+          values in it; C(note), for example which part was not read, or null; C(permission), which the topic needs; and C(error), why
+          something was not read, or null.
         - C(state) is V(none) only if the whole topic was read. Topics of a mailbox are V(none) for a user without a mailbox.
       type: dict
       sample:

@@ -96,7 +96,7 @@ users:
       type: str
       sample: jane.doe@contoso.com
     id:
-      description: The object id, null if no user was found.
+      description: The object ID, null if no user was found.
       type: str
       sample: 5c1f3f8a-3d5e-4b63-9d0a-3f5f6f0f8f11
     user_principal_name:
@@ -110,7 +110,7 @@ users:
     status:
       description:
         - V(unchanged) means that no change was needed and nothing was sent.
-        - V(planned) means that the user would be changed without check mode.
+        - V(planned) means that the module ran in check mode and would have changed the user.
         - V(verified) means that the change was written and read back.
         - V(accepted) means that the change was written, but was not visible within O(verify_timeout), or was not read back.
         - V(not_applicable) means that the user has no such door.
@@ -122,7 +122,7 @@ users:
       type: str
       sample: verified
     changed:
-      description: Whether this user was changed, would be in check mode, or may have been when the outcome is unknown.
+      description: Whether this user was changed or, in check mode, would be; also true if the outcome of a write is unknown.
       type: bool
       sample: true
     before:
@@ -130,27 +130,29 @@ users:
       type: dict
       sample: {account_enabled: true}
     after:
-      description: The values that were read back, null if nothing was; in check mode, the expected values.
+      description: The values that were read back, null if none were; in check mode, the expected values.
       type: dict
       sample: {account_enabled: false}
     written_at:
-      description: When the change was written, by Microsoft's clock; null if nothing was.
+      description: When the change was written, by Microsoft's clock; null if nothing was written.
       type: str
       sample: "2026-11-20T16:04:10Z"
     effective_by:
-      description: When the door is certainly shut according to Microsoft, null if that is not known.
+      description: The time by which, according to Microsoft, the door is shut everywhere. Null if that is not known.
       type: str
       sample: "2026-11-21T16:04:10Z"
     request_id:
-      description: Microsoft's id of the write, which its support asks for; the id of the batch if the write has none.
+      description: Microsoft's request ID of the write, which its support asks for; that of the batch if the write has none.
       type: str
       sample: 5f0b6a5e-4c0e-4a3e-8a57-0e8a54c1c7b2
     note:
-      description: What readers must know about this user, if anything.
+      description: Anything noteworthy about this user.
       type: str
       sample: null
     error:
-      description: Null, or why it failed. C(code), C(message), C(hint) with what to do, and Microsoft's C(request_id).
+      description: >-
+        Why the user failed or was refused, null otherwise. It has C(code), C(message), C(hint) (the remedy) and Microsoft's
+        C(request_id).
       type: dict
       sample: null
 """
