@@ -92,7 +92,7 @@ class ActionModule(ActionBase):
         return state
 
     def _evidence(self, _user_input: Variables, known: Variables) -> dict[str, t.Any]:
-        """One host for all, where `run_once` is honoured."""
+        """One host for all, where `run_once` is honored."""
         run = self._run_of(known)
         states = {host: tenant.state for host, tenant in run.tenants.items()}
         # A host that was removed from the play must not be missing without a trace.

@@ -16,17 +16,17 @@ requirements:
 options:
   users:
     description:
-      - The users, each by user principal name or object id. Names are never guessed, and no user is ever created.
+      - The users, each by user principal name or object ID. Names are never guessed, and no user is ever created.
       - An element may be a mapping with C(user) and C(left_at), the moment from which this user must be kept out. It is
         written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00).
       - A mapping may also have C(directory_roles), as returned by M(m365.offboarding.m365_user_info), which saves a request. An empty list
         says that the user holds no directory role. The Global Administrators are still read, if the application may
         (C(RoleManagement.Read.Directory)).
       - A mapping may also have C(protocols), which is C(before.protocols) from that result. It saves a request when a user is given by
-        object id and a protocol of the mailbox is on. It is never taken as proof that a protocol is off.
-      - A mapping may also have C(id), the object id of the user. The name and the id must then belong to the same user, otherwise the
+        object ID and a protocol of the mailbox is on. It is never taken as proof that a protocol is off.
+      - A mapping may also have C(id), the object ID of the user. The name and the id must then belong to the same user, otherwise the
         user is refused. Other keys are refused.
-      - A name does not identify a person. A user who is given without an object id, and was created (C(createdDateTime)) or hired
+      - A name does not identify a person. A user who is given without an object ID, and was created (C(createdDateTime)) or hired
         (C(employeeHireDate)) after C(left_at), is refused as a newer account with that name. A date that is not set, or that the
         application may not read, is not compared.
       - One string may hold several users, separated by commas or newlines.
@@ -159,7 +159,7 @@ options:
     default: 30
   protected_users:
     description:
-      - Accounts that must never be touched (break-glass accounts, the automation's own), by user principal name, object id,
+      - Accounts that must never be touched (break-glass accounts, the automation's own), by user principal name, object ID,
         e-mail address or alias. They are refused under any of these.
       - The environment variable E(M365_PROTECTED_USERS), separated by commas or newlines, is added to this list, so that a
         credential can carry accounts that the person who launches a job cannot leave out.

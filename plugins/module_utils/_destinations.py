@@ -4,7 +4,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Decide where forwarded mail goes: inside the organisation, outside, or unknown. Only this file decides that."""
+"""Decide where forwarded mail goes: inside the organization, outside, or unknown. Only this file decides that."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def address_of(row: t.Mapping[str, t.Any]) -> str | None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Organisation:
+class Organization:
     """What decides where an address leads.
 
-    :param domains: the organisation's own mail domains, with `*.` before one that brings its subdomains; an error where
+    :param domains: the organization's own mail domains, with `*.` before one that brings its subdomains; an error where
         they could not be read.
     :param recipients: the address of each recipient of the directory, by its name in lower case; `None` if it is
         not known, an error if it could not be looked up.
@@ -83,7 +83,7 @@ class Organisation:
     recipients: t.Mapping[str, str | OffboardingError | None] = dataclasses.field(default_factory=dict)
 
     def is_inside(self, address: str) -> bool:
-        """Whether an address certainly belongs to the organisation."""
+        """Whether an address certainly belongs to the organization."""
         if isinstance(self.domains, OffboardingError) or "@" not in address:
             return False
         domain = address.rpartition("@")[2].lower()

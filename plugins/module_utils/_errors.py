@@ -67,7 +67,7 @@ OUTCOME_UNKNOWN = "It is not known whether this was done: run again; the next ru
 NEWER_ACCOUNT: t.Final = "newer_account"
 OTHER_ACCOUNT: t.Final = "other_account"
 WRONG_PERSON = frozenset({NEWER_ACCOUNT, OTHER_ACCOUNT})
-WHICH_ACCOUNT = "Find out which account is the right one, then use its object id."
+WHICH_ACCOUNT = "Find out which account is the right one, then use its object ID."
 
 
 class OffboardingError(Exception):

@@ -29,7 +29,7 @@ from ._http import Response
 from ._service import Answer, Call, Outcome, Service, error_of, mapping
 from ._user_input import OBJECT_ID
 
-# The one switch that is true when the protocol is off. Null inherits the organisation's setting.
+# The one switch that is true when the protocol is off. Null inherits the organization's setting.
 _INVERTED = "smtp_auth"
 
 _NOT_FOUND = ("ManagementObjectNotFoundException", "ADNoSuchObjectException")
@@ -162,7 +162,7 @@ class Exchange(Service):
         return _cmdlet("Get-CASMailbox", {"Identity": object_id}, writes=False)
 
     def set_mailbox(self, object_id: str, switches: t.Mapping[str, bool | None]) -> Call:
-        """`None` resets a switch to the organisation's setting; whether the endpoint accepts null is not documented."""
+        """`None` resets a switch to the organization's setting; whether the endpoint accepts null is not documented."""
         parameters: dict[str, t.Any] = {"Identity": object_id}
         for protocol, on in switches.items():
             parameters[PROTOCOLS[protocol]] = (not on) if protocol == _INVERTED and on is not None else on
@@ -178,7 +178,7 @@ class Exchange(Service):
         return _cmdlet("Set-Mailbox", {"Identity": object_id, **parameters}, writes=True)
 
     def block_phone(self, object_id: str, device_id: str, blocked: bool) -> Call:
-        """Block a device for this mailbox, whatever the organisation allows, or remove the block.
+        """Block a device for this mailbox, whatever the organization allows, or remove the block.
 
         Other devices on the list stay: how CIPP adds to it (Set-CIPPMobileDevice.ps1).
         https://learn.microsoft.com/powershell/module/exchangepowershell/set-casmailbox
@@ -236,7 +236,7 @@ class Exchange(Service):
 
     @functools.cached_property
     def accepted_domains(self) -> frozenset[str] | OffboardingError:
-        """Read once: the accepted domains of the organisation, `*.` before one that includes its subdomains.
+        """Read once: the accepted domains of the organization, `*.` before one that includes its subdomains.
 
         https://learn.microsoft.com/powershell/module/exchangepowershell/get-accepteddomain
         """
@@ -291,9 +291,9 @@ _HINTS = {
 
 
 def _cmdlet(name: str, parameters: t.Mapping[str, t.Any], *, writes: bool, by: str = "Identity") -> Call:
-    # Get- without an identity lists the whole tenant: only an object id ever gets here.
+    # Get- without an identity lists the whole tenant: only an object ID ever gets here.
     if not OBJECT_ID.match(str(parameters.get(by) or "")):
-        raise ValueError("an Exchange cmdlet needs an object id")
+        raise ValueError("an Exchange cmdlet needs an object ID")
     return _call(name, parameters, writes=writes)
 
 

@@ -262,7 +262,7 @@ class Graph(Service):
         return Call("GET", f"/users/{_segment(object_id)}?$select={query}")
 
     def find_user(self, name: str, *, dates: bool = False, person: bool = False) -> Call:
-        """A user by object id, or users by principal name.
+        """A user by object ID, or users by principal name.
 
         `dates` requests the dates that reveal a newer account with the name, `person` what distinguishes a person from a
         namesake, the manager among it. Neither makes another request; see `leave_out`.
@@ -313,7 +313,7 @@ class Graph(Service):
         return Call("GET", f"/users?$filter={_query(condition)}&$select=id,userPrincipalName&$top=50")
 
     def find_deleted(self, name: str, properties: t.Sequence[str] = ("id", "userPrincipalName")) -> Call:
-        """A deleted user. Its principal name may have its object id as a prefix, hence `endsWith`."""
+        """A deleted user. Its principal name may have its object ID as a prefix, hence `endsWith`."""
         select = f"$select={','.join(properties)},deletedDateTime"
         if OBJECT_ID.match(name):
             return Call("GET", f"/directory/deletedItems/{_segment(name)}?{select}")
@@ -325,7 +325,7 @@ class Graph(Service):
         )
 
     def list_users(self, condition: str, *, advanced: bool) -> Call:
-        """The object ids of the users who meet a condition of `$filter`, page by page.
+        """The object IDs of the users who meet a condition of `$filter`, page by page.
 
         An advanced query understands every condition that a plain one does, but is answered from an index that lags
         (https://learn.microsoft.com/graph/aad-advanced-queries): good for selecting users, not for their properties.
@@ -334,7 +334,7 @@ class Graph(Service):
         return Call("GET", f"/users?{'$count=true&' if advanced else ''}{query}", headers=_ADVANCED if advanced else {})
 
     def find_group(self, name: str) -> Call:
-        """A group by object id, or groups by display name or mail address."""
+        """A group by object ID, or groups by display name or mail address."""
         select = "$select=id,displayName,mail,visibility"
         if OBJECT_ID.match(name):
             return Call("GET", f"/groups/{_segment(name)}?{select}")
@@ -342,7 +342,7 @@ class Graph(Service):
         return Call("GET", f"/groups?$filter={_query(condition)}&{select}")
 
     def group_members(self, object_id: str) -> Call:
-        """The object ids of the users in a group and in the groups in it. A cast needs an advanced query."""
+        """The object IDs of the users in a group and in the groups in it. A cast needs an advanced query."""
         path = f"/groups/{_segment(object_id)}/transitiveMembers/microsoft.graph.user"
         return Call("GET", f"{path}?$count=true&{_OBJECT_IDS}", headers=_ADVANCED)
 

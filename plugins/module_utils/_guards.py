@@ -22,7 +22,7 @@ _SEPARATORS = re.compile(r"[,;\r\n]")
 # Only these may surround a name. The other characters that `str.strip` removes are invisible, and hint at a mistake.
 _BLANKS = " \t"
 # A name may hold these, but at its beginning they look like a comment, a quotation mark, a bullet or a variable, and
-# `user=jane@contoso.com` looks like a name behind a key. Such an account can still be listed by its object id.
+# `user=jane@contoso.com` looks like a name behind a key. Such an account can still be listed by its object ID.
 _AMBIGUOUS = re.compile(r"^[^A-Za-z0-9_]|=")
 _MOST_SHOWN = 80
 _MOST_COMPLAINTS = 20
@@ -33,7 +33,7 @@ def protected_entries(option: t.Any, variable: str) -> list[str]:
 
     :param option: a list of strings, each of which may hold several names; `None` is an empty list.
     :param variable: the value of the environment variable; empty means not set.
-    :returns: user principal names, mail addresses and object ids, as they were written.
+    :returns: user principal names, mail addresses and object IDs, as they were written.
     :raises OptionError: an entry that cannot be read as one or several names. It may be an account that somebody meant
         to protect, so nothing is sent.
     """
@@ -53,7 +53,7 @@ def protected_entries(option: t.Any, variable: str) -> list[str]:
         raise OptionError(
             f"The protected accounts cannot be read: {'; '.join(complaints[:_MOST_COMPLAINTS])}{more}.",
             code="bad_protected_users",
-            hint="Nothing was sent. Write each account as jane.doe@contoso.com or as its object id, without quotation marks, "
+            hint="Nothing was sent. Write each account as jane.doe@contoso.com or as its object ID, without quotation marks, "
             "brackets, prefixes or comments, and separate several by commas, semicolons or newlines.",
         )
     return entries
@@ -97,7 +97,7 @@ def protected_error(name: str, *, sent: str = "nothing was sent") -> Offboarding
 
 
 def roles_in_words(roles: t.Sequence[str]) -> str:
-    """Directory roles for people, as in "a directory role (Helpdesk Administrator)". An object id says nothing to them."""
+    """Directory roles for people, as in "a directory role (Helpdesk Administrator)". An object ID says nothing to them."""
     names = [str(role) for role in roles if not OBJECT_ID.match(str(role))]
     return f"a directory role ({', '.join(names)})" if names else "a directory role"
 
@@ -112,7 +112,7 @@ def administrator_error(
 ) -> OffboardingError | None:
     """The error for an account that holds a directory role, unless administrators are allowed; `None` if it holds none.
 
-    :param roles: names or object ids of its active directory roles; `None` where they could not be read, which is not
+    :param roles: names or object IDs of its active directory roles; `None` where they could not be read, which is not
         the same as none: it may be an administrator.
     :param unread: why they could not be read, as a sentence.
     :param option: the option of a module, or the variable of a role, that allows it.

@@ -22,7 +22,7 @@ from ._user_input import RequestedUser
 def wrong_person(asked: RequestedUser, user: User, left_at: datetime.datetime | None) -> OffboardingError | None:
     """Why `user` may not be the requested person; `None` if nothing indicates that.
 
-    If the operator gave an object id, only that is compared. Without one, an account that was created or filled after the
+    If the operator gave an object ID, only that is compared. Without one, an account that was created or filled after the
     person had left is treated as a different person's. An unknown date is not compared.
 
     `employeeHireDate` is a day, which most tenants keep as midnight in UTC. It is compared as the moment that it is
@@ -49,5 +49,5 @@ def wrong_person(asked: RequestedUser, user: User, left_at: datetime.datetime | 
         f"{user.user_principal_name} is a newer account of that name: {' and '.join(after)}, after left_at "
         f"{format_moment(left_at)}; nothing was sent.",
         code=NEWER_ACCOUNT,
-        hint=f"If this is the right account, use its object id, {user.id}.",
+        hint=f"If this is the right account, use its object ID, {user.id}.",
     )

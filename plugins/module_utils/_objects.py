@@ -41,7 +41,7 @@ OBJECTS: dict[str, t.Any] = {"type": "dict"}
 def parse_objects(params: t.Mapping[str, t.Any], *, restores: bool) -> Wanted | None:
     """Parse the option `objects`: the objects to restore, by user; `None` if the module closes them.
 
-    The option maps a name or an object id, written as in `users`, to a list of entries, each with `key`, `kind`, `name`
+    The option maps a name or an object ID, written as in `users`, to a list of entries, each with `key`, `kind`, `name`
     and `before`, as a record of an earlier run has them under `objects`. Further keys are ignored.
 
     :param params: the options of the module.

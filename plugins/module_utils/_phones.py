@@ -55,7 +55,7 @@ def phone_thing(finding: Finding) -> Thing:
 
 
 def is_kept_out(finding: Finding) -> bool:
-    """Whether the mailbox's own list blocks a phone, whatever the organisation's rules say."""
+    """Whether the mailbox's own list blocks a phone, whatever the organization's rules say."""
     return finding.raw.get("kept_out") is True
 
 

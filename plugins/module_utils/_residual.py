@@ -15,7 +15,7 @@ import dataclasses
 import datetime
 import typing as t
 
-from ._destinations import Organisation, address_of
+from ._destinations import Organization, address_of
 from ._doors import MAILBOX_MISSING, NO_MAILBOX
 from ._errors import OffboardingError, internal_error
 from ._service import Service
@@ -146,13 +146,13 @@ class _SharedAnswers:
         names = list({target.recipient.lower(): target.recipient for target in named_targets(answers)}.values())
         error = self._missing(TOPICS[topic][0])
         if error is None:
-            found = _safely(lambda: self._organisation(names))
+            found = _safely(lambda: self._organization(names))
             if not isinstance(found, OffboardingError):
                 return Scene(now, found, forwarding or Forwarding())
             error = found
-        return Scene(now, Organisation(error, dict.fromkeys(map(str.lower, names), error)), forwarding or Forwarding())
+        return Scene(now, Organization(error, dict.fromkeys(map(str.lower, names), error)), forwarding or Forwarding())
 
-    def _organisation(self, names: t.Sequence[str]) -> Organisation:
+    def _organization(self, names: t.Sequence[str]) -> Organization:
         """Its domains, and where mail to these recipients of its directory goes."""
         exchange = self._tenant.exchange
         domains = exchange.accepted_domains
@@ -160,7 +160,7 @@ class _SharedAnswers:
             name.lower(): address_of(row) if isinstance(row, dict) else row
             for name, row in zip(names, exchange.find_recipients(names), strict=True)
         }
-        return Organisation(domains, recipients)
+        return Organization(domains, recipients)
 
     def _ask(self, question: Question) -> Answers:
         answers: Answers = [None] * len(self.leavers)

@@ -4,7 +4,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""A Microsoft service: batches calls, honours throttling, retries, and returns the outcome of each call."""
+"""A Microsoft service: batches calls, honors throttling, retries, and returns the outcome of each call."""
 
 from __future__ import annotations
 

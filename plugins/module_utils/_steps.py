@@ -75,7 +75,7 @@ class Step(abc.ABC):
         """
         if self.reads_mailbox:
             return tenant.resolve_with_mailboxes(asked, known=self.known_mailbox, writes=writes)
-        # A caller that uses object ids has read the users before, and passes those to be written.
+        # A caller that uses object IDs has read the users before, and passes those to be written.
         already_read = all(OBJECT_ID.match(one.name) for one in asked)
         return tenant.resolve(asked, administrators=self.locks_out and already_read)
 
@@ -304,7 +304,7 @@ def _awaited_error(leaver: Leaver, step: Step) -> OffboardingError:
     error = OffboardingError(
         MAILBOX_MISSING,
         code=MAILBOX_AWAITED,
-        hint="Run again once the mailbox exists, or remove the licence.",
+        hint="Run again once the mailbox exists, or remove the license.",
     )
     return error.with_context(f"Could not {step.action} {step.target(leaver)}")
 

@@ -98,7 +98,7 @@ class Leaver:
     roles, `None` if not read or if `roles_error` says why not. `due` is `None` for a user that a search
     found and whose leave date may not be read. `wrong_person` says why the account may belong to a different person.
     `own_password` is the `lastPasswordChangeDateTime` that a reset by this collection wrote, `None` where no earlier
-    evidence shows that it did. `namesake` is the object id of another user who has the name that earlier evidence has
+    evidence shows that it did. `namesake` is the object ID of another user who has the name that earlier evidence has
     of this one.
     """
 
@@ -141,7 +141,7 @@ class Leaver:
     def awaits_mailbox(self) -> bool:
         """Whether there may be a mailbox although Exchange Online knows none.
 
-        Just after a licence is given, a user of the cloud has the plan and no mailbox yet, and a replica may not know a
+        Just after a license is given, a user of the cloud has the plan and no mailbox yet, and a replica may not know a
         fresh one. A synced user's mailbox may be on-premises; a guest has none.
         """
         user = self.user
@@ -192,13 +192,13 @@ class Tenant:
         person: bool = False,
         with_earlier: bool = False,
     ) -> list[Leaver]:
-        """Return the named users in their order, then those found by a search: one leaver per object id.
+        """Return the named users in their order, then those found by a search: one leaver per object ID.
 
         A search answers from an index that lags. It only selects users; everything else is read individually.
 
         :param administrators: also send the request that `last_administrators` needs.
         :param person: read in the same requests what distinguishes a person from a namesake.
-        :param with_earlier: return all users in `earlier` as well, last, by object id.
+        :param with_earlier: return all users in `earlier` as well, last, by object ID.
         :raises OffboardingError: a search could not be completed.
         """
         if search:
@@ -283,11 +283,11 @@ class Tenant:
         writes: bool = False,
         with_earlier: bool = False,
     ) -> list[Leaver]:
-        """As `resolve`; if all users are given by object id, their mailboxes are read at the same time.
+        """As `resolve`; if all users are given by object ID, their mailboxes are read at the same time.
 
         Exchange needs no more than that. Of the others, `mailbox_read` says that it is still to be done.
 
-        :param known: gives the mailbox of somebody asked for by object id where it need not be read.
+        :param known: gives the mailbox of somebody asked for by object ID where it need not be read.
         :param writes: whether Exchange is written to next: then its token is asked for meanwhile.
         """
         ids = {name_key(one.name): one.name for one in asked if OBJECT_ID.match(one.name)}
@@ -342,7 +342,7 @@ class Tenant:
                 message = f"{name} is ambiguous: it matches a user ({leaver.user.id}) and deleted users ({which})."
             else:
                 message = f"{name} is ambiguous: it matches {len(found)} deleted users ({which})."
-            error = OffboardingError(message, code="ambiguous", hint="Use the object id.")
+            error = OffboardingError(message, code="ambiguous", hint="Use the object ID.")
             return dataclasses.replace(leaver, user=None, error=error)
         try:
             user = User.from_json(found[0])
@@ -417,7 +417,7 @@ class Tenant:
         return [read.get(leaver.known.id, leaver) for leaver in known]
 
     def last_administrators(self, leavers: t.Sequence[Leaver]) -> dict[str, OffboardingError]:
-        """By object id, those who must not be locked out lest no enabled Global Administrator remains.
+        """By object ID, those who must not be locked out lest no enabled Global Administrator remains.
 
         Where the holders of that role cannot be read, that is everybody who holds any role: without the permission
         for it, Graph does not name the roles either. Roles that the caller has just read are then used; if no leaver
@@ -467,7 +467,7 @@ class Tenant:
         several = mapping(outcome.body).get("value") if isinstance(outcome, Answer) else None
         if isinstance(several, list) and len(several) > 1:
             message = f"{asked.name} is ambiguous: it matches {len(several)} users."
-            return Leaver(asked, error=OffboardingError(message, code="ambiguous", hint="Use the object id."))
+            return Leaver(asked, error=OffboardingError(message, code="ambiguous", hint="Use the object ID."))
         found = _named(outcome, read_as or asked.name)
         if isinstance(found, OffboardingError):
             return Leaver(asked, error=_about(asked.name, found))
@@ -517,7 +517,7 @@ class Tenant:
         return self.graph.now or datetime.datetime.now(datetime.timezone.utc)
 
     def _find(self, search: Search, named: t.Collection[str]) -> list[RequestedUser]:
-        """The users that a search finds, each once, without those named by object id.
+        """The users that a search finds, each once, without those named by object ID.
 
         No user is left out silently: an incomplete read is an error.
         """
@@ -532,7 +532,7 @@ class Tenant:
                 object_id = str(user.get("id"))
                 if not OBJECT_ID.match(object_id):
                     raise _not_found_out(
-                        source, OffboardingError("Microsoft Graph returned a user without an object id.")
+                        source, OffboardingError("Microsoft Graph returned a user without an object ID.")
                     )
                 found.setdefault(name_key(object_id), RequestedUser(object_id, search.left_at, found=True))
         return [one for key, one in found.items() if key not in named]
@@ -556,7 +556,7 @@ class Tenant:
             yield "blocked", self.graph.list_users("accountEnabled eq false", advanced=False)
 
     def _group_id(self, name: str) -> str:
-        """The object id of the one group of this name, whose members may all be read."""
+        """The object ID of the one group of this name, whose members may all be read."""
         outcome = self.graph.send([self.graph.find_group(name)])[0]
         groups = single(outcome) if OBJECT_ID.match(name) else listed(outcome)
         if isinstance(groups, OffboardingError):
@@ -568,7 +568,7 @@ class Tenant:
             raise OffboardingError(
                 f"{len(groups)} groups are called {name}: {ids}." if groups else f"There is no group {name}.",
                 code="ambiguous" if groups else "not_found",
-                hint="Name it by its object id." if groups else "Give its object id, display name or mail address.",
+                hint="Name it by its object ID." if groups else "Give its object ID, display name or mail address.",
             )
         hidden = str(groups[0].get("visibility")).lower() == "hiddenmembership"
         if hidden and _HIDDEN_MEMBERS_PERMISSION not in (self.graph.permissions or ()):
@@ -587,7 +587,7 @@ class Tenant:
         return dataclasses.replace(leaver, user=found[0], error=None)
 
     def _resolve_protected(self, entries: t.Iterable[str], outcomes: t.Mapping[str, Outcome]) -> set[str]:
-        """Object ids of the protected users; entries that match no user, or could not be looked up, are remembered."""
+        """Object IDs of the protected users; entries that match no user, or could not be looked up, are remembered."""
         ids = {name_key(self.graph.token.object_id or "")}
         self.unknown_protected = {}
         for entry in entries:
@@ -680,7 +680,7 @@ def _why_unknown(
             return _hinted(unread.with_context(f"{name} was not found, and whether it {what} could not be looked up"))
     if asked.known_as:
         return OffboardingError(
-            f"{name} is gone: neither a user nor a deleted user has this object id.",
+            f"{name} is gone: neither a user nor a deleted user has this object ID.",
             code="not_found",
             hint="The next run with since checks once more, and then no longer reports this user.",
         )
@@ -759,13 +759,13 @@ def _addressed(outcome: Outcome, address: str) -> list[User] | OffboardingError:
 
 
 def _other_deleted(deleted: t.Mapping[str, t.Any], asked: RequestedUser) -> OffboardingError | None:
-    """Why a deleted account may belong to a different person, as in `wrong_person`: another object id, or a newer account."""
+    """Why a deleted account may belong to a different person, as in `wrong_person`: another object ID, or a newer account."""
     identity, created = shorten(str(deleted.get("id"))), moment_or_none(deleted.get("createdDateTime"))
     if asked.object_id:
         if same_name(asked.object_id, identity):
             return None
         return OffboardingError(
-            f"{asked.name} was not found; a deleted account of that name has the object id {identity}, not "
+            f"{asked.name} was not found; a deleted account of that name has the object ID {identity}, not "
             f"{asked.object_id}.",
             code=OTHER_ACCOUNT,
             hint=WHICH_ACCOUNT,
@@ -776,12 +776,12 @@ def _other_deleted(deleted: t.Mapping[str, t.Any], asked: RequestedUser) -> Offb
         f"{asked.name} was not found; a deleted account of that name is newer: created {format_moment(created)}, after "
         f"left_at {format_moment(asked.left_at)}.",
         code=NEWER_ACCOUNT,
-        hint=f"If this is the right account, use its object id, {identity}.",
+        hint=f"If this is the right account, use its object ID, {identity}.",
     )
 
 
 def _deleted_named(outcome: Outcome, name: str) -> list[dict[str, t.Any]] | OffboardingError:
-    """The deleted users of this name or object id in an answer to `Graph.find_deleted`."""
+    """The deleted users of this name or object ID in an answer to `Graph.find_deleted`."""
     by_id = bool(OBJECT_ID.match(name))
     found = single(outcome) if by_id else listed(outcome)
     if isinstance(found, OffboardingError):
@@ -795,7 +795,7 @@ def _deleted_named(outcome: Outcome, name: str) -> list[dict[str, t.Any]] | Offb
 
 
 def _is_group(group: t.Mapping[str, t.Any], name: str) -> bool:
-    """Whether a group has this object id, display name or mail address, in any case."""
+    """Whether a group has this object ID, display name or mail address, in any case."""
     if OBJECT_ID.match(name):
         return same_name(str(group.get("id")), name)
     return _folded(name) in (_folded(group.get("displayName")), _folded(group.get("mail")))
@@ -825,7 +825,7 @@ def _may_be_deleted(leaver: Leaver) -> bool:
 
 
 def _name_before_deletion(user: t.Mapping[str, t.Any]) -> str:
-    """Some tenants show the name of a deleted user with its object id as a prefix."""
+    """Some tenants show the name of a deleted user with its object ID as a prefix."""
     name, prefix = str(user.get("userPrincipalName")), str(user.get("id")).replace("-", "")
     return name[len(prefix) :] if name_key(name).startswith(name_key(prefix)) else name
 

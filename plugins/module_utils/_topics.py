@@ -16,7 +16,7 @@ import dataclasses
 import datetime
 import typing as t
 
-from ._destinations import INSIDE, OUTSIDE, UNKNOWN, Organisation, Target, parse_target
+from ._destinations import INSIDE, OUTSIDE, UNKNOWN, Organization, Target, parse_target
 from ._errors import OffboardingError, ServiceError, shorten
 from ._service import Call, mapping
 from ._tenant import Leaver, Tenant
@@ -33,7 +33,7 @@ _NAMELESS = "without a name"
 
 @dataclasses.dataclass(frozen=True)
 class Forwarding:
-    """Which forwarding is to be closed in addition to what leaves, or may leave, the organisation.
+    """Which forwarding is to be closed in addition to what leaves, or may leave, the organization.
 
     :param internal: all that stays inside.
     :param addresses: what goes to these addresses, in lower case.
@@ -48,12 +48,12 @@ class Scene:
     """What a judgement needs in addition to the object.
 
     :param now: Microsoft's time.
-    :param organisation: where mail goes; only where forwarding is judged.
+    :param organization: where mail goes; only where forwarding is judged.
     :param forwarding: what is to be closed in addition to forwarding outside.
     """
 
     now: datetime.datetime
-    organisation: Organisation = dataclasses.field(default_factory=Organisation)
+    organization: Organization = dataclasses.field(default_factory=Organization)
     forwarding: Forwarding = dataclasses.field(default_factory=Forwarding)
 
     def whereabouts(self, target: Target, place: str | OffboardingError) -> str:
@@ -62,16 +62,16 @@ class Scene:
             return " (possibly outside: there is no such recipient)"
         if not isinstance(place, OffboardingError):
             return ""
-        if place is self.organisation.domains:
+        if place is self.organization.domains:
             return " (possibly outside: the accepted domains could not be read)"
         return " (possibly outside: the recipient could not be looked up)"
 
     def closes(self, target: Target) -> str | OffboardingError | None:
         """Where a target leads that is to be closed; `None` for one that may stay."""
-        place = self.organisation.place(target)
+        place = self.organization.place(target)
         if self.forwarding.internal:
             return UNKNOWN if isinstance(place, OffboardingError) else place
-        address = self.organisation.address_of(target)
+        address = self.organization.address_of(target)
         named = isinstance(address, str) and address.lower() in self.forwarding.addresses
         return INSIDE if named and place == INSIDE else None if place == INSIDE else place
 
@@ -335,7 +335,7 @@ def _forwarding(item: Item, scene: Scene) -> t.Iterator[Item]:
     if isinstance(place, OffboardingError):
         _fail(place)
     if target and place:
-        yield {"where": place, "address": scene.organisation.address_of(target)}
+        yield {"where": place, "address": scene.organization.address_of(target)}
 
 
 def _exchange_rules(tenant: Tenant, leavers: t.Sequence[Leaver]) -> Answers:
@@ -505,7 +505,7 @@ _SELF = ("nt authority\\self", "s-1-5-10")
 
 
 def _is_own(row: Item, *names: str) -> bool:
-    """Whether an entry is for the mailbox's owner, was inherited from the organisation, or denies access."""
+    """Whether an entry is for the mailbox's owner, was inherited from the organization, or denies access."""
     who = [_text(row.get(name)).lower() for name in names]
     denies = _flag(row.get("deny")) or _text(row.get("accesscontroltype")).lower() == "deny"
     return denies or _flag(row.get("isinherited")) or any(name in _SELF for name in who)

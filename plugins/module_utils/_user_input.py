@@ -4,7 +4,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Parse what users write: names, object ids, dates, searches. Nothing is sent here."""
+"""Parse what users write: names, object IDs, dates, searches. Nothing is sent here."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _MOMENT_FORM = "must be a date and time with a UTC offset, for example 2026-11-2
 
 @dataclasses.dataclass(frozen=True)
 class RequestedUser:
-    """One user as the operator wrote it: a principal name or an object id, and the time from which they must be out.
+    """One user as the operator wrote it: a principal name or an object ID, and the time from which they must be out.
 
-    Or a user found by a search: then `name` is the object id until the user is read, and the principal name after that.
+    Or a user found by a search: then `name` is the object ID until the user is read, and the principal name after that.
     `roles` are the directory roles that the caller has just read, `None` if it has not. `protocols` are
     the switches of their mailbox by the name of the protocol, likewise.
-    `id` is the object id that the operator wrote beside the name, `None` where there is none.
+    `id` is the object ID that the operator wrote beside the name, `None` where there is none.
     """
 
     name: str
@@ -50,12 +50,12 @@ class RequestedUser:
 
     @property
     def shown_as(self) -> str:
-        """The user as a message names it: for earlier evidence the name of that time, with the object id."""
+        """The user as a message names it: for earlier evidence the name of that time, with the object ID."""
         return f"{self.known_as} ({self.name})" if self.known_as and self.known_as != self.name else self.name
 
     @property
     def object_id(self) -> str | None:
-        """The object id that the operator wrote, as the name or beside it; `None` for a user found by a search."""
+        """The object ID that the operator wrote, as the name or beside it; `None` for a user found by a search."""
         return self.id or (self.name if OBJECT_ID.match(self.name) and not self.found else None)
 
     def or_as(self, other: RequestedUser) -> RequestedUser:
@@ -120,7 +120,7 @@ def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) ->
             for one in _parse_element(element, default_left_at):
                 key = name_key(one.name)
                 if key in asked and _differ(asked[key].object_id, one.object_id):
-                    raise ValueError(f"{one.name} is given with two object ids")
+                    raise ValueError(f"{one.name} is given with two object IDs")
                 asked[key] = asked[key].or_as(one) if key in asked else one
         except ValueError as exc:
             complaints.append(f"users[{index}]: {exc}")
@@ -130,7 +130,7 @@ def parse_users(raw: t.Any, default_left_at: datetime.datetime | None = None) ->
         more = f" (and {len(complaints) - 20} more)" if len(complaints) > 20 else ""
         raise OptionError(
             "; ".join(complaints[:20]) + more,
-            hint="Nothing was sent. Each user is a user principal name or an object id, "
+            hint="Nothing was sent. Each user is a user principal name or an object ID, "
             "or a mapping {user: ..., left_at: ..., id: ...}.",
         )
     return list(asked.values())
@@ -173,7 +173,7 @@ def _parse_element(element: t.Any, default_left_at: datetime.datetime | None) ->
 
 
 def _differ(one: str | None, other: str | None) -> bool:
-    """Whether both object ids are given and differ."""
+    """Whether both object IDs are given and differ."""
     return bool(one and other and one.lower() != other.lower())
 
 
@@ -181,7 +181,7 @@ def _parse_id(value: t.Any) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str) or not OBJECT_ID.match(value.strip()):
-        raise ValueError(f"id {str(value)[:120]!r} is not an object id")
+        raise ValueError(f"id {str(value)[:120]!r} is not an object ID")
     return value.strip()
 
 
@@ -201,12 +201,12 @@ def _split(text: str) -> list[str]:
 
 
 def _complaint(name: str) -> str:
-    return f"{name[:120]!r} is neither a user principal name nor an object id."
+    return f"{name[:120]!r} is neither a user principal name nor an object ID."
 
 
 def not_a_name(message: str) -> OffboardingError:
     """The failure of one whose name is malformed, from `RequestedUser.complaint`."""
-    hint = "Name them by user principal name (jane@contoso.com) or object id."
+    hint = "Name them by user principal name (jane@contoso.com) or object ID."
     return OffboardingError(message, code="not_a_name", hint=hint)
 
 
@@ -227,12 +227,12 @@ def _parse_protocols(value: t.Any) -> dict[str, bool | None] | None:
 
 
 def is_name(text: str) -> bool:
-    """Whether `text` has the shape of a user principal name or an object id."""
+    """Whether `text` has the shape of a user principal name or an object ID."""
     return len(text) <= _LONGEST_NAME and bool(_PRINCIPAL_NAME.match(text) or OBJECT_ID.match(text))
 
 
 def name_key(name: str) -> str:
-    """What two spellings of one principal name, address or object id have in common: all but upper and lower case.
+    """What two spellings of one principal name, address or object ID have in common: all but upper and lower case.
 
     `str.casefold` would make `straße` the same as `strasse`, and those are two people. Entra ID takes names
     in any case and keeps those two apart. Nor does a letter outside of ASCII become one within it, as the Kelvin sign
@@ -244,7 +244,7 @@ def name_key(name: str) -> str:
 
 
 def same_name(one: t.Any, other: t.Any) -> bool:
-    """Whether two names or object ids are the same; one that is null or empty is the same as none."""
+    """Whether two names or object IDs are the same; one that is null or empty is the same as none."""
     return bool(one and other) and name_key(str(one)) == name_key(str(other))
 
 
@@ -252,7 +252,7 @@ def same_name(one: t.Any, other: t.Any) -> bool:
 class KnownUser:
     """What evidence of earlier runs says of a user of this tenant.
 
-    `name` is the user principal name of that time, or the object id. `left_at` is the moment from which the user had to
+    `name` is the user principal name of that time, or the object ID. `left_at` is the moment from which the user had to
     be out. `shut_out` says whether a run has shut this user out, wholly or in part. `password` is the
     `lastPasswordChangeDateTime` that a reset by this collection wrote, `None` where no evidence shows that it did.
     """
@@ -269,7 +269,7 @@ class KnownUser:
 
 
 def parse_known(raw: t.Mapping[str, t.Any], tenant_id: str | None) -> dict[str, KnownUser]:
-    """The option `earlier` of M(m365.offboarding.m365_user_info): the users of this tenant, by object id in lower case.
+    """The option `earlier` of M(m365.offboarding.m365_user_info): the users of this tenant, by object ID in lower case.
 
     :raises OptionError: it is not what the role gives.
     """
@@ -279,7 +279,7 @@ def parse_known(raw: t.Mapping[str, t.Any], tenant_id: str | None) -> dict[str, 
             for one in users:
                 identity = _parse_id(one["id"])
                 if identity is None:
-                    raise ValueError("a user without an object id")
+                    raise ValueError("a user without an object ID")
                 if same_name(tenant, tenant_id):
                     known[name_key(identity)] = KnownUser(
                         identity,

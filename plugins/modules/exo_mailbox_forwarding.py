@@ -187,7 +187,7 @@ class SwitchForwarding(ObjectsStep):
     def __init__(self, wanted: Wanted | None, also: Forwarding) -> None:
         super().__init__(wanted)
         self._also = also
-        # Object id and key of each target that is treated as outside because its place is not known.
+        # Object ID and key of each target that is treated as outside because its place is not known.
         self._unsure: set[tuple[str, str]] = set()
 
     @property

@@ -39,7 +39,7 @@ options:
         V(smtp_auth) (C(SmtpClientAuthenticationDisabled)), V(outlook_mobile) (C(OutlookMobileEnabled)),
         V(owa_for_devices) (C(OWAforDevicesEnabled)), V(universal_outlook) (C(UniversalOutlookEnabled)),
         V(mac_outlook) (C(MacOutlookEnabled)), V(new_outlook) (C(OneWinNativeOutlookEnabled)).
-      - A switch that is null is treated as on. Microsoft's property for V(smtp_auth) is inverted, and null means that the organisation's
+      - A switch that is null is treated as on. Microsoft's property for V(smtp_auth) is inverted, and null means that the organization's
         setting is inherited, which is not treated as shut.
       - V(all) with O(state=enabled) leaves V(smtp_auth) as it is, since it is off by default in most tenants; see O(inherit_smtp_auth).
       - A protocol that the tenant does not support is skipped with V(all), and reported in C(note) if it was named.
@@ -51,7 +51,7 @@ options:
     default: [activesync, owa, mapi, ews, pop, imap]
   inherit_smtp_auth:
     description:
-      - With O(state=enabled), V(smtp_auth) is reset to the organisation's setting instead of being turned on, and V(all) includes it.
+      - With O(state=enabled), V(smtp_auth) is reset to the organization's setting instead of being turned on, and V(all) includes it.
       - That is null in C(SmtpClientAuthenticationDisabled). Whether the endpoint accepts null is not documented. If it is refused, the
         other switches are still set, V(smtp_auth) stays as it is, and C(note) says so.
     type: bool
@@ -59,8 +59,8 @@ options:
 notes:
   - Needs the application permission C(Exchange.ManageAsApp) on Office 365 Exchange Online. Reading also needs the Entra role
     C(Global Reader) or the Exchange role C(View-Only Recipients), writing C(Exchange Administrator), or C(Mail Recipients).
-  - Since April 2025 EWS needs the consent of the organisation and of the mailbox, so turning V(ews) off for a leaver is enough. Since
-    1 October 2026 it is off in organisations that had not set it, and on 1 April 2027 it is removed, with C(EwsEnabled)
+  - Since April 2025 EWS needs the consent of the organization and of the mailbox, so turning V(ews) off for a leaver is enough. Since
+    1 October 2026 it is off in organizations that had not set it, and on 1 April 2027 it is removed, with C(EwsEnabled)
     (U(https://techcommunity.microsoft.com/blog/exchange/exchange-online-ews-your-time-is-almost-up/4492361)).
   - From the end of December 2026, basic authentication for SMTP AUTH is off by default. That does not change what V(smtp_auth) shows,
     and clients with OAuth still get in
@@ -90,7 +90,7 @@ EXAMPLES = r"""
     protocols:
       [owa, mapi, ews, pop, imap, smtp_auth, outlook_mobile, owa_for_devices, universal_outlook, mac_outlook, new_outlook]
 
-- name: Turn all protocols on again, and reset SMTP AUTH to the organisation's setting
+- name: Turn all protocols on again, and reset SMTP AUTH to the organization's setting
   m365.offboarding.exo_mailbox_protocols:
     users: jane.doe@contoso.com
     state: enabled
@@ -162,9 +162,9 @@ class SwitchProtocols(Step):
         self.action = "turn off mailbox protocols of" if self.shuts else "turn on mailbox protocols of"
         self.protocols = protocols if self.shuts or inherit_smtp_auth else protocols.without_inherited()
         self._inherits = inherit_smtp_auth
-        # By object id, why smtp_auth could not be given back.
+        # By object ID, why smtp_auth could not be given back.
         self._null_refused: dict[str, str] = {}
-        # By object id, what Exchange said of each protocol whose switch this caller cannot set.
+        # By object ID, what Exchange said of each protocol whose switch this caller cannot set.
         self._refused: dict[str, dict[str, ExchangeError]] = {}
 
     def known_mailbox(self, asked: RequestedUser) -> Mailbox | None:
@@ -232,7 +232,7 @@ class SwitchProtocols(Step):
         refused = self._null_refused.get(leaver.known.id)
         if refused:
             state = "on" if leaver.mailbox and leaver.mailbox.switches["smtp_auth"] else "off"
-            notes.append(f"smtp_auth stays {state}: the organisation's setting could not be restored. {refused}")
+            notes.append(f"smtp_auth stays {state}: the organization's setting could not be restored. {refused}")
         return " ".join(filter(None, notes)) or None
 
     def _differing(self, leaver: Leaver) -> dict[str, bool | None]:
@@ -243,7 +243,7 @@ class SwitchProtocols(Step):
         if self.shuts:
             doors = door_states(leaver, (self.name,), self.protocols)
             return {name: False for name, state in doors.items() if state == OPEN}
-        # A switch that is null is on, by Exchange's default; for smtp_auth null is whatever the organisation says.
+        # A switch that is null is on, by Exchange's default; for smtp_auth null is whatever the organization says.
         switches = self.describe(leaver) or {}
         on = {name: True for name, now in switches.items() if now is False and name != "smtp_auth"}
         if "smtp_auth" not in switches or leaver.known.id in self._null_refused:

@@ -37,7 +37,7 @@ options:
     type: bool
     default: false
   undeleted:
-    description: Object ids of the accounts that this run has restored, for V(plan).
+    description: Object IDs of the accounts that this run has restored, for V(plan).
     type: list
     elements: str
     default: []
@@ -63,7 +63,7 @@ names:
   elements: str
   returned: phase=validate
 read:
-  description: Names and object ids to read.
+  description: Names and object IDs to read.
   type: list
   elements: str
   returned: phase=validate

@@ -11,8 +11,8 @@ short_description: Restore deleted Microsoft 365 users
 version_added: 1.0.0
 description:
   - Restores users who were deleted within the last 30 days, under the name they had. After that, Microsoft deletes them permanently.
-  - Only a user with exactly this name or object id is restored. If several deleted users had the name, or a deleted user had it and
-    another user has it today, none is restored, and the error lists their object ids.
+  - Only a user with exactly this name or object ID is restored. If several deleted users had the name, or a deleted user had it and
+    another user has it today, none is restored, and the error lists their object IDs.
   - The directory roles of a deleted user cannot be read. A user is therefore restored only with O(allow_admins), or if an empty
     C(directory_roles) in O(users) shows that the roles were read earlier and that there were none.
   - If an account could sign in when it was deleted, it can sign in as soon as it is restored; see C(account_enabled).

@@ -34,11 +34,11 @@ attributes:
 options:
   users:
     description:
-      - The users, each by user principal name or object id. Names are never guessed, and no user is ever created.
+      - The users, each by user principal name or object ID. Names are never guessed, and no user is ever created.
       - An element may be a mapping with C(user) and C(left_at), the moment from which this user must be kept out. It is
         written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00). The keys C(directory_roles) and
         C(protocols), which other modules use, are ignored. Other keys are refused.
-      - It may also have the key C(id), an object id. C(user) and C(id) must then both belong to the same user.
+      - It may also have the key C(id), an object ID. C(user) and C(id) must then both belong to the same user.
       - One string may hold several users, separated by commas or newlines.
       - A user who is listed twice, under whatever name, is reported once. Different dates for one user are a C(contradiction), and the
         modules that write refuse that user.
@@ -57,7 +57,7 @@ options:
     type: str
   group:
     description:
-      - The users in this group and in its nested groups, by the group's object id, or by its exact C(displayName) or C(mail).
+      - The users in this group and in its nested groups, by the group's object ID, or by its exact C(displayName) or C(mail).
         Members that are not users are skipped.
       - The module fails if no group has this name, or if several groups have it; the error then lists their ids.
       - Needs the application permission C(GroupMember.Read.All), C(Group.Read.All) or C(Directory.Read.All), and for a group that hides

@@ -36,7 +36,7 @@ notes:
     list or mail-enabled security group, which only Exchange can change, are left as they are and reported.
   - Only direct memberships are changed, not those through a nested group, and not roles that could be activated (Privileged Identity
     Management) or that are scoped to an administrative unit.
-  - Leaving a group may remove licences and, some time later, the mailbox that a licence provides. Use check mode first.
+  - Leaving a group may remove licenses and, some time later, the mailbox that a license provides. Use check mode first.
 seealso:
   - module: m365.offboarding.m365_user_info
   - name: Remove member

@@ -226,7 +226,7 @@ class Earlier:
         ]
 
     def find(self, one: Record) -> Record | None:
-        """What is known about a leaver, by object id, or by name if they had none then or have none now.
+        """What is known about a leaver, by object ID, or by name if they had none then or have none now.
 
         An account recreated under the same name is a different account.
 

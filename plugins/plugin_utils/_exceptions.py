@@ -100,7 +100,7 @@ def _is_blank(value: t.Any) -> bool:
 
 def _user(value: t.Any) -> str:
     if not isinstance(value, str) or not is_name(value.strip()):
-        raise ValueError("user is neither a user principal name nor an object id")
+        raise ValueError("user is neither a user principal name nor an object ID")
     return value.strip()
 
 
@@ -268,7 +268,7 @@ def _reasons(
 def exceptions_report(
     exceptions: t.Iterable[Record], leavers: t.Sequence[Record], today: str
 ) -> list[dict[str, t.Any]]:
-    """The exceptions of a run for its evidence: each with `state` and the leavers it matches, by object id.
+    """The exceptions of a run for its evidence: each with `state` and the leavers it matches, by object ID.
 
     :param leavers: the results of all leavers, as returned by `accept`.
     """

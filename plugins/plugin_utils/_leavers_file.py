@@ -45,7 +45,7 @@ departed departedat departson outat outon offboardat offboarddate offboarding of
 separationdate resignationdate dismissed dismissedat dismissaldate quitdate validuntil validto until effectivedate
 austritt austrittsdatum austrittam letzterarbeitstag datededepart datedesortie
 """
-# Names with "date" or "day" are also recognised within a longer name ("Termination date (UTC)").
+# Names with "date" or "day" are also recognized within a longer name ("Termination date (UTC)").
 _TELLING_WORDS = tuple(word for word in _LIKE_LEFT_AT.split() if len(word) >= 7 and re.search(r"date|day|datum", word))
 # Something that names a user, as in a row that an open quote has swallowed.
 _NAME = re.compile(r"@|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-")

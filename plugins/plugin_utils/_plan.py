@@ -36,8 +36,8 @@ def offboarding_plan(
     :param max_users: more leavers than this to be written are all refused, in check mode too; `None` for no limit.
     :param earlier: what earlier runs say, so that a name that belonged to another account then is refused.
     :param also: whether more than the doors is to be closed, so that contained leavers go through the steps too.
-    :param looked_at: the object ids that the dry run of this workflow read; `None` without a dry run.
-    :returns: `write`, a list as the modules' O(users); `refused`, errors by object id. A user known only from the earlier
+    :param looked_at: the object IDs that the dry run of this workflow read; `None` without a dry run.
+    :returns: `write`, a list as the modules' O(users); `refused`, errors by object ID. A user known only from the earlier
         evidence is in neither: they were not requested.
     """
     write: list[dict[str, t.Any]] = []
@@ -88,7 +88,7 @@ def _not_shut(one: Record) -> list[str]:
 
 
 def looked_at(stats: t.Iterable[t.Any], host: str) -> set[str] | None:
-    """The object ids that earlier dry runs in a workflow read in one tenant, `None` without a dry run.
+    """The object IDs that earlier dry runs in a workflow read in one tenant, `None` without a dry run.
 
     :param stats: what earlier roles published by `set_stats`, each `{host: {contained, not_contained, dry_run}}`.
     """

@@ -102,7 +102,7 @@ def _template(name: str) -> str:
 
 
 def _code(name: str) -> str:
-    """Style or script, without the licence that it begins with.
+    """Style or script, without the license that it begins with.
 
     :raises ValueError: the code would end its own element.
     """

@@ -100,7 +100,7 @@ def conclude(variables: Record) -> dict[str, t.Any]:
         variables.get(f"{_PREFIX}runs") or (),
         provided=variables.get(f"{_PREFIX}provided") or (),
     )
-    # Object ids and counts, no names. A user who cannot sign in is not restored, although nothing failed.
+    # Object IDs and counts, no names. A user who cannot sign in is not restored, although nothing failed.
     known = [one for one in reported["leavers"] if one["id"]]
     failed = [one["id"] for one in known if one["status"] in (REFUSED, FAILED, PARTIAL)]
     stats = {

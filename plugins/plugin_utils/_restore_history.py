@@ -173,7 +173,7 @@ def precedes(facts: Record, entry: Record | None, step: str) -> bool:
 
 def _states(reading: Reading, step: str, when: str) -> dict[str, bool | None]:
     facts = reading.facts(step, when)
-    # For a protocol null is a value (the organisation's setting applies); for sign-in it means unknown.
+    # For a protocol null is a value (the organization's setting applies); for sign-in it means unknown.
     return {
         door: facts[door] for door in _DOORS[step] if door in facts and not (step == "signin" and facts[door] is None)
     }

@@ -54,8 +54,8 @@ def outcome(plan: Record, runs: t.Sequence[Record] = (), *, provided: t.Collecti
 
     :param runs: the registered result of each step, `{step, users, result}`; a result without records counts as failed
         for everyone who was to go through it.
-    :param provided: object ids of leavers with a password.
-    :returns: `leavers`, the results; `open`, object ids of those whose sign-in may be allowed now; `table`, lines
+    :param provided: object IDs of leavers with a password.
+    :returns: `leavers`, the results; `open`, object IDs of those whose sign-in may be allowed now; `table`, lines
         for people; `failures`, why the run fails.
     """
     reported: dict[str, dict[str, Record]] = {}
@@ -130,7 +130,7 @@ def _entries(order: Record, reported: Record, *, provided: bool) -> dict[str, di
         account["status"] = "verified"  # it was read since
     if mailbox and order["no_mailbox"] and mailbox["status"] == NOT_APPLICABLE:
         message = f"There is no mailbox of {order['user_principal_name']}, so its protocols were not turned on."
-        hint = "A restored account gets its mailbox back some time after its licence: run again then."
+        hint = "A restored account gets its mailbox back some time after its license: run again then."
         mailbox |= {"status": FAILED, "error": as_error("no_mailbox", message, hint)}
     return entries
 
@@ -219,5 +219,5 @@ def _switches(before: Record, after: Record) -> list[str]:
     inherited = [name for name, state in after.items() if state is None and before.get(name) is not None]
     return [
         *([f"on again: {', '.join(on)}"] if on else []),
-        *([f"as the organisation says: {', '.join(inherited)}"] if inherited else []),
+        *([f"as the organization says: {', '.join(inherited)}"] if inherited else []),
     ]

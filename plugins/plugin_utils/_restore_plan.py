@@ -66,12 +66,12 @@ def restore_plan(
     :param left_out: a sentence for each file that is not used.
     :param job: the number in AWX of the job that is to be undone, or of its workflow, empty for none.
     :param deleted: the registered result of the search for deleted users with the same names, null before it.
-    :param undeleted: object ids of the accounts that this run has restored.
+    :param undeleted: object IDs of the accounts that this run has restored.
     :param began: when this run first read the users, and `now`, both in seconds by the same clock.
     :param protocols: with evidence, nothing but these; without it, what is to be turned on.
     :returns: `error`, why nothing can be done at all; `leavers`, what is to be done for each; `groups`, leavers
-        whose mailboxes get the same protocols; `also`, what is made again besides, by topic and object id; `phones`, whether
-        any of it is a phone; `undelete`, whose accounts are to be restored first; `waiting`, object ids of those who were
+        whose mailboxes get the same protocols; `also`, what is made again besides, by topic and object ID; `phones`, whether
+        any of it is a phone; `undelete`, whose accounts are to be restored first; `waiting`, object IDs of those who were
         restored and are not all there yet, or who may never be; `again`, whether another read may show more; `left_out`.
     """
     orders: list[dict[str, t.Any]] = []
@@ -86,7 +86,7 @@ def restore_plan(
             tenant_id = (opening.get("automation") or {}).get("tenant_id")
             readings = _readings(decoded(evidence), host, tenant_id, reported)
             found = [_order_by_evidence(name, readings, opening["users"], limits) for name in names]
-            # A user named twice, by name and by object id, is handled once.
+            # A user named twice, by name and by object ID, is handled once.
             orders = list({str(one["id"] or one["user"]): one for one in reversed(found)}.values())[::-1]
         orders += [_refused(one["user"], not_a_name(one["complaint"]).as_record(), FAILED) for one in malformed]
     except ValueError as exc:
@@ -482,7 +482,7 @@ def _protocols_again(
     wanted = [name for name in known if name not in off]
     if limits.protocols and "all" not in limits.protocols:
         wanted = [name for name in wanted if name in limits.protocols]
-    # Null means that the organisation's setting applies. If it is on now, somebody has changed it since.
+    # Null means that the organization's setting applies. If it is on now, somebody has changed it since.
     inherits = "smtp_auth" in wanted and before["smtp_auth"] is None
     today = ((now and now["mailbox_protocols"]) or {}).get("smtp_auth", False)
     if inherits and today is not False:
@@ -533,7 +533,7 @@ def _also_again(then: Record, limits: _Limits, notes: list[str]) -> dict[str, t.
 
 
 def _besides(orders: t.Sequence[Record]) -> dict[str, dict[str, t.Any]]:
-    """The objects that the modules restore: by topic, the objects of each leaver by object id."""
+    """The objects that the modules restore: by topic, the objects of each leaver by object ID."""
     reported: dict[str, dict[str, t.Any]] = {}
     for one in orders:
         for topic, objects in one["also"].items() if not (one["undelete"] or one["error"]) else ():

@@ -93,7 +93,7 @@ def _check_job(job: str, runs: t.Sequence[Record]) -> None:
 
 
 def keys(record: Record) -> set[str]:
-    """Every name of a leaver in a record of the evidence, including the object id."""
+    """Every name of a leaver in a record of the evidence, including the object ID."""
     return {name_key(str(record[key])) for key in ("user", "id", "user_principal_name") if record[key]}
 
 

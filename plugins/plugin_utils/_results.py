@@ -72,7 +72,7 @@ def results(
     """One result per leaver, joined from the opening read, the steps' records and the closing read.
 
     They are joined by the requested name, which is never null: a step or a read that finds no user has no
-    object id.
+    object ID.
 
     :param runs: the registered result of each step, `{step, users, result}`; every user in `users` without a record in
         `result` counts as failed.
@@ -122,9 +122,9 @@ def _key(name: t.Any) -> str:
 
 
 def _keys(one: Record) -> list[str]:
-    """The names by which a record is found, in lower case: its object id, and the requested name.
+    """The names by which a record is found, in lower case: its object ID, and the requested name.
 
-    A user known only from the earlier evidence was requested by object id; another user may have the name now.
+    A user known only from the earlier evidence was requested by object ID; another user may have the name now.
     """
     if one.get("earlier"):
         return [_key(one["earlier"]["id"])]
@@ -397,7 +397,7 @@ def _status(
     if _is_deleted(last):
         return DELETED
     if not opening["id"]:
-        # A user known by object id who is neither a user nor a deleted user no longer exists.
+        # A user known by object ID who is neither a user nor a deleted user no longer exists.
         gone = opening.get("earlier") and (opening["error"] or {}).get("code") == "not_found"
         return DELETED if gone else FAILED
     if (opened or unconfirmed) and (FAILED in statuses or (last is not opening and last["status"] == FAILED)):
@@ -420,7 +420,7 @@ def not_shut(one: Record) -> dict[str, str]:
 
 
 def for_workflow(leavers: t.Sequence[Record], *, names: bool) -> dict[str, t.Any]:
-    """For the next node of a workflow: object ids, and names only where asked for."""
+    """For the next node of a workflow: object IDs, and names only where asked for."""
     known = [one for one in leavers if one["id"]]
     return {
         "contained": [one["id"] for one in known if one["contained"]],

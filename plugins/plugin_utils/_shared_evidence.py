@@ -6,7 +6,7 @@
 
 """Write the evidence of hosts that run their tasks independently of each other.
 
-The strategies `free` and `host_pinned` do not honour `run_once`: each host writes the files that it shares with others. It
+The strategies `free` and `host_pinned` do not honor `run_once`: each host writes the files that it shares with others. It
 knows the variables of the others as of the moment its task began, and they may have written more since. So each host keeps
 what it knows in a ledger, a file in the temporary folder of this run of Ansible, and writes for all hosts in it while it holds the lock.
 """

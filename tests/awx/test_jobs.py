@@ -41,7 +41,7 @@ def as_awx_wants(job: Job, tenant: Tenant, inputs: dict[str, Item]) -> Item:
     assert len(job.artifacts) == 1, job.artifacts
     ((key, reported),) = job.artifacts.items()
     assert key in (f"m365_offboarding_{job.number}", f"m365_restoration_{job.number}")
-    # People are reported by object id alone.
+    # People are reported by object ID alone.
     assert "@" not in json.dumps(job.artifacts)
     assert isinstance(reported, dict)
     return reported
@@ -87,7 +87,7 @@ def test_offboard_employee_and_restore(
         "contoso": {"restored": [jane.id], "not_restored": [], "unknown": 0}
     }
     assert {name: value for name, value in before["jane"]["mailbox"].items() if jane.mailbox[name] != value} == {
-        # It inherited the organisation's setting, and the tenant takes no null.
+        # It inherited the organization's setting, and the tenant takes no null.
         "SmtpClientAuthenticationDisabled": None
     }
 

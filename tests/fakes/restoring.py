@@ -103,5 +103,5 @@ def shut_now(name: str = "jane.doe", **facts: Any) -> dict[str, Any]:
 
 
 def nobody(name: str, code: str = "not_found") -> dict[str, Any]:
-    """Return the record of a name or an object id that means nobody (any more)."""
+    """Return the record of a name or an object ID that means nobody (any more)."""
     return {**unknown_record(), "user": name, "error": problem(code, f"{name} is {code}.")}

@@ -48,7 +48,7 @@ def find(name: str | Person, *users: Person, select: str = USER_PROPERTIES) -> T
 
 
 def read(user: Person, *, select: str = USER_PROPERTIES) -> Turn:
-    """Ask for a user by object id."""
+    """Ask for a user by object ID."""
     return Turn("GET", GRAPH, f"/v1.0/users/{user['id']}", {"$select": select}, reply=Reply(json=user))
 
 

@@ -213,7 +213,7 @@ def test_one_bad_name_stops_nobody_else(tenant: Tenant, play: Player) -> None:
     assert [leaver["status"] for leaver in played.leavers()] == ["failed", "contained", "failed"]
     assert open_doors(tenant.directory.user("john")) == []
     assert "Jane Doe [1]: failed" in played.failure()
-    assert "is neither a user principal name nor an object id" in played.failure()
+    assert "is neither a user principal name nor an object ID" in played.failure()
 
 
 def test_different_dates_for_one_person_refuse_that_one(tenant: Tenant, play: Player) -> None:

@@ -77,7 +77,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "cut": (b"user,left_at\n" + f"{JANE}".encode(), "line 2 of the CSV has 1 cells"),
     "no_user": (f"user,name\n{JANE},Jane\n,John\n".encode(), "line 3 of the CSV names no user"),
     "no_offset": (f"user,left_at\n{JANE},2026-03-01T17:00:00\n".encode(), "must be a date and time with a UTC offset"),
-    "no_name": (b"user\nJane Doe\n", "'Jane Doe' is neither a user principal name nor an object id"),
+    "no_name": (b"user\nJane Doe\n", "'Jane Doe' is neither a user principal name nor an object ID"),
     "secrets": (b"hunter2,password\nhunter2,other\n", "the CSV has no column 'user'"),
     "environment": (b"SECRET=hunter2\0PATH=/bin\0", "the CSV has no column 'user'"),
 }
@@ -110,7 +110,7 @@ def test_csv_files(tenant: Tenant, play: Player, tmp_path: Path) -> None:
 
 
 def test_ways_to_name_leavers(tenant: Tenant, play: Player, tmp_path: Path) -> None:
-    """A form's text field, a list, an object id, YAML's own timestamps."""
+    """A form's text field, a list, an object ID, YAML's own timestamps."""
     jane, john = (tenant.directory.user(name) for name in (JANE, JOHN))
     inventory = {
         "commas": {"leavers": f" {JANE},{JOHN} "},

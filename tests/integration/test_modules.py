@@ -276,7 +276,7 @@ def test_protocols_by_name(tenant: Tenant, play: Player) -> None:
     assert sent[1] == {name: value for name, value in off.items() if name in old.mailbox.settings}
     assert sent[2:] == [
         {"OWAEnabled": True},
-        # What the organisation says of SMTP AUTH is not for us to overrule.
+        # What the organization says of SMTP AUTH is not for us to overrule.
         {name: True for name in off if name != "SmtpClientAuthenticationDisabled"},
         {"SmtpClientAuthenticationDisabled": True, "MacOutlookEnabled": False},
         {"SmtpClientAuthenticationDisabled": False},

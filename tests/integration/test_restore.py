@@ -263,7 +263,7 @@ def test_what_cannot_be_undone_is_refused_with_the_reason(tenant: Tenant, play: 
             {},
             "hosts['localhost'].leavers[0] lacks 'steps'",
         ),
-        "nameless": ("Jane Doe", ok, {}, "'Jane Doe' is neither a user principal name nor an object id"),
+        "nameless": ("Jane Doe", ok, {}, "'Jane Doe' is neither a user principal name nor an object ID"),
         "nobody": ([], ok, {}, "restore_employee_leavers is empty"),
         "guess": (jane, "", {}, "restore_employee_protocols must name"),
         "no_steps": (jane, ok, {"restore_employee_steps": []}, "must name a step"),
@@ -763,7 +763,7 @@ def test_without_evidence_what_is_named_is_opened(tenant: Tenant, play: Player) 
     assert touched(before, tenant) == {*keys, "deleted"}
     assert all(user["accountEnabled"] is True for user in users.values())
     mailbox = users["offboarded"].mailbox.settings
-    # smtp_auth is the organisation's business.
+    # smtp_auth is the organization's business.
     assert {name for name, switch in SWITCHES.items() if mailbox[switch] is True} == set(SWITCHES)
     assert users["offboarded"].passwords[-1] == digest(PASSWORD)
     assert [one["status"] for key in keys for one in restored(played, key)] == ["restored"] * 3

@@ -34,7 +34,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "empty": ({"leavers": ["", "jane.doe@contoso.com"]}, "users[0]: empty"),
     "blank": ({"leavers": ["jane.doe@contoso.com", " \n"]}, "users[1]: empty"),
     "number": ({"leavers": [4711]}, "users[0]: int instead of a name"),
-    "display_name": ({"leavers": ["Jane Doe"]}, "'Jane Doe' is neither a user principal name nor an object id"),
+    "display_name": ({"leavers": ["Jane Doe"]}, "'Jane Doe' is neither a user principal name nor an object ID"),
     "two_mistakes": ({"leavers": ["", "jane.doe@contoso.com", 7]}, "users[2]: int instead of a name"),
     "unknown_key": ({"leavers": [{"user": "jane.doe@contoso.com", "leaves": "now"}]}, "unknown leaves"),
     "no_user": ({"leavers": [{"left_at": "2026-03-01T17:00:00Z"}]}, "users[0]: empty"),

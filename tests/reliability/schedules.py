@@ -127,7 +127,7 @@ class Schedule:
     event: tuple[str, str] | None = None
     # Whether the run is repeated before everything is undone.
     repeated: bool = True
-    # Whether Exchange takes back a switch that the organisation decides.
+    # Whether Exchange takes back a switch that the organization decides.
     nulls: str = "accepted"
 
     def __repr__(self) -> str:
@@ -253,7 +253,7 @@ def _restored(
     assert sorted(results) == sorted(names), "somebody is lost in the restoration"
     for key, user in people.items():
         one = results[user.upn]
-        # What the organisation decided stays off where Exchange does not take that back, and is said.
+        # What the organization decided stays off where Exchange does not take that back, and is said.
         excused = (
             "smtp_auth stays off" in " ".join(one["notes"]) and world.tenant.directory.null_parameters == "refused"
         )
@@ -268,7 +268,7 @@ def _restored(
 
 
 def _is_excused(world: World, one: t.Mapping[str, t.Any]) -> bool:
-    """Whether Exchange does not take back what the organisation decided of SMTP AUTH, and that is said."""
+    """Whether Exchange does not take back what the organization decided of SMTP AUTH, and that is said."""
     return world.tenant.directory.null_parameters == "refused" and "smtp_auth stays off" in " ".join(one["notes"])
 
 
@@ -283,7 +283,7 @@ def _is_as_before(user: t.Any, start: t.Mapping[str, t.Any], *, smtp_auth: bool 
 
 
 def _effective(switches: t.Mapping[str, t.Any] | None, *, smtp_auth: bool) -> dict[str, t.Any]:
-    """Switches by what they do: one that was not set is on, but that of SMTP AUTH is what the organisation says."""
+    """Switches by what they do: one that was not set is on, but that of SMTP AUTH is what the organization says."""
     return {
         name: value if name == _SMTP_AUTH else value is not False
         for name, value in (switches or {}).items()

@@ -44,16 +44,16 @@ class Month:
     world: World
     folder: pathlib.Path
     chance: random.Random
-    # By object id: who was offboarded, and the door that was opened since the last audit.
+    # By object ID: who was offboarded, and the door that was opened since the last audit.
     leavers: dict[str, User] = dataclasses.field(default_factory=dict)
     opened: dict[str, str] = dataclasses.field(default_factory=dict)
-    # By object id: whose name another account has got since the last audit.
+    # By object ID: whose name another account has got since the last audit.
     replaced: set[str] = dataclasses.field(default_factory=set)
     # Names of the files that cannot be compared with, since the last audit.
     spoilt: set[str] = dataclasses.field(default_factory=set)
-    # By object id: those that the last audit found among the deleted.
+    # By object ID: those that the last audit found among the deleted.
     seen_in_bin: set[str] = dataclasses.field(default_factory=set)
-    # By object id: the name that the last audit saw.
+    # By object ID: the name that the last audit saw.
     names: dict[str, str] = dataclasses.field(default_factory=dict)
     files: int = 0
     events: set[str] = dataclasses.field(default_factory=set)

@@ -19,7 +19,7 @@ from simulator.faults import Fault
 from .world import World, world
 
 PHIL, FLORA = "phil.phone@contoso.com", "flora.forwarder@contoso.com"
-# Phil has three phones, one of which the organisation blocks already.
+# Phil has three phones, one of which the organization blocks already.
 OPEN = 2
 
 

@@ -533,7 +533,7 @@ class Outcome:
 
     @functools.cached_property
     def records_of(self) -> dict[str | None, list[tuple[str, dict[str, t.Any]]]]:
-        """Every step's records by object id; ten thousand leavers must not be searched for each of them."""
+        """Every step's records by object ID; ten thousand leavers must not be searched for each of them."""
         found: dict[str | None, list[tuple[str, dict[str, t.Any]]]] = {}
         for step, record in self.records:
             found.setdefault(record["id"], []).append((step, record))

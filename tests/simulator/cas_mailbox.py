@@ -116,7 +116,7 @@ class CasMailbox:
     # Finding -----------------------------------------------------------------------------------------------------
 
     def matches(self, identity: str) -> list[User]:
-        """Owners of the requested mailboxes: object id, mailbox GUID, UPN, address, alias, name or distinguished name."""
+        """Owners of the requested mailboxes: object ID, mailbox GUID, UPN, address, alias, name or distinguished name."""
         text = identity.strip()
         owner = self.directory.users.get(text.lower())
         if owner is not None:

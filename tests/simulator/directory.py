@@ -259,7 +259,7 @@ class Directory(Settings):
     def __init__(
         self, apps: dict[str, App], tenant_id: str, domain: str = "contoso.com", *, numbered: bool = False
     ) -> None:
-        """`numbered`: object ids of its own, for a tenant that stands beside another one."""
+        """`numbered`: object IDs of its own, for a tenant that stands beside another one."""
         super().__init__()
         self.apps = apps
         self.tenant_id = tenant_id
@@ -296,7 +296,7 @@ class Directory(Settings):
         people.populate(self)
 
     def _id(self, text: str) -> str:
-        """An object id that follows from a text."""
+        """An object ID that follows from a text."""
         return str(uuid.uuid5(self._namespace, text))
 
     # Time ------------------------------------------------------------------------------------------------------
@@ -329,7 +329,7 @@ class Directory(Settings):
         return crowd
 
     def user(self, name: str) -> User:
-        """By key, object id, UPN or address; deleted ones too."""
+        """By key, object ID, UPN or address; deleted ones too."""
         identifier = self._keys.get(name, name)
         found = self.users.get(identifier) or self.deleted.get(identifier)
         if found is None:
@@ -381,7 +381,7 @@ class Directory(Settings):
         return found
 
     def recipients_named(self, identity: str) -> list[dict[str, Any]]:
-        """By object id, name, display name, address or legacy distinguished name."""
+        """By object ID, name, display name, address or legacy distinguished name."""
         names = ("ExternalDirectoryObjectId", "Name", "DisplayName", "PrimarySmtpAddress", "LegacyExchangeDN")
         wanted = identity.lower()
         return [one for one in self.recipients() if wanted in (one[name].lower() for name in names)]
@@ -440,7 +440,7 @@ class Directory(Settings):
         return group
 
     def group(self, name: str) -> Group:
-        """By key, object id or display name."""
+        """By key, object ID or display name."""
         found = [group for group in self.groups.values() if name in (group.key, group.id, group.display_name)]
         if len(found) != 1:
             raise LookupError(f"{len(found)} groups are called {name!r}")
@@ -487,13 +487,13 @@ class Directory(Settings):
         return any(group.role_assignable for group in self.groups_of(user, transitive=True))
 
     def role_id(self, role: str) -> str:
-        """Object id of the directoryRole; the template's id is the same in every tenant, this is not."""
+        """Object ID of the directoryRole; the template's id is the same in every tenant, this is not."""
         return str(uuid.uuid5(uuid.UUID(self.tenant_id), TEMPLATES[role]))
 
     def role_properties(self, role: str) -> dict[str, Any]:
         return {
             "id": self.role_id(role),
-            "description": f"{role} of this organisation.",
+            "description": f"{role} of this organization.",
             "displayName": role,
             "roleTemplateId": TEMPLATES[role],
         }
@@ -518,7 +518,7 @@ class Directory(Settings):
     # Apps --------------------------------------------------------------------------------------------------------
 
     def add_service_principal(self, key: str, display_name: str, app_id: str | None = None) -> str:
-        """Somebody else's application, as it stands in this tenant; returns its object id."""
+        """Somebody else's application, as it stands in this tenant; returns its object ID."""
         identifier = self._id(f"foreign service principal {key}")
         self._service_principal_keys[key] = identifier
         self.service_principals[identifier] = {
@@ -554,7 +554,7 @@ class Directory(Settings):
         return self.service_principals.get(identifier)
 
     def add_device(self, key: str, display_name: str) -> str:
-        """A device that belongs to nobody here; returns its object id."""
+        """A device that belongs to nobody here; returns its object ID."""
         identifier = self._id(f"device {key}")
         self.devices[identifier] = device(identifier, self._id(f"registered device {key}"), displayName=display_name)
         return identifier

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Everything in the directory that is not behind `/users`: roles, groups, deleted users, the organisation, apps."""
+"""Everything in the directory that is not behind `/users`: roles, groups, deleted users, the organization, apps."""
 
 from __future__ import annotations
 
@@ -279,7 +279,7 @@ class Objects:
             raise conflict("proxyAddresses")
         user.properties |= {"userPrincipalName": upn, "proxyAddresses": free}
 
-    # Organisation and apps -----------------------------------------------------------------------------------------
+    # Organization and apps -----------------------------------------------------------------------------------------
 
     def organization(self, request: Request) -> Answer:
         _get_only(request)

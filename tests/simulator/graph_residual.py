@@ -67,7 +67,7 @@ class ResidualAccess:
         return self.users.relation(request, rest, find)
 
     def grants(self, request: Request, key: str, rest: tuple[Segment, ...]) -> Answer:
-        """Only what is granted for this one user; consent for the whole organisation is not in it (page of the list)."""
+        """Only what is granted for this one user; consent for the whole organization is not in it (page of the list)."""
         if not (self.directory.grants_read_all and "DelegatedPermissionGrant.Read.All" in request.app.graph):
             request.require("user.grants")
         if len(rest) > 1:

@@ -46,7 +46,7 @@ class Users:
     # Finding -----------------------------------------------------------------------------------------------------
 
     def find(self, key: str, *, parenthesised: bool = False) -> User | None:
-        """By object id or UPN. A mail address or an alias is not a key."""
+        """By object ID or UPN. A mail address or an alias is not a key."""
         if not parenthesised and self.directory.apostrophe_in_path == "doubled":
             if "'" in key.replace("''", ""):
                 return None

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-# Switches of a new mailbox; null of SmtpClientAuthenticationDisabled means "as the organisation says".
+# Switches of a new mailbox; null of SmtpClientAuthenticationDisabled means "as the organization says".
 SWITCHES: dict[str, bool | None] = {
     "ActiveSyncEnabled": True,
     "OWAEnabled": True,

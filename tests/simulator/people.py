@@ -3,7 +3,7 @@
 
 """The people of the tenant. Every person is a kind of account that offboarding must handle.
 
-Object ids follow from the keys (`person_id("jane")`), so that tests can name them.
+Object IDs follow from the keys (`person_id("jane")`), so that tests can name them.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ PEOPLE = {
 
 
 def person_id(key: str) -> str:
-    """Object id of the person with this key."""
+    """Object ID of the person with this key."""
     return str(uuid.uuid5(NAMESPACE, key))
 
 

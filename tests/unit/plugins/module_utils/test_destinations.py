@@ -11,7 +11,7 @@ from ansible_collections.m365.offboarding.plugins.module_utils._destinations imp
     INSIDE,
     OUTSIDE,
     UNKNOWN,
-    Organisation,
+    Organization,
     Target,
     address_of,
     parse_target,
@@ -81,20 +81,20 @@ def test_the_address_that_mail_to_a_recipient_reaches(row, address):
     ],
 )
 def test_an_address_is_placed_by_its_domain(address, place):
-    organisation = Organisation(frozenset({"contoso.com", "fabrikam.com", "*.fabrikam.com"}))
+    organization = Organization(frozenset({"contoso.com", "fabrikam.com", "*.fabrikam.com"}))
 
-    assert organisation.place(Target("x", address=address)) == place
+    assert organization.place(Target("x", address=address)) == place
 
 
 def test_what_is_not_known_is_not_placed():
-    organisation = Organisation(frozenset({"contoso.com"}), {"omar": "o@contoso.com", "carl": None, "eve": ERROR})
+    organization = Organization(frozenset({"contoso.com"}), {"omar": "o@contoso.com", "carl": None, "eve": ERROR})
 
-    assert organisation.place(Target("x", recipient="Omar")) == INSIDE
-    assert organisation.place(Target("x", recipient="carl")) == UNKNOWN
-    assert organisation.place(Target("x", recipient="nobody")) == UNKNOWN
-    assert organisation.place(Target("x", recipient="eve")) is ERROR
-    assert organisation.place(Target("x")) == UNKNOWN
-    unread = Organisation(ERROR, {"omar": "o@contoso.com", "carl": None})
+    assert organization.place(Target("x", recipient="Omar")) == INSIDE
+    assert organization.place(Target("x", recipient="carl")) == UNKNOWN
+    assert organization.place(Target("x", recipient="nobody")) == UNKNOWN
+    assert organization.place(Target("x", recipient="eve")) is ERROR
+    assert organization.place(Target("x")) == UNKNOWN
+    unread = Organization(ERROR, {"omar": "o@contoso.com", "carl": None})
     assert unread.place(Target("x", address="a@contoso.com")) is ERROR
     assert unread.place(Target("x", recipient="omar")) is ERROR
     assert unread.place(Target("x", recipient="carl")) == UNKNOWN

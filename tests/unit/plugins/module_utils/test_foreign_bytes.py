@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.m365.offboarding.plugins.module_utils._credentials import Token, entra_error
-from ansible_collections.m365.offboarding.plugins.module_utils._destinations import Organisation
+from ansible_collections.m365.offboarding.plugins.module_utils._destinations import Organization
 from ansible_collections.m365.offboarding.plugins.module_utils._doors import Mailbox
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import (
     CredentialError,
@@ -272,7 +272,7 @@ HARMLESS = {
     "deny": is_on,
     "deviceaccessstate": lambda value: isinstance(value, str) and value.strip().lower() == "blocked",
 }
-SCENE = Scene(NOW, Organisation(frozenset({"contoso.com"})))
+SCENE = Scene(NOW, Organization(frozenset({"contoso.com"})))
 
 
 @LIMITS

@@ -153,7 +153,7 @@ def test_a_bad_name_among_others_is_that_users_failure(lab, module):
         "failed",
         "not_a_name",
     )
-    assert error["message"] == "'Jane Doe' is neither a user principal name nor an object id."
+    assert error["message"] == "'Jane Doe' is neither a user principal name nor an object ID."
     assert (reported.users[1]["user"], reported.users[1]["error"]) == (UPN, None)
 
 
@@ -553,7 +553,7 @@ def test_a_name_that_means_two_users_is_not_guessed(lab):
     reported = lab.run("m365_user_signin", users=UPN, state="blocked")
 
     assert (reported.user["status"], reported.user["error"]["code"]) == ("failed", "ambiguous")
-    assert "object id" in reported.user["error"]["hint"]
+    assert "object ID" in reported.user["error"]["hint"]
 
 
 @pytest.mark.parametrize("reason", [forbidden(), fault(400), Reply(200, {}), Reply(200, {"value": [JANE, {}]})])

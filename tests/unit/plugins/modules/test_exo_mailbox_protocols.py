@@ -539,7 +539,7 @@ def test_a_throttled_mailbox_in_a_batch_is_sent_again_alone_after_retry_after(la
     assert lab.clock.naps == [17.0]
 
 
-# --- SMTP AUTH given back to the organisation ---
+# --- SMTP AUTH given back to the organization ---
 
 NULL = {"SmtpClientAuthenticationDisabled": None}
 BAD_VALUE = exchange_error(

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A name is not a person: newer accounts of a name, object ids beside names, and who somebody is."""
+"""A name is not a person: newer accounts of a name, object IDs beside names, and who somebody is."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_a_refused_leaver_does_not_stop_the_others(lab):
     assert answer.statuses == ["refused", "verified"]
 
 
-# --- an object id beside the name ---
+# --- an object ID beside the name ---
 
 
 @pytest.mark.parametrize("module", [*CLOSING])
@@ -203,8 +203,8 @@ def test_a_user_named_twice_is_refused_where_one_id_is_another(lab, users):
 @pytest.mark.parametrize(
     ("element", "text"),
     [
-        ({"user": UPN, "id": "jane"}, "id 'jane' is not an object id"),
-        ({"user": UPN, "id": 7}, "id '7' is not an object id"),
+        ({"user": UPN, "id": "jane"}, "id 'jane' is not an object ID"),
+        ({"user": UPN, "id": 7}, "id '7' is not an object ID"),
         ({"id": OTHER}, "empty"),
     ],
 )
@@ -220,7 +220,7 @@ def test_two_object_ids_for_one_name_are_refused_before_anything_is_sent(lab):
     answer = lab.run("m365_user_password", users=[{"user": UPN, "id": OTHER}, {"user": UPN.upper(), "id": JANE["id"]}])
 
     assert answer.failed
-    assert "is given with two object ids" in answer.msg
+    assert "is given with two object IDs" in answer.msg
     assert lab.wire.sent == []
 
 

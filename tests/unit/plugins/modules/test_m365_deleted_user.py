@@ -99,7 +99,7 @@ def test_two_deleted_users_of_one_name_are_reported_and_none_is_guessed(lab):
     assert (reported.user["status"], reported.user["error"]["code"], reported.failed) == ("failed", "ambiguous", True)
     for part in (first["id"], second["id"], WHEN, later(hours=-2)):
         assert part in reported.user["error"]["message"]
-    assert "object id" in reported.user["error"]["hint"]
+    assert "object ID" in reported.user["error"]["hint"]
 
 
 def test_a_name_that_a_user_has_today_and_a_deleted_one_had_is_not_guessed_at(lab):
@@ -111,7 +111,7 @@ def test_a_name_that_a_user_has_today_and_a_deleted_one_had_is_not_guessed_at(la
     assert (reported.user["status"], reported.user["error"]["code"], reported.failed) == ("failed", "ambiguous", True)
     for part in (JANE["id"], gone["id"], WHEN):
         assert part in reported.user["error"]["message"]
-    assert "object id" in reported.user["error"]["hint"]
+    assert "object ID" in reported.user["error"]["hint"]
 
 
 def test_a_user_named_by_object_id_has_no_namesake(lab):

@@ -509,7 +509,7 @@ def written(**steps):
 
 
 def read_again(lab, *turns, **options):
-    """Read somebody by object id whose sign-in has just been blocked."""
+    """Read somebody by object ID whose sign-in has just been blocked."""
     for turn in turns:
         lab.wire.expect(turn)
     options.setdefault("written", written(signin={"status": "accepted"}))

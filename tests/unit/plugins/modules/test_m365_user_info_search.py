@@ -259,7 +259,7 @@ def test_a_user_who_was_found_and_cannot_be_read_is_a_failure_by_object_id(lab):
 
 
 def test_the_named_user_counts_where_the_found_one_cannot_be_read(lab):
-    """The same person by name and by object id, reported once."""
+    """The same person by name and by object ID, reported once."""
     lab.wire.expect(search(SALES, JANE))
     lab.wire.expect(find(JANE), read(JANE).but(forbidden()))
 
@@ -385,7 +385,7 @@ def test_a_user_without_an_object_id_fails_the_search(lab, row):
 
     assert (reported.failed, reported.users) == (True, [])
     assert "Could not determine the users selected by group" in reported.msg
-    assert "a user without an object id" in reported.msg
+    assert "a user without an object ID" in reported.msg
 
 
 # --- filter ---

@@ -25,7 +25,7 @@ counts = functools.partial(_results.for_workflow, names=False)
 JANE = read_record("jane.doe")
 UPN = JANE["user"]
 THEN = "0e0b5e0e-0000-4000-8000-000000000001"
-NEWER = problem("newer_account", f"{UPN} is a newer account of that name.", "Ask for it by its object id.")
+NEWER = problem("newer_account", f"{UPN} is a newer account of that name.", "Ask for it by its object ID.")
 PERSON = {
     "department": "Sales",
     "job_title": None,
@@ -77,7 +77,7 @@ def test_a_name_that_belonged_to_a_different_account_is_refused():
 @pytest.mark.parametrize(
     ("now", "then"),
     [
-        pytest.param({"by_name": False}, {}, id="an object id was given"),
+        pytest.param({"by_name": False}, {}, id="an object ID was given"),
         pytest.param({}, {"user": "john@contoso.com", "user_principal_name": "john@contoso.com"}, id="another name"),
         pytest.param({}, {"id": JANE["id"].upper()}, id="the same account"),
         pytest.param({}, {"id": None}, id="nobody then"),

@@ -58,7 +58,7 @@ def test_everything_done_is_restored():
     assert reported["table"][:2] == ["1 of 1 leaver is restored", f"{UPN}  restored"]
     text = " ".join(" ".join(reported["table"]).split())
     assert "on again: activesync, owa" in text
-    assert "as the organisation says: smtp_auth" in text
+    assert "as the organization says: smtp_auth" in text
     assert "allowed at 2026-11-20T16:00:00Z" in text
     assert "Passwords and sessions cannot be undone" in text
 

@@ -53,7 +53,7 @@ def by_name(now, **options):
 
 @pytest.mark.parametrize("content", [evidence(shut_out()), None])
 def test_a_malformed_name_fails_alone(content):
-    malformed = [{"user": "Jane Doe", "complaint": "'Jane Doe' is neither a user principal name nor an object id."}]
+    malformed = [{"user": "Jane Doe", "complaint": "'Jane Doe' is neither a user principal name nor an object ID."}]
 
     reported = plan(opening(shut_now()), asked(content, malformed=malformed), "localhost", protocols=["owa"])
 

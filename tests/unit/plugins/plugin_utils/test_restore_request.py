@@ -335,7 +335,7 @@ def test_the_number_of_a_job_and_of_another_workflow_is_refused_naming_both(tmp_
     ("leavers", "text"),
     [
         ([], "restore_employee_leavers is empty"),
-        (["Jane Doe"], "'Jane Doe' is neither a user principal name nor an object id"),
+        (["Jane Doe"], "'Jane Doe' is neither a user principal name nor an object ID"),
         ([UPN, 5], "restore_employee_leavers[1]: int instead of a name"),
         ([None, ""], "restore_employee_leavers[0]: empty; restore_employee_leavers[1]: empty"),
     ],
@@ -349,7 +349,7 @@ def test_a_malformed_name_among_others_is_that_leavers_alone(written):
 
     assert (reported["error"], reported["names"], reported["read"]) == (None, [UPN], [UPN, JANE["id"]])
     assert reported["malformed"] == [
-        {"user": name, "complaint": f"{name!r} is neither a user principal name nor an object id."}
+        {"user": name, "complaint": f"{name!r} is neither a user principal name nor an object ID."}
         for name in ("Jane Doe", "jane@")
     ]
 
@@ -358,8 +358,8 @@ def test_malformed_names_alone_are_all_reported():
     reported = read("Jane Doe, jane@", "", "localhost")
 
     assert reported["error"] == (
-        "'Jane Doe' is neither a user principal name nor an object id. "
-        "'jane@' is neither a user principal name nor an object id. Nothing was sent."
+        "'Jane Doe' is neither a user principal name nor an object ID. "
+        "'jane@' is neither a user principal name nor an object ID. Nothing was sent."
     )
 
 
