@@ -20,11 +20,11 @@ options:
       - An element may be a mapping with C(user) and C(left_at), the moment from which this user must be kept out. It is
         written in ISO 8601 with an offset, for example V(2026-11-20T17:00:00+01:00).
       - A mapping may also have C(directory_roles), as returned by M(m365.offboarding.m365_user_info), which saves a request. An empty list
-        says that the user holds no directory role. The Global Administrators are still read, if the application may
+        means that the user holds no directory role. The Global Administrators are still read, if the application may do so
         (C(RoleManagement.Read.Directory)).
-      - A mapping may also have C(protocols), which is C(before.protocols) from that result. It saves a request when a user is given by
-        object ID and a protocol of the mailbox is on. It is never taken as proof that a protocol is off.
-      - A mapping may also have C(id), the object ID of the user. The name and the id must then belong to the same user, otherwise the
+      - A mapping may also have C(protocols), in the form of C(mailbox_protocols) in that result. It saves a request if the user is given
+        by object ID and a protocol of the mailbox is on. It is never taken as proof that a protocol is off.
+      - A mapping may also have C(id), the object ID of the user. The name and the ID must then belong to the same user, otherwise the
         user is refused. Other keys are refused.
       - A name does not identify a person. A user who is given without an object ID, and was created (C(createdDateTime)) or hired
         (C(employeeHireDate)) after C(left_at), is refused as a newer account with that name. A date that is not set, or that the
@@ -41,13 +41,13 @@ options:
     aliases: [user]
   tenant_id:
     description:
-      - The tenant, as GUID or as one of its domains.
+      - The tenant, by its ID (a GUID) or one of its domains.
       - If not set, the environment variables E(AZURE_TENANT_ID) and E(AZURE_TENANT) are tried.
       - Not needed with O(managed_identity) and O(access_token).
     type: str
   client_id:
     description:
-      - The application (client) id of the app registration; with O(managed_identity), that of a user-assigned identity.
+      - The application (client) ID of the app registration; with O(managed_identity), that of a user-assigned identity.
       - If not set, the environment variable E(AZURE_CLIENT_ID) is used.
     type: str
   client_secret:
@@ -55,7 +55,7 @@ options:
       - A client secret's value.
       - >-
         Set at most one of O(client_secret), O(certificate_path), O(federated_token_file), O(managed_identity) and O(access_token). If
-        none is set, the module looks for one in the environment, in this order.
+        none is set, the module looks in the environment for each of them, in this order.
       - The environment variables are E(AZURE_CLIENT_SECRET) and E(AZURE_SECRET). An empty variable is ignored.
     type: str
   certificate_path:
@@ -139,8 +139,9 @@ options:
     default: 30
   retry_timeout:
     description:
-      - Seconds that one request may wait in total before it is sent again, when Microsoft throttles requests, is unavailable, or cannot
-        be reached. If C(Retry-After) requests a longer wait, the affected users fail with a message that says so.
+      - The retry budget of one request. This is how many seconds it may spend waiting in total, over all retries, when Microsoft throttles
+        requests, is unavailable, or cannot be reached. If C(Retry-After) requests a longer wait, the affected users fail with a message
+        that says so.
       - Time that a request spends waiting because other requests of the same run are throttled is not included.
       - If not set, the environment variable E(M365_RETRY_TIMEOUT) is used.
     type: float
@@ -152,8 +153,8 @@ options:
         or more. Set V(600) there if the run itself is to prove the mailbox protocols.
       - For the same time, the module asks again for a mailbox that Exchange Online does not find although the user has an enabled Exchange
         plan.
-      - With V(0), nothing is read back and every write is reported as V(accepted), for callers that read afterwards themselves. Only if
-        the answer to a write was lost, the module reads whether it was applied.
+      - With V(0), nothing is read back and every write is reported as V(accepted), for callers that read back themselves. The module
+        then reads only if the answer to a write was lost, to find out whether it was applied.
       - If not set, the environment variable E(M365_VERIFY_TIMEOUT) is used.
     type: float
     default: 30
@@ -164,9 +165,9 @@ options:
       - The environment variable E(M365_PROTECTED_USERS), separated by commas or newlines, is added to this list, so that a
         credential can carry accounts that the person who launches a job cannot leave out.
       - Several accounts are separated by commas, semicolons or newlines, also within one element.
-      - If an entry cannot be read as one or several names, every module fails before anything is sent, including those
-        that only read. Examples are C(Break Glass <bg@contoso.com>), a GUID in braces, C(smtp:bg@contoso.com), quotation marks,
-        comments, invisible characters, and null.
+      - If an entry cannot be parsed as one or several names, every module fails before anything is sent, including those
+        that only read. Examples of invalid entries are C(Break Glass <bg@contoso.com>), a GUID in braces, C(smtp:bg@contoso.com),
+        quotation marks, comments, invisible characters, and null.
       - A name that matches no user of the tenant causes a warning, and the run continues.
     type: list
     elements: raw
@@ -175,8 +176,8 @@ notes:
   - Reading users needs the application permission C(User.Read.All) on Microsoft Graph.
   - With the application permission C(User-LifeCycleInfo.Read.All), a user's C(employeeLeaveDateTime) is used as C(left_at) if it is in
     the past and no C(left_at) is given. One in the future is ignored for named users, since people are dismissed early.
-  - Errors are reported per user in C(users), each with Microsoft's code and request id and with what to do. One user's failure
-    never stops the others; the module fails at the end, with all records in its result.
+  - Errors are reported per user in C(users), each with Microsoft's code and request ID and a hint about the remedy. One user's
+    failure never stops the others; the module fails at the end, with all records in its result.
 seealso:
   - name: Remove a former employee, step 1
     description: The procedure by Microsoft that this collection carries out.
@@ -201,9 +202,9 @@ options:
 options:
   objects:
     description:
-      - The objects to restore, by user. The keys are the users of O(users), written in the same way. The values are the C(objects) of
-        these users in the result of an earlier run, or in its evidence. The keys C(key), C(kind), C(name) and C(before) of each object
-        are used.
+      - The objects to restore, by user. The keys are the users of O(users), spelled in the same way. The values are the C(objects) of
+        these users in the result of an earlier run, or in its evidence. Only C(key), C(kind), C(name) and C(before) of each object are
+        used.
       - Required for the state that restores objects, and refused otherwise.
       - An object that already exists is not written. One that exists in another form is left as it is and reported.
     type: dict

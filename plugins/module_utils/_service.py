@@ -76,11 +76,11 @@ Outcome = t.Union[Answer, OffboardingError]  # noqa: UP007 (ansible-test takes t
 class Service(abc.ABC):
     """One of Microsoft's services, called in JSON, in batches where there are several calls.
 
-    Retried here, within `retry_timeout` of waiting for each call: what was certainly not carried out (throttled,
-    not connected, a concurrency conflict) and every read. A write whose outcome is unknown is returned as such
+    It retries every read, and each write that was certainly not carried out (throttled, not connected, a concurrency
+    conflict), within `retry_timeout` of waiting for each call. A write whose outcome is unknown is returned as such
     (`OffboardingError.outcome_unknown`): the caller must read before sending it again.
 
-    Subclasses say where calls go, how they are wrapped, and what an error answer means.
+    Subclasses define where calls go, how they are wrapped, and what an error answer means.
     """
 
     name = ""
@@ -127,7 +127,7 @@ class Service(abc.ABC):
         """The error for an answer that is not ok."""
 
     def digest(self, body: t.Any) -> t.Any:
-        """What to keep of an answer's body: thousands are held at once."""
+        """The part of an answer's body to keep: thousands are held at once."""
         return body
 
     def is_final(self, answer: Answer) -> bool:
@@ -167,7 +167,7 @@ class Service(abc.ABC):
 
     @property
     def now(self) -> datetime.datetime | None:
-        """The service's time, never ahead of it: its last `Date`, plus what has passed here.
+        """The service's time, never ahead of it: its last `Date`, plus the time that has passed here.
 
         Entra ID's time if the service has not returned a plausible one; `None` before any.
         """
@@ -211,7 +211,7 @@ class Service(abc.ABC):
     # --- how it is done ---
 
     def _send_round(self, calls: t.Sequence[Call]) -> t.Iterator[tuple[Outcome, float]]:
-        """Each call sent once: its outcome, and when that arrived by the controller's clock."""
+        """Send each call once, and yield its outcome and the time of arrival by the controller's clock."""
         chunks = [calls[i : i + self.batch_size] for i in range(0, len(calls), self.batch_size)]
         for outcomes in map_concurrent(self._send_chunk, chunks, self.in_flight):
             yield from outcomes
@@ -227,7 +227,7 @@ class Service(abc.ABC):
         return [(outcome, arrived) for outcome in outcomes]
 
     def _send_renewing_token(self, calls: t.Sequence[Call]) -> list[Outcome]:
-        """Send each call, and those refused with 401 again with new tokens, a few times after growing waits.
+        """Send each call; resend those refused with 401 with new tokens, a few times after growing waits.
 
         A fresh token may be refused for a moment before it is accepted.
         """
@@ -290,9 +290,9 @@ class Service(abc.ABC):
         return response
 
     def _time_for(self, calls: int) -> float | None:
-        """Seconds to wait for the answer to so many calls, `None` for the transport's own.
+        """Seconds to wait for the answer to so many calls, `None` for the transport's own timeout.
 
-        Half of the retry budget at most: what was not answered by then is sent again in smaller batches.
+        Half of the retry budget at most: calls without an answer by then are sent again in smaller batches.
         """
         timeout = self._transport.timeout
         return max(timeout, min(timeout * calls, self._retry_timeout / 2)) if self.one_by_one else None
@@ -448,8 +448,8 @@ class Service(abc.ABC):
 def carries_error(body: t.Any) -> bool:
     """Whether a body reports an error, whatever the status says.
 
-    Exchange answers 200 with `error` or `@odata.error`, and with errors of a cmdlet that went on in
-    `@adminapi.errors`, a list of strings that is empty where all went well. Seen by ScubaGear
+    Exchange answers 200 with `error` or `@odata.error`, and with non-terminating cmdlet errors in
+    `@adminapi.errors`, a list of strings that is empty on success. Seen by ScubaGear
     (https://github.com/cisagov/ScubaGear) and CIPP (https://github.com/KelvinTegelaar/CIPP-API).
     """
     lowered = {str(name).lower(): value for name, value in mapping(body).items()}
@@ -459,16 +459,16 @@ def carries_error(body: t.Any) -> bool:
 
 
 def error_of(body: t.Any) -> dict[str, t.Any]:
-    """The error object of a body, an empty one where it has none."""
+    """The error object of a body, empty if it has none."""
     lowered = {str(name).lower(): value for name, value in mapping(body).items()}
     return mapping(lowered.get("error")) or mapping(lowered.get("@odata.error"))
 
 
 def retryable(answer: Answer, writes: bool) -> bool:
-    """Whether an error answer may be followed by the same call again.
+    """Whether the same call may be sent again after an error answer.
 
-    429, 424 in a batch, and a concurrency conflict say that nothing was done. After 408 and 5xx a write may have
-    been applied: only reads are repeated.
+    After 429, 424 in a batch, and a concurrency conflict, nothing was done. After 408 and 5xx a write may have been
+    applied: only reads are repeated.
     """
     if answer.status in (424, 429):
         return True
@@ -478,7 +478,7 @@ def retryable(answer: Answer, writes: bool) -> bool:
 
 
 def mapping(value: t.Any) -> dict[str, t.Any]:
-    """`value` if it is a JSON object, an empty one otherwise: nothing in a foreign answer can be relied on."""
+    """`value` if it is a JSON object, otherwise an empty one: the shape of a foreign answer cannot be relied on."""
     return value if isinstance(value, dict) else {}
 
 
@@ -492,9 +492,9 @@ def _host(address: str) -> str:
 
 
 def _masked(outcomes: list[Outcome], secrets: t.Collection[str]) -> list[Outcome]:
-    """The same outcomes, with the secrets that error answers repeat masked.
+    """The same outcomes, with echoed secrets masked, whether verbatim or escaped for JSON, HTML or a URL.
 
-    :param secrets: those of all calls of a request: what is refused as a whole may repeat the whole.
+    :param secrets: the secrets of all calls of the request: a batch that is refused as a whole may echo all of them.
     """
     if not secrets or all(isinstance(outcome, OffboardingError) or outcome.ok for outcome in outcomes):
         return outcomes

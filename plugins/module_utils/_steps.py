@@ -32,7 +32,7 @@ class Step(abc.ABC):
     """What a step reads, wants and sends. Modules subclass it; it keeps only the state that a retry needs.
 
     `name` is one of `STEPS`, or another name if the step is not about a door. `action` completes the sentence "Could not ...
-    jane@contoso.com". `permission` is the least application permission, `sufficient` all that would do.
+    jane@contoso.com". `permission` is the least privileged application permission, `sufficient` are all that suffice.
     """
 
     name = ""
@@ -65,13 +65,13 @@ class Step(abc.ABC):
         return self.service(tenant)
 
     def needs(self, leaver: Leaver) -> tuple[str, frozenset[str]]:
-        """The least application permission for the write of this leaver, and all that would do."""
+        """The least privileged application permission for the write of this leaver, and all that suffice."""
         return self.permission, self.sufficient
 
     def resolve(self, tenant: Tenant, asked: t.Sequence[RequestedUser], *, writes: bool) -> list[Leaver]:
         """Return the leavers for the requested users.
 
-        :param writes: whether they are written next, which is not so in check mode.
+        :param writes: whether they are written next; false in check mode.
         """
         if self.reads_mailbox:
             return tenant.resolve_with_mailboxes(asked, known=self.known_mailbox, writes=writes)
@@ -80,15 +80,15 @@ class Step(abc.ABC):
         return tenant.resolve(asked, administrators=self.locks_out and already_read)
 
     def known_mailbox(self, asked: RequestedUser) -> Mailbox | None:
-        """The mailbox as the caller has just read it, `None` where it must be read."""
+        """The mailbox as the caller has just read it, `None` if it must be read."""
         return None
 
     def prepare(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Leaver]:
-        """The same leavers with the facts that the step needs. Nothing is read for those who may not be changed."""
+        """The same leavers with the facts that the step needs. Nothing is read for leavers that may not be changed."""
         return _with_mailboxes(tenant, self, leavers) if self.reads_mailbox else list(leavers)
 
     def look(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Leaver]:
-        """The same leavers read again after the write; `error` where that failed."""
+        """The same leavers read again after the write; `error` is set if that failed."""
         return tenant.read_mailboxes(leavers) if self.reads_mailbox else tenant.refresh(leavers)
 
     def parts(self, leaver: Leaver) -> list[Leaver]:
@@ -158,9 +158,9 @@ class Step(abc.ABC):
     def effective_by(
         self, leaver: Leaver, written_at: datetime.datetime | None, *, seen: bool
     ) -> datetime.datetime | None:
-        """When the door is certainly shut according to Microsoft.
+        """The time by which, according to Microsoft, the door is shut.
 
-        :param written_at: `None` when nothing was written.
+        :param written_at: `None` if nothing was written.
         :param seen: whether `leaver` was read and shows the door shut.
         """
         return None
@@ -205,9 +205,9 @@ def run_step(
 ) -> list[dict[str, t.Any]]:
     """Run one step for every leaver. One leaver's failure never stops the others.
 
-    :param allow_admins: whether holders of a directory role may be written. If not, roles are read of those who would
-        be written, unless the caller has handed them on.
-    :returns: one record per leaver, in the order asked for.
+    :param allow_admins: whether holders of a directory role may be written. If not, the roles of leavers that would be
+        written are read, unless the caller has passed them.
+    :returns: one record per leaver, in the order of `asked`.
     """
     leavers = step.prepare(tenant, list(step.resolve(tenant, asked, writes=not check_mode)))
     records = {index: one for index, leaver in enumerate(leavers) if (one := _settled(step, leaver, force=force))}
@@ -312,7 +312,7 @@ def _awaited_error(leaver: Leaver, step: Step) -> OffboardingError:
 def _outcome_record(step: Step, written: _Written) -> dict[str, t.Any]:
     undone = None if written.error else step.left_undone(written.before)
     if undone:
-        # What could be done was done: the leaver fails for the rest alone, and what was written stays on record.
+        # The leaver fails only because of the part that was left out; the applied part stays in the record.
         return record(
             written.before,
             "failed",
@@ -338,7 +338,7 @@ def _outcome_record(step: Step, written: _Written) -> dict[str, t.Any]:
         written.before,
         status,
         before=step.describe(written.before),
-        # What was there before says nothing of what is there after a write.
+        # Values from before the write do not show the state after it.
         after=None if status == "accepted" and not written.read_since else step.describe(written.now),
         written_at=None if written.error or written.superseded else written.at,
         effective_by=None if written.error else step.effective_by(written.now, written.at, seen=written.shown),
@@ -371,7 +371,7 @@ class _Writer:
                 if write.mistaken and not (write.error or write.shown):
                     write.error, write.perhaps = write.mistaken, True
             self._explain([write for write in writes if write.error])
-        except Exception as exc:  # what was done by then must not be lost with the fault
+        except Exception as exc:  # a fault must not lose the record of the writes so far
             fault = exc if isinstance(exc, OffboardingError) else internal_error(exc)
             fault.outcome_unknown = True
             for write in writes:
@@ -385,7 +385,7 @@ class _Writer:
             self._service.sleep_until(max(moments), at_most=_LONGEST_CLOCK_WAIT)
 
     def _send(self, writes: t.Sequence[_Written]) -> None:
-        """Send, and send again what neither an answer nor a reading says to have happened."""
+        """Send the writes; resend those that neither a response nor a read confirms."""
         budget = RetryBudget(self._retry_timeout, self._clock)
         pending = list(writes)
         while pending:
@@ -415,7 +415,7 @@ class _Writer:
             self._clock.sleep(wait)
 
     def _sent(self, writes: t.Sequence[_Written]) -> t.Iterator[tuple[_Written, Outcome]]:
-        """Each write sent once, to its own service, with its outcome."""
+        """Send each write once, to its own service, and yield it with its outcome."""
         of_service: dict[Service, list[_Written]] = {}
         for write in writes:
             of_service.setdefault(self._step.service_of(self._tenant, write.before), []).append(write)
@@ -424,7 +424,7 @@ class _Writer:
             yield from zip(own, service.send(calls), strict=True)
 
     def _recheck_refused(self, refused: t.Sequence[_Written]) -> None:
-        """Somebody else was first, or an earlier try was carried out after all: what is read decides."""
+        """Read again after a refusal: another caller was first, or an earlier try was carried out after all."""
         self._look(refused)
         for write in refused:
             if write.shown:
@@ -450,7 +450,7 @@ class _Writer:
         https://devblogs.microsoft.com/identity/designing-for-eventual-consistency-for-microsoft-entra
         """
         if not self._verify_timeout:
-            return  # who says so reads by themselves
+            return  # the caller reads back itself
         deadline = self._clock.monotonic() + self._verify_timeout
         pause = 0.5
         while pending:
@@ -469,12 +469,12 @@ class _Writer:
         for write, now in zip(writes, self._step.look(self._tenant, leavers), strict=True):
             write.mistaken = now.error if now.error and now.error.code == ANOTHER_USER else None
             if now.error or (self._step.reads_mailbox and now.mailbox is None):
-                continue  # an unreadable or unfound user is one that does not show the write yet
+                continue  # a user that cannot be read or found does not show the write yet
             write.now, write.read_since = now, True
             write.shown = self._step.shows(write.before, now)
 
     def _explain(self, writes: t.Sequence[_Written]) -> None:
-        """Give each refusal its reason. A 403 has one text for two reasons: the token and the target show which."""
+        """Add the reason to each refusal. A 403 has one text for two reasons: the token and the target show which."""
         forbidden = [
             write
             for write in writes

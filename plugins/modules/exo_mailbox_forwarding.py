@@ -47,10 +47,10 @@ options:
     default: []
 notes:
   - An address is inside the organization if its domain is one of C(Get-AcceptedDomain). A recipient of the directory is looked up with
-    C(Get-Recipient); for a contact its C(ExternalEmailAddress) decides. A group is treated as inside, whoever its members are.
-  - If it is not known where mail goes, there is no proof that it stays inside. A target that Exchange Online does not know and a rule
-    that its cmdlets do not describe (C(SupportedByTask) is false) are treated as outside, because turning off can be undone and mail
-    that has been sent cannot be recalled. C(note) of the object says so.
+    C(Get-Recipient); for a contact, its C(ExternalEmailAddress) decides. A group is treated as inside, whoever its members are.
+  - A target that Exchange Online does not know, and a rule that its cmdlets do not describe (C(SupportedByTask) is false), are treated
+    as outside, because turning forwarding off can be undone, while mail that has been sent cannot be recalled. C(note) of the object
+    says so.
   - If the accepted domains or a recipient could not be read, nothing that depends on them is written, and the user is V(failed).
   - Hidden inbox rules are included. Exchange Online's own rules for junk mail, automatic replies and delegates are left alone unless
     they show an address outside.
@@ -80,7 +80,7 @@ EXAMPLES = r"""
   check_mode: true
   diff: true
 
-- name: Turn off forwarding that leads outside, and forwarding to a colleague who left as well
+- name: Turn off forwarding that leads outside, and forwarding to a colleague who has also left
   m365.offboarding.exo_mailbox_forwarding:
     users: jane.doe@contoso.com
     state: absent

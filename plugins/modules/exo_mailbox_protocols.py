@@ -35,8 +35,7 @@ options:
       - The protocols to change. The default is the six on Microsoft's page; V(all) is every protocol that the tenant supports.
       - The property of C(Get-CASMailbox) is given in brackets. V(activesync) (C(ActiveSyncEnabled)), V(owa) (C(OWAEnabled), Outlook on
         the web), V(mapi) (C(MAPIEnabled), Outlook for the desktop), V(ews) (C(EwsEnabled)), V(pop) (C(PopEnabled)),
-        V(imap) (C(ImapEnabled)),
-        V(smtp_auth) (C(SmtpClientAuthenticationDisabled)), V(outlook_mobile) (C(OutlookMobileEnabled)),
+        V(imap) (C(ImapEnabled)), V(smtp_auth) (C(SmtpClientAuthenticationDisabled)), V(outlook_mobile) (C(OutlookMobileEnabled)),
         V(owa_for_devices) (C(OWAforDevicesEnabled)), V(universal_outlook) (C(UniversalOutlookEnabled)),
         V(mac_outlook) (C(MacOutlookEnabled)), V(new_outlook) (C(OneWinNativeOutlookEnabled)).
       - A switch that is null is treated as on. Microsoft's property for V(smtp_auth) is inverted, and null means that the organization's
@@ -52,8 +51,8 @@ options:
   inherit_smtp_auth:
     description:
       - With O(state=enabled), V(smtp_auth) is reset to the organization's setting instead of being turned on, and V(all) includes it.
-      - That is null in C(SmtpClientAuthenticationDisabled). Whether the endpoint accepts null is not documented. If it is refused, the
-        other switches are still set, V(smtp_auth) stays as it is, and C(note) says so.
+      - The module sets C(SmtpClientAuthenticationDisabled) to null for this. Whether the endpoint accepts null is not documented. If it is
+        refused, the other switches are still set, V(smtp_auth) stays as it is, and C(note) says so.
     type: bool
     default: false
 notes:
@@ -66,7 +65,7 @@ notes:
     and clients with OAuth still get in
     (U(https://techcommunity.microsoft.com/blog/exchange/updated-exchange-online-smtp-auth-basic-authentication-deprecation-timeline/4489835)).
   - A user without an Exchange Online mailbox is V(not_applicable). For a tenant without Exchange Online, leave this step out.
-  - A cloud user who has an enabled Exchange plan and no mailbox yet may get one, with all protocols on. The module asks for the mailbox
+  - A cloud user who has an enabled Exchange plan but no mailbox yet may get one, with all protocols on. The module looks for the mailbox
     of such a user again until O(verify_timeout) has passed. Then the user is V(failed), since nothing proves that there is no mailbox.
     Synced users and guests, whose mailboxes are elsewhere, are V(not_applicable).
 seealso:

@@ -12,8 +12,8 @@ module: leaver_offboarding
 short_description: Decide, record and report for the role offboard_employee
 version_added: 1.0.0
 description:
-  - What the role P(m365.offboarding.offboard_employee#role) does besides calling the modules. Only the role is supposed to call it.
-  - It reads the variables of the role, and the variables that its tasks have registered, by their names. It sends nothing.
+  - The part of the role P(m365.offboarding.offboard_employee#role) that does not call Microsoft. Only this role should use it.
+  - It reads the variables of the role, and the variables that its tasks have registered, by name. It sends nothing.
   - Runs on the controller, in check mode too, and never reports a change.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
@@ -23,8 +23,8 @@ options:
       - V(validate) refuses variables that are unknown or invalid, a file of leavers or earlier evidence that cannot be read, and reports
         that cannot be written. It returns the checked variables and the leavers.
       - V(plan) decides which leavers go through the steps, in which batches, and which are refused.
-      - V(record) sums up what the steps have written for a batch, for O(m365.offboarding.m365_user_info#module:written), and writes what
-        is known of all hosts of the play to their C(.json) reports. Before a step begins, its own module does so.
+      - V(record) sums up the writes of a batch, for O(m365.offboarding.m365_user_info#module:written), and writes the current state of
+        all hosts of the play to their C(.json) reports. Before a step begins, the module of that step does so.
       - V(batch_done) records the results of a batch, and writes all reports of all hosts of the play, unless it was the last batch.
       - V(evidence) writes all reports of all hosts of the play.
       - V(conclude) returns the results, the table, why the run fails, and the values for C(set_stats).
@@ -67,11 +67,11 @@ batches:
   elements: list
   returned: phase=plan
 state:
-  description: What is known about all leavers after the opening read.
+  description: The state of all leavers after the opening read.
   type: dict
   returned: phase=plan
 records:
-  description: What is known about all leavers, by batch.
+  description: The records of all leavers, by batch.
   type: list
   elements: raw
   returned: phase=batch_done
@@ -86,8 +86,8 @@ written:
   returned: phase=record
 journal:
   description:
-    - The reports that were written, for each host, by the paths that were asked for.
-    - Empty where another host has written them.
+    - The reports that were written, for each host, by the requested paths.
+    - Empty if another host has written them.
   type: dict
   returned: phase=record, batch_done or evidence
 files:
@@ -112,7 +112,7 @@ table:
   elements: str
   returned: phase=conclude
 failures:
-  description: Why the run fails, a sentence per leaver.
+  description: Why the run fails, one sentence per leaver.
   type: list
   elements: str
   returned: phase=conclude

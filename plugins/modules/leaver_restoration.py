@@ -12,8 +12,8 @@ module: leaver_restoration
 short_description: Decide and report for the role restore_employee
 version_added: 1.0.0
 description:
-  - What the role P(m365.offboarding.restore_employee#role) does besides calling the modules. Only the role is supposed to call it.
-  - It reads the variables of the role, and the variables that its tasks have registered, by their names. It sends nothing.
+  - The part of the role P(m365.offboarding.restore_employee#role) that does not call Microsoft. Only this role should use it.
+  - It reads the variables of the role, and the variables that its tasks have registered, by name. It sends nothing.
   - Runs on the controller, in check mode too, and never reports a change.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
@@ -23,7 +23,7 @@ options:
       - V(validate) refuses variables that are unknown or invalid, and evidence that cannot be trusted. It returns the checked variables
         and the contents of the evidence.
       - V(plan) decides what each leaver gets back, and waits if another read may show more.
-      - V(results) combines what was read and done so far.
+      - V(results) combines the results of the reads and steps so far.
       - V(conclude) does the same, and returns it for C(set_stats).
     type: str
     required: true
@@ -33,7 +33,7 @@ options:
     type: str
     default: ""
   has_password:
-    description: Whether a password is given, for V(validate).
+    description: Whether the user provided a password, for V(validate).
     type: bool
     default: false
   undeleted:
@@ -68,7 +68,7 @@ read:
   elements: str
   returned: phase=validate
 leavers:
-  description: What each leaver gets back or why not; at the end it is also the fact C(restore_employee_result).
+  description: What each leaver gets back, or why nothing. V(conclude) also sets it as the fact C(restore_employee_result).
   type: list
   elements: dict
   returned: phase=plan, results or conclude
@@ -97,7 +97,7 @@ table:
   elements: str
   returned: phase=results or conclude
 failures:
-  description: Why the run fails, a sentence per leaver.
+  description: Why the run fails, one sentence per leaver.
   type: list
   elements: str
   returned: phase=results or conclude

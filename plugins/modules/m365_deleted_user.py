@@ -10,7 +10,7 @@ module: m365_deleted_user
 short_description: Restore deleted Microsoft 365 users
 version_added: 1.0.0
 description:
-  - Restores users who were deleted within the last 30 days, under the name they had. After that, Microsoft deletes them permanently.
+  - Restores users that were deleted within the last 30 days, under the name they had. After 30 days, Microsoft deletes them permanently.
   - Only a user with exactly this name or object ID is restored. If several deleted users had the name, or a deleted user had it and
     another user has it today, none is restored, and the error lists their object IDs.
   - The directory roles of a deleted user cannot be read. A user is therefore restored only with O(allow_admins), or if an empty
@@ -24,12 +24,12 @@ extends_documentation_fragment:
   - m365.offboarding.m365
 options:
   state:
-    description: The user is restored.
+    description: With V(restored), the only state, a deleted user is restored.
     type: str
     choices: [restored]
     required: true
   allow_admins:
-    description: Whether users may be restored who held a directory role, or whose roles are not known.
+    description: Whether to restore users that held a directory role, or whose roles are not known.
     type: bool
     default: false
 notes:

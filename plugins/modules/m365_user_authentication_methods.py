@@ -10,7 +10,7 @@ module: m365_user_authentication_methods
 short_description: Delete the sign-in methods of Microsoft 365 users
 version_added: 1.0.0
 description:
-  - Deletes the methods that a user has registered to sign in with or to reset a password with, all but the password. These are
+  - Deletes all methods, except the password, that a user has registered for signing in or for resetting the password. These are
     phones, the Microsoft Authenticator, passkeys (FIDO2), Temporary Access Passes, software tokens, Windows Hello for Business,
     platform credentials and e-mail addresses.
   - B(This cannot be undone.) Only the user can register these methods again. C(before) shows what was deleted.
@@ -25,7 +25,7 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - There is no other state, since a deleted method cannot be restored.
+      - With V(absent), the methods are deleted. There is no other state, since a deleted method cannot be restored.
     type: str
     choices: [absent]
     required: true

@@ -34,8 +34,8 @@ notes:
   - Reading needs the application permission C(Directory.Read.All). Writing needs C(DelegatedPermissionGrant.ReadWrite.All) for
     consents and C(AppRoleAssignment.ReadWrite.All) for app role assignments. If one is missing, the objects that need the other are
     still written.
-  - Access tokens that an application already holds are valid until they expire, about an hour.
-  - C(AppRoleAssignment.ReadWrite.All) lets an application give itself any permission. Grant it for as long as it is needed.
+  - Access tokens that an application already holds remain valid until they expire, for about an hour.
+  - C(AppRoleAssignment.ReadWrite.All) lets an application grant itself any permission. Grant it only for as long as it is needed.
   - Applications that the user owns are not changed. M(m365.offboarding.m365_user_info) reports them.
 seealso:
   - module: m365.offboarding.m365_user_info

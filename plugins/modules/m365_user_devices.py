@@ -10,8 +10,8 @@ module: m365_user_devices
 short_description: Disable or enable the devices of Microsoft 365 users, and block their phones
 version_added: 1.0.0
 description:
-  - Disables the devices that a user has registered or owns in Microsoft Entra ID and that are still enabled, or enables again those that
-    an earlier run disabled. A disabled device cannot sign in, and the primary refresh token that it holds is revoked.
+  - Disables the enabled devices that a user has registered or owns in Microsoft Entra ID, or enables again the devices that an earlier
+    run disabled. A disabled device cannot sign in, and the primary refresh token that it holds is revoked.
   - Phones that have an ActiveSync or Outlook partnership with the user's Exchange Online mailbox are blocked, each through the list of the
     mailbox itself (C(ActiveSyncBlockedDeviceIDs)), or removed from that list again.
   - Each device is written separately and read back before it is reported as done. A device that is already disabled is not written.
@@ -35,13 +35,13 @@ options:
     description:
       - Whether to include phones that have a partnership with the mailbox. A phone that the mailbox or the organization already blocks is
         not written.
-      - Without Exchange Online in the tenant, set it to V(false).
+      - Set it to V(false) if the tenant does not have Exchange Online.
     type: bool
     default: true
   wipe_phones:
     description:
       - With V(account_only) and O(state=disabled), each phone is instructed to delete the data of the mailbox, and nothing else, when it
-        next connects. Then it is blocked. This is the order on Microsoft's page on former employees.
+        next connects. The phone is then blocked. This is the order on Microsoft's page on former employees.
       - A phone receives the instruction only if it connects once more. If ActiveSync or Outlook for mobile is turned off, or once the
         phone is blocked, it may never do so.
       - B(This cannot be undone.) A phone for which a wipe was requested before is not instructed again.
@@ -50,8 +50,8 @@ options:
     choices: [account_only]
 notes:
   - Reading needs the application permission C(Device.Read.All), writing C(Device.ReadWrite.All).
-  - Microsoft lets an application change C(accountEnabled) of Windows devices only. Other devices are left as they are and reported. With a
-    token of a signed-in administrator (C(Directory.AccessAsUser.All)) they are written too
+  - Microsoft lets an application change C(accountEnabled) of Windows devices only. Other devices are left as they are and reported. With
+    the token of a signed-in administrator (C(Directory.AccessAsUser.All)), they are written too
     (U(https://learn.microsoft.com/graph/api/device-update)).
   - A device that is synced from Active Directory is left as it is and reported, since it has to be disabled there.
   - A device is disabled for everybody who uses it, so check a leaver's shared devices in check mode first.

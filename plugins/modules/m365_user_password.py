@@ -12,7 +12,7 @@ version_added: 1.0.0
 description:
   - Sets a new random password for each user, which is sent to Entra ID and then discarded, the first step of Microsoft's page on
     former employees. The password is never returned, logged or stored.
-  - The reset is reported as done when C(lastPasswordChangeDateTime) has moved.
+  - The reset is reported as done when C(lastPasswordChangeDateTime) has changed.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 extends_documentation_fragment:
@@ -24,8 +24,8 @@ attributes:
     support: partial
     details:
       - A password cannot be read. Nothing is sent if sign-in is blocked, a sign-out followed the last password change within an hour,
-        and that change came after C(left_at), if known. This is the trace that the four steps leave when they run in order.
-      - While sign-in is allowed, every run resets again, since the user may have changed the password at any time.
+        and that change came after C(left_at), if known. The four steps leave these timestamps when they run in order.
+      - While sign-in is allowed, every run resets the password again, since the user may have changed it at any time.
 options:
   left_at:
     description:
@@ -38,7 +38,7 @@ options:
     default: false
   password:
     description:
-      - A password to set instead of a random one, for giving an account back. Only for a single user; implies O(force).
+      - A password to set instead of a random one, when an account is restored. Only for a single user; implies O(force).
       - It must meet Microsoft's rules, which are checked before anything is sent. These are 8 to 256 characters, three of lower case,
         upper case, digits and symbols, and no part of the user's name.
       - Corresponds to C(passwordProfile.password) of the Graph user; C(forceChangePasswordNextSignIn) is always sent with it.
@@ -64,12 +64,12 @@ EXAMPLES = r"""
   m365.offboarding.m365_user_password:
     users: jane.doe@contoso.com
 
-- name: Reset the passwords of all users on the list, unless that was done since they left
+- name: Reset the passwords of all users on the list, unless they were reset after these users left
   m365.offboarding.m365_user_password:
     users: "{{ leavers }}"
     left_at: "2026-11-20T17:00:00+01:00"
 
-- name: Give an account back with a first password
+- name: Set the first password of a restored account
   m365.offboarding.m365_user_password:
     users: jane.doe@contoso.com
     password: "{{ first_password }}"

@@ -13,7 +13,7 @@ description:
   - Ends all sessions of users by revoking their refresh tokens and session cookies, the second step of Microsoft's page on former
     employees.
   - The sign-out is reported as done when C(signInSessionsValidFromDateTime) has moved past the last password change.
-  - Access tokens that were already issued remain valid for up to about an hour, those of Outlook, Teams and SharePoint for some minutes.
+  - Access tokens that were already issued remain valid for up to about an hour, those of Outlook, Teams and SharePoint for a few minutes.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
 extends_documentation_fragment:
@@ -26,7 +26,7 @@ attributes:
     details:
       - Nothing is sent if sign-in is blocked and the last sign-out came after the last password change and after C(left_at), or, if
         C(left_at) is not known, within an hour of the password change.
-      - While sign-in is allowed, every run signs out again, since a session may have been opened at any time.
+      - While sign-in is allowed, every run signs the user out again, since a session may have been opened at any time.
 options:
   left_at:
     description:
@@ -54,7 +54,7 @@ EXAMPLES = r"""
   m365.offboarding.m365_user_sessions:
     users: jane.doe@contoso.com
 
-- name: Sign out all users who left last Friday, unless that was done since
+- name: Sign out all users who left last Friday, unless they have been signed out since then
   m365.offboarding.m365_user_sessions:
     users:
       - jane.doe@contoso.com

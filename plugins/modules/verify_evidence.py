@@ -14,10 +14,10 @@ version_added: 1.0.0
 description:
   - Compares the reports in a folder and its subfolders with the checksum files beside them, and each evidence file with the checksum
     that later evidence contains. The playbook C(m365.offboarding.verify_evidence) does this too.
-  - Fails for a report that was changed, is missing, has no checksum, or is not the one that later evidence was compared with, and for
-    a folder without a report. Hidden files are drafts and are skipped, as are files that are not reports.
-  - Anyone who can write to all files and checksums can replace all of them. So keep the checksum of the newest evidence elsewhere, and
-    set O(expected) to it. The log and the artifacts of a job contain it.
+  - Fails if a report was changed, is missing, has no checksum, or is not the one that later evidence was compared with, and if the
+    folder does not contain a report. Hidden files, which are drafts, and files that are not reports are skipped.
+  - Anyone who can write to the folder can replace all files and checksums in it. So keep the checksum of the newest evidence elsewhere,
+    and set O(expected) to it. The log and the artifacts of a job contain it.
   - Runs on the controller. Nothing is written, and nothing is sent.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
@@ -66,7 +66,7 @@ checked:
   returned: always
   sample: 730
 newest:
-  description: The checksum of each evidence file that no later evidence in the folder contains, by its path within the folder.
+  description: The checksums of the newest evidence files, by path within the folder. No later evidence in the folder contains them.
   type: dict
   returned: always
   sample: {audit-2026-11-20.json: 5ee5e7b8ccf6e2e4f4b4a8cf9c4b2a53b3a0b0f9d0b6d7c2d8ac4a0f54be4a9c}
@@ -101,7 +101,7 @@ unreadable:
   returned: always
   sample: []
 lost:
-  description: A sentence for each of O(expected) that no file has.
+  description: A sentence for each checksum in O(expected) that does not belong to a file.
   type: list
   elements: str
   returned: always

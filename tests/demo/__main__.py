@@ -93,11 +93,11 @@ def run(command_line: list[str], environment: dict[str, str]) -> str:
 
 
 def show(evidence: Path, audit: Path) -> bool:
-    """Each leaver and door: shut or open, since when, and when Microsoft says that it is surely shut."""
+    """Show the leaver, and for each door its state, since when it is shut, and by when that is in effect."""
     done = json.loads(evidence.read_text())["hosts"]["localhost"]["leavers"][0]
     seen = json.loads(audit.read_text())["hosts"]["localhost"]["leavers"][0]
     print(f"{seen['display_name']} <{seen['user_principal_name']}>")
-    print(f"  {'door':<24}{'now':<8}{'since':<24}surely shut by")
+    print(f"  {'door':<24}{'now':<8}{'shut since':<24}in effect by")
     labels = {"password": "password", "sessions": "open sessions", "signin": "sign-in", "protocols": "mailbox"}
     for step, label in labels.items():
         entry = done["steps"][step]
@@ -105,7 +105,7 @@ def show(evidence: Path, audit: Path) -> bool:
         label += f" ({len(own)} protocols)" if step == "protocols" else ""
         state = "OPEN" if own & {*seen["open"], *seen["unconfirmed"]} else "shut"
         print(f"  {label:<24}{state:<8}{entry['written_at']:<24}{entry['effective_by']}")
-    print(f"\n  {'CONTAINED' if seen['contained'] else 'NOT CONTAINED'}, says the audit.")
+    print(f"\n  Audit verdict: {'CONTAINED' if seen['contained'] else 'NOT CONTAINED'}")
     return bool(seen["contained"])
 
 
