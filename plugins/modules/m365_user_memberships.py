@@ -10,8 +10,8 @@ module: m365_user_memberships
 short_description: Remove Microsoft 365 users from their groups and directory roles
 version_added: 1.0.0
 description:
-  - Removes a user from groups with assigned membership and, with O(allow_admins), from directory roles, or adds the user again to those
-    from which an earlier run removed the user. Memberships give access as soon as the account is enabled again.
+  - Removes a user from groups with assigned membership and, with O(allow_admins), from directory roles, or adds the user again to the
+    groups and roles that an earlier run recorded. Memberships give access as soon as the account is enabled again.
   - Each membership is written separately and read back before it is reported as done.
 author:
   - The m365.offboarding contributors (@m365-offboarding)
