@@ -34,7 +34,7 @@ def wrong_person(asked: RequestedUser, user: User, left_at: datetime.datetime | 
         if asked.object_id.lower() == user.id.lower():
             return None
         return OffboardingError(
-            f"{asked.name} is now a different account: its object id is {user.id}, not {asked.object_id}; nothing was sent.",
+            f"{asked.name} is now a different account: its object ID is {user.id}, not {asked.object_id}; nothing was sent.",
             code=OTHER_ACCOUNT,
             hint=WHICH_ACCOUNT,
         )

@@ -264,7 +264,7 @@ def _with_mailboxes(tenant: Tenant, step: Step, leavers: t.Sequence[Leaver]) -> 
 
 
 def _settled(step: Step, leaver: Leaver, *, force: bool) -> dict[str, t.Any] | None:
-    """The record of a leaver that needs no write, `None` if something is."""
+    """The record of a leaver that needs no write, `None` for one that does."""
     if leaver.user is None:
         return record(leaver, "failed", error=leaver.error)
     if leaver.protected:

@@ -170,7 +170,7 @@ class Tenant:
         self._verify_timeout = verify_timeout
         self._exchange = exchange
         self._protected = {name_key(entry): entry for entry in protected}
-        # What earlier evidence says about users of this tenant, by object id in lower case. A future date does not let
+        # What earlier evidence says about users of this tenant, by object ID in lower case. A future date does not let
         # in again users that an earlier run shut out.
         self.earlier: t.Mapping[str, KnownUser] = {}
         # Entries that could not be resolved, with the reason: they are still compared as text.

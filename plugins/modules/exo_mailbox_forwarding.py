@@ -115,7 +115,7 @@ users:
     - One record per user, in the order of O(users). The keys are those of M(m365.offboarding.m365_user_memberships), with these objects
       in C(before), C(after) and C(objects). C(kind) is V(mailbox_forwarding) or V(inbox_rule).
     - C(key) is V(forwarding_smtp_address) or V(forwarding_address) for the mailbox, and the C(RuleIdentity) for a rule.
-    - In C(before), C(leads) is V(outside), V(inside) or V(unknown), where the mail goes; null if nothing had to be turned off.
+    - In C(before), C(leads) says where the mail goes, V(outside), V(inside) or V(unknown). It is null if nothing had to be turned off.
   type: list
   elements: dict
   returned: always

@@ -87,7 +87,7 @@ again:
   type: bool
   returned: phase=plan
 open:
-  description: Object ids of the users that may sign in again after the steps so far.
+  description: Object IDs of the users that may sign in again after the steps so far.
   type: list
   elements: str
   returned: phase=results or conclude

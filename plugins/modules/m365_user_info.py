@@ -167,7 +167,7 @@ options:
       - V(sign_in_methods) are C(authentication/methods) other than the password, with C(UserAuthenticationMethod.Read.All).
       - V(memberships) are the non-dynamic groups of which the user is a direct member (C(memberOf)), with C(GroupMember.Read.All).
       - V(all) selects all of them.
-      - A topic never fails the module. If it cannot be read or its answer is incomplete, it is reported as not read.
+      - A topic never fails the module. If it cannot be read, or only in part, its state is V(not_looked_at).
     type: list
     elements: str
     choices: [all, forwarding, directory_roles, applications, consents, devices, delegates, phones, sign_in_methods, memberships]

@@ -262,7 +262,7 @@ class Earlier:
             return None
         return as_error(
             OTHER_ACCOUNT,
-            f"{name} is now a different account: its object id is {one['id']}, in the earlier evidence it was "
+            f"{name} is now a different account: its object ID is {one['id']}, in the earlier evidence it was "
             f"{' and '.join(dict.fromkeys(then))}; nothing was sent.",
             WHICH_ACCOUNT,
         )
@@ -360,7 +360,7 @@ def _no_longer(one: Record, opening: Record, then: Record) -> str:
         parts.append(f"The user principal name was {known['user_principal_name']}.")
     if known["namesake"]:
         parts.append(
-            f"{known['user_principal_name']} is now a different account, with the object id {known['namesake']}."
+            f"{known['user_principal_name']} is now a different account, with the object ID {known['namesake']}."
         )
     return " ".join(parts)
 

@@ -242,7 +242,7 @@ def _order_by_evidence(
     known = {name_key(str(one.record["id"])) for one in readings.get(name_key(name), []) if one.record["id"]}
     if len(known) > 1:
         message = f"The evidence has {len(known)} accounts with the name {name} ({', '.join(sorted(known))})."
-        return _refused(name, as_error("ambiguous", message, "Request the user by object id."))
+        return _refused(name, as_error("ambiguous", message, "Request the user by object ID."))
     object_id = str((by_name or {}).get("id") or next(iter(known), ""))
     if known and name_key(object_id) not in known:
         return _recreated(name, readings[next(iter(known))][-1].record, object_id, opening, limits)
@@ -309,7 +309,7 @@ def _order_for(
     order = _order(name, **_who(now), **_by_evidence(then, changed, now, limits))
     if not same_name(then["user_principal_name"], now["user_principal_name"]):
         order["notes"].insert(
-            0, f"Called {then['user_principal_name']} at that time; the object id shows that it is the same account."
+            0, f"Called {then['user_principal_name']} at that time; the object ID shows that it is the same account."
         )
     return order
 
@@ -349,7 +349,7 @@ def _absent(
         return _refused(name, found["error"], found["status"], **who)
     if who["id"] and found.get("id") and not same_name(who["id"], found["id"]):
         message = f"{name} is a different deleted account ({found['id']}) from the one that was shut out ({who['id']}); nothing was sent."
-        return _refused(name, as_error("recreated", message, "Request the user by object id."), **who)
+        return _refused(name, as_error("recreated", message, "Request the user by object ID."), **who)
     who = {key: found.get(key) or value for key, value in who.items()}
     refusal = deleted_administrator_error(name, directory_roles, option=_ALLOW, source="evidence that contains them")
     if refusal and not limits.allow_admins:

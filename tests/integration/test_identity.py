@@ -97,7 +97,7 @@ def test_a_name_with_an_object_id_beside_it(tenant: Tenant, play: Player) -> Non
     refused = play(OFFBOARD, leavers=asked)
 
     assert refused.returncode == 2
-    assert f"{john.upn} is now a different account: its object id is {john.id}, not {jane.id}" in refused.failure()
+    assert f"{john.upn} is now a different account: its object ID is {john.id}, not {jane.id}" in refused.failure()
     assert touched(before, tenant) == set()
 
     audit = play(AUDIT, leavers=asked, app="auditor")

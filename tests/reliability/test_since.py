@@ -161,7 +161,7 @@ def test_another_account_under_the_old_name_is_named_and_is_not_the_leaver(night
     outcome = nights.audit(since=nights.path())
 
     one = of(outcome, nights.jane)
-    said = f"jane.doe@contoso.com is now a different account, with the object id {other.id}."
+    said = f"jane.doe@contoso.com is now a different account, with the object ID {other.id}."
     assert one["since"]["no_longer"].endswith(said)
     assert one["open"] == []
     assert other.id not in {one["id"] for one in outcome.results}

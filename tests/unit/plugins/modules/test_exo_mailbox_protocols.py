@@ -725,7 +725,7 @@ REPORTED = dict.fromkeys(SWITCHES, True)
 
 
 def handed(*reported, **more):
-    """An element of users by object id, with what was read of the mailbox: unless given, that all is on."""
+    """An element of users by object ID, with what was read of the mailbox: unless given, that all is on."""
     return {"user": JANE["id"], "protocols": reported[0] if reported else REPORTED, **more}
 
 

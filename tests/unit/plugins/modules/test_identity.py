@@ -165,7 +165,7 @@ def test_a_name_that_has_moved_to_another_account_is_refused(lab, module, check)
     assert (answer.statuses, answer.changed) == (["refused"], False)
     assert answer.user["error"]["code"] == "other_account"
     assert answer.user["error"]["message"] == (
-        f"{UPN} is now a different account: its object id is {JANE['id']}, not {OTHER}; nothing was sent."
+        f"{UPN} is now a different account: its object ID is {JANE['id']}, not {OTHER}; nothing was sent."
     )
 
 

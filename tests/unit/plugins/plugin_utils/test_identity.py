@@ -69,7 +69,7 @@ def test_a_name_that_belonged_to_a_different_account_is_refused():
     assert reported["write"] == []
     assert reported["refused"][JANE["id"]]["code"] == "other_account"
     assert reported["refused"][JANE["id"]]["message"] == (
-        f"{UPN} is now a different account: its object id is {JANE['id']}, in the earlier evidence it was {THEN}; "
+        f"{UPN} is now a different account: its object ID is {JANE['id']}, in the earlier evidence it was {THEN}; "
         "nothing was sent."
     )
 
