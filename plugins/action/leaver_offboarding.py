@@ -30,7 +30,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        _validated, asked = self.validate_argument_spec(
+        _validated, options = self.validate_argument_spec(
             argument_spec={
                 "phase": {"type": "str", "required": True, "choices": list(_PHASES)},
                 "purpose": {"type": "str", "choices": ["offboard", "audit"], "default": "offboard"},
@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
             }
         )
         try:
-            outcome = _PHASES[asked["phase"]](self, asked, task_vars or {})
+            outcome = _PHASES[options["phase"]](self, options, task_vars or {})
         except Refused as exc:
             return {**result, "failed": True, "msg": str(exc)}
         except (OSError, ValueError) as exc:
@@ -49,16 +49,16 @@ class ActionModule(ActionBase):
 
     # --- validate ---
 
-    def _validate(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
+    def _validate(self, options: Variables, known: Variables) -> dict[str, t.Any]:
         spec = self._loader.load_from_file(specification(_ROLE))["argument_specs"]["main"]["options"]
-        sources = SOURCES if asked["playbook"] else {}
+        sources = SOURCES if options["playbook"] else {}
         outcome = offboarding_request(
             {name.removeprefix(f"{_ROLE}_"): self._templar.template(known[name]) for name in spec if name in known},
             {name: self._templar.template(known[name]) for name in sources if name in known},
             spec=spec,
-            complaints=complaints(_ROLE, asked["playbook"] or None, known, self._loader),
+            complaints=complaints(_ROLE, options["playbook"] or None, known, self._loader),
             load=self._content,
-            purpose=asked["purpose"],
+            purpose=options["purpose"],
             host=known["inventory_hostname"],
         )
         return {**outcome, "run_id": uuid.uuid4().hex}
@@ -70,7 +70,7 @@ class ActionModule(ActionBase):
 
     # --- plan ---
 
-    def _plan(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
+    def _plan(self, options: Variables, known: Variables) -> dict[str, t.Any]:
         stats = [self._templar.template(known[name]) for name in handed_on("offboarding", known)]
         return HostRun(known).plan(known["inventory_hostname"], stats)
 
@@ -80,18 +80,18 @@ class ActionModule(ActionBase):
         strategy = str(self._task.get_play().strategy)
         return RoleRun(known, check_mode=self._task.check_mode, strategy=strategy, folder=constants.DEFAULT_LOCAL_TMP)
 
-    def _record(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
-        number = asked["batch"]
+    def _record(self, options: Variables, known: Variables) -> dict[str, t.Any]:
+        number = options["batch"]
         return {"written": HostRun(known).written(number), "journal": self._run_of(known).keep(number, None)}
 
-    def _batch_done(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
-        state = self._run_of(known).batch_done(asked["batch"])
+    def _batch_done(self, options: Variables, known: Variables) -> dict[str, t.Any]:
+        state = self._run_of(known).batch_done(options["batch"])
         if len(HostRun(known).batches) > 1:
             # A task of its own would be a line of every run, also of those with one batch.
             self._display.display(f"[{known['inventory_hostname']}] {state['msg']}")
         return state
 
-    def _evidence(self, _user_input: Variables, known: Variables) -> dict[str, t.Any]:
+    def _evidence(self, _options: Variables, known: Variables) -> dict[str, t.Any]:
         """One host for all, where `run_once` is honored."""
         run = self._run_of(known)
         states = {host: tenant.state for host, tenant in run.tenants.items()}
@@ -99,7 +99,7 @@ class ActionModule(ActionBase):
         missing = [host for host in known["ansible_play_hosts_all"] if host not in run.tenants]
         written = run.write(states, missing=missing, complete=True)
         files = {
-            host: [written[host]["files"][path] for path in tenant.asked["report_paths"]]
+            host: [written[host]["files"][path] for path in tenant.request["report_paths"]]
             for host, tenant in run.tenants.items()
         }
         sums = {host: {file: written[host]["sha256"][file] for file in of_host} for host, of_host in files.items()}
@@ -119,10 +119,10 @@ class ActionModule(ActionBase):
 
     # --- conclude ---
 
-    def _conclude(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
+    def _conclude(self, options: Variables, known: Variables) -> dict[str, t.Any]:
         host, tenant = known["inventory_hostname"], HostRun(known)
         is_check = tenant.opening.get("check_mode", self._task.check_mode)
-        reported = tenant.conclude(host, is_dry_run=tenant.asked["purpose"] == "offboard" and bool(is_check))
+        reported = tenant.conclude(host, is_dry_run=tenant.request["purpose"] == "offboard" and bool(is_check))
         records, stats = reported.pop("records"), reported.pop("stats")
         return {
             **reported,

@@ -13,7 +13,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 
 from ..plugin_utils._given import complaints
 from ..plugin_utils._inputs import Refused, specification
-from ..plugin_utils._restoration import ask, conclude, decide
+from ..plugin_utils._restoration import conclude, decide, read_request
 
 _ROLE = "restore_employee"
 # Read only where it is used.
@@ -29,7 +29,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        _validated, asked = self.validate_argument_spec(
+        _validated, options = self.validate_argument_spec(
             argument_spec={
                 "phase": {"type": "str", "required": True, "choices": list(_PHASES)},
                 "playbook": {"type": "str", "default": ""},
@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
             }
         )
         try:
-            outcome = _PHASES[asked["phase"]](self, asked, task_vars or {})
+            outcome = _PHASES[options["phase"]](self, options, task_vars or {})
         except Refused as exc:
             return {**result, "failed": True, "msg": str(exc)}
         except (OSError, ValueError) as exc:
@@ -47,32 +47,32 @@ class ActionModule(ActionBase):
         # Tenant data is never a template. Results passed between tasks are not shown at `-v`.
         return {**result, **wrap_var(outcome), "changed": False, "_ansible_verbose_override": True}
 
-    def _validate(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
+    def _validate(self, options: Variables, known: Variables) -> dict[str, t.Any]:
         spec = self._loader.load_from_file(specification(_ROLE))["argument_specs"]["main"]["options"]
         spec = {name: rules for name, rules in spec.items() if name != _NOT_TAKEN}
-        return ask(
+        return read_request(
             {name.removeprefix(f"{_ROLE}_"): self._templar.template(known[name]) for name in spec if name in known},
             spec=spec,
-            complaints=complaints(_ROLE, asked["playbook"] or None, known, self._loader),
+            complaints=complaints(_ROLE, options["playbook"] or None, known, self._loader),
             host=known["inventory_hostname"],
-            has_password=asked["has_password"],
+            has_password=options["has_password"],
         )
 
-    def _plan(self, asked: Variables, known: Variables) -> dict[str, t.Any]:
+    def _plan(self, options: Variables, known: Variables) -> dict[str, t.Any]:
         outcome = decide(
             known,
             host=known["inventory_hostname"],
-            undeleted=asked["undeleted"],
-            began=asked["began"],
+            undeleted=options["undeleted"],
+            began=options["began"],
             now=time.time(),
         )
         time.sleep(outcome["wait"])
         return outcome
 
-    def _results(self, _user_input: Variables, known: Variables) -> dict[str, t.Any]:
+    def _results(self, _options: Variables, known: Variables) -> dict[str, t.Any]:
         return conclude(known)
 
-    def _conclude(self, _user_input: Variables, known: Variables) -> dict[str, t.Any]:
+    def _conclude(self, _options: Variables, known: Variables) -> dict[str, t.Any]:
         outcome = conclude(known)
         job = known.get("awx_job_id", known.get("tower_job_id"))
         # By host, since the hosts of a play set the same key and are merged.

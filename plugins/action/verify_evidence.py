@@ -22,7 +22,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        _validated, asked = self.validate_argument_spec(
+        _validated, options = self.validate_argument_spec(
             argument_spec={
                 "folder": {"type": "path", "required": True},
                 "expected": {"type": "list", "elements": "str", "default": []},
@@ -30,14 +30,14 @@ class ActionModule(ActionBase):
             }
         )
         refused = (
-            complaints("offboard_employee", asked["playbook"], task_vars or {}, self._loader)
-            if asked["playbook"]
+            complaints("offboard_employee", options["playbook"], task_vars or {}, self._loader)
+            if options["playbook"]
             else []
         )
         if refused:
             return {**result, "failed": True, "msg": " ".join(refused)}
         try:
-            outcome = verify(asked["folder"], asked["expected"])
+            outcome = verify(options["folder"], options["expected"])
         except (OSError, ValueError) as exc:
             raise AnsibleActionFail(str(exc)) from None
         found = problems(outcome)

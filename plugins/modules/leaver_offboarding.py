@@ -52,7 +52,7 @@ EXAMPLES = r"""
 - name: Validate the variables
   m365.offboarding.leaver_offboarding:
     phase: validate
-  register: __offboard_employee_asked
+  register: __offboard_employee_request
 """
 
 RETURN = r"""

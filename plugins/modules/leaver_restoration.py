@@ -53,7 +53,7 @@ EXAMPLES = r"""
 - name: Validate the variables
   m365.offboarding.leaver_restoration:
     phase: validate
-  register: __restore_employee_asked
+  register: __restore_employee_request
 """
 
 RETURN = r"""

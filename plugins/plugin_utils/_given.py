@@ -71,7 +71,7 @@ def complaints(role: str, playbook: str | None, known: t.Mapping[str, t.Any], lo
         repeated=_repeated(loader),
         seen=list(known),
         # Registered by the roles themselves, and refused as extra variables.
-        begun=[one for one in ROLES if f"__{one}_asked" in known],
+        begun=[one for one in ROLES if f"__{one}_request" in known],
     )
 
 

@@ -37,7 +37,7 @@ STEP_OF = {
 # The number of the batch that a task of the role belongs to.
 BATCH = "__offboard_employee_number"
 _ORDER = (*STEPS, *ALSO)
-# For each host its `run_id` and its `files`, the names of its reports by the paths that were asked for.
+# For each host its `run_id` and its `files`, the names of its reports by the requested paths.
 Journal = dict[str, dict[str, t.Any]]
 
 
@@ -125,7 +125,7 @@ class RoleRun:
         json_only: bool = False,
     ) -> dict[str, dict[str, t.Any]]:
         """As `write_evidence`."""
-        known, own = self._known, self.tenants[self._own].asked
+        known, own = self._known, self.tenants[self._own].request
 
         def first(*names: str) -> t.Any:
             return next((known[name] for name in names if name in known), None)
@@ -157,6 +157,6 @@ class RoleRun:
         files: dict[str, dict[str, str]] = {host: {} for host in self.tenants}
         for journal in (one for tenant in self.tenants.values() for one in tenant.journals()):
             for host, reported in journal.items():
-                if host in files and reported["run_id"] == self.tenants[host].asked["run_id"]:
+                if host in files and reported["run_id"] == self.tenants[host].request["run_id"]:
                     files[host].update(reported["files"])
         return files

@@ -39,12 +39,12 @@ class HostRun:
 
     def __init__(self, variables: Record) -> None:
         self._variables = variables
-        self.asked = self._registered("asked")
+        self.request = self._registered("request")
 
     @property
     def is_here(self) -> bool:
         """Whether this host has passed the validation."""
-        return "run_id" in self.asked
+        return "run_id" in self.request
 
     def _registered(self, name: str) -> Record:
         """The registered result of a task; `None` if it was skipped or has not run."""
@@ -67,31 +67,31 @@ class HostRun:
     @functools.cached_property
     def earlier(self) -> Earlier | None:
         """What earlier runs say about this tenant, `None` without a comparison."""
-        asked = self.asked
-        if asked["earlier"] is None:
+        request = self.request
+        if request["earlier"] is None:
             return None
         tenant_id = (self.opening.get("automation") or {}).get("tenant_id")
-        return Earlier(decoded(asked["earlier"]), tenant_id=tenant_id, purpose=asked["purpose"], host=asked["host"])
+        return Earlier(decoded(request["earlier"]), tenant_id=tenant_id, purpose=request["purpose"], host=request["host"])
 
     def plan(self, host: str, stats: t.Sequence[t.Any]) -> dict[str, t.Any]:
         """Return the leavers that go through the steps, in batches, those refused, and `state`, what is known about all.
 
         :param stats: what this role has reported earlier in the same workflow.
         """
-        asked = self.asked
+        request = self.request
         plan: dict[str, t.Any] = {"write": [], "refused": {}}
-        if asked["purpose"] == "offboard":
+        if request["purpose"] == "offboard":
             plan = offboarding_plan(
                 self.opening.get("users") or (),
-                allow_admins=asked["allow_admins"],
-                max_users=asked["max_users"],
+                allow_admins=request["allow_admins"],
+                max_users=request["max_users"],
                 earlier=self.earlier,
                 looked_at=looked_at(stats, host),
-                also=bool(asked["also"]),
+                also=bool(request["also"]),
             )
-        size = asked["batch_size"]
+        size = request["batch_size"]
         planned = {
-            "run_id": asked["run_id"],
+            "run_id": request["run_id"],
             "batches": [plan["write"][start : start + size] for start in range(0, len(plan["write"]), size)],
             "refused": carried(list(plan["refused"].items()), len(plan["refused"])),
         }
@@ -102,14 +102,14 @@ class HostRun:
         """What is known about all leavers after the last finished batch, or after the plan."""
         found = [self._registered("state"), self._registered("plan").get("state") or {}]
         unknown = {
-            "run_id": self.asked["run_id"],
+            "run_id": self.request["run_id"],
             "records": [],
-            "entry": tenant_entry({}, steps=self.asked["steps"], contain_within=self.asked["contain_within"]),
+            "entry": tenant_entry({}, steps=self.request["steps"], contain_within=self.request["contain_within"]),
             "done": 0,
             "not_shut": 0,
             "msg": "",
         }
-        return dict(next((one for one in found if one.get("run_id") == self.asked["run_id"]), unknown))
+        return dict(next((one for one in found if one.get("run_id") == self.request["run_id"]), unknown))
 
     def journals(self) -> t.Iterator[Record]:
         """What this host has written for all hosts, by host: see `write_evidence`."""
@@ -119,7 +119,7 @@ class HostRun:
     @property
     def steps(self) -> t.Sequence[str]:
         """What the leavers of this tenant go through."""
-        return (*self.asked["steps"], *self.asked["also"])
+        return (*self.request["steps"], *self.request["also"])
 
     def put(self, *, number: int, step: str | None = None) -> dict[str, t.Any]:
         """Return what is known, including what is registered now.
@@ -127,7 +127,7 @@ class HostRun:
         :param number: 0 after the opening read, later the batch.
         :param step: the step, or what is closed besides, that the batch has just gone through; null after its closing read.
         """
-        asked, batches = self.asked, self.batches
+        request, batches = self.request, self.batches
         before = self.state if number else None
         here = batches[number - 1 : number] if number else batches
         done = _ORDER[: _ORDER.index(step) + 1] if step else _ORDER
@@ -135,8 +135,8 @@ class HostRun:
         joined = join(
             self.opening,
             before=before,
-            steps=asked["steps"],
-            protocols=asked["protocols"],
+            steps=request["steps"],
+            protocols=request["protocols"],
             batches=here,
             number=number,
             runs=self._runs(here[0], done) if number else (),
@@ -145,20 +145,20 @@ class HostRun:
             refused=dict(refused),
             earlier=self.earlier,
             total=sum(map(len, batches)),
-            started_at=asked["started_at"],
-            purpose=asked["purpose"],
-            contain_within=asked["contain_within"],
-            exceptions=decoded(asked["exceptions"]),
-            also=asked["also"] if asked["purpose"] == "offboard" else (),
+            started_at=request["started_at"],
+            purpose=request["purpose"],
+            contain_within=request["contain_within"],
+            exceptions=decoded(request["exceptions"]),
+            also=request["also"] if request["purpose"] == "offboard" else (),
         )
-        return {"run_id": asked["run_id"], **joined}
+        return {"run_id": request["run_id"], **joined}
 
     def _runs(self, users: t.Sequence[Record], done: t.Sequence[str]) -> list[dict[str, t.Any]]:
         """The registered results of the steps that these users have gone through."""
         runs: list[dict[str, t.Any]] = [
             {"step": step, "users": users, "result": self._registered(step)}
             for step in done
-            if step in (*self.asked["steps"], *self.asked["also"])
+            if step in (*self.request["steps"], *self.request["also"])
         ]
         return [run for run in runs if run["result"] and _is_about(run["result"], users)]
 
@@ -168,21 +168,21 @@ class HostRun:
 
     def conclude(self, host: str, *, is_dry_run: bool) -> dict[str, t.Any]:
         """The results, and how they are reported."""
-        asked, state = self.asked, self.state
+        request, state = self.request, self.state
         leavers, error = unpack(state["records"]), state["entry"]["error"]
         stats = {
-            **for_workflow(leavers, names=asked["stats_names"]),
+            **for_workflow(leavers, names=request["stats_names"]),
             "error": (error or {}).get("code"),
             # The offboarding that follows in the workflow refuses users who were not read here.
             **({"dry_run": True} if is_dry_run else {}),
         }
-        spared = left_out(leavers) if is_dry_run and not asked["fail_on_left_out"] else []
+        spared = left_out(leavers) if is_dry_run and not request["fail_on_left_out"] else []
         fatal = {
             "left_out": spared,
-            **{name: asked[name] for name in ("fail_on", "fail_on_not_due", "fail_on_residual")},
+            **{name: request[name] for name in ("fail_on", "fail_on_not_due", "fail_on_residual")},
         }
-        judged = leavers if asked["purpose"] == "audit" else judged_by_offboarding(leavers)
-        may_be_empty = {name: asked[name] for name in ("allow_empty", "is_only_since")}
+        judged = leavers if request["purpose"] == "audit" else judged_by_offboarding(leavers)
+        may_be_empty = {name: request[name] for name in ("allow_empty", "is_only_since")}
         lines: list[str] = []
         # If no user could be read, it is not known who is due.
         if leavers or not error:
@@ -193,7 +193,7 @@ class HostRun:
         return {
             "records": leavers,
             # The output for people is kept together, the table last except for the failure.
-            "table": [*filter(None, [asked["msg"]]), *reports, *lines],
+            "table": [*filter(None, [request["msg"]]), *reports, *lines],
             "stats": stats,
             "failures": [reason_of(error)] if error else failures(judged, **may_be_empty, **fatal),
         }
@@ -225,13 +225,13 @@ def write_evidence(
     """Write the evidence of all hosts of a play; those that name the same path share a file.
 
     :param states: what is known, by host.
-    :param files: for each host the reports that this run has written so far, by the paths that were asked for.
+    :param files: for each host the reports that this run has written so far, by the requested paths.
     :param missing: hosts that never got to name a path: each file lists them.
     :param facts: see `evidence`.
     :returns: for each host its `run_id`, its `files` by now, and `sha256`, the checksums of all files that were written now.
     :raises OSError: with a sentence that names the path.
     """
-    paths = {host: tenant.asked["report_paths"] for host, tenant in tenants.items()}
+    paths = {host: tenant.request["report_paths"] for host, tenant in tenants.items()}
     files_now = {host: dict(files[host]) for host in tenants}
     leavers: dict[str, list[t.Any]] = {}
     sums: dict[str, str] = {}
@@ -244,7 +244,7 @@ def write_evidence(
                 leavers[host] = list((texts if json_only else unpack)(states[host]["records"]))
         entries = {host: states[host]["entry"] for host in sharing}
         entries.update((host, missing_entry(host)) for host in missing)
-        given = [link for host in sharing for link in tenants[host].asked["chain"]]
+        given = [link for host in sharing for link in tenants[host].request["chain"]]
         chain = [link for number, link in enumerate(given) if link not in given[:number]]
         whole = evidence(entries, {} if json_only else leavers, complete=complete, chain=chain, **facts)
         text = plain_json(whole, leavers) if json_only else render(whole, format_of(path))
@@ -254,6 +254,6 @@ def write_evidence(
         for host in sharing:
             files_now[host][path] = name
     return {
-        host: {"run_id": tenant.asked["run_id"], "files": files_now[host], "sha256": sums}
+        host: {"run_id": tenant.request["run_id"], "files": files_now[host], "sha256": sums}
         for host, tenant in tenants.items()
     }

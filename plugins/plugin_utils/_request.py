@@ -4,7 +4,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""What the role `offboard_employee` is asked to do: everything that can be refused before anything is sent."""
+"""The request to the role `offboard_employee`: everything that can be refused before anything is sent."""
 
 from __future__ import annotations
 
@@ -63,44 +63,46 @@ def offboarding_request(
     """
     complaints = list(complaints)
     now = datetime.datetime.now(datetime.timezone.utc)
-    asked = typed("offboard_employee", given, sources, spec, complaints, raw=_RAW)
-    if asked["batch_size"] < 1 or asked["max_users"] < 0 or not asked["steps"]:
+    request = typed("offboard_employee", given, sources, spec, complaints, raw=_RAW)
+    if request["batch_size"] < 1 or request["max_users"] < 0 or not request["steps"]:
         complaints.append(
             "offboard_employee_batch_size must be 1 or more, offboard_employee_max_users 0 or more, and "
             "offboard_employee_steps must name a step."
         )
-    if asked["fail_on_residual"] and not (asked["also"] or asked["residual"]):
+    if request["fail_on_residual"] and not (request["also"] or request["residual"]):
         complaints.append(
             "offboard_employee_fail_on_residual needs offboard_employee_also or offboard_employee_residual: otherwise no "
             "residual access is read."
         )
-    _checked(complaints, lambda: Protocols.parse(asked["protocols"]))
-    from_file, msg = _checked(complaints, lambda: _file_of_leavers(asked, load)) or ([], "")
-    runs = _checked(complaints, lambda: earlier_runs(asked["since"], load=load, now=now)) or []
-    _checked(complaints, lambda: parse_period(asked["contain_within"]))
-    excepted = _checked(complaints, lambda: _exceptions(asked, load)) or []
-    asked["fail_on"] = _checked(complaints, lambda: list(parse_fail_on(asked["fail_on"])))
-    paths = _paths(asked["report_path"])
+    _checked(complaints, lambda: Protocols.parse(request["protocols"]))
+    from_file, msg = _checked(complaints, lambda: _file_of_leavers(request, load)) or ([], "")
+    runs = _checked(complaints, lambda: earlier_runs(request["since"], load=load, now=now)) or []
+    _checked(complaints, lambda: parse_period(request["contain_within"]))
+    excepted = _checked(complaints, lambda: _exceptions(request, load)) or []
+    request["fail_on"] = _checked(complaints, lambda: list(parse_fail_on(request["fail_on"])))
+    paths = _paths(request["report_path"])
     _checked(complaints, lambda: _see_writable(paths))
     if complaints:
         raise Refused(" ".join(complaints))
-    leavers = _names(asked["leavers"])
-    is_searched = bool(asked["blocked"]) or any(str(asked[one]).strip() for one in ("group", "filter", "left_before"))
-    if asked.get("allow_empty") is None:
+    leavers = _names(request["leavers"])
+    is_searched = bool(request["blocked"]) or any(
+        str(request[one]).strip() for one in ("group", "filter", "left_before")
+    )
+    if request.get("allow_empty") is None:
         # A group may well be empty, a list that is given may not.
-        asked["allow_empty"] = is_searched and not leavers and not asked["leavers_file"]
+        request["allow_empty"] = is_searched and not leavers and not request["leavers_file"]
     runs = needed(runs, purpose=purpose, host=host)
     chain = links(run["file"] for run in runs if run["hosts"])
-    is_compared = asked["since"] not in (None, "", [], [""])
+    is_compared = request["since"] not in (None, "", [], [""])
     return {
-        **asked,
+        **request,
         "purpose": purpose,
         "host": host,
         "named": [*leavers, *from_file],
         "is_searched": is_searched,
-        "also": [name for name in ALSO if name in asked["also"]],
-        "residual_after": topics_after(asked["also"], asked["residual"]),
-        "is_only_since": is_compared and not (is_searched or leavers or asked["leavers_file"]),
+        "also": [name for name in ALSO if name in request["also"]],
+        "residual_after": topics_after(request["also"], request["residual"]),
+        "is_only_since": is_compared and not (is_searched or leavers or request["leavers_file"]),
         "report_paths": paths,
         "started_at": format_moment(now),
         "earlier": carried(runs, _size(runs)) if is_compared else None,
@@ -108,7 +110,7 @@ def offboarding_request(
         "chain": chain,
         "exceptions": carried(excepted, len(excepted)),
         # The mailbox type is read if blocked users are searched for or a kind has an exception: it separates shared mailboxes from leavers.
-        "mailbox_types": bool(asked["blocked"]) or names_kinds(excepted),
+        "mailbox_types": bool(request["blocked"]) or names_kinds(excepted),
         "msg": msg,
     }
 
@@ -136,13 +138,13 @@ def _plain(leaver: t.Any) -> t.Any:
     return {key: value.isoformat() if isinstance(value, datetime.date) else value for key, value in leaver.items()}
 
 
-def _file_of_leavers(asked: Record, load: Load) -> tuple[list[dict[str, str]], str]:
-    path = str(asked["leavers_file"])
+def _file_of_leavers(request: Record, load: Load) -> tuple[list[dict[str, str]], str]:
+    path = str(request["leavers_file"])
     if not path:
         return [], ""
     content = _content("leavers_file", path, load)
     try:
-        leavers = read_csv(decode_csv(content), asked["leavers_column"])
+        leavers = read_csv(decode_csv(content), request["leavers_column"])
     except ValueError as exc:
         raise ValueError(f"leavers_file {path}: {exc}") from None
     dated = sum(1 for one in leavers if "left_at" in one)
@@ -167,9 +169,9 @@ def _content(variable: str, path: str, load: Load) -> bytes:
         raise ValueError(f"{variable}: {full} cannot be read: {exc.strerror}.") from None
 
 
-def _exceptions(asked: Record, load: Load) -> list[dict[str, t.Any]]:
-    path = str(asked["exceptions_file"])
-    return exceptions(asked["exceptions"], path, _content("exceptions_file", path, load) if path else b"")
+def _exceptions(request: Record, load: Load) -> list[dict[str, t.Any]]:
+    path = str(request["exceptions_file"])
+    return exceptions(request["exceptions"], path, _content("exceptions_file", path, load) if path else b"")
 
 
 def _size(runs: t.Sequence[Record]) -> int:

@@ -23,8 +23,10 @@ _PREFIX = "__restore_employee_"
 _SHORTEST_WAIT, _PART = 3.0, 3
 
 
-def ask(given: Record, *, spec: Record, complaints: t.Sequence[str], host: str, has_password: bool) -> dict[str, t.Any]:
-    """The role's variables, checked and typed, and what `request` makes of the leavers and the evidence.
+def read_request(
+    given: Record, *, spec: Record, complaints: t.Sequence[str], host: str, has_password: bool
+) -> dict[str, t.Any]:
+    """The role's variables, checked and typed, and what `restore_request` makes of the leavers and the evidence.
 
     :param given: the variables of the role, without `restore_employee_`, and without the password.
     :param spec: the role's argument specification.
@@ -32,23 +34,23 @@ def ask(given: Record, *, spec: Record, complaints: t.Sequence[str], host: str, 
     :raises Refused: with everything that is wrong.
     """
     complaints = list(complaints)
-    asked = typed("restore_employee", given, {}, spec, complaints, raw=("leavers", "evidence"))
-    reported = restore_request(asked["leavers"], evidence=asked["evidence"], host=host, job=asked["job"])
-    has_evidence = asked["evidence"] not in ("", None, [])
-    deliver = os.path.realpath(os.path.expanduser(asked["deliver"])) if asked["deliver"] else ""
+    request = typed("restore_employee", given, {}, spec, complaints, raw=("leavers", "evidence"))
+    reported = restore_request(request["leavers"], evidence=request["evidence"], host=host, job=request["job"])
+    has_evidence = request["evidence"] not in ("", None, [])
+    deliver = os.path.realpath(os.path.expanduser(request["deliver"])) if request["deliver"] else ""
     if reported["error"]:
         complaints.append(reported["error"])
-    if asked["evidence_required"] and not (has_evidence and reported["job"]):
+    if request["evidence_required"] and not (has_evidence and reported["job"]):
         complaints.append(
             "Restoring needs the number of the workflow or job that shut the account (restore_employee_job) and the folder "
             "that keeps the evidence (restore_employee_evidence). Without them, any blocked account could be opened."
         )
-    if not (has_evidence or asked["protocols"] or "protocols" not in asked["steps"]):
+    if not (has_evidence or request["protocols"] or "protocols" not in request["steps"]):
         complaints.append(
             "Without evidence, restore_employee_protocols must name the mailbox protocols to be turned on ('all' leaves "
             "smtp_auth as it is). Better give the evidence of the run that shut the doors."
         )
-    if not asked["steps"]:
+    if not request["steps"]:
         complaints.append("restore_employee_steps must name a step.")
     if has_password and (deliver or len(reported["names"] + reported["malformed"]) != 1):
         complaints.append(
@@ -59,7 +61,7 @@ def ask(given: Record, *, spec: Record, complaints: t.Sequence[str], host: str, 
         complaints.append(f"restore_employee_deliver: there is no file {deliver}")
     if complaints:
         raise Refused(" ".join(complaints))
-    own = {name: asked[name] for name in ("steps", "protocols", "allow_admins", "undelete")}
+    own = {name: request[name] for name in ("steps", "protocols", "allow_admins", "undelete")}
     return {**reported, **own, "deliver": deliver, "has_password": has_password}
 
 
@@ -68,20 +70,20 @@ def decide(variables: Record, *, host: str, undeleted: t.Sequence[str], began: f
 
     :raises Refused: the evidence is of another tenant.
     """
-    asked = variables[f"{_PREFIX}asked"]
+    request = variables[f"{_PREFIX}request"]
     deleted = variables.get(f"{_PREFIX}deleted")
     reported = restore_plan(
         variables[f"{_PREFIX}opening"],
-        names=asked["names"],
-        malformed=asked["malformed"],
-        evidence=asked["evidence"],
+        names=request["names"],
+        malformed=request["malformed"],
+        evidence=request["evidence"],
         host=host,
-        steps=asked["steps"],
-        protocols=asked["protocols"],
-        allow_admins=asked["allow_admins"],
-        undelete=asked["undelete"],
-        left_out=asked["left_out"],
-        job=asked["job"],
+        steps=request["steps"],
+        protocols=request["protocols"],
+        allow_admins=request["allow_admins"],
+        undelete=request["undelete"],
+        left_out=request["left_out"],
+        job=request["job"],
         deleted=deleted if deleted and not deleted.get("skipped") else None,
         undeleted=undeleted,
         began=began,

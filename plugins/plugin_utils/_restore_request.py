@@ -40,9 +40,9 @@ def restore_request(leavers: t.Any, *, evidence: t.Any, host: str, job: t.Any = 
     }
     runs: list[dict[str, t.Any]] = []
     try:
-        asked = parse_users(leavers)
-        malformed = [{"user": one.name, "complaint": one.complaint} for one in asked if one.complaint]
-        names = [one.name for one in asked if not one.complaint]
+        users = parse_users(leavers)
+        malformed = [{"user": one.name, "complaint": one.complaint} for one in users if one.complaint]
+        names = [one.name for one in users if not one.complaint]
         if not names:
             message = " ".join(str(one["complaint"]) for one in malformed)
             raise OptionError(message, hint="Nothing was sent.")

@@ -53,11 +53,11 @@ def write_shared_evidence(
     :returns: as `write_evidence`, for this host.
     :raises OSError: with a sentence that names the path.
     """
-    run_id, paths = tenant.asked["run_id"], tenant.asked["report_paths"]
+    run_id, paths = tenant.request["run_id"], tenant.request["report_paths"]
     with _ledger(folder) as ledger:
         runs = ledger.setdefault(host, {})
         own = runs.setdefault(run_id, {"files": {}, "started_at": started_at})
-        own.update(paths=list(paths), state=state, complete=complete, chain=tenant.asked["chain"])
+        own.update(paths=list(paths), state=state, complete=complete, chain=tenant.request["chain"])
         # A play may run the role several times: the first run of this host belongs to the first ones of the others.
         number = list(runs).index(run_id)
         beside = {name: list(of_host.values())[number] for name, of_host in ledger.items() if len(of_host) > number}
@@ -82,7 +82,7 @@ def write_shared_evidence(
 
 def _tenant(path: str, one: Record) -> HostRun:
     """What `write_evidence` needs for a host that shares this file, from its entry in the ledger."""
-    return HostRun({"__offboard_employee_asked": {"run_id": "", "report_paths": [path], "chain": one["chain"]}})
+    return HostRun({"__offboard_employee_request": {"run_id": "", "report_paths": [path], "chain": one["chain"]}})
 
 
 @contextlib.contextmanager

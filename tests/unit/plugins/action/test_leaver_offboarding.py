@@ -61,7 +61,7 @@ class OffboardingRun:
         host = host or self.first
         self.hosts[host] |= {f"offboard_employee_{name}": value for name, value in variables.items()}
         reported = self.act("validate", host, playbook=playbook)
-        self.put("asked", reported, host)
+        self.put("request", reported, host)
         return reported
 
     def begin(self, *records, host=None, **facts):
@@ -598,7 +598,7 @@ def test_a_leaver_who_was_late_fails_an_audit_until_the_evidence_says_so(tmp_pat
     def play(record, path, **given):
         run = OffboardingRun()
         run.validate(leavers=JANE["user"], contain_within="2h", report_path=str(tmp_path / path), **given)
-        run.hosts["localhost"]["__offboard_employee_asked"]["purpose"] = purpose
+        run.hosts["localhost"]["__offboard_employee_request"]["purpose"] = purpose
         run.begin(record, read_at="2026-11-21T00:00:00Z", automation=TENANT)
         outcome = run.act("conclude")
         run.act("evidence")

@@ -35,7 +35,7 @@ def asked(tmp_path):
 
 
 def planned(asked, read, **arguments):
-    known = {"__restore_employee_asked": asked, "__restore_employee_opening": read}
+    known = {"__restore_employee_request": asked, "__restore_employee_opening": read}
     return act("plan", {**known, "__restore_employee_deleted": {"skipped": True}}, began=time.time(), **arguments)
 
 
