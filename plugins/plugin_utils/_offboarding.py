@@ -71,7 +71,9 @@ class HostRun:
         if request["earlier"] is None:
             return None
         tenant_id = (self.opening.get("automation") or {}).get("tenant_id")
-        return Earlier(decoded(request["earlier"]), tenant_id=tenant_id, purpose=request["purpose"], host=request["host"])
+        return Earlier(
+            decoded(request["earlier"]), tenant_id=tenant_id, purpose=request["purpose"], host=request["host"]
+        )
 
     def plan(self, host: str, stats: t.Sequence[t.Any]) -> dict[str, t.Any]:
         """Return the leavers that go through the steps, in batches, those refused, and `state`, what is known about all.
