@@ -25,10 +25,7 @@ ALSO = ("forwarding", "devices", "consents", "authentication_methods", "membersh
 RESTORABLE = ("memberships", "forwarding", "devices", "consents")
 
 # The fact that holds Microsoft's moment of a step's last write, for the steps of which Microsoft keeps one.
-MOMENTS: t.Final = {
-    "password": "last_password_change_date_time",
-    "sessions": "sign_in_sessions_valid_from_date_time",
-}
+MOMENTS: t.Final = {"password": "last_password_change_date_time", "sessions": "sign_in_sessions_valid_from_date_time"}
 
 OPEN, SHUT, UNKNOWN, NOT_APPLICABLE = "open", "shut", "unknown", "not_applicable"
 

@@ -177,13 +177,7 @@ class ServiceError(OffboardingError):
     """
 
     def __init__(
-        self,
-        message: str,
-        *,
-        status: int,
-        code: str,
-        hint: str | None = None,
-        request_id: str | None = None,
+        self, message: str, *, status: int, code: str, hint: str | None = None, request_id: str | None = None
     ) -> None:
         # These may come although the write was applied (https://learn.microsoft.com/graph/errors).
         unknown = status == 408 or status >= 500
@@ -202,7 +196,5 @@ def internal_error(exc: Exception) -> OffboardingError:
     frames = traceback.extract_tb(exc.__traceback__)
     place = " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in reversed(frames[-4:]))
     return OffboardingError(
-        f"This is a bug in the collection: {type(exc).__name__} at {place}",
-        code="internal",
-        hint="Please report it.",
+        f"This is a bug in the collection: {type(exc).__name__} at {place}", code="internal", hint="Please report it."
     )

@@ -126,19 +126,13 @@ def administrator_error(
         )
     if roles:
         return OffboardingError(
-            f"{name} holds {roles_in_words(roles)}; {sent}.",
-            code="administrator",
-            hint=_if_intended(option),
+            f"{name} holds {roles_in_words(roles)}; {sent}.", code="administrator", hint=_if_intended(option)
         )
     return None
 
 
 def deleted_administrator_error(
-    name: str,
-    roles: t.Sequence[str] | None,
-    *,
-    option: str = "allow_admins",
-    source: str = "directory_roles",
+    name: str, roles: t.Sequence[str] | None, *, option: str = "allow_admins", source: str = "directory_roles"
 ) -> OffboardingError | None:
     """As `administrator_error`, for a deleted account, whose roles cannot be read.
 
@@ -153,9 +147,7 @@ def deleted_administrator_error(
         )
     if roles:
         return OffboardingError(
-            f"{name} held {roles_in_words(roles)}; nothing was sent.",
-            code="administrator",
-            hint=_if_intended(option),
+            f"{name} held {roles_in_words(roles)}; nothing was sent.", code="administrator", hint=_if_intended(option)
         )
     return None
 

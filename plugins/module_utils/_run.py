@@ -59,12 +59,7 @@ def argument_spec(**own: t.Any) -> dict[str, t.Any]:
         "managed_identity": {"type": "bool"},
         "access_token": {"type": "str", "no_log": True},
         "exchange_access_token": {"type": "str", "no_log": True},
-        "cloud": {
-            "type": "str",
-            "choices": list(CLOUDS),
-            "default": "public",
-            "fallback": _environment("M365_CLOUD"),
-        },
+        "cloud": {"type": "str", "choices": list(CLOUDS), "default": "public", "fallback": _environment("M365_CLOUD")},
         "authority_url": {"type": "str", "fallback": _environment("M365_AUTHORITY_URL")},
         "graph_url": {"type": "str", "fallback": _environment("M365_GRAPH_URL")},
         "exchange_url": {"type": "str", "fallback": _environment("M365_EXCHANGE_URL")},

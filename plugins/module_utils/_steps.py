@@ -302,9 +302,7 @@ def _planned(step: Step, leaver: Leaver) -> dict[str, t.Any]:
 
 def _awaited_error(leaver: Leaver, step: Step) -> OffboardingError:
     error = OffboardingError(
-        MAILBOX_MISSING,
-        code=MAILBOX_AWAITED,
-        hint="Run again once the mailbox exists, or remove the license.",
+        MAILBOX_MISSING, code=MAILBOX_AWAITED, hint="Run again once the mailbox exists, or remove the license."
     )
     return error.with_context(f"Could not {step.action} {step.target(leaver)}")
 

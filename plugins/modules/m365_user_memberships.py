@@ -143,10 +143,7 @@ class SwitchMemberships(ObjectsStep):
     permission = "GroupMember.ReadWrite.All"
     sufficient = frozenset({permission, "Group.ReadWrite.All", "Directory.ReadWrite.All"})
     permissions: t.ClassVar = {
-        "directory_role": (
-            "RoleManagement.ReadWrite.Directory",
-            frozenset({"RoleManagement.ReadWrite.Directory"}),
-        )
+        "directory_role": ("RoleManagement.ReadWrite.Directory", frozenset({"RoleManagement.ReadWrite.Directory"}))
     }
 
     def __init__(self, wanted: Wanted | None, *, allow_admins: bool) -> None:

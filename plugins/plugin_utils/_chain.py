@@ -126,11 +126,7 @@ def _found(folder: str) -> tuple[list[str], list[str]]:
 
 
 def _verify_sum(
-    folder: str,
-    name: str,
-    digests: t.Mapping[str, str],
-    reports: t.Container[str],
-    reported: t.Mapping[str, list[str]],
+    folder: str, name: str, digests: t.Mapping[str, str], reports: t.Container[str], reported: t.Mapping[str, list[str]]
 ) -> None:
     """Compare one checksum with the file that it stands beside."""
     of = name.removesuffix(SUFFIX)

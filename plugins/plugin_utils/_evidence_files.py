@@ -182,9 +182,7 @@ def _check_leaver(leaver: t.Any, where: str) -> None:
             raise ValueError(f"{where}.steps contains an unknown step")
         place = f"{where}.steps.{step}"
         _check(
-            entry,
-            place,
-            {"status": _TEXT, "before": _MAYBE_MAPPING, "after": _MAYBE_MAPPING, "error": _MAYBE_MAPPING},
+            entry, place, {"status": _TEXT, "before": _MAYBE_MAPPING, "after": _MAYBE_MAPPING, "error": _MAYBE_MAPPING}
         )
         for facts in ("before", "after"):
             kinds = _MAYBE_TEXT if step in ("password", "sessions") else (bool, type(None))

@@ -35,14 +35,7 @@ _RAW = ("leavers", "report_path", "exceptions", "since")
 
 
 def offboarding_request(
-    given: Record,
-    sources: Record,
-    *,
-    spec: Record,
-    complaints: t.Sequence[str],
-    load: Load,
-    purpose: str,
-    host: str,
+    given: Record, sources: Record, *, spec: Record, complaints: t.Sequence[str], load: Load, purpose: str, host: str
 ) -> dict[str, t.Any]:
     """The role's variables, checked and typed, and what follows from them.
 

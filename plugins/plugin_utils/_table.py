@@ -73,11 +73,7 @@ def failures(
     if lacks_leavers(leavers, allow_empty=allow_empty, is_only_since=is_only_since):
         return [_nobody()]
     failed = failing(
-        leavers,
-        fail_on=fail_on,
-        fail_on_not_due=fail_on_not_due,
-        fail_on_residual=fail_on_residual,
-        left_out=left_out,
+        leavers, fail_on=fail_on, fail_on_not_due=fail_on_not_due, fail_on_residual=fail_on_residual, left_out=left_out
     )
     shared = _Shared(failed)
     names_of: dict[str, list[str]] = {}

@@ -108,11 +108,7 @@ def wire(clock: SimulatedClock, entra: FakeEntra, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture(params=[run_module, run_in_place], ids=["process", "in place"])
 def lab(
-    request: pytest.FixtureRequest,
-    clock: SimulatedClock,
-    entra: FakeEntra,
-    wire: Wire,
-    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest, clock: SimulatedClock, entra: FakeEntra, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> Lab:
     """Each module runs both as a process of its own and by its action plugin."""
     be_a_module(monkeypatch)

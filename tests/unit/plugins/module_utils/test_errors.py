@@ -56,8 +56,7 @@ def test_an_internal_error_is_reported_by_kind_and_place_without_its_text():
 
 
 @pytest.mark.parametrize(
-    ("text", "short"),
-    [("", ""), ("one\ntwo", "one"), ("\n", ""), ("a" * 500, "..."), ("word " * 100, "word ...")],
+    ("text", "short"), [("", ""), ("one\ntwo", "one"), ("\n", ""), ("a" * 500, "..."), ("word " * 100, "word ...")]
 )
 def test_a_foreign_text_is_cut_to_something_readable(text, short):
     assert shorten(text).endswith(short)

@@ -271,8 +271,7 @@ def test_a_tenant_that_could_not_be_looked_at_spoils_a_good_verdict():
 
 
 @pytest.mark.parametrize(
-    ("facts", "good"),
-    [({}, True), ({"complete": False}, False), ({"hosts": {}}, False), ({"check_mode": True}, True)],
+    ("facts", "good"), [({}, True), ({"complete": False}, False), ({"hosts": {}}, False), ({"check_mode": True}, True)]
 )
 def test_a_good_head_means_that_all_is_well(facts, good):
     page = html({**sample.file({"localhost": sample.host([L("contained_now")])}), **facts})
