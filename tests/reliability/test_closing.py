@@ -47,13 +47,10 @@ def furnish(w: World, *names: str) -> list[User]:
             {
                 "devices": [{"displayName": "Laptop"}, {"displayName": "Desktop"}, {"accountEnabled": False}],
                 "grants": [
-                    {"client": "residual_access-tool", "scope": " User.Read openid"},
+                    {"client": "survey-tool", "scope": " User.Read openid"},
                     {"client": "mail-sync", "scope": "Mail.ReadWrite"},
                 ],
-                "app_roles": [
-                    {"resource": "mail-sync"},
-                    {"resource": "residual_access-tool", "principalId": "of a group"},
-                ],
+                "app_roles": [{"resource": "mail-sync"}, {"resource": "survey-tool", "principalId": "of a group"}],
                 "methods": [
                     {"kind": "microsoftAuthenticator", "default": True},
                     {"kind": "phone"},
