@@ -28,7 +28,7 @@ class Target:
     """One target of a rule or a mailbox.
 
     :param shown: as a person reads it.
-    :param address: its SMTP address, empty where there is none.
+    :param address: its SMTP address, empty if there is none.
     :param recipient: the name of a recipient of the directory, empty if there is an address.
     """
 
@@ -56,7 +56,7 @@ def _bare(text: str) -> str:
 
 
 def address_of(row: t.Mapping[str, t.Any]) -> str | None:
-    """The address that mail to a recipient reaches, by a row of Get-Recipient; `None` where it does not say.
+    """The address that mail to a recipient reaches, by a row of Get-Recipient; `None` if it does not say.
 
     A group is treated by its own address: its owners decide about its members.
     https://learn.microsoft.com/powershell/module/exchangepowershell/get-recipient
@@ -94,7 +94,7 @@ class Organization:
         return self.recipients.get(target.recipient.lower()) if target.recipient else target.address or None
 
     def place(self, target: Target) -> str | OffboardingError:
-        """`INSIDE`, `OUTSIDE` or `UNKNOWN`; an error where it is not known because something could not be read."""
+        """`INSIDE`, `OUTSIDE` or `UNKNOWN`; an error if it is not known because something could not be read."""
         address = self.address_of(target)
         if isinstance(address, OffboardingError):
             return address

@@ -383,7 +383,7 @@ class Graph(Service):
     def memberships(self, object_id: str) -> Call:
         """Groups, directory roles and administrative units of which the user is a direct member.
 
-        Without a cast, which would need the index that lags: what was just removed must not be seen there.
+        Without a cast, which would need the index that lags: a membership that was just removed must not appear.
         https://learn.microsoft.com/graph/api/user-list-memberof
         """
         return Call("GET", f"/users/{_segment(object_id)}/memberOf?$select={_GROUP_PROPERTIES}")
@@ -498,7 +498,7 @@ _HINTS = {
 
 
 def organization_name(outcome: Outcome | None, tenant_id: str | None) -> str | None:
-    """The display name of the tenant, `None` where it may not be read, or the answer is about another tenant."""
+    """The display name of the tenant, `None` if it may not be read, or the answer is about another tenant."""
     found = listed(outcome) if outcome else []
     if isinstance(found, OffboardingError):
         return None

@@ -64,7 +64,7 @@ def _is_blank(text: t.Any) -> bool:
 
 
 def _names(text: t.Any) -> tuple[list[str], list[str]]:
-    """The names in one text, and what is wrong with those pieces of it that are not names."""
+    """The names in one text, and the faults of the pieces that are not names."""
     if not isinstance(text, str):
         return [], [f"{'null' if text is None else type(text).__name__} instead of a name"]
     pieces = [piece for piece in (part.strip(_BLANKS) for part in _SEPARATORS.split(text)) if piece]
@@ -87,7 +87,7 @@ def is_protected(addresses: t.AbstractSet[str], listed: t.Collection[str], ident
 
 
 def protected_error(name: str, *, sent: str = "nothing was sent") -> OffboardingError:
-    """The error for a protected account; `sent` says what was sent before."""
+    """The error for a protected account; `sent` describes the requests sent before."""
     return OffboardingError(
         f"{name} is protected; {sent}.",
         code="protected",
@@ -136,7 +136,7 @@ def deleted_administrator_error(
 ) -> OffboardingError | None:
     """As `administrator_error`, for a deleted account, whose roles cannot be read.
 
-    :param roles: those that it held when it was deleted; `None` where nobody knows them.
+    :param roles: those that it held when it was deleted; `None` if nobody knows them.
     :param source: what the operator can give that names them.
     """
     if roles is None:

@@ -60,7 +60,7 @@ def identity(leaver: Leaver) -> dict[str, str | None]:
 
 
 def person_facts(user: User | None) -> dict[str, t.Any]:
-    """What distinguishes a person from a namesake: each key is always there, `None` where it is not set or was not read."""
+    """What distinguishes a person from a namesake: each key is always there, `None` if it is not set or was not read."""
     return {
         "department": user.department if user else None,
         "job_title": user.job_title if user else None,

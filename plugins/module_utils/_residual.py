@@ -42,7 +42,7 @@ _AT_ONCE = 500
 def residual_access(tenant: Tenant, leavers: t.Sequence[Leaver], topics: t.Collection[str]) -> list[dict[str, Item]]:
     """Return each leaver's residual access by topic. A topic never fails: it is then reported as not read.
 
-    :param leavers: those who are known to exist.
+    :param leavers: leavers that are known to exist.
     """
     results: list[dict[str, Item]] = [{} for _leaver in leavers]
     for start in range(0, len(leavers), _AT_ONCE):
@@ -243,10 +243,10 @@ def _tell(
 
 
 def _judge(question: Question, item: Item, scene: Scene, found: list[Item]) -> OffboardingError | None:
-    """Add to `found` what is found in an object, up to the first gap."""
+    """Add the findings of an object to `found`, up to the first gap."""
     try:
         for one in question.judge(item, scene):
-            found.append(one)  # one by one: what was found before a gap is kept
+            found.append(one)  # one by one: findings before a gap are kept
     except ValueError as exc:
         return OffboardingError(
             f"Microsoft's answer does not show {exc}.",

@@ -55,9 +55,9 @@ class Thing:
     :param kind: what it is, as a record shows it.
     :param facts: what was read, as a record shows it; `None` if the object does not exist.
     :param done: whether it is in the wanted state already.
-    :param fixed: why it cannot be changed here, as a sentence; `None` where it can.
+    :param fixed: why it cannot be changed here, as a sentence; `None` if it can be.
     :param raw: what the write needs beside the key: the object as the service gave it, or as evidence describes it.
-    :param source: the list it was found in, as `Found.unread` names it; empty where it was not found.
+    :param source: the list it was found in, as `Found.unread` names it; empty if it was not found.
     """
 
     key: str
@@ -74,7 +74,7 @@ class Thing:
 class Found:
     """What was found of a leaver's objects.
 
-    :param unread: the lists that could not be read, with the reason: what was not found in these may be there.
+    :param unread: the lists that could not be read, with the reason: they may contain objects that were not found.
     :param note: what a person must know, whatever the outcome.
     :param applicable: false where the leaver cannot have such objects, for lack of a mailbox.
     """
@@ -97,7 +97,7 @@ class Leaver:
     it could not be read; `mailbox_read` is false until it was read. `roles` are names or ids of directory
     roles, `None` if not read or if `roles_error` says why not. `due` is `None` for a user that a search
     found and whose leave date may not be read. `wrong_person` says why the account may belong to a different person.
-    `own_password` is the `lastPasswordChangeDateTime` that a reset by this collection wrote, `None` where no earlier
+    `own_password` is the `lastPasswordChangeDateTime` that a reset by this collection wrote, `None` if no earlier
     evidence shows that it did. `namesake` is the object ID of another user who has the name that earlier evidence has
     of this one.
     """
@@ -287,7 +287,7 @@ class Tenant:
 
         Exchange needs no more than that. Of the others, `mailbox_read` says that it is still to be done.
 
-        :param known: gives the mailbox of somebody asked for by object ID where it need not be read.
+        :param known: returns the mailbox of a user given by object ID if it need not be read.
         :param writes: whether Exchange is written to next: then its token is asked for meanwhile.
         """
         ids = {name_key(one.name): one.name for one in asked if OBJECT_ID.match(one.name)}
@@ -356,7 +356,7 @@ class Tenant:
         return dataclasses.replace(leaver, user=user, error=None, protected=protected, wrong_person=wrong)
 
     def refresh(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
-        """The same leavers with the user read again; `error` where that failed, with the user as it was."""
+        """The same leavers with the user read again; `error` if that failed, with the user as it was."""
         outcomes = self.graph.send([self.graph.get_user(leaver.known.id) for leaver in leavers])
         return [self._reread(leaver, outcome) for leaver, outcome in zip(leavers, outcomes, strict=True)]
 
@@ -374,7 +374,7 @@ class Tenant:
         return [_with_mailbox_type(leaver, rows) for leaver, rows in zip(leavers, found, strict=True)]
 
     def await_mailboxes(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
-        """The same leavers, those that await a mailbox read again until it is there or `verify_timeout` is over."""
+        """The same leavers; those that await a mailbox are read again until it exists or `verify_timeout` is over."""
         leavers = list(leavers)
         awaiting = [index for index, leaver in enumerate(leavers) if leaver.awaits_mailbox]
         clock = self.graph.clock
@@ -417,7 +417,7 @@ class Tenant:
         return [read.get(leaver.known.id, leaver) for leaver in known]
 
     def last_administrators(self, leavers: t.Sequence[Leaver]) -> dict[str, OffboardingError]:
-        """By object ID, those who must not be locked out lest no enabled Global Administrator remains.
+        """By object ID, the leavers that must not be locked out, lest no enabled Global Administrator remains.
 
         Where the holders of that role cannot be read, that is everybody who holds any role: without the permission
         for it, Graph does not name the roles either. Roles that the caller has just read are then used; if no leaver
@@ -705,7 +705,7 @@ _LAST_ADMINISTRATOR = OffboardingError(
 
 
 def _perhaps_last_administrator(unread: OffboardingError | None) -> OffboardingError:
-    """:param unread: why the administrators could not be read, `None` where those that were read are of no help."""
+    """:param unread: why the administrators could not be read, `None` if those that were read are of no help."""
     unread = unread or OffboardingError("Microsoft Graph returned no enabled user with that role.")
     return OffboardingError(
         "The user holds a directory role, and whether another Global Administrator remains could not be read, so nothing "
@@ -786,7 +786,7 @@ def _deleted_named(outcome: Outcome, name: str) -> list[dict[str, t.Any]] | Offb
     found = single(outcome) if by_id else listed(outcome)
     if isinstance(found, OffboardingError):
         return found
-    # Asked is for names that end so; one that does not shows that the answer is to something else.
+    # The request is for names that end so; another name shows that the answer belongs to a different request.
     if by_id and not all(same_name(str(one.get("id")), name) for one in found):
         return _another("a different user from the one requested")
     if not by_id and not all(name_key(str(one.get("userPrincipalName"))).endswith(name_key(name)) for one in found):
@@ -805,7 +805,7 @@ def _folded(text: t.Any) -> str:
     return unicodedata.normalize("NFC", name_key(unicodedata.normalize("NFC", one_line(str(text)))))
 
 
-# What says who a deleted user is, whether it is protected, and what it would be if it came back.
+# The properties that identify a deleted user, show whether it is protected, and show its state after a restore.
 DELETED_PROPERTIES = (
     "id",
     "userPrincipalName",

@@ -37,7 +37,7 @@ def parse_moment(text: str) -> datetime.datetime:
 
 
 def moment_or_none(value: t.Any) -> datetime.datetime | None:
-    """A foreign value as an aware moment in UTC, `None` where it is not one."""
+    """A foreign value as an aware moment in UTC, `None` if it is not one."""
     try:
         return parse_moment(str(value))
     except ValueError:

@@ -49,7 +49,7 @@ class Scene:
 
     :param now: Microsoft's time.
     :param organization: where mail goes; only where forwarding is judged.
-    :param forwarding: what is to be closed in addition to forwarding outside.
+    :param forwarding: the forwarding to close in addition to forwarding outside.
     """
 
     now: datetime.datetime

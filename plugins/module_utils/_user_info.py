@@ -220,7 +220,7 @@ def _observation(
 
 
 def _door_facts(leaver: Leaver, steps: t.Sequence[str], protocols: Protocols) -> dict[str, t.Any]:
-    """What the doors are decided from: each key is always there, `None` where it is not set or was not read."""
+    """The facts that decide the state of the doors: each key is always there, `None` if it is not set or was not read."""
     user = leaver.user
     return {
         "account_enabled": user.account_enabled if user else None,

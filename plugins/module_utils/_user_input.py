@@ -32,7 +32,7 @@ class RequestedUser:
     Or a user found by a search: then `name` is the object ID until the user is read, and the principal name after that.
     `roles` are the directory roles that the caller has just read, `None` if it has not. `protocols` are
     the switches of their mailbox by the name of the protocol, likewise.
-    `id` is the object ID that the operator wrote beside the name, `None` where there is none.
+    `id` is the object ID that the operator wrote beside the name, `None` if there is none.
     """
 
     name: str
@@ -60,7 +60,7 @@ class RequestedUser:
 
     def or_as(self, other: RequestedUser) -> RequestedUser:
         """Merge a second entry for the same user. If the dates differ, it is not known which is right: both are kept."""
-        # Given once only, or differently: what is uncertain is read again.
+        # Given once only, or differently: uncertain values are read again.
         roles = self.roles if self.roles == other.roles else None
         protocols = self.protocols if self.protocols == other.protocols else None
         identity = self.object_id or other.object_id
@@ -254,7 +254,7 @@ class KnownUser:
 
     `name` is the user principal name of that time, or the object ID. `left_at` is the moment from which the user had to
     be out. `shut_out` says whether a run has shut this user out, wholly or in part. `password` is the
-    `lastPasswordChangeDateTime` that a reset by this collection wrote, `None` where no evidence shows that it did.
+    `lastPasswordChangeDateTime` that a reset by this collection wrote, `None` if no evidence shows that it did.
     """
 
     id: str
@@ -316,7 +316,7 @@ class Search:
     def parse(cls, options: t.Mapping[str, t.Any]) -> Search:
         """:raises OptionError: a moment that is none."""
         before = (options["left_before"] or "").strip()
-        # Whether those who are found are due is for Microsoft's clock to say.
+        # Whether the users found are due is decided by Microsoft's clock.
         now = datetime.datetime.now(datetime.timezone.utc) if before == "now" else None
         try:
             left_before = now or parse_left_at(before, "left_before")
