@@ -79,9 +79,9 @@ def is_protected(addresses: t.AbstractSet[str], listed: t.Collection[str], ident
 
     All names, addresses and ids are as `name_key` returns them.
 
-    :param addresses: everything that identifies the account: `User.addresses`, which includes its object id.
+    :param addresses: everything that identifies the account: `User.addresses`, which includes its object ID.
     :param listed: what is on the list of protected accounts, as it was written.
-    :param identities: object ids of the listed accounts, and of the account that this automation uses.
+    :param identities: object IDs of the listed accounts, and of the account that this automation uses.
     """
     return not (addresses.isdisjoint(listed) and addresses.isdisjoint(identities))
 
