@@ -17,7 +17,7 @@ Result = t.TypeVar("Result")
 
 
 def map_concurrent(work: t.Callable[[Item], Result], items: t.Sequence[Item], in_flight: int) -> list[Result]:
-    """`work` done on each item, a few at once, the results in the items' order.
+    """Call `work` with each item, a few at once, and return the results in the order of the items.
 
     Not an executor: that would wait for its threads when the run is interrupted, and one may have to wait for minutes.
     """

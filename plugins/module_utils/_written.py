@@ -100,7 +100,7 @@ def _sessions(written: Record, read: Record) -> str:
         return SHOWN if now >= after else STALE
     if _is_later(now, written["written_at"]):
         return CHANGED
-    # A reset moves this moment to its own second: what is not later than it may be the reset alone.
+    # A reset moves this moment to its own second: a moment that is not later may come from the reset alone.
     reset = moment(read, "password")
     return STALE if now <= moment(written["before"], "sessions") or now <= reset else SHOWN
 
