@@ -38,7 +38,7 @@ def _any_form(char: str) -> str:
 
 
 def masked(value: t.Any, pattern: re.Pattern[str]) -> t.Any:
-    """A JSON value with what matches masked, in keys too; `None` for what is nested beyond what Python can follow."""
+    """Mask every match in a JSON value, in keys too; return `None` if nested past the recursion limit."""
     try:
         if isinstance(value, str):
             return pattern.sub(_MASK, value)
