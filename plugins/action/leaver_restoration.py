@@ -60,7 +60,11 @@ class ActionModule(ActionBase):
 
     def _plan(self, options: Variables, known: Variables) -> dict[str, t.Any]:
         outcome = decide(
-            known, host=known["inventory_hostname"], undeleted=options["undeleted"], began=options["began"], now=time.time()
+            known,
+            host=known["inventory_hostname"],
+            undeleted=options["undeleted"],
+            began=options["began"],
+            now=time.time(),
         )
         time.sleep(outcome["wait"])
         return outcome

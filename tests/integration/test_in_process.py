@@ -364,6 +364,6 @@ def test_a_child_that_crashes_costs_one_task_and_not_the_run(tenant: Tenant, pla
     assert played.failed("Block")
     assert (result["error"]["code"], result["users"]) == ("crashed", [])
     assert "ended with signal 9 before it gave a result" in result["msg"]
-    assert "run again, the next run reads first" in result["msg"]
+    assert "run again; the next run reads before it writes" in result["msg"]
     assert played.result("Go on")["msg"] == "still here"
     assert len(tenant.journal) == 0

@@ -24,7 +24,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "words_for_a_number": ({"offboard_employee_max_users": "many"}, "offboard_employee_max_users"),
     "report_suffix": ({"offboard_employee_report_path": "a.docx"}, "a.docx"),
     "one_report_of_two": ({"offboard_employee_report_path": ["a.json", "b"]}, "cannot be written: b"),
-    "date": ({"left_at": "2026-03-01"}, "Write it with its offset, as 2026-11-20T17:00:00+01:00"),
+    "date": ({"left_at": "2026-03-01"}, "for example 2026-11-20T17:00:00+01:00"),
     "no_offset": ({"left_at": "2026-03-01T17:00:00"}, "must be a date and time with a UTC offset"),
     "no_time": ({"left_at": "yesterday"}, "'yesterday' must be a date and time with a UTC offset"),
     "own_left_at": ({"leavers": [{"user": "jane.doe@contoso.com", "left_at": "17:00"}]}, "users[0]: left_at '17:00'"),
@@ -36,7 +36,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "number": ({"leavers": [4711]}, "users[0]: int instead of a name"),
     "display_name": ({"leavers": ["Jane Doe"]}, "'Jane Doe' is neither a user principal name nor an object ID"),
     "two_mistakes": ({"leavers": ["", "jane.doe@contoso.com", 7]}, "users[2]: int instead of a name"),
-    "unknown_key": ({"leavers": [{"user": "jane.doe@contoso.com", "leaves": "now"}]}, "unknown leaves"),
+    "unknown_key": ({"leavers": [{"user": "jane.doe@contoso.com", "leaves": "now"}]}, "unknown key leaves"),
     "no_user": ({"leavers": [{"left_at": "2026-03-01T17:00:00Z"}]}, "users[0]: empty"),
 }
 

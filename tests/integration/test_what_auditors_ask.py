@@ -121,7 +121,7 @@ def test_a_lock_out_its_audit_and_the_chain_between_them(tenant: Tenant, play: P
     for sentence in (
         "first.json has changed since it was written",
         "first.json is not the file that again.json was compared with",
-        "dry.csv is not there",
+        "dry.csv is missing, but its checksum file exists",
         "more.html has no checksum",
     ):
         assert sentence in verified.failure()
