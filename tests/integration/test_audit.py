@@ -258,7 +258,7 @@ def test_a_user_who_is_let_in_again_is_newly_open_in_the_audit_after_it(
     assert second.returncode == 2
     assert f"{otto.upn}: newly open: password, sessions, signin" in second.failure()
     shown = "".join("".join(second.table()).split())
-    assert "night.json:itsrunlookedatnobody:" in shown
+    assert "night.json:itsrunreadnouser:" in shown
     assert f"nolongernamedorfound:{otto.upn}:Sign-inisallowedagain." in shown
     (one,) = [one for one in evident_leavers(folder / "tuesday.json")["localhost"] if one["id"] == otto.id]
     assert one["since"]["newly_open"] == ["password", "sessions", "signin"]
