@@ -5,7 +5,7 @@
 
 # PRIVATE to this collection: names, arguments and behaviour change without notice.
 
-"""Masks secrets in foreign JSON, as they are or as JSON, HTML or an address escapes them."""
+"""Mask secrets in foreign JSON, whether verbatim or escaped for JSON, HTML or a URL."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def pattern_of(secrets: t.Collection[str]) -> re.Pattern[str]:
 
 
 def _any_form(char: str) -> str:
-    """A pattern for a character, however often it was escaped."""
+    """A pattern that matches a character, however often it was escaped."""
     number = f"{ord(char):x}"
     units = char.encode("utf-16-be", "surrogatepass").hex()
     escaped = "".join(rf"\\+u(?i:{units[i : i + 4]})" for i in range(0, len(units), 4))
