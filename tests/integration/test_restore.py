@@ -276,7 +276,12 @@ def test_what_cannot_be_undone_is_refused_with_the_reason(tenant: Tenant, play: 
         "no_tasks": (jane, ok, {"restore_employee_deliver": str(tmp_path / "no.yml")}, "there is no file"),
     }
     refused: dict[str, tuple[Any, str, dict[str, Any], str]] = {
-        "tenant": (jane, altered("t.json", lambda e: of_host(e).update(tenant_id=other)), {}, "no record of the tenant"),
+        "tenant": (
+            jane,
+            altered("t.json", lambda e: of_host(e).update(tenant_id=other)),
+            {},
+            "no record of the tenant",
+        ),
         "no_tenant": (
             jane,
             altered("n.json", lambda e: of_host(e).update(tenant_id=None)),
