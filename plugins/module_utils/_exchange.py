@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE to this collection: names, arguments and behaviour change without notice.
-
 """Exchange Online: reading and setting a mailbox's client protocols.
 
 The only REST way to Get-CASMailbox and Set-CASMailbox is `adminapi/beta/{tenant}/InvokeCommand`, the call that

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE to this collection: names, arguments and behaviour change without notice.
-
 """Clean foreign text from a tenant, a service or a file: replace characters that break or forge the output.
 
 `clean` is called once, where such text enters: `Response` for answers and their headers, `Token.read` for claims.

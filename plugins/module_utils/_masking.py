@@ -3,8 +3,6 @@
 # SPDX-FileCopyrightText: The m365.offboarding contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE to this collection: names, arguments and behaviour change without notice.
-
 """Mask secrets in foreign JSON, whether verbatim or escaped for JSON, HTML or a URL."""
 
 from __future__ import annotations

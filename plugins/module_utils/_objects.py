@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE to this collection: names, arguments and behaviour change without notice.
-
 """Steps that change several objects of a leaver, such as devices or consents, each by a separate write.
 
 A leaver is split into one leaver per object (`parts`), each of which goes through `_steps` like any other leaver

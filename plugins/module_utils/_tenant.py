@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE to this collection: names, arguments and behaviour change without notice.
-
 """Resolve names and searches to users, and read what the steps need to know about them."""
 
 from __future__ import annotations

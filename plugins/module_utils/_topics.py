@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE to this collection: names, arguments and behaviour change without notice.
-
 """The topics of residual access: what outlives a blocked account, or opens again with it. Reads only.
 
 A topic is made of questions. A question is asked about all leavers at once, and judges each object of an answer: what is

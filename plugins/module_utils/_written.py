@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE to this collection: names, arguments and behaviour change without notice.
-
 """Compare what a step wrote with a later read of the same user. Only this file decides that.
 
 The closing read uses it to know whether another read is worthwhile, the verdict to know what the last read proves.

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE to this collection: names, arguments and behaviour change without notice.
-
 """What a run keeps about each leaver until its end, and its progress.
 
 The results of a batch are a list of `[place, result]`, with the place in the requested order, as `_carried` carries it.

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE to this collection: names, arguments and behaviour change without notice.
-
 """Check that evidence is unchanged: a checksum beside each file, and the checksum of the earlier evidence in the next.
 
 Anyone who can replace every file and every checksum can replace the chain. A checksum that is kept elsewhere (the log of a job, the

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE to this collection: names, arguments and behaviour change without notice.
-
 """How long it took to lock a leaver out after they left, and whether that is within the period.
 
 Only what was read or written is used: Microsoft stores no time for blocked sign-in and for mailbox protocols, so a run that

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE to this collection: names, arguments and behaviour change without notice.
-
 """Exceptions: open doors that were accepted for a user or kind of mailbox, with a reason and an end date.
 
 An exception changes what a run reports and what fails it. It is applied to results, after everything has been read and

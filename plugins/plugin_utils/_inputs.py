@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE to this collection: names, arguments and behaviour change without notice.
-
 """The variables that the playbooks and roles know, and the refusal of those that would be ignored.
 
 Ansible ignores a variable that no task uses, so a typo in ``leavers_file`` or ``left_at`` would go unnoticed. It also

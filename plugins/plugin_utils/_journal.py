@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE to this collection: names, arguments and behaviour change without notice.
-
 """Write evidence while a run is in progress, so that a killed run leaves what it has found and done.
 
 Before a step sends anything, everything known by then is in the JSON files: the opening read, and the results of the

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE to this collection: names, arguments and behaviour change without notice.
-
 """Evidence as one HTML file for people: a verdict, leavers by doors, and everything that is known about each leaver.
 
 The HTML is in `_report.html.j2`, its drawings in `_report_drawings.j2`, its style and script in `_report.css` and

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE to this collection: names, arguments and behaviour change without notice.
-
 """What the runs of an offboarding did to one person, and how the doors were before: from one run or from several.
 
 A run that was killed and its repetition are one offboarding: the first knows what was open, the second found it shut.

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# PRIVATE to this collection: names, arguments and behaviour change without notice.
-
 """Write the evidence of hosts that run their tasks independently of each other.
 
 The strategies `free` and `host_pinned` do not honor `run_once`: each host writes the files that it shares with others. It
