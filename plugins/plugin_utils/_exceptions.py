@@ -62,7 +62,7 @@ def parse_exceptions(entries: t.Iterable[tuple[str, t.Any]]) -> list[dict[str, t
     if complaints:
         more = [f"and {len(complaints) - _MOST_COMPLAINTS} more"] if len(complaints) > _MOST_COMPLAINTS else []
         reported = "; ".join([*complaints[:_MOST_COMPLAINTS], *more])
-        raise ValueError(f"the exceptions cannot be read, nothing was sent: {reported}")
+        raise ValueError(f"the exceptions cannot be read: {reported}")
     return found
 
 

@@ -41,7 +41,7 @@ def exceptions(given: t.Any, path: str = "", content: bytes = b"") -> list[dict[
         try:
             entries += [(f"{path}, {place}", one) for place, one in read_exceptions(content, path)]
         except ValueError as exc:
-            raise ValueError(f"the exceptions cannot be read, nothing was sent: {path}: {exc}") from None
+            raise ValueError(f"the exceptions cannot be read: {path}: {exc}") from None
     return parse_exceptions(entries)
 
 

@@ -189,13 +189,14 @@ class HostRun:
             # Without a tenant, the failure has only its error.
             fails = () if error else failing(judged, **fatal)
             lines = table(leavers, state["entry"]["since"], fails, spared, state["entry"]["exceptions"])
+        reasons = [reason_of(error)] if error else failures(judged, **may_be_empty, **fatal)
         reports = (self._registered("evidence").get("lines") or {}).get(host) or ()
         return {
             "records": leavers,
             # The output for people is kept together, the table last except for the failure.
             "table": [*filter(None, [request["msg"]]), *reports, *lines],
             "stats": stats,
-            "failures": [reason_of(error)] if error else failures(judged, **may_be_empty, **fatal),
+            "failures": [*reasons, *filter(None, [request["exceptions_error"]])],
         }
 
 

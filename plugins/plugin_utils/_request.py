@@ -48,7 +48,8 @@ def offboarding_request(
         `residual_after`, the topics of residual access to read at the end; `is_only_since`, whether no users are requested except
         those of earlier evidence; `report_paths`; `started_at`; `earlier`, the runs to compare with, see `carried` and
         `earlier_runs`, null without `since`; `known`, the option `earlier` of `m365_user_info`; `chain`, the checksums of
-        their files, see `links`; `exceptions`, see `parse_exceptions` and `carried`; `mailbox_types`, whether types of
+        their files, see `links`; `exceptions`, see `parse_exceptions` and `carried`; `exceptions_error`, why an offboarding goes on
+        without exceptions, empty if it does not; `mailbox_types`, whether types of
         mailboxes must be read; `msg`, what the file of leavers holds, empty without one; `purpose` and `host`.
     :raises Refused: with everything that is wrong.
     """
@@ -69,7 +70,9 @@ def offboarding_request(
     from_file, msg = _checked(complaints, lambda: _file_of_leavers(request, load)) or ([], "")
     runs = _checked(complaints, lambda: earlier_runs(request["since"], load=load, now=now)) or []
     _checked(complaints, lambda: parse_period(request["contain_within"]))
-    excepted = _checked(complaints, lambda: _exceptions(request, load)) or []
+    # Exceptions never stop a lock-out: an offboarding goes on without them, and fails at its end.
+    unusable: list[str] = []
+    excepted = _checked(unusable if purpose == "offboard" else complaints, lambda: _exceptions(request, load)) or []
     request["fail_on"] = _checked(complaints, lambda: list(parse_fail_on(request["fail_on"])))
     paths = _paths(request["report_path"])
     _checked(complaints, lambda: _see_writable(paths))
@@ -100,6 +103,7 @@ def offboarding_request(
         "known": tenants(runs, purpose=purpose, host=host),
         "chain": chain,
         "exceptions": carried(excepted, len(excepted)),
+        "exceptions_error": " ".join(f"No exception was applied: {one}" for one in unusable),
         # The mailbox type is read if blocked users are searched for or a kind has an exception: it separates shared mailboxes from leavers.
         "mailbox_types": bool(request["blocked"]) or names_kinds(excepted),
         "msg": msg,

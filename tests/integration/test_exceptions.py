@@ -79,17 +79,24 @@ def test_rooms_and_accepted_people_do_not_fail_an_audit_and_are_reported_in_ever
     assert "jnae.doe@contoso.com matches nobody" in page
 
 
-def test_a_list_that_cannot_be_understood_refuses_the_run_before_anything_is_sent(
+def test_exceptions_that_cannot_be_read_refuse_an_audit_and_never_stop_a_lock_out(
     tenant: Tenant, play: Player, tmp_path: Path
 ) -> None:
+    jane = tenant.directory.user("jane")
     exceptions = tmp_path / "exceptions.csv"
     exceptions.write_text(f"user,doors,reason,accepted_by,until\njane.doe@contoso.com,owa,,Chris Cio,{day(1)}\n")
 
-    played = play(OFFBOARD, leavers="jane.doe@contoso.com", exceptions_file=str(exceptions))
+    audited = play(AUDIT, leavers=jane.upn, exceptions_file=str(exceptions))
 
-    assert played.returncode != 0
-    assert f"{exceptions}, line 2: it lacks reason" in played.failure()
+    assert audited.returncode != 0
+    assert f"{exceptions}, line 2: it lacks reason" in audited.failure()
     assert not list(tenant.journal)
+
+    offboarded = play(OFFBOARD, leavers=jane.upn, exceptions_file=str(exceptions))
+
+    assert offboarded.returncode != 0
+    assert f"No exception was applied: the exceptions cannot be read: {exceptions}, line 2" in offboarded.failure()
+    assert (jane["accountEnabled"], offboarded.leavers()[0]["status"]) == (False, "contained")
 
 
 def test_an_offboarding_shuts_an_accepted_door_and_an_exception_that_has_ended_accepts_nothing(

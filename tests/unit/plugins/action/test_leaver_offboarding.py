@@ -57,10 +57,10 @@ class OffboardingRun:
         for one in [host] if host else self.hosts:
             self.hosts[one][f"__offboard_employee_{name}"] = result
 
-    def validate(self, host=None, *, playbook="", **variables):
+    def validate(self, host=None, *, playbook="", purpose="offboard", **variables):
         host = host or self.first
         self.hosts[host] |= {f"offboard_employee_{name}": value for name, value in variables.items()}
-        reported = self.act("validate", host, playbook=playbook)
+        reported = self.act("validate", host, playbook=playbook, purpose=purpose)
         self.put("request", reported, host)
         return reported
 
@@ -501,17 +501,18 @@ def test_exceptions_come_from_a_file_as_well_whose_lines_are_named(tmp_path):
     path.write_text(json.dumps([{"user": JANE["user"], **ACCEPTED}]))
     assert audited(JANE, exceptions_file=str(path))["failures"] == []
     path.write_text(f"- user: {JANE['user']}\n  doors: all\n")
-    with_source = {"playbook": "audit"}
     for how in ({"exceptions_file": str(path)}, {"exceptions": [{"user": JANE["user"]}]}, {"exceptions": "all"}):
-        reported = OffboardingRun().validate(leavers=JANE["user"], **how, **with_source)
+        reported = OffboardingRun().validate(leavers=JANE["user"], playbook="audit", purpose="audit", **how)
         assert reported["failed"]
         assert "exceptions" in reported["msg"]
-    reported = OffboardingRun().validate(leavers=JANE["user"], exceptions_file=str(path))
-    assert "line 1 (entry 1): it lacks reason, accepted_by and until" in reported["msg"]
-    assert (
-        "does not exist"
-        in OffboardingRun().validate(leavers=JANE["user"], exceptions_file=str(tmp_path / "x.csv"))["msg"]
-    )
+    # An offboarding goes on without exceptions.
+    for file, reason in (
+        (path, "line 1 (entry 1): it lacks reason, accepted_by"),
+        (tmp_path / "x.csv", "does not exist"),
+    ):
+        request = OffboardingRun().validate(leavers=JANE["user"], exceptions_file=str(file))
+        assert (request["exceptions"], request["mailbox_types"]) == ([], False)
+        assert reason in request["exceptions_error"]
 
 
 @pytest.mark.parametrize(

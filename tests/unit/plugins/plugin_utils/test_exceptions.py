@@ -129,7 +129,7 @@ def test_the_last_day_is_a_day(until):
     ],
 )
 def test_whatever_is_missing_or_malformed_is_refused_with_its_place(changes, complaint):
-    with pytest.raises(ValueError, match=r"nothing was sent: entry 2: ") as raised:
+    with pytest.raises(ValueError, match=r"exceptions cannot be read: entry 2: ") as raised:
         parsed(entry(user="john.roe@contoso.com"), entry(**changes))
     assert complaint in str(raised.value)
     # A file may be the wrong one, and hold secrets.
@@ -269,7 +269,7 @@ def test_a_malformed_file_is_refused_with_the_line_and_without_its_content(tmp_p
     path.write_bytes(content)
     with pytest.raises(ValueError, match=complaint) as raised:
         exceptions([], str(path), path.read_bytes())
-    assert "nothing was sent" in str(raised.value)
+    assert "the exceptions cannot be read" in str(raised.value)
     assert "hunter2" not in str(raised.value)
 
 
