@@ -105,7 +105,7 @@ def test_answers_that_are_taken() -> None:
         (("injectors", "env", "UMLAUT"), "ä", "ASCII"),
         (("injectors", "env", "OTHER"), "{{ secrte }}", "undefined field"),
         (("injectors", "env", "OTHER"), "{{ tower.filename }}{{ tower.filename.none }}", "undefined field"),
-        (("injectors", "env", "OTHER"), "{{ secret", "no template"),
+        (("injectors", "env", "OTHER"), "{{ secret", "not a template"),
         (("injectors", "file", "template"), "x", "multi-file"),
     ],
 )
