@@ -4,32 +4,17 @@
 
 """Render evidence as files: for people, spreadsheets, programs, and test dashboards.
 
-`FORMATS` is the only list of the formats.
+`FORMATS` is the only list of the formats. Most runs write few of them: Ansible compiles the files of a collection in each
+run, so those that render a format are imported when it is wanted.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
-import re
 import typing as t
-import xml.etree.ElementTree as ET
 
-from ..module_utils._doors import NOT_APPLICABLE, OPEN, STEPS, UNKNOWN, doors_of
-from ..module_utils._errors import WRONG_PERSON
-from ..module_utils._residual import FOUND, NOT_LOOKED_AT
-from ..module_utils._times import parse_moment
-from ..module_utils._topics import TOPICS
-from ._also import not_closed, rows
-from ._containment import contained_in_words
-from ._earlier import is_extra, newly_open
-from ._exceptions import accepted_in_words, unmatched
-from ._messages import NOT_DONE, Record, errors_of, reason_of, reasons_of
-from ._report_html import html
-from ._report_model import done_in_words
-from ._results import DELETED, FAILED, NOT_DUE
+from ._messages import Record
 
 
 def render(evidence: Record, format: str) -> str:  # noqa: A002 (what the filter's users call it)
@@ -70,9 +55,6 @@ def _either(names: t.Iterable[str]) -> str:
     return f"{', '.join(first)} or {last}"
 
 
-# --- JSON ---
-
-
 def _json(evidence: Record) -> str:
     """The evidence itself, keys in their order, all characters beyond ASCII escaped.
 
@@ -81,409 +63,22 @@ def _json(evidence: Record) -> str:
     return json.dumps(evidence, indent=2, allow_nan=False) + "\n"
 
 
-# --- CSV ---
-
-# Without a byte order mark, Excel assumes the legacy encoding of Windows and garbles names.
-_BYTE_ORDER_MARK = "\ufeff"
-
-
 def _csv(evidence: Record) -> str:
-    """One row per leaver, and one per tenant that could not be read; RFC 4180, UTF-8 with a byte order mark."""
-    text = io.StringIO(newline="")
-    text.write(_BYTE_ORDER_MARK)
-    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\r\n")
-    writer.writeheader()
-    for host, tenant in evidence["hosts"].items():
-        where = {"host": host, **_of_run(evidence, tenant)}
-        if tenant["error"]:
-            writer.writerow(_cells({**where, "status": FAILED, "contained": False, **_reported([tenant["error"]])}))
-        for one in tenant["leavers"]:
-            writer.writerow(_cells({**where, **_columns(one, evidence)}))
-        for line in unmatched(tenant.get("exceptions") or ()):
-            writer.writerow(_cells({**where, "status": "exception", "notes": line}))
-    return text.getvalue()
+    from ._report_csv import as_csv
+
+    return as_csv(evidence)
 
 
-_FACTS = ("user", "user_principal_name", "display_name", "id", "left_at", "status", "contained")
-_DOORS = ("open", "unconfirmed", "not_looked_at")
-_OF_STEP = ("status", "done", "written_at", "effective_by")
-_OF_TENANT = ("tenant_id", "tenant_name", "application_name")
-_OF_CONTAINMENT = ("last_write_at", "surely_shut_by", "seconds_to_last_write", "seconds_to_surely_shut", "within")
-_SPREAD = tuple(
-    f"{fact}_to_{name}" for name in ("last_write", "surely_shut") for fact in ("median_seconds", "worst_seconds")
-)
-_OF_FILE = ("purpose", "check_mode", "complete", "written_at")
-_ASKED = ("launched_by", "os_user", "approved_by", "reason", "ticket")
-_OF_JOB = ("started_at", "job_id", "job_template", "workflow_job_id", *_ASKED)
-_OF_PERSON = ("department", "job_title", "manager", "user_type", "created", "hired", "password_changed")
-_COLUMNS = (
-    "host",
-    *_OF_TENANT,
-    *_FACTS,
-    *_DOORS,
-    *(f"{step}_{fact}" for step in STEPS for fact in _OF_STEP),
-    "notes",
-    "error",
-    "request_ids",
-    *(f"residual_{topic}" for topic in TOPICS),
-    "also",
-    "newly_open",
-    *(f"person_{fact}" for fact in _OF_PERSON),
-    *_OF_CONTAINMENT,
-    "contain_within",
-    *_SPREAD,
-    "beyond",
-    *(f"run_{fact}" for fact in (*_OF_FILE, *_OF_JOB)),
-    "accepted",
-    "mailbox_type",
-)
+def _html(evidence: Record) -> str:
+    from ._report_html import as_html
 
-
-def _of_run(evidence: Record, tenant: Record) -> dict[str, t.Any]:
-    """The columns about the run and the tenant in each row, so that rows of several files can be distinguished in one sheet."""
-    times = tenant.get("containment") or {}
-    return {
-        **{fact: tenant.get(fact) for fact in (*_OF_TENANT, "contain_within")},
-        **{
-            f"{fact}_to_{name}": (times.get(name) or {}).get(fact)
-            for name in ("last_write", "surely_shut")
-            for fact in ("median_seconds", "worst_seconds")
-        },
-        "beyond": times.get("beyond") if tenant.get("contain_within") else None,
-        **{f"run_{fact}": evidence[fact] for fact in _OF_FILE},
-        **{f"run_{fact}": evidence["run"].get(fact) for fact in _OF_JOB},
-    }
-
-
-def _columns(one: Record, evidence: Record) -> dict[str, t.Any]:
-    steps = {
-        step: {**entry, "done": done_in_words(evidence, step, entry, extra=is_extra(one))}
-        for step, entry in one["steps"].items()
-    }
-    written = [f"{step} {entry['request_id']}" for step, entry in one["steps"].items() if entry["request_id"]]
-    return {
-        **{fact: one[fact] for fact in _FACTS},
-        **{fact: ", ".join(one[fact]) for fact in _DOORS},
-        **{f"{step}_done": NOT_DONE for step in STEPS if step not in steps},
-        **{f"{step}_{fact}": entry[fact] for step, entry in steps.items() for fact in _OF_STEP},
-        "notes": " ".join(_notes(one)),
-        **_reported(errors_of(one), written, reasons_of(one)),
-        **{f"residual_{topic}": _residual_cell(entry) for topic, entry in one["residual"].items()},
-        "also": " ".join([*(f"{line.strip()}." for line in rows(one)), *not_closed(one)]),
-        "newly_open": ", ".join(newly_open(one)),
-        **_person_cells(one.get("person") or {}),
-        **{fact: (one.get("containment") or {}).get(fact) for fact in _OF_CONTAINMENT},
-        "accepted": "; ".join(map(accepted_in_words, one.get("accepted") or ())),
-        "mailbox_type": one.get("mailbox_type"),
-    }
-
-
-def _person_cells(person: Record) -> dict[str, t.Any]:
-    manager = person.get("manager") or {}
-    cells = {
-        **{fact: person.get(fact) for fact in ("department", "job_title", "user_type")},
-        "manager": manager.get("display_name") or manager.get("user_principal_name"),
-        "created": person.get("created_date_time"),
-        "hired": person.get("employee_hire_date"),
-        "password_changed": person.get("last_password_change_date_time"),
-    }
-    return {f"person_{fact}": cell for fact, cell in cells.items()}
-
-
-def _reported(
-    errors: t.Sequence[Record], request_ids: t.Sequence[str] = (), reasons: t.Sequence[str] = ()
-) -> dict[str, str]:
-    """What errors say, and Microsoft's ids of requests: of the writes by step, of errors by code.
-
-    :param reasons: further reasons for doors that are not shut.
-    """
-    of_errors = [f"{error['code']} {error['request_id']}" for error in errors if error["request_id"]]
-    return {
-        "error": " ".join([*map(reason_of, errors), *reasons]),
-        "request_ids": ", ".join([*request_ids, *of_errors]),
-    }
-
-
-def _residual_cell(entry: Record) -> str:
-    if entry["state"] == FOUND:
-        return f"found: {'; '.join(_found(entry))}"
-    return _not_looked_at(entry) if entry["state"] == NOT_LOOKED_AT else str(entry["state"])
-
-
-def _cells(row: Record) -> dict[str, str]:
-    return {column: _cell(value) for column, value in row.items()}
-
-
-def _cell(value: t.Any) -> str:
-    """A value as the text of a cell, on one line, that no spreadsheet takes for a formula.
-
-    Spreadsheets calculate a cell that begins with `=`, `+`, `-` or `@`, blanks before it or not, and names come
-    from anyone who may edit them. Such a cell gets an apostrophe before that character: then it is text. So does what
-    follows a semicolon, where a spreadsheet that separates cells by semicolons would begin one. Control characters,
-    tabs and line breaks among them, become blanks.
-    https://owasp.org/www-community/attacks/CSV_Injection
-    """
-    if value is None:
-        return ""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return _FORMULA.sub(r"\1'\2", _CONTROL.sub(" ", _SURROGATE.sub("\ufffd", text)))
-
-
-# Half of a surrogate pair has no encoding.
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# The four in every width and size that Unicode has, and the real minus.
-_TRIGGERS = "=\u207c\u208c\ufe66\uff1d+\u207a\u208a\ufb29\ufe62\uff0b@\ufe6b\uff20\u207b\u208b\u2212\ufe63\uff0d-"
-# Blanks, quotes and all that does not show: a spreadsheet may skip anything but letters and digits before a formula.
-_FORMULA = re.compile(rf"((?:^|;)[^\w;]*?)([{_TRIGGERS}])")
-
-
-# --- JUnit XML ---
-
-
-class _Case(t.NamedTuple):
-    """One test: what was read and, unless it passed, `failure`, `error` or `skipped` with type and message."""
-
-    name: str
-    outcome: str | None = None
-    type: str | None = None
-    message: str | None = None
-    details: t.Sequence[str] = ()
+    return as_html(evidence)
 
 
 def _xml(evidence: Record) -> str:
-    """JUnit XML, as Jenkins, GitLab, Azure DevOps and others read it: a suite per host, a test per leaver and step.
+    from ._report_junit import as_junit
 
-    An open door is a failure, whatever the reason: refused, failed, or only read. A state that could not be read,
-    of a door, a leaver or a whole tenant, is an error. A leaver who is not due or has no such door, and what was not
-    looked at is skipped. Residual access is a test per topic.
-    """
-    suites = [(host, tenant, list(_cases(evidence, tenant))) for host, tenant in evidence["hosts"].items()]
-    everything = [case for _host, _tenant, cases in suites for case in cases]
-    started, written = (parse_moment(text) for text in (evidence["run"]["started_at"], evidence["written_at"]))
-    took = max(0, int((written - started).total_seconds()))
-    totals = _counts(everything, took)
-    del totals["skipped"]  # not known here to the schema by which Jenkins' plugin xunit judges a file
-    root = ET.Element("testsuites", {"name": f"m365.offboarding {evidence['purpose']}", **totals})
-    for number, (host, tenant, cases) in enumerate(suites):
-        suite = ET.SubElement(
-            root,
-            "testsuite",
-            _attributes(
-                name=host,
-                id=number,
-                package="m365.offboarding",
-                hostname=host,
-                # UTC: the format has no place for a zone.
-                timestamp=started.strftime("%Y-%m-%dT%H:%M:%S"),
-                **_counts(cases),
-            ),
-        )
-        properties = ET.SubElement(suite, "properties")
-        for name, value in _properties(evidence, tenant).items():
-            ET.SubElement(properties, "property", _attributes(name=name, value=value))
-        for case in cases:
-            _add_case(suite, host, case)
-    ET.indent(root)
-    text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return text.decode() + "\n"
+    return as_junit(evidence)
 
 
-def _counts(cases: t.Sequence[_Case], seconds: int = 0) -> dict[str, str]:
-    outcomes = [case.outcome for case in cases]
-    return _attributes(
-        tests=len(cases),
-        failures=outcomes.count("failure"),
-        errors=outcomes.count("error"),
-        skipped=outcomes.count("skipped"),
-        time=seconds,
-    )
-
-
-def _properties(evidence: Record, tenant: Record) -> dict[str, t.Any]:
-    times = tenant.get("containment") or {}
-    facts = {
-        **{name: tenant.get(name) for name in (*_OF_TENANT, "client_id", "object_id", "read_at", "contain_within")},
-        **{
-            f"{fact}_to_{name}": (times.get(name) or {}).get(fact)
-            for name in ("last_write", "surely_shut")
-            for fact in ("known", "median_seconds", "worst_seconds")
-        },
-        **({"beyond": times.get("beyond")} if tenant.get("contain_within") else {}),
-        "purpose": evidence["purpose"],
-        "check_mode": evidence["check_mode"],
-        "complete": evidence["complete"],
-        **evidence["run"],
-        "written_at": evidence["written_at"],
-        "earlier_evidence": " ".join(f"{link['sha256']} {link['file']}" for link in evidence.get("chain") or ())
-        or None,
-    }
-    return {name: value for name, value in facts.items() if value is not None}
-
-
-def _add_case(suite: ET.Element, host: str, case: _Case) -> None:
-    # Some dashboards show only a test's name, so it includes the user.
-    element = ET.SubElement(suite, "testcase", _attributes(classname=host, name=case.name, time=0))
-    text = _legal("\n".join(case.details))
-    if case.outcome == "skipped":  # nothing but a message is allowed here by some
-        ET.SubElement(element, "skipped", _attributes(message=case.message))
-    elif case.outcome:
-        ET.SubElement(element, case.outcome, _attributes(type=case.type, message=case.message)).text = text
-    elif text:
-        ET.SubElement(element, "system-out").text = text
-
-
-def _attributes(**values: t.Any) -> dict[str, str]:
-    return {
-        name: _legal(str(value).lower() if isinstance(value, bool) else str(value)) for name, value in values.items()
-    }
-
-
-# https://www.w3.org/TR/xml/#charsets
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def _legal(text: str) -> str:
-    """The text with U+FFFD for each character that no XML document may hold, escaped or not."""
-    return _ILLEGAL.sub("\ufffd", text)
-
-
-def _cases(evidence: Record, tenant: Record) -> t.Iterator[_Case]:
-    if not evidence["complete"]:
-        yield _Case("the run", "error", "incomplete", "The run had not come to its end when this was written.")
-    if tenant["error"]:
-        yield _Case("the tenant", "error", tenant["error"]["code"], reason_of(tenant["error"]), _ids(tenant["error"]))
-    for one in tenant["leavers"]:
-        name = one["user_principal_name"] or one["user"]
-        if one["error"] and one["error"]["code"] in WRONG_PERSON:
-            # The doors of this account say nothing about the requested person.
-            yield _Case(f"{name}: person", "error", one["error"]["code"], reason_of(one["error"]), _ids(one["error"]))
-        for step in STEPS:
-            yield _of_step(f"{name}: {step}", one, step, evidence)
-        unseen = [door for door in one["not_looked_at"] if door not in STEPS]
-        if unseen:
-            yield _skipped(f"{name}: other protocols", f"Not read: {', '.join(unseen)}")
-        if tenant.get("contain_within"):
-            yield _of_period(f"{name}: contained within {tenant['contain_within']}", one)
-        for topic, entry in (one.get("also") or {}).items():
-            yield _of_closing(f"{name}: close {topic}", {"also": {topic: entry}}, entry)
-        for topic, entry in one["residual"].items():
-            yield _of_topic(f"{name}: residual {topic}", one, entry)
-    for number, line in enumerate(unmatched(tenant.get("exceptions") or ()), 1):
-        yield _skipped(f"exception {number} without effect", line)
-
-
-def _accepted(one: Record, step: str) -> str:
-    """The accepted doors of a step, empty if none."""
-    entries = [(entry, doors_of(step, entry["doors"])) for entry in one.get("accepted") or ()]
-    reported = [accepted_in_words({**entry, "doors": doors}) for entry, doors in entries if doors]
-    return f"Accepted {'; '.join(reported)}" if reported else ""
-
-
-def _skipped(name: str, message: str) -> _Case:
-    return _Case(name, "skipped", None, message)
-
-
-def _of_period(name: str, one: Record) -> _Case:
-    within, reported = (one.get("containment") or {}).get("within"), contained_in_words(one)
-    if within is None:
-        return _skipped(name, reported)
-    return _Case(name, details=[reported]) if within else _Case(name, "failure", "late", reported)
-
-
-def _of_step(name: str, one: Record, step: str, evidence: Record) -> _Case:
-    entry = one["steps"].get(step)
-    if not entry:
-        return _skipped(name, "Not read")
-    if one["status"] == NOT_DUE:
-        return _skipped(name, f"Not due: leaves at {one['left_at']}")
-    if one["status"] == DELETED:
-        return _skipped(name, reason_of(one["error"]))
-    states = dict.fromkeys(one["open"], OPEN) | dict.fromkeys(one["unconfirmed"], UNKNOWN)
-    doors = doors_of(step, states)
-    opened = [door for door, state in doors.items() if state == OPEN]
-    error = entry["error"] or (one["error"] if doors or not one["id"] else None)
-    reasons = [reason_of(error)] if error else []
-    reasons += [
-        entry["reason"]
-        for entry in one.get("reasons", ())
-        if not doors.keys().isdisjoint(entry["doors"]) and entry["reason"] not in reasons
-    ]
-    reason = f". {' '.join(reasons)}" if reasons else ""
-    details = [f"done: {done_in_words(evidence, step, entry, extra=is_extra(one))}", *_details(one, entry, error)]
-    if opened:
-        newly = [door for door in opened if door in newly_open(one)]
-        since = f" (newly: {', '.join(newly)})" if newly else ""
-        return _Case(name, "failure", "open", f"Open: {', '.join(opened)}{since}{reason}", details)
-    accepted = _accepted(one, step)
-    if accepted and not doors:
-        return _skipped(name, accepted)
-    if doors:
-        return _Case(name, "error", "unconfirmed", f"Not known to be shut: {', '.join(doors)}{reason}", details)
-    if not one["id"]:
-        return _Case(name, "error", error["code"] if error else FAILED, reason_of(error) if error else FAILED, details)
-    if entry["status"] == NOT_APPLICABLE:
-        return _skipped(name, entry["note"] or "No such door here")
-    return _Case(name, details=details)
-
-
-def _of_closing(name: str, alone: Record, entry: Record) -> _Case:
-    """What was closed besides the doors; `alone` is a result with this topic only."""
-    (row,), complaints = rows(alone), not_closed(alone)
-    if complaints:
-        # Sent and not seen, or not reached: the state is not known.
-        unsure = entry["status"] in ("accepted", "pending")
-        return _Case(name, "error" if unsure else "failure", entry["status"], complaints[0], _ids(entry["error"]))
-    if entry["status"] in ("planned", "not_due", "not_applicable"):
-        return _skipped(name, row.strip())
-    return _Case(name, details=[row.strip()])
-
-
-def _of_topic(name: str, one: Record, entry: Record) -> _Case:
-    if entry["state"] == NOT_LOOKED_AT:
-        return _skipped(name, _not_looked_at(entry))
-    if entry["state"] != FOUND:
-        return _Case(name)
-    found = _found(entry)
-    if one["status"] == NOT_DUE:
-        return _skipped(name, f"Not due: leaves at {one['left_at']}. Found: {'; '.join(found)}")
-    return _Case(name, "failure", "residual", f"Found: {'; '.join(found)}", found)
-
-
-def _details(one: Record, entry: Record, error: Record | None) -> t.Iterator[str]:
-    facts = {
-        "status": entry["status"],
-        "object id": one["id"],
-        "left at": one["left_at"],
-        "written at": entry["written_at"],
-        "surely shut by": entry["effective_by"],
-        "request id": entry["request_id"],
-        "note": entry["note"],
-        "error": reason_of(entry["error"]) if entry["error"] else None,
-    }
-    yield from (f"{name}: {value}" for name, value in facts.items() if value)
-    yield from _ids(error)
-
-
-def _ids(error: Record | None) -> list[str]:
-    return [f"request id of the error: {error['request_id']}"] if error and error["request_id"] else []
-
-
-# --- what they share ---
-
-
-def _not_looked_at(entry: Record) -> str:
-    reason = f": {entry['error']['message']}" if entry["error"] else ""
-    return f"not read, needs {entry['permission']}{reason}"
-
-
-def _found(entry: Record) -> list[str]:
-    """What was found in a topic, and the note, which says what was not read."""
-    return [*(one["text"] for one in entry["found"]), *filter(None, [entry["note"]])]
-
-
-def _notes(one: Record) -> list[str]:
-    return list(dict.fromkeys(entry["note"] for entry in one["steps"].values() if entry["note"]))
-
-
-FORMATS: t.Mapping[str, t.Callable[[Record], str]] = {"html": html, "csv": _csv, "json": _json, "xml": _xml}
+FORMATS: t.Mapping[str, t.Callable[[Record], str]] = {"html": _html, "csv": _csv, "json": _json, "xml": _xml}

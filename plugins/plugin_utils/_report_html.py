@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     import jinja2
 
 
-def html(evidence: Record) -> str:
+def as_html(evidence: Record) -> str:
     """The report as a whole HTML document."""
     style, script = _code("_report.css"), _code("_report.js")
     template = _environment().get_template("_report.html.j2")

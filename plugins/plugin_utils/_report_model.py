@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The content of a report for people, in words, independent of its format."""
+"""The content of reports, in words, independent of their format."""
 
 from __future__ import annotations
 
@@ -462,6 +462,17 @@ def done_in_words(evidence: Record, step: str, entry: Record, *, extra: t.Any) -
     purpose = "audit" if extra else str(evidence.get("purpose"))
     check_mode = bool(evidence.get("check_mode"))
     return what_was_done(step, str(entry.get("status")), purpose=purpose, check_mode=check_mode)
+
+
+def found_in_words(entry: Record) -> list[str]:
+    """What was found in a topic of residual access, and the note, which says what was not read."""
+    return [*(one["text"] for one in entry["found"]), *filter(None, [entry["note"]])]
+
+
+def not_read_in_words(entry: Record) -> str:
+    """Why a topic of residual access was not looked at."""
+    reason = f": {entry['error']['message']}" if entry["error"] else ""
+    return f"not read, needs {entry['permission']}{reason}"
 
 
 def asked_in_words(report: Report) -> list[tuple[str, str | None]]:

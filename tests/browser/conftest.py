@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._report_html import html
+from ansible_collections.m365.offboarding.plugins.plugin_utils._report_html import as_html
 from tools import chromium
 from tools import sample_evidence as sample
 
@@ -70,7 +70,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     def address(kind: str) -> str:
         path: Path = folder / f"{kind}.html"
         if not path.exists():
-            path.write_text(html(EVIDENCE[kind]()), encoding="utf-8")
+            path.write_text(as_html(EVIDENCE[kind]()), encoding="utf-8")
         return path.as_uri()
 
     return address

@@ -25,7 +25,7 @@ _LARGEST = 120 * 1024
 def _report() -> str:
     sys.path.insert(0, str(tree.link()))
     from ansible_collections.m365.offboarding.plugins.plugin_utils._containment import containment
-    from ansible_collections.m365.offboarding.plugins.plugin_utils._report_html import html
+    from ansible_collections.m365.offboarding.plugins.plugin_utils._report_html import as_html
 
     evidence = sample_evidence.evidence(20)
     del evidence["hosts"]["tailspin"]
@@ -34,7 +34,7 @@ def _report() -> str:
         leavers[number]["residual"] = sample_evidence.residual(number)
     for leaver in leavers:
         leaver["containment"] = containment(leaver)
-    return html(evidence)
+    return as_html(evidence)
 
 
 def _take(page: Page, name: str) -> int:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.m365.offboarding.plugins.module_utils._foreign import clean
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _report_html
-from ansible_collections.m365.offboarding.plugins.plugin_utils._report_html import html
+from ansible_collections.m365.offboarding.plugins.plugin_utils._report_html import as_html
 from ansible_collections.m365.offboarding.plugins.plugin_utils._report_model import seen_doors, span
 from tools import sample_evidence as sample
 
@@ -62,11 +62,11 @@ class PageReader(HTMLParser):
 
 def read(*leavers, **facts):
     """Return the report of these leavers on one tenant."""
-    return PageReader(html(sample.file({"localhost": sample.host(list(leavers))}, **facts)))
+    return PageReader(as_html(sample.file({"localhost": sample.host(list(leavers))}, **facts)))
 
 
 def verdict(evidence):
-    return re.search(r"<h1>(.*?)</h1>", html(evidence))[1]
+    return re.search(r"<h1>(.*?)</h1>", as_html(evidence))[1]
 
 
 # --- escaping ---
@@ -116,14 +116,14 @@ hostile = st.one_of(
 @example("<script>alert(1)</script>")
 @example("\ud800")
 def test_whatever_a_text_holds_the_page_has_the_same_elements(text):
-    page = html(replaced(EVERYTHING, f"x{text}"))
+    page = as_html(replaced(EVERYTHING, f"x{text}"))
 
     page.encode("utf-8")
-    assert PageReader(page).shape == PageReader(html(replaced(EVERYTHING, "x"))).shape
+    assert PageReader(page).shape == PageReader(as_html(replaced(EVERYTHING, "x"))).shape
 
 
 def test_the_test_above_replaces_every_text():
-    shown = html(replaced(EVERYTHING, "QQQ"))
+    shown = as_html(replaced(EVERYTHING, "QQQ"))
 
     assert not re.search(r"contoso|fabrikam|tailspin|Jane|helpdesk|4711|Microsoft Authenticator|Privileges", shown)
 
@@ -162,7 +162,7 @@ def test_what_is_not_defined_stops_the_report():
 
 def test_text_of_a_tenant_is_never_a_template():
     for attack in ("{{ 7 * 191 }}", "{% set n = 191 %}{{ n * 7 }}", "{{ report.__class__ }}{# gone #}"):
-        text = PageReader(html(replaced(EVERYTHING, attack))).text
+        text = PageReader(as_html(replaced(EVERYTHING, attack))).text
         assert attack in text
         assert "1337" not in text
         assert "class " not in text
@@ -179,7 +179,7 @@ def test_code_cannot_end_its_own_element(monkeypatch):
 
 
 def test_the_page_refers_to_nothing_but_itself():
-    page = PageReader(html(EVERYTHING))
+    page = PageReader(as_html(EVERYTHING))
     ids = {value for _tag, name, value in page.attributes if name == "id"}
     links = [
         value for _tag, name, value in page.attributes if name in ("href", "src", "action", "data", "srcset", "style")
@@ -193,13 +193,13 @@ def test_the_page_refers_to_nothing_but_itself():
 
 
 def test_no_id_stands_for_two():
-    ids = [value for _tag, name, value in PageReader(html(EVERYTHING)).attributes if name == "id"]
+    ids = [value for _tag, name, value in PageReader(as_html(EVERYTHING)).attributes if name == "id"]
 
     assert len(ids) == len(set(ids))
 
 
 def test_the_policy_allows_this_style_and_this_script_alone():
-    page = PageReader(html(EVERYTHING))
+    page = PageReader(as_html(EVERYTHING))
     policy = next(value for _tag, name, value in page.attributes if name == "content" and "default-src" in value)
     digests = {
         tag: base64.b64encode(hashlib.sha256(code.encode()).digest()).decode() for tag, code in page.code.items()
@@ -248,7 +248,7 @@ def test_the_verdict_is_one_sentence(leavers, facts, reported):
 
 
 def test_what_else_is_wrong_stands_below_the_verdict():
-    text = PageReader(html(sample.evidence(20))).text
+    text = PageReader(as_html(sample.evidence(20))).text
 
     assert "9 of 20 leavers are contained; 5 have open doors." in text
     assert (
@@ -260,7 +260,7 @@ def test_what_else_is_wrong_stands_below_the_verdict():
 def test_a_tenant_that_could_not_be_looked_at_spoils_a_good_verdict():
     error = sample.problem("no_token", "No token.", "Get one.", "request-1")
     hosts = {"good": sample.host([L("contained_now"), L("guest", 1)]), "bad": sample.host([], error=error)}
-    page = html(sample.file(hosts))
+    page = as_html(sample.file(hosts))
 
     assert "All 2 leavers that were read are contained." in page
     assert "1 tenant could not be read." in page
@@ -274,7 +274,7 @@ def test_a_tenant_that_could_not_be_looked_at_spoils_a_good_verdict():
     ("facts", "good"), [({}, True), ({"complete": False}, False), ({"hosts": {}}, False), ({"check_mode": True}, True)]
 )
 def test_a_good_head_means_that_all_is_well(facts, good):
-    page = html({**sample.file({"localhost": sample.host([L("contained_now")])}), **facts})
+    page = as_html({**sample.file({"localhost": sample.host([L("contained_now")])}), **facts})
 
     assert ('class="top good"' in page) is good
     assert ('class="top bad"' in page) is not good
@@ -290,7 +290,7 @@ def test_an_incomplete_run_a_check_and_an_audit_say_so():
 
 def test_an_accepted_door_says_by_whom_and_until_when_and_an_exception_for_nobody_is_named():
     hosts = {"x": sample.host([L("accepted")], exceptions=[sample.exception("unmatched")])}
-    text = PageReader(html(sample.file(hosts, purpose="audit"))).text
+    text = PageReader(as_html(sample.file(hosts, purpose="audit"))).text
 
     assert "The leaver is not contained: the open doors are accepted." in text
     assert "Accepted until 2026-12-31 by Chris Cio: Password, Sessions, ActiveSync" in text
@@ -313,7 +313,7 @@ def test_every_door_is_drawn_as_it_is(kind):
     letters = {"open": "o", "unconfirmed": "u", "accepted": "e", "unseen": "n", "absent": "a", "shut": "s"}
     pattern = "p-" + "".join(letters[state] for state in doors.values())
     assert ("use", "href", f"#{pattern}") in page.attributes
-    drawn = re.search(f'<g id="{pattern}">(.*?)</g>', html(sample.file({"x": sample.host([one])})), re.DOTALL)[1]
+    drawn = re.search(f'<g id="{pattern}">(.*?)</g>', as_html(sample.file({"x": sample.host([one])})), re.DOTALL)[1]
     assert re.findall(r"#d-(\w+)", drawn) == list(doors.values())
 
 
@@ -371,7 +371,7 @@ def test_the_picture_is_reported_in_words_too():
 
 def test_the_worst_come_first_and_newly_open_before_them():
     def order(evidence):
-        return re.findall(r'data-status="(\w+)"', html(evidence))
+        return re.findall(r'data-status="(\w+)"', as_html(evidence))
 
     kinds = ["contained_now", "partial", "not_due", "unconfirmed", "open", "protected", "failed"]
     leavers = [L(kind, number) for number, kind in enumerate(kinds)]
@@ -461,7 +461,7 @@ def test_a_check_shut_nobody_out():
 
 
 def timeline(one):
-    page = html(sample.file({"x": sample.host([one])}))
+    page = as_html(sample.file({"x": sample.host([one])}))
     found = re.search(r'<ol class="timeline".*?</ol>', page, re.DOTALL)
     return [tuple(PageReader(item).pieces) for item in re.findall(r"<li.*?</li>", found[0], re.DOTALL)] if found else []
 
@@ -507,11 +507,11 @@ def test_what_was_sent_and_not_seen_is_not_called_shut():
 
 @pytest.mark.parametrize("kind", ["unconfirmed", "failed", "mailbox_unread", "contained_before", "open", "planned"])
 def test_a_row_says_surely_shut_only_if_that_is_known_of_every_door(kind):
-    assert not re.search(r"data-shut", html(sample.file({"x": sample.host([L(kind)])})))
+    assert not re.search(r"data-shut", as_html(sample.file({"x": sample.host([L(kind)])})))
 
 
 def test_every_time_is_utc():
-    page = PageReader(html(EVERYTHING))
+    page = PageReader(as_html(EVERYTHING))
     times = [value for tag, name, value in page.attributes if (tag, name) == ("time", "datetime")]
 
     assert len(times) > 100
@@ -567,7 +567,7 @@ def test_changes_stand_out():
     text = read(one).text
 
     assert "Newly open since the earlier evidence. Compared with earlier evidence. 1 leaver has doors" in text
-    assert "#since" not in html(sample.file({"localhost": sample.host([one])}))
+    assert "#since" not in as_html(sample.file({"localhost": sample.host([one])}))
     assert "Newly open: IMAP, Sign-in." in text
     assert "Newly shut: POP3." in text
     assert "New: not in the earlier evidence." in text
@@ -617,7 +617,7 @@ def test_a_comparison_is_told_with_its_files(changes, files, reported):
 def of_audit(*leavers, **facts):
     """Return what the report of an audit in check mode says, as AWX runs it."""
     hosts = {"localhost": sample.host(list(leavers), **facts)}
-    return PageReader(html(sample.file(hosts, purpose="audit", check_mode=True))).text
+    return PageReader(as_html(sample.file(hosts, purpose="audit", check_mode=True))).text
 
 
 def test_what_a_comparison_found_is_told_by_leaver_and_by_file():
@@ -664,7 +664,7 @@ def test_where_nobody_was_looked_at_no_number_says_otherwise():
 
 
 def test_every_tenant_is_reported_with_its_identity():
-    text = PageReader(html(sample.evidence(20))).text
+    text = PageReader(as_html(sample.evidence(20))).text
 
     for name in ("contoso", "fabrikam"):
         assert all(sample.identifier(f"{what} {name}") in text for what in ("tenant", "client", "object"))
@@ -679,7 +679,7 @@ def test_every_tenant_is_reported_with_its_identity():
     "evidence", [{}, {"hosts": {}}, {"hosts": {"x": {}}}, {"hosts": {"x": {"leavers": [{}]}}}, sample.file({})]
 )
 def test_little_evidence_is_not_an_obstacle(evidence):
-    page = PageReader(html(evidence))
+    page = PageReader(as_html(evidence))
 
     assert "contained" not in page.text.partition("Leavers and their doors")[0] or "not contained" in page.text
     assert ("ol", "id", "list") in page.attributes or "There are no leavers to show." in page.text
@@ -714,7 +714,7 @@ def test_no_single_gap_breaks_the_report(kind):
 
     assert len(places) > 60
     for path in places:
-        assert html(without(evidence, path)).endswith("</html>\n"), path
+        assert as_html(without(evidence, path)).endswith("</html>\n"), path
 
 
 def test_what_a_later_version_adds_is_shown_by_its_name():
@@ -730,6 +730,6 @@ def test_what_a_later_version_adds_is_shown_by_its_name():
 
 
 def test_a_thousand_leavers_weigh_less_than_a_picture_each():
-    few, many = (len(html(sample.evidence(count, residual_access=True))) for count in (100, 1000))
+    few, many = (len(as_html(sample.evidence(count, residual_access=True))) for count in (100, 1000))
 
     assert (many - few) / 900 < 8_000
