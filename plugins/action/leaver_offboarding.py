@@ -50,7 +50,8 @@ class ActionModule(ActionBase):
     # --- validate ---
 
     def _validate(self, options: Variables, known: Variables) -> dict[str, t.Any]:
-        spec = self._loader.load_from_file(specification(_ROLE))["argument_specs"]["main"]["options"]
+        # `unsafe` means without a copy: the specification is only read.
+        spec = self._loader.load_from_file(specification(_ROLE), unsafe=True)["argument_specs"]["main"]["options"]
         sources = SOURCES if options["playbook"] else {}
         outcome = offboarding_request(
             {name.removeprefix(f"{_ROLE}_"): self._templar.template(known[name]) for name in spec if name in known},

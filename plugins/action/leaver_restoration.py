@@ -48,7 +48,8 @@ class ActionModule(ActionBase):
         return {**result, **wrap_var(outcome), "changed": False, "_ansible_verbose_override": True}
 
     def _validate(self, options: Variables, known: Variables) -> dict[str, t.Any]:
-        spec = self._loader.load_from_file(specification(_ROLE))["argument_specs"]["main"]["options"]
+        # `unsafe` means without a copy: the specification is only read.
+        spec = self._loader.load_from_file(specification(_ROLE), unsafe=True)["argument_specs"]["main"]["options"]
         spec = {name: rules for name, rules in spec.items() if name != _NOT_TAKEN}
         return read_request(
             {name.removeprefix(f"{_ROLE}_"): self._templar.template(known[name]) for name in spec if name in known},

@@ -189,7 +189,9 @@ def _suggestion(name: str, known: t.Sequence[str], *, given: bool) -> str | None
             return by_bare_letters[bare[0]]
     begins = bool(_BEGINNING.match(letters))
     by_letters = {_letters(one): one for one in known}
-    cutoff = (0.5 if begins else 0.8) if given else (0.8 if begins else 1.0)
+    if not given and not begins:
+        return by_letters.get(letters)
+    cutoff = 0.5 if given and begins else 0.8
     close = difflib.get_close_matches(letters, by_letters, n=1, cutoff=cutoff)
     if close:
         return by_letters[close[0]]
@@ -202,6 +204,7 @@ def _unknown(name: str, known: t.Iterable[str], right_name: str | None = None) -
     return f"The variable {name} is not known, and would be ignored{suggestion}"
 
 
+@functools.cache
 def _letters(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
