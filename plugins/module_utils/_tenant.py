@@ -292,12 +292,16 @@ class Tenant:
         given = {name_key(one.name): known(one) for one in asked if known and name_key(one.name) in ids}
         mailboxes: dict[str, t.Any] = {key: mailbox for key, mailbox in given.items() if mailbox}
         if search or len(ids) < len(asked) or with_earlier:
-            leavers = self.resolve(asked, search, person=person, with_earlier=with_earlier)
+            more = bool(search) or with_earlier or not all(one.complaint for one in asked)
+            leavers, _none = _at_once(
+                lambda: self.resolve(asked, search, person=person, with_earlier=with_earlier),
+                lambda: self._meanwhile([], more=more),  # their mailboxes are read next
+            )
         else:
             unread = {key: name for key, name in ids.items() if key not in mailboxes}
             leavers, found = _at_once(
                 lambda: self.resolve(asked, person=person),
-                lambda: self._meanwhile(list(unread.values()), writes=writes),
+                lambda: self._meanwhile(list(unread.values()), more=writes),
             )
             mailboxes.update(zip(unread, found, strict=True))
         keys = [name_key(leaver.user.id) if leaver.user else None for leaver in leavers]
@@ -306,10 +310,13 @@ class Tenant:
             for leaver, key in zip(leavers, keys, strict=True)
         ]
 
-    def _meanwhile(self, object_ids: list[str], *, writes: bool) -> list[t.Any]:
-        """The mailboxes of these users. Where none is to be read, what is written next still needs a token."""
-        if not object_ids and writes:
-            _ready = self.exchange.permissions  # an error is remembered, and reported at the write
+    def _meanwhile(self, object_ids: list[str], *, more: bool) -> list[t.Any]:
+        """The mailboxes of these users.
+
+        :param more: whether Exchange is called next, which needs a token although no mailbox is read here.
+        """
+        if not object_ids and more:
+            _ready = self.exchange.permissions  # an error is remembered, and reported at that call
         return self.exchange.read_mailboxes(object_ids)
 
     def resolve_deleted(self, asked: t.Sequence[RequestedUser]) -> list[Leaver]:

@@ -446,7 +446,8 @@ def test_401_for_ever_is_a_few_new_tokens_and_then_a_clear_failure(w: World, cha
     began = w.clock.elapsed
     outcome = w.offboard(EVERYBODY)
     assert all("401" in one["error"]["message"] for one in outcome.results)
-    assert len(sent(w, listener="entra", method="POST")) <= 5
+    # One of them is Exchange's, which is asked for meanwhile.
+    assert len(sent(w, listener="entra", method="POST")) <= 6
     assert w.clock.elapsed - began < 10
     run_again(w)
 
