@@ -76,6 +76,8 @@ class HostRun:
     def plan(self, host: str, stats: t.Sequence[t.Any]) -> dict[str, t.Any]:
         """Return the leavers that go through the steps, in batches, those refused, and `state`, what is known about all.
 
+        With the warnings of the opening read.
+
         :param stats: what this role has reported earlier in the same workflow.
         """
         request = self.request
@@ -94,6 +96,8 @@ class HostRun:
             "run_id": request["run_id"],
             "batches": [plan["write"][start : start + size] for start in range(0, len(plan["write"]), size)],
             "refused": carried(list(plan["refused"].items()), len(plan["refused"])),
+            # ansible-core before 2.19, where they are texts, hides those of a task whose results are kept out of the log.
+            "warnings": [one for one in self.opening.get("warnings") or () if isinstance(one, str)],
         }
         return {**planned, "state": HostRun({**self._variables, f"{_PREFIX}plan": planned}).put(number=0)}
 

@@ -191,6 +191,15 @@ def test_a_look_that_was_skipped_found_nobody():
     assert outcome["failures"][0].startswith("No leavers")
 
 
+def test_warnings_of_a_read_that_is_kept_out_of_the_log_are_shown_by_the_plan():
+    """ansible-core before 2.19 hides them with the results; later it shows them, and registers them as objects."""
+    run = OffboardingRun()
+    run.validate(leavers=JANE["user"])
+    run.put("opening", {"users": [JANE], "warnings": ["protected_users: x@contoso.com was not found.", object()]})
+
+    assert run.act("plan")["warnings"] == ["protected_users: x@contoso.com was not found."]
+
+
 def test_a_tenant_that_cannot_be_looked_at_fails_with_its_error():
     run = OffboardingRun()
     run.validate(leavers=JANE["user"])
