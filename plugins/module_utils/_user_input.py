@@ -188,8 +188,13 @@ def _split(text: str) -> list[str]:
 
     Blank lines are ignored. A comma without a name beside it suggests that the list was cut off.
 
-    :raises ValueError: such a comma.
+    :raises ValueError: such a comma, or the text of a list.
     """
+    if re.match(r"\s*[\[{]\s*['\"\[{]", text):
+        raise ValueError(
+            f"{text.strip()[:80]!r} is the text of a list or a mapping; give the list itself, or names separated by commas. "
+            "Before 2.19, ansible-core makes such a text of a template whose value contains a date: quote the dates"
+        )
     parts = re.sub(r"\s*\n\s*", "\n", text.strip())
     parts = re.sub(r",\n", ",", parts)
     names = [name.strip() for name in re.split(r"[,\n]", parts)]

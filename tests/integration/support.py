@@ -181,7 +181,7 @@ class Player:
             inventory = _write(folder / "hosts.yml", {"all": {"hosts": dict(hosts)}})
             variables.setdefault("target_hosts", "all")
         if self.ordinary:
-            variables["ansible_python_interpreter"] = _another_interpreter(folder / "python")
+            variables.setdefault("ansible_python_interpreter", _another_interpreter(folder / "python"))
         if variables:
             arguments = (*arguments, "--extra-vars", f"@{_write(folder / 'variables.yml', variables)}")
         return folder, [sys.executable, "-m", "ansible", "playbook", "--inventory", inventory, playbook, *arguments]

@@ -323,6 +323,8 @@ def test_a_signal_during_a_write_ends_the_run_and_nothing_is_written_after_it(
     tenant: Tenant, play: Player, tmp_path: Path, sign: signal.Signals, whole_group: bool
 ) -> None:
     """Ctrl-C reaches the foreground group, `kill` only ansible-playbook."""
+    # A shell starts its background jobs with SIGINT ignored, and what they start inherits that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     slow = tenant.faults.add(Fault(writes=True, delay=5, nth=(1, 9)))
     tasks = _BLOCK + "\n- name: Reset\n  m365.offboarding.m365_user_password: {users: jane.doe@contoso.com}\n"
     with subprocess.Popen(

@@ -158,6 +158,19 @@ def test_a_bad_name_among_others_is_that_users_failure(lab, module):
 
 
 @every_module
+@pytest.mark.parametrize(
+    "text",
+    [f"['{UPN}', 'x@contoso.com']", f'["{UPN}"]', f" [ {{'user': '{UPN}', 'left_at': 1}}]", f"{{'user': '{UPN}'}}"],
+)
+def test_the_text_of_a_list_is_refused(lab, module, text):
+    refused = refuse(lab, module, users=[text])
+
+    assert "is the text of a list or a mapping" in refused.msg
+    assert "quote the dates" in refused.msg
+    assert refused.result["users"] == []
+
+
+@every_module
 @pytest.mark.parametrize("text", [f"{UPN},", f",{UPN}", f"{UPN},,x@contoso.com", f"{UPN}, \n", f"{UPN},\n,", ","])
 def test_a_comma_without_a_name_beside_it_is_refused(lab, module, text):
     assert "users[0]: " in refuse(lab, module, users=[text]).msg
