@@ -10,8 +10,8 @@ import uuid
 from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.unsafe_proxy import wrap_var
 
+from ..plugin_utils._cores import as_data, for_variable
 from ..plugin_utils._given import complaints
 from ..plugin_utils._inputs import SOURCES, Refused, handed_on, specification
 from ..plugin_utils._journal import RoleRun
@@ -44,8 +44,8 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": str(exc)}
         except (OSError, ValueError) as exc:
             raise AnsibleActionFail(str(exc)) from None
-        # Tenant data is never a template. Results passed between tasks are not shown at `-v`.
-        return {**result, **wrap_var(outcome), "changed": False, "_ansible_verbose_override": True}
+        # Results passed between tasks are not shown at `-v`.
+        return {**result, **as_data(outcome), "changed": False, "_ansible_verbose_override": True}
 
     # --- validate ---
 
@@ -75,15 +75,11 @@ class ActionModule(ActionBase):
         stats = [self._templar.template(known[name]) for name in handed_on("offboarding", known)]
         return HostRun(known).plan(known["inventory_hostname"], stats)
 
-    # --- record ---
+    # --- batch_done, evidence ---
 
     def _run_of(self, known: Variables) -> RoleRun:
         strategy = str(self._task.get_play().strategy)
         return RoleRun(known, check_mode=self._task.check_mode, strategy=strategy, folder=constants.DEFAULT_LOCAL_TMP)
-
-    def _record(self, options: Variables, known: Variables) -> dict[str, t.Any]:
-        number = options["batch"]
-        return {"written": HostRun(known).written(number), "journal": self._run_of(known).keep(number, None)}
 
     def _batch_done(self, options: Variables, known: Variables) -> dict[str, t.Any]:
         state = self._run_of(known).batch_done(options["batch"])
@@ -124,10 +120,10 @@ class ActionModule(ActionBase):
         host, tenant = known["inventory_hostname"], HostRun(known)
         is_check = tenant.opening.get("check_mode", self._task.check_mode)
         reported = tenant.conclude(host, is_dry_run=tenant.request["purpose"] == "offboard" and bool(is_check))
-        records, stats = reported.pop("records"), reported.pop("stats")
+        leavers, stats = reported.pop("leavers"), reported.pop("stats")
         return {
             **reported,
-            "ansible_facts": {f"{_ROLE}_result": records},
+            **for_variable(f"{_ROLE}_result", leavers),
             "ansible_stats": _stats(known, {host: stats}),
         }
 
@@ -142,7 +138,6 @@ def _stats(known: Variables, by_host: t.Mapping[str, t.Any]) -> dict[str, t.Any]
 _PHASES = {
     "validate": ActionModule._validate,
     "plan": ActionModule._plan,
-    "record": ActionModule._record,
     "batch_done": ActionModule._batch_done,
     "evidence": ActionModule._evidence,
     "conclude": ActionModule._conclude,

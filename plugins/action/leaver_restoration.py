@@ -9,8 +9,8 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.unsafe_proxy import wrap_var
 
+from ..plugin_utils._cores import as_data
 from ..plugin_utils._given import complaints
 from ..plugin_utils._inputs import Refused, specification
 from ..plugin_utils._restoration import conclude, decide, read_request
@@ -44,8 +44,8 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": str(exc)}
         except (OSError, ValueError) as exc:
             raise AnsibleActionFail(str(exc)) from None
-        # Tenant data is never a template. Results passed between tasks are not shown at `-v`.
-        return {**result, **wrap_var(outcome), "changed": False, "_ansible_verbose_override": True}
+        # Results passed between tasks are not shown at `-v`.
+        return {**result, **as_data(outcome), "changed": False, "_ansible_verbose_override": True}
 
     def _validate(self, options: Variables, known: Variables) -> dict[str, t.Any]:
         # `unsafe` means without a copy: the specification is only read.
@@ -80,7 +80,6 @@ class ActionModule(ActionBase):
         stats = {f"m365_restoration{'' if job is None else f'_{job}'}": {known["inventory_hostname"]: outcome["stats"]}}
         return {
             **outcome,
-            "ansible_facts": {f"{_ROLE}_result": outcome["leavers"]},
             "ansible_stats": {"data": stats, "per_host": False, "aggregate": True},
         }
 

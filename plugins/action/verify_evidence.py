@@ -8,9 +8,9 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.unsafe_proxy import wrap_var
 
 from ..plugin_utils._chain import in_one_line, problems, verify
+from ..plugin_utils._cores import as_data
 from ..plugin_utils._given import complaints
 
 
@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
         # File names come from outside.
         return {
             **result,
-            **wrap_var({**outcome, "msg": "\n".join(found) or in_one_line(outcome)}),
+            **as_data({**outcome, "msg": "\n".join(found) or in_one_line(outcome)}),
             "changed": False,
             "failed": bool(found),
         }

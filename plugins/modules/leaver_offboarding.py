@@ -23,14 +23,12 @@ options:
       - V(validate) refuses variables that are unknown or invalid, a file of leavers or earlier evidence that cannot be read, and reports
         that cannot be written. It returns the checked variables and the leavers.
       - V(plan) decides which leavers go through the steps, in which batches, and which are refused.
-      - V(record) sums up the writes of a batch, for O(m365.offboarding.m365_user_info#module:written), and writes the current state of
-        all hosts of the play to their C(.json) reports. Before a step begins, the module of that step does so.
       - V(batch_done) records the results of a batch, and writes all reports of all hosts of the play, unless it was the last batch.
       - V(evidence) writes all reports of all hosts of the play.
       - V(conclude) returns the results, the table, why the run fails, and the values for C(set_stats).
     type: str
     required: true
-    choices: [validate, plan, record, batch_done, evidence, conclude]
+    choices: [validate, plan, batch_done, evidence, conclude]
   purpose:
     description: The purpose of the run, for V(validate).
     type: str
@@ -41,7 +39,7 @@ options:
     type: str
     default: ""
   batch:
-    description: The number of the batch for V(record) and V(batch_done), from 1.
+    description: The number of the batch for V(batch_done), from 1.
     type: int
     default: 0
 extends_documentation_fragment:
@@ -80,16 +78,12 @@ msg:
   type: str
   returned: phase=batch_done
   sample: 500 of 2000 leavers done, 1500 left; 2 with an open door; end expected at 2026-11-20T16:06:10Z.
-written:
-  description: The value for O(m365.offboarding.m365_user_info#module:written).
-  type: dict
-  returned: phase=record
 journal:
   description:
     - The reports that were written, for each host, by the requested paths.
     - Empty if another host has written them.
   type: dict
-  returned: phase=record, batch_done or evidence
+  returned: phase=batch_done or evidence
 files:
   description: The reports that were written, for each host.
   type: dict
@@ -102,9 +96,12 @@ is_long:
   description: Whether the results are too long for a log, for each host.
   type: dict
   returned: phase=evidence
-ansible_facts:
-  description: The results, as the fact C(offboard_employee_result).
-  type: dict
+leavers:
+  description:
+    - The results, for the variable C(offboard_employee_result).
+    - Before ansible-core 2.19, the results of more than 300 leavers are the fact C(offboard_employee_result) instead.
+  type: list
+  elements: dict
   returned: phase=conclude
 table:
   description: The lines of the table, which show the leavers that are contained and the doors that are open.

@@ -68,7 +68,7 @@ read:
   elements: str
   returned: phase=validate
 leavers:
-  description: What each leaver gets back, or why nothing. V(conclude) also sets it as the fact C(restore_employee_result).
+  description: What each leaver gets back, or why nothing. That of V(conclude) is for the variable C(restore_employee_result).
   type: list
   elements: dict
   returned: phase=plan, results or conclude

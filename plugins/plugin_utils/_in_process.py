@@ -28,11 +28,11 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action.normal import ActionModule as OrdinaryModule
 from ansible.plugins.connection.local import Connection as LocalConnection
 from ansible.utils.display import Display
-from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils._errors import OUTCOME_UNKNOWN, OffboardingError, internal_error
 from ..module_utils._run import Job, Run, failure, perform
-from ._journal import BATCH, STEP_OF, RoleRun
+from ._cores import as_data
+from ._journal import BATCH, CLOSING_READ, STEP_OF, RoleRun
 
 # Strategies load action plugins before they fork a worker: what is imported here is there in every worker.
 with warnings.catch_warnings():
@@ -65,13 +65,16 @@ class InProcess(OrdinaryModule):
         return {**result, "journal": journal} if journal else result
 
     def _keep(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """In a batch of the role: put on record what was found and done before this step; see `_journal`."""
-        step = STEP_OF.get(self._task.action.rpartition(".")[2])
-        if not step or BATCH not in task_vars:
+        """In a batch of the role: put on record what was found and done before this task; see `_journal`."""
+        module = self._task.action.rpartition(".")[2]
+        if module not in (*STEP_OF, CLOSING_READ) or BATCH not in task_vars:
             return {}
+        number = task_vars[BATCH]
         strategy, folder = str(self._task.get_play().strategy), constants.DEFAULT_LOCAL_TMP
         run = RoleRun(task_vars, check_mode=self._task.check_mode, strategy=strategy, folder=folder)
-        return run.keep(task_vars[BATCH], step)
+        if module == CLOSING_READ:
+            self._task.args["written"] = run.written(number)
+        return run.keep(number, STEP_OF.get(module))
 
     def _run(self, tmp: str | None, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
         # The way is chosen here, before anything is sent, and never changed afterwards.
@@ -89,8 +92,7 @@ class InProcess(OrdinaryModule):
         self._say("in a child of Ansible's worker: nothing requires a separate process")
         # Not the ordinary module's, which would run it.
         result: dict[str, t.Any] = super(OrdinaryModule, self).run(tmp, task_vars)
-        # The tenant's data is never a template. ansible-core before 2.19 wants that said.
-        return {**result, **wrap_var(work())}
+        return {**result, **as_data(work())}
 
     def _say(self, text: str) -> None:
         Display().vvv(f"{self._task.action} runs {text}", host=self._play_context.remote_addr)

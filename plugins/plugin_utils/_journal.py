@@ -32,6 +32,8 @@ STEP_OF = {
     "m365_user_authentication_methods": "authentication_methods",
     "m365_user_memberships": "memberships",
 }
+# Reads the doors of a batch again, and waits until they show what the steps have written.
+CLOSING_READ = "m365_user_info"
 # The number of the batch that a task of the role belongs to.
 BATCH = "__offboard_employee_number"
 _ORDER = (*STEPS, *ALSO)
@@ -73,6 +75,10 @@ class RoleRun:
             states[host] = self._put(host, tenant, number, done[-1])
         # Between the steps only JSON, which is cheap.
         return self.write(states, json_only=True)
+
+    def written(self, number: int) -> dict[str, t.Any]:
+        """What the steps have written for this host in a batch."""
+        return self.tenants[self._own].written(number)
 
     def batch_done(self, number: int) -> dict[str, t.Any]:
         """Return what is known about this host after the closing read of a batch; write all reports if another batch follows.

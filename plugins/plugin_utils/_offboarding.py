@@ -117,7 +117,7 @@ class HostRun:
 
     def journals(self) -> t.Iterator[Record]:
         """What this host has written for all hosts, by host: see `write_evidence`."""
-        for name in (*_ORDER, "written", "state", "evidence"):
+        for name in (*_ORDER, "closing", "state", "evidence"):
             yield self._registered(name).get("journal") or {}
 
     @property
@@ -196,7 +196,7 @@ class HostRun:
         reasons = [reason_of(error)] if error else failures(judged, **may_be_empty, **fatal)
         reports = (self._registered("evidence").get("lines") or {}).get(host) or ()
         return {
-            "records": leavers,
+            "leavers": leavers,
             # The output for people is kept together, the table last except for the failure.
             "table": [*filter(None, [request["msg"]]), *reports, *lines],
             "stats": stats,

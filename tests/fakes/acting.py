@@ -34,7 +34,7 @@ def act(
 
 def a_task(name: str, *, check_mode: bool = False, strategy: str = "linear") -> Any:
     """Return a task that is about to run."""
-    task = mock.MagicMock(Task, async_val=0, check_mode=check_mode, diff=False, environment=[])
+    task = mock.MagicMock(Task, args={}, async_val=0, check_mode=check_mode, diff=False, environment=[])
     task.action = name
     task.get_play.return_value.strategy = strategy
     return task

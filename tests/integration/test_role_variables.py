@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -195,3 +196,38 @@ def test_names_are_handed_on_only_when_asked_for(tenant: Tenant, play: Player) -
 
     assert stats["named"] == {**stats["quiet"], "names": {jane.id: jane.upn}}
     assert "@" not in str(stats["quiet"])
+
+
+def test_the_results_are_a_variable_of_this_run_and_not_a_fact(tenant: Tenant, play: Player, tmp_path: Path) -> None:
+    """A fact would be stored in a cache, be there in the next run, be deprecated, and be hidden where facts are not injected."""
+    jane, path, cache = tenant.directory.user("jane"), tmp_path / "jane.json", tmp_path / "cache"
+    jane["displayName"] = "{{ 6 * 7 }}"
+    shut, restored = "offboard_employee_result", "restore_employee_result"
+
+    def shown(name: str, result: str) -> dict[str, Any]:
+        return {"name": name, "ansible.builtin.debug": {"msg": f"{{{{ {result}[0] }}}}"}}
+
+    def role(name: str) -> dict[str, Any]:
+        return {"name": "Run it", "ansible.builtin.include_role": {"name": f"m365.offboarding.{name}"}}
+
+    played = play(
+        [
+            a_play(role("offboard_employee"), shown("Shut", shut)),
+            a_play(role("restore_employee"), shown("Restored", restored), hosts="all"),
+        ],
+        environment={
+            "ANSIBLE_INJECT_FACT_VARS": "false",
+            "ANSIBLE_CACHE_PLUGIN": "jsonfile",
+            "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(cache),
+        },
+        offboard_employee_leavers=jane.upn,
+        offboard_employee_report_path=str(path),
+        restore_employee_leavers=jane.upn,
+        restore_employee_evidence=str(path),
+    )
+
+    assert played.returncode == 0, played.output
+    of_shut, of_restored = played.result("Shut")["msg"], played.result("Restored")["msg"]
+    assert (of_shut["status"], of_shut["display_name"]) == ("contained", "{{ 6 * 7 }}")
+    assert (of_restored["status"], of_restored["display_name"]) == ("restored", "{{ 6 * 7 }}")
+    assert [file for file in cache.rglob("*") if file.is_file() and jane.id in file.read_text()] == []

@@ -15,7 +15,7 @@ from ansible.errors import AnsibleError
 
 from ansible_collections.m365.offboarding.plugins.action.leaver_offboarding import ActionModule
 from ansible_collections.m365.offboarding.plugins.plugin_utils._in_process import InProcess
-from ansible_collections.m365.offboarding.plugins.plugin_utils._journal import STEP_OF
+from ansible_collections.m365.offboarding.plugins.plugin_utils._journal import CLOSING_READ, STEP_OF
 from fakes import acting
 from fakes.records import STEPS, all_steps, problem, read_record
 
@@ -72,32 +72,35 @@ class OffboardingRun:
         """Go through a step, which first puts on record what is known by then; the step itself does nothing."""
         host = host or self.first
         known = acting.magic({**self._known(host), "__offboard_employee_number": number})
-        journal = kept_by(step, known, check_mode=self.check_mode, strategy=self.strategy)
+        journal, _arguments = before(step, known, check_mode=self.check_mode, strategy=self.strategy)
         self.put(step, {**(result or {}), "journal": journal}, host)
         return journal
 
-    def record(self, number=1):
-        self.put("written", self.act("record", batch=number))
+    def look_again(self, *records, number=1):
+        """Read the doors of a batch again; return what the read waits for."""
+        known = acting.magic({**self._known(self.first), "__offboard_employee_number": number})
+        journal, arguments = before(CLOSING_READ, known, check_mode=self.check_mode, strategy=self.strategy)
+        self.put("closing", {"users": list(records), "journal": journal})
+        return arguments["written"]
 
     def shut(self, number, name, closing="shut"):
         """Go through all steps and the closing read of a batch."""
         for step, reported in zip(STEPS, all_steps(name), strict=True):
             self.step(step, reported["result"], number=number)
-        self.record(number)
-        self.put("closing", {"users": [read_record(name, state=closing)]})
+        self.look_again(read_record(name, state=closing), number=number)
         reported = self.act("batch_done", batch=number)
         self.put("state", reported)
         return reported
 
     def leavers(self, host=None):
-        return self.act("conclude", host)["ansible_facts"]["offboard_employee_result"]
+        return self.act("conclude", host)["leavers"]
 
 
-def kept_by(step, known, *, check_mode=False, strategy="linear"):
-    """Return what the module of a step puts on record before it begins."""
+def before(step, known, *, check_mode=False, strategy="linear"):
+    """Return what the module of a step puts on record before it begins, and the arguments that it is given."""
     (module,) = [module for module, taken in STEP_OF.items() if taken == step] or [step]
     task = acting.a_task(f"m365.offboarding.{module}", check_mode=check_mode, strategy=strategy)
-    return InProcess(task, *[mock.MagicMock()] * 5)._keep(known)
+    return InProcess(task, *[mock.MagicMock()] * 5)._keep(known), task.args
 
 
 def statuses(leaver):
@@ -119,8 +122,7 @@ def test_a_run_from_its_variables_to_its_results(tmp_path):
         run.step(reported["step"], reported["result"])
         # Before a step, all steps before it are in the file.
         assert kept() == ["verified"] * number + ["pending"] * (len(STEPS) - number)
-    reported = run.act("record", batch=1)
-    assert set(reported["written"]) == {JANE["id"]}
+    assert set(run.look_again()) == {JANE["id"]}
     assert kept() == ["verified"] * len(STEPS)
     reported = run.shut(1, "jane.doe")
     assert reported["msg"] == "1 of 1 leavers done, 0 left; 0 with an open door."
@@ -153,7 +155,6 @@ def test_leavers_go_in_batches_and_the_rest_keeps_its_place():
     run.begin(JANE, MILES)
     batches = run.hosts["localhost"]["__offboard_employee_plan"]["batches"]
     assert [[one["user"] for one in batch] for batch in batches] == [[JANE["id"]], [MILES["id"]]]
-    run.record()
     run.shut(2, "miles.obrien")
 
     assert [one["status"] for one in run.leavers()] == ["open", "contained"]
@@ -313,9 +314,9 @@ def test_a_module_outside_the_batches_of_the_role_puts_nothing_on_record(tmp_pat
     run.begin(JANE)
 
     known = acting.magic(run._known("localhost"))
-    assert kept_by("password", known) == {}
+    assert before("password", known) == ({}, {})
     known["__offboard_employee_number"] = 1
-    assert kept_by("m365_user_info", known) == {}
+    assert before("m365_deleted_user", known) == ({}, {})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -456,7 +457,6 @@ def test_the_earlier_evidence_travels_with_the_run(tmp_path):
     again.validate(leavers=JANE["user"], since=str(path))
     path.unlink()
     again.begin(JANE, automation=TENANT)
-    again.record()
 
     since = again.leavers()[0]["since"]
     assert {name: since[name] for name in ("newly_open", "newly_shut", "new")} == {
@@ -494,7 +494,6 @@ def test_an_accepted_leaver_is_reported_and_does_not_fail_and_is_shut_like_any_o
     assert [
         [one["user"] for one in batch] for batch in run.hosts["localhost"]["__offboard_employee_plan"]["batches"]
     ] == [[JANE["id"]]]
-    run.record()
     run.shut(1, "jane.doe")
     run.act("evidence")
     host = json.loads(path.read_text())["hosts"]["localhost"]
