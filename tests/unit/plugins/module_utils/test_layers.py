@@ -49,10 +49,10 @@ def test_a_layer_imports_only_what_is_below_it(path):
 
 
 @every_util
-def test_only_what_runs_a_module_or_reads_its_variables_knows_ansible(path):
+def test_only_these_files_know_ansible(path):
     knows = any(name.partition(".")[0] == "ansible" for name in imports(path))
 
-    assert knows is (path.stem in ("_run", "_module", "_in_process", "_given"))
+    assert knows is (path.stem in ("_run", "_module", "_in_process", "_given", "_cores"))
 
 
 def test_only_the_host_of_a_process_of_its_own_knows_ansible_module():
