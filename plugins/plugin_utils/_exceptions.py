@@ -41,12 +41,14 @@ IN_FORCE, ENDED, UNMATCHED = "in_force", "ended", "unmatched"
 # --- reading them ---
 
 
-def parse_exceptions(entries: t.Iterable[tuple[str, t.Any]]) -> list[dict[str, t.Any]]:
+def parse_exceptions(entries: t.Iterable[tuple[str, t.Any]], today: str) -> list[dict[str, t.Any]]:
     """The exceptions of a run, each with the keys of `FIELDS` and `place`; doors by name, in their usual order.
 
     :param entries: pairs of a place, to be named in complaints and reports, and a mapping.
-    :raises ValueError: naming the place of every entry that has a field missing, unknown or malformed, or that is about
-        the same person, or kind, and door as another. No value is repeated: the file may be the wrong one.
+    :param today: the day in UTC, as in `accept`.
+    :raises ValueError: naming the place of every entry that has a field missing, unknown or malformed, or that is in force
+        for the same person, or kind, and door as another. One that has ended may stay beside its renewal. No value is
+        repeated: the file may be the wrong one.
     """
     found: list[dict[str, t.Any]] = []
     complaints: list[str] = []
@@ -54,7 +56,8 @@ def parse_exceptions(entries: t.Iterable[tuple[str, t.Any]]) -> list[dict[str, t
     for place, raw in entries:
         try:
             one = {"place": place, **_parsed(raw)}
-            _refuse_twice(one, places)
+            if _is_in_force(one, today):
+                _refuse_twice(one, places)
         except ValueError as exc:
             complaints.append(f"{place}: {exc}")
         else:
@@ -140,10 +143,12 @@ def _day(value: t.Any) -> str:
 
 
 def _refuse_twice(one: Record, places: dict[tuple[str, str], str]) -> None:
-    who = name_key(one["user"] or one["kind"])
+    who = _key(one)
     for door in one["doors"]:
         if (who, door) in places:
-            raise ValueError(f"{places[who, door]} already accepts the door {door} for the same user or kind")
+            raise ValueError(
+                f"{places[who, door]} already accepts the door {door} for the same user or kind, and neither has ended"
+            )
     places.update({(who, door): one["place"] for door in one["doors"]})
 
 
@@ -253,11 +258,16 @@ def _reasons(
         for entry in one["reasons"]
         if (doors := [door for door in entry["doors"] if door not in by_door])
     ]
-    for exception in own:
+    ended: set[str] = set()
+    # Only the end of the last one is a reason.
+    for exception in sorted(own, key=lambda each: str(each["until"]), reverse=True):
         doors = [
-            door for door in (*one["open"], *one["unconfirmed"]) if door in exception["doors"] and door not in by_door
+            door
+            for door in (*one["open"], *one["unconfirmed"])
+            if door in exception["doors"] and door not in by_door and door not in ended
         ]
         if doors and not _is_in_force(exception, today):
+            ended.update(doors)
             reason = f"The exception that {exception['accepted_by']} accepted ended on {exception['until']}."
             reasons.append({"doors": doors, "reason": reason})
     return reasons
@@ -296,13 +306,34 @@ def accepted_in_words(entry: Record) -> str:
     return f"by {entry['accepted_by']} until {entry['until']}: {', '.join(doors)} ({entry['reason']})"
 
 
-def unmatched(reported: t.Iterable[Record]) -> list[str]:
-    """A sentence for each exception that matched no leaver or has ended."""
+def unmatched(reported: t.Sequence[Record]) -> list[str]:
+    """A sentence for each exception that matched no leaver, or that has ended and was not renewed."""
+    by_key: dict[str, list[Record]] = {}
+    for one in reported:
+        for key in {_key(one), *(one["leavers"] if one["user"] else ())}:
+            by_key.setdefault(key, []).append(one)
     sentences = []
     for one in reported:
         who = one["user"] or f"mailboxes of the kind {one['kind']}"
-        if one["state"] == ENDED:
+        if one["state"] == ENDED and not _is_renewed(one, by_key):
             sentences.append(f"The exception for {who} ended on {one['until']} ({one['place']}): renew or remove it.")
         elif one["state"] == UNMATCHED:
             sentences.append(f"The exception for {who} matches nobody ({one['place']}): correct or remove it.")
     return sentences
+
+
+def _is_renewed(ended: Record, by_key: t.Mapping[str, t.Sequence[Record]]) -> bool:
+    """Whether exceptions with a later end cover all its doors, for the same name or kind or for each leaver it matches.
+
+    :param by_key: what `exceptions_report` returns, by name, kind and matched leaver.
+    """
+
+    def later(key: str) -> set[str]:
+        return {door for one in by_key.get(key, ()) if one["until"] > ended["until"] for door in one["doors"]}
+
+    same = later(_key(ended))
+    return all((same | later(leaver)).issuperset(ended["doors"]) for leaver in ended["leavers"] or ("",))
+
+
+def _key(exception: Record) -> str:
+    return name_key(exception["user"] or exception["kind"])

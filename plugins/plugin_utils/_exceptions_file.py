@@ -24,12 +24,13 @@ _LARGEST = 1024 * 1024
 _VARIABLE = "offboard_employee_exceptions"
 
 
-def exceptions(given: t.Any, path: str = "", content: bytes = b"") -> list[dict[str, t.Any]]:
+def exceptions(given: t.Any, path: str = "", content: bytes = b"", *, today: str) -> list[dict[str, t.Any]]:
     """The exceptions of a run, as `parse_exceptions` gives them.
 
     :param given: the list of the role's variable; null and an empty text mean none.
     :param path: a file of further ones, empty for none; its suffix selects the format.
     :param content: the content of that file.
+    :param today: the day in UTC, as in `parse_exceptions`.
     :raises ValueError: as `parse_exceptions`, or a file that is not one; the message begins with what cannot be read.
     """
     entries: list[tuple[str, t.Any]] = []
@@ -42,7 +43,7 @@ def exceptions(given: t.Any, path: str = "", content: bytes = b"") -> list[dict[
             entries += [(f"{path}, {place}", one) for place, one in read_exceptions(content, path)]
         except ValueError as exc:
             raise ValueError(f"the exceptions cannot be read: {path}: {exc}") from None
-    return parse_exceptions(entries)
+    return parse_exceptions(entries, today)
 
 
 def read_exceptions(content: bytes, path: str) -> list[tuple[str, t.Any]]:

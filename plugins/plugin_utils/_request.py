@@ -72,7 +72,9 @@ def offboarding_request(
     _checked(complaints, lambda: parse_period(request["contain_within"]))
     # Exceptions never stop a lock-out: an offboarding goes on without them, and fails at its end.
     unusable: list[str] = []
-    excepted = _checked(unusable if purpose == "offboard" else complaints, lambda: _exceptions(request, load)) or []
+    excepted = (
+        _checked(unusable if purpose == "offboard" else complaints, lambda: _exceptions(request, load, now)) or []
+    )
     request["fail_on"] = _checked(complaints, lambda: list(parse_fail_on(request["fail_on"])))
     paths = _paths(request["report_path"])
     _checked(complaints, lambda: _see_writable(paths))
@@ -164,9 +166,10 @@ def _content(variable: str, path: str, load: Load) -> bytes:
         raise ValueError(f"{variable}: {full} cannot be read: {exc.strerror}.") from None
 
 
-def _exceptions(request: Record, load: Load) -> list[dict[str, t.Any]]:
+def _exceptions(request: Record, load: Load, now: datetime.datetime) -> list[dict[str, t.Any]]:
     path = str(request["exceptions_file"])
-    return exceptions(request["exceptions"], path, _content("exceptions_file", path, load) if path else b"")
+    content = _content("exceptions_file", path, load) if path else b""
+    return exceptions(request["exceptions"], path, content, today=now.date().isoformat())
 
 
 def _size(runs: t.Sequence[Record]) -> int:

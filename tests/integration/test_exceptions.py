@@ -35,6 +35,8 @@ def test_rooms_and_accepted_people_do_not_fail_an_audit_and_are_reported_in_ever
                 {"kind": "SharedMailbox", "doors": ["password", "sessions", "protocols"], "until": day(400), **WHY},
                 {"user": admin.id.upper(), "doors": ["all"], "until": day(1), **WHY},
                 {"user": "jnae.doe@contoso.com", "doors": "owa", "until": day(400), **WHY},
+                # A record of what was renewed, by another name.
+                {"user": admin.upn, "doors": "owa", "until": day(-30), **WHY},
             ]
         )
     )
@@ -65,9 +67,10 @@ def test_rooms_and_accepted_people_do_not_fail_an_audit_and_are_reported_in_ever
     assert f"{room.upn} accepted (RoomMailbox)" in table
     assert f"by Chris Cio until {day(1)}: password, sessions, signin, protocols (It is known, HR-1422)" in table
     assert "The exception for jnae.doe@contoso.com matches nobody" in table
+    assert "ended on" not in table
 
     reported = evidence(reports["json"])["hosts"]["localhost"]
-    assert [one["state"] for one in reported["exceptions"]] == ["in_force"] * 3 + ["unmatched"]
+    assert [one["state"] for one in reported["exceptions"]] == ["in_force"] * 3 + ["unmatched", "ended"]
     rows = list(csv.DictReader(reports["csv"].read_text(encoding="utf-8-sig").splitlines()))
     assert {row["user_principal_name"] for row in rows if row["accepted"]} == accepted
     assert ["matches nobody" in row["notes"] for row in rows if row["status"] == "exception"] == [True]

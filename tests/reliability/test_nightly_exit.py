@@ -50,7 +50,8 @@ class NightlyRuns:
             {key: value for key, value in one.items() if key in _exceptions.FIELDS and value} for one in self.exceptions
         ]
         entries = enumerate([*given, {"doors": "all", **words, **entry}], 1)
-        self.exceptions = _exceptions.parse_exceptions((f"entry {number}", one) for number, one in entries)
+        placed = ((f"entry {number}", one) for number, one in entries)
+        self.exceptions = _exceptions.parse_exceptions(placed, self.day())
 
     def night(self, number: int) -> list[dict[str, t.Any]]:
         """Audit the list and everybody whose sign-in is blocked, compared with the night before."""

@@ -46,8 +46,8 @@ ROOM = {
 }
 
 
-def parsed(*entries):
-    return parse_exceptions((f"entry {number}", one) for number, one in enumerate(entries, 1))
+def parsed(*entries, today=TODAY):
+    return parse_exceptions(((f"entry {number}", one) for number, one in enumerate(entries, 1)), today)
 
 
 def entry(**changes):
@@ -57,7 +57,7 @@ def entry(**changes):
 
 def one_of(record, *entries, today=TODAY, **more):
     made = results([record], steps=more.pop("steps", STEPS), **more)
-    (one,) = accept(made, parsed(*entries), today)
+    (one,) = accept(made, parsed(*entries, today=today), today)
     return one
 
 
@@ -167,6 +167,18 @@ def test_the_same_kind_and_door_twice_is_refused_and_different_doors_are_not():
     assert len(parsed(entry(), entry(doors="pop"), ROOM, {**ROOM, "kind": "EquipmentMailbox"})) == 4
 
 
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("one", [ENTRY, ROOM])
+def test_one_that_has_ended_may_stay_beside_its_renewal_until_both_are_in_force(one, first):
+    both = [{**one, "until": "2026-11-26"}, {**one, "until": "2027-06-30"}]
+    ordered = both[first:] + both[:first]
+    assert len(parsed(*ordered)) == 2
+    # Neither accepts anything, so neither contradicts the other.
+    assert len(parsed(*ordered, today="2027-07-01")) == 2
+    with pytest.raises(ValueError, match=r"entry 2: entry 1 already accepts the door .*, and neither has ended"):
+        parsed(*ordered, today="2026-11-26")
+
+
 # --- files ---
 
 CSV = "user,kind,doors,reason,accepted_by,until\r\n"
@@ -190,7 +202,7 @@ YAML = f"""\
 def test_a_yaml_file_is_a_list(tmp_path):
     path = tmp_path / "exceptions.yml"
     path.write_text(YAML, encoding="utf-8")
-    first, second = exceptions([], str(path), path.read_bytes())
+    first, second = exceptions([], str(path), path.read_bytes(), today=TODAY)
     assert first == {"place": f"{path}, line 3 (entry 1)", "kind": None, **ENTRY}
     assert (second["kind"], second["user"]) == ("RoomMailbox", None)
     assert second["doors"] == [door for door in DOORS if door != "signin"]
@@ -200,7 +212,7 @@ def test_a_yaml_file_is_a_list(tmp_path):
 def test_a_json_file_is_a_list(tmp_path):
     path = tmp_path / "exceptions.json"
     path.write_text(json.dumps([ENTRY]), encoding="utf-8")
-    (one,) = exceptions("", str(path), path.read_bytes())
+    (one,) = exceptions("", str(path), path.read_bytes(), today=TODAY)
     assert {key: one[key] for key in ENTRY} == ENTRY
 
 
@@ -214,7 +226,7 @@ def test_a_csv_file_names_its_columns(tmp_path, delimiter):
     ]
     path = tmp_path / "exceptions.csv"
     path.write_bytes("\ufeff".encode() + "\r\n".join(delimiter.join(row) for row in rows).encode())
-    first, second = exceptions(None, str(path), path.read_bytes())
+    first, second = exceptions(None, str(path), path.read_bytes(), today=TODAY)
     assert (first["doors"], first["place"]) == (["owa", "imap"], f"{path}, line 2")
     assert (second["user"], second["place"]) == ("john.roe@contoso.com", f"{path}, line 4")
 
@@ -222,16 +234,16 @@ def test_a_csv_file_names_its_columns(tmp_path, delimiter):
 def test_a_list_and_a_file_add_up_and_may_not_repeat_each_other(tmp_path):
     path = tmp_path / "exceptions.yml"
     path.write_text(YAML, encoding="utf-8")
-    assert len(exceptions([entry(doors="pop")], str(path), path.read_bytes())) == 3
+    assert len(exceptions([entry(doors="pop")], str(path), path.read_bytes(), today=TODAY)) == 3
     with pytest.raises(ValueError, match=r"line 3 \(entry 1\): offboard_employee_exceptions, entry 1 already accepts"):
-        exceptions([ENTRY], str(path), path.read_bytes())
+        exceptions([ENTRY], str(path), path.read_bytes(), today=TODAY)
     with pytest.raises(ValueError, match="offboard_employee_exceptions is not a list"):
-        exceptions({"user": JANE}, "")
+        exceptions({"user": JANE}, "", today=TODAY)
 
 
 @pytest.mark.parametrize("given", [None, "", []])
 def test_an_empty_list_of_exceptions_is_accepted(given):
-    assert exceptions(given) == []
+    assert exceptions(given, today=TODAY) == []
     assert read_exceptions(b"[]", "a.yml") == read_exceptions(CSV.encode(), "a.csv") == []
 
 
@@ -268,7 +280,7 @@ def test_a_malformed_file_is_refused_with_the_line_and_without_its_content(tmp_p
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(ValueError, match=complaint) as raised:
-        exceptions([], str(path), path.read_bytes())
+        exceptions([], str(path), path.read_bytes(), today=TODAY)
     assert "the exceptions cannot be read" in str(raised.value)
     assert "hunter2" not in str(raised.value)
 
@@ -339,6 +351,15 @@ def test_an_entry_that_has_ended_gives_way_to_one_by_object_id_that_has_not():
     assert one["status"] == "accepted"
     assert [each["place"] for each in one["accepted"]] == ["entry 2"]
     assert one["reasons"] == []
+
+
+def test_of_several_that_have_ended_only_the_last_is_a_reason():
+    ended = [entry(until="2026-03-31", doors="all"), entry(until="2026-09-30", doors="owa", accepted_by="Dana")]
+    reasons = [each for each in one_of(OPEN_MAIL, *ended)["reasons"] if "exception" in each["reason"]]
+    assert reasons == [
+        {"doors": ["owa"], "reason": "The exception that Dana accepted ended on 2026-09-30."},
+        {"doors": ["imap"], "reason": "The exception that Chris Cio accepted ended on 2026-03-31."},
+    ]
 
 
 def test_an_unconfirmed_door_can_be_accepted_and_keeps_its_word():
@@ -469,6 +490,37 @@ def test_what_matches_nobody_or_has_ended_is_reported():
         "The exception for john.roe@contoso.com ended on 2026-11-26 (entry 3): renew or remove it.",
         "The exception for mailboxes of the kind RoomMailbox matches nobody (entry 4): correct or remove it.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("ended", "renewal", "complained"),
+    [
+        pytest.param(entry(), entry(until="2027-06-30"), [], id="renewed"),
+        pytest.param(entry(), entry(user=OPEN_MAIL["id"], doors="all"), [], id="by object ID"),
+        pytest.param(entry(user=OPEN_MAIL["id"]), entry(user=JANE.upper()), [], id="by name"),
+        pytest.param(ROOM, ROOM, ["matches nobody"], id="a kind, without a room"),
+        pytest.param(entry(), entry(until="2026-11-26"), ["ended on 2026-11-26"], id="the renewal has ended too"),
+        pytest.param(entry(), entry(doors="owa"), ["ended on 2026-11-25"], id="one door was not renewed"),
+        pytest.param(entry(), entry(user="x@contoso.com"), ["ended on", "matches nobody"], id="somebody else"),
+        pytest.param(entry(user="x@contoso.com"), ROOM, ["ended on", "matches nobody"], id="a kind"),
+    ],
+)
+def test_what_has_ended_is_reported_unless_it_was_renewed(ended, renewal, complained):
+    given = parsed({**ended, "until": "2026-11-25"}, renewal)
+    leavers = accept(results([OPEN_MAIL], steps=STEPS), given, TODAY)
+    reported = exceptions_report(given, leavers, TODAY)
+    sentences = unmatched(reported)
+    assert reported[0]["state"] == "ended"
+    assert len(sentences) == len(complained)
+    assert all(text in sentence for text, sentence in zip(complained, sentences, strict=True)), sentences
+
+
+def test_a_renewal_for_one_of_two_people_of_a_name_does_not_renew_it_for_the_other():
+    given = parsed(entry(until="2026-11-25"), entry(user=OPEN_MAIL["id"]))
+    other = read_record("jane.doe", doors=OPEN_MAIL["doors"], id="0e0b5e0e-0000-4000-8000-000000000001")
+    leavers = accept(results([OPEN_MAIL, other], steps=STEPS), given, TODAY)
+    assert [one["status"] for one in leavers] == ["accepted", "open"]
+    assert len(unmatched(exceptions_report(given, leavers, TODAY))) == 1
 
 
 def test_an_exception_for_somebody_who_is_contained_matches_them():

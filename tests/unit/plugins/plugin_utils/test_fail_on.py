@@ -98,7 +98,8 @@ def test_a_run_that_could_read_nobody_fails_whatever_was_chosen(fail_on):
                 "entry 1",
                 {"user": NOBODY["user"], "doors": "all", "reason": "r", "accepted_by": "a", "until": "2026-12-31"},
             )
-        ]
+        ],
+        "2026-11-27",
     )
     assert fails(reported(NOBODY, exceptions=accepted), fail_on) == [NOBODY["user"]]
     assert fails(reported(NOBODY, SHUT, exceptions=accepted), fail_on) == []
@@ -118,7 +119,7 @@ def test_a_door_that_was_shut_fails_also_where_the_leaver_is_not_due_any_more(fa
 @pytest.mark.parametrize("fail_on", SUBSETS, ids=lambda some: "+".join(sorted(some)))
 def test_an_exception_that_has_ended_is_new_the_day_after(fail_on):
     entry = {"user": OWA["id"], "doors": "owa", "reason": "r", "accepted_by": "a", "until": "2026-11-27"}
-    accepted = parse_exceptions([("entry 1", entry)])
+    accepted = parse_exceptions([("entry 1", entry)], "2026-11-27")
     today = reported(OWA, SHUT, exceptions=accepted, today="2026-11-27")
     assert fails(today, fail_on) == []
     tomorrow = reported(OWA, SHUT, exceptions=accepted, today="2026-11-28", then=today)
