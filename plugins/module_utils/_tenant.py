@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime
 import typing as t
@@ -97,7 +98,7 @@ class Leaver:
     found and whose leave date may not be read. `wrong_person` says why the account may belong to a different person.
     `own_password` is the `lastPasswordChangeDateTime` that a reset by this collection wrote, `None` if no earlier
     evidence shows that it did. `namesake` is the object ID of another user who has the name that earlier evidence has
-    of this one.
+    of this one. `former_id` is the object ID of a user who was deleted, `None` if it is not known or there is a `user`.
     """
 
     asked: RequestedUser
@@ -119,6 +120,7 @@ class Leaver:
     found: Found | None = None
     own_password: datetime.datetime | None = None
     namesake: str | None = None
+    former_id: str | None = None
 
     @property
     def contradiction(self) -> OffboardingError | None:
@@ -240,10 +242,10 @@ class Tenant:
                     leaver = self._leaver(leavers[key].asked.or_as(one), outcome, protected_ids, read_as=one.name)
                     leaver = dataclasses.replace(leaver, wrong_person=moved[0]) if moved else leaver
             leavers[key] = leaver
-        unknown = {key: leaver.asked for key, leaver in leavers.items() if not (leaver.user or leaver.error)}
-        for key, error in zip(unknown, self._explain_unknown(list(unknown.values())), strict=True):
-            leavers[key] = dataclasses.replace(leavers[key], error=error)
-        return self._with_namesakes(list(leavers.values()))
+        unknown = [key for key, leaver in leavers.items() if not (leaver.user or leaver.error)]
+        for key, explained in zip(unknown, self._explain_unknown([leavers[key] for key in unknown]), strict=True):
+            leavers[key] = explained
+        return self._with_namesakes(_each_once(leavers.values()) if unknown else list(leavers.values()))
 
     def _with_namesakes(self, leavers: t.Sequence[Leaver]) -> list[Leaver]:
         """The same leavers; those known from earlier evidence alone, if renamed or gone, with the user who has that name now.
@@ -614,21 +616,21 @@ class Tenant:
         dates = one.left_at is not None and not one.object_id
         return self.graph.find_deleted(one.name, ("id", "userPrincipalName", *(["createdDateTime"] if dates else [])))
 
-    def _explain_unknown(self, unknown: t.Sequence[RequestedUser]) -> list[OffboardingError]:
-        """Why names match no user: deleted, an alias, or unknown. Explained, never guessed."""
-        names = [one.name for one in unknown]
-        deleted = self.graph.send([self._find_deleted(one) for one in unknown])
+    def _explain_unknown(self, unknown: t.Sequence[Leaver]) -> list[Leaver]:
+        """The same leavers with `error`, why the name matches no user: deleted, an alias, or unknown. Never guessed."""
+        names = [one.asked.name for one in unknown]
+        deleted = self.graph.send([self._find_deleted(one.asked) for one in unknown])
         addresses = [name for name in names if not OBJECT_ID.match(name)]
         owners = dict(
             zip(addresses, self.graph.send([self.graph.find_by_address(name) for name in addresses]), strict=True)
         )
         return [
-            _why_unknown(
+            _explained(
                 one,
-                _deleted_named(outcome, one.name),
-                _addressed(owners[one.name], one.name) if one.name in owners else [],
+                _deleted_named(outcome, name),
+                _addressed(owners[name], name) if name in owners else [],
             )
-            for one, outcome in zip(unknown, deleted, strict=True)
+            for one, name, outcome in zip(unknown, names, deleted, strict=True)
         ]
 
 
@@ -652,6 +654,48 @@ def _with_mailbox_type(leaver: Leaver, rows: list[Row] | OffboardingError | None
         rows if isinstance(rows, OffboardingError) else NetworkError("Exchange Online did not return it.", reached=True)
     )
     return dataclasses.replace(leaver, mailbox_type_error=error)
+
+
+def _explained(
+    leaver: Leaver, deleted: list[dict[str, t.Any]] | OffboardingError, owners: list[User] | OffboardingError
+) -> Leaver:
+    """A leaver whose name matches no user, with `error` and `former_id`. The parameters are those of `_why_unknown`."""
+    error = _why_unknown(leaver.asked, deleted, owners)
+    former_id = leaver.asked.object_id if error.code in ("deleted", "not_found") else None
+    if error.code == "deleted" and isinstance(deleted, list) and len(deleted) == 1:
+        identity = str(deleted[0].get("id"))
+        former_id = identity if OBJECT_ID.match(identity) else None
+    return dataclasses.replace(leaver, error=error, former_id=former_id)
+
+
+def _each_once(leavers: t.Collection[Leaver]) -> list[Leaver]:
+    """The same leavers; those with the same `former_id` are one, the first.
+
+    A name that matches nobody stands for the user whom earlier evidence knows by it and who is gone for good. A name that
+    several users had stands for none of them: they may be different people.
+    """
+    kept: list[Leaver] = []
+    by_id: dict[str, int] = {}
+    by_name: dict[str, int] = {}
+    known = collections.Counter(name_key(one.asked.known_as) for one in leavers if one.asked.known_as)
+    for one in leavers:
+        nobody = one.error is not None and one.error.code == "not_found"
+        name = name_key(one.asked.known_as or one.asked.name)
+        place = by_id.get(name_key(one.former_id)) if one.former_id else None
+        if place is None and nobody and one.asked.known_as and known[name] == 1:
+            place = by_name.get(name)
+        if place is None:
+            place = len(kept)
+            kept.append(one)
+        else:
+            first = kept[place]
+            asked = first.asked if one.asked.found or one.asked.known_as else first.asked.or_as(one.asked)
+            kept[place] = dataclasses.replace(first, asked=asked, former_id=one.former_id)
+        if one.former_id:
+            by_id.setdefault(name_key(one.former_id), place)
+        elif nobody:
+            by_name.setdefault(name, place)
+    return kept
 
 
 def _why_unknown(

@@ -203,6 +203,7 @@ def _observation(
         "protected": leaver.protected,
         "by_name": not (leaver.asked.object_id or leaver.asked.found),
         "earlier": _of_earlier(leaver),
+        "former_id": leaver.former_id,
         "wrong_person": leaver.wrong_person.as_record() if leaver.wrong_person else None,
         "directory_roles": list(leaver.roles) if leaver.roles is not None else None,
         "directory_roles_error": leaver.roles_error.as_record() if leaver.roles_error else None,

@@ -364,6 +364,12 @@ users:
           those of that time, and C(namesake) is the object ID of another user who has that name now, null if there is none.
       type: dict
       sample: null
+    former_id:
+      description:
+        - The object ID of a user that was deleted. Null for a user that exists, and if the ID is not known, for example because several
+          deleted users had this name.
+      type: str
+      sample: null
     wrong_person:
       description:
         - "Why the account may belong to a different person: it was created (C(createdDateTime)) or its user was hired

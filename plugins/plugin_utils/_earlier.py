@@ -230,7 +230,7 @@ class Earlier:
 
         :param one: a record of `m365_user_info` or a result.
         """
-        identity = one["id"] or (one.get("earlier") or {}).get("id")
+        identity = one["id"] or (one.get("earlier") or {}).get("id") or one.get("former_id")
         if identity and name_key(identity) in self._people:
             return self._people[name_key(identity)]
         for name in _names(one):
@@ -312,7 +312,8 @@ class Earlier:
                 for door, state in states.items()
                 if state != UNKNOWN and now.get(door, UNKNOWN) == UNKNOWN and one["status"] != DELETED
             },
-            "id": known.get("id"),
+            # The next run finds a deleted user by it, when the name may belong to somebody else.
+            "id": known.get("id") or (then["id"] if then and same_name(then["id"], opening.get("former_id")) else None),
             "shut_out": bool(then and then["shut_out"]),
             "password": then["password"] if then else None,
         }

@@ -193,6 +193,120 @@ def test_a_new_user_with_the_name_of_a_deleted_leaver_is_refused_every_night(nig
     assert of(by_name, hired)["contained"]
 
 
+# --- one person is one row ---
+
+
+def spelled(user: User, how: str) -> list[Any]:
+    return {
+        "by name": [user.upn],
+        "in another case": [user.upn.upper()],
+        "by object ID": [user.id],
+        "by both": [user.upn, user.id],
+        "by object ID and name": [user.id.upper(), user.upn],
+        "in one mapping": [{"user": user.upn, "id": user.id}],
+    }[how]
+
+
+@pytest.mark.parametrize(
+    "how", ["by name", "in another case", "by object ID", "by both", "by object ID and name", "in one mapping"]
+)
+@pytest.mark.parametrize("purpose", ["audit", "offboard"])
+def test_a_deleted_leaver_who_is_named_is_one_person(nights: Nights, how: str, purpose: str) -> None:
+    nights.offboard(nights.jane, nights.john, name="1.json")
+    nights.directory.delete(nights.jane)
+    run = nights.world.audit if purpose == "audit" else nights.world.offboard
+    for name in ("2.json", "3.json"):
+        outcome = run([*spelled(nights.jane, how), nights.john.upn], since=nights.path())
+        nights._kept(outcome, name)
+
+        assert len(outcome.results) == 2
+        one = of(outcome, nights.jane)
+        assert (one["status"], one["since"]["no_longer"]) == ("deleted", None)
+        # The history is theirs, whatever the spelling.
+        assert (one["since"]["new"], one["since"]["shut_out"]) == (False, True)
+        assert outcome.failures == []
+        assert reported(outcome).startswith("1 of 2 leavers are contained")
+        assert reported(outcome).count(" was deleted at ") == 1
+    # Restored and open: who it is was not forgotten.
+    nights.directory.restore(nights.jane)
+    nights.world.clock.advance(HOUR)
+    nights.jane["accountEnabled"] = True
+    back = nights.audit(since=nights.path())
+    assert "signin" in of(back, nights.jane)["since"]["newly_open"]
+
+
+def test_a_renamed_and_deleted_leaver_is_one_person_by_the_new_name(nights: Nights) -> None:
+    nights.offboard(nights.jane, name="1.json")
+    nights.jane["userPrincipalName"] = "jane.former@contoso.com"
+    nights.directory.delete(nights.jane)
+
+    outcome = nights.audit(nights.jane, since=nights.path())
+
+    (one,) = outcome.results
+    assert (one["user"], one["status"], one["since"]["id"]) == ("jane.former@contoso.com", "deleted", nights.jane.id)
+    assert one["since"]["new"] is False
+
+
+def test_a_named_leaver_who_is_gone_for_good_is_one_person(nights: Nights) -> None:
+    """The name means nobody any more, so it fails as any such name does, and the evidence keeps whose it was."""
+    nights.offboard(nights.jane, name="1.json")
+    nights.directory.delete(nights.jane)
+    del nights.directory.deleted[nights.jane.id]
+    for name in ("2.json", "3.json"):
+        outcome = nights.audit(nights.jane, since=nights.path(), name=name)
+
+        (one,) = outcome.results
+        assert (one["status"], one["error"]["code"]) == ("failed", "not_found")
+        assert (one["since"]["id"], one["since"]["new"]) == (nights.jane.id, False)
+        assert len(outcome.failures) == 1
+    (hired,) = nights.directory.add_crowd(1)
+    hired["userPrincipalName"] = nights.jane.upn
+    assert of(nights.audit(hired, since=nights.path()), hired)["error"]["code"] == "other_account"
+
+
+def test_two_people_of_one_name_stay_two(nights: Nights) -> None:
+    """Two deleted accounts of one name, each known: the name may stand for either."""
+    nights.offboard(nights.jane, name="1.json")
+    nights.directory.delete(nights.jane)
+    (hired,) = nights.directory.add_crowd(1)
+    hired["userPrincipalName"] = nights.jane.upn
+    nights._kept(nights.world.offboard([hired.id], since=nights.path()), "2.json")
+    nights.directory.delete(hired)
+
+    binned = nights.audit(hired, since=nights.path())
+    assert {(one["since"] or {}).get("id") for one in binned.results} == {None, nights.jane.id, hired.id}
+
+    # One of the two is gone for good: the name is that of the other.
+    del nights.directory.deleted[nights.jane.id]
+    one_gone = nights.audit(hired, since=nights.path())
+    assert sorted((one["status"], one["since"]["id"] == hired.id) for one in one_gone.results) == [
+        ("deleted", False),
+        ("deleted", True),
+    ]
+    assert of(one_gone, hired)["since"]["no_longer"] is None
+
+    # Both are: it is that of neither.
+    del nights.directory.deleted[hired.id]
+    both_gone = nights.audit(hired, since=nights.path())
+    assert {(one["since"] or {}).get("id") for one in both_gone.results} == {None, nights.jane.id, hired.id}
+
+
+def test_a_deleted_account_of_the_same_name_has_not_the_history_of_the_one_before(nights: Nights) -> None:
+    nights.offboard(nights.jane, name="1.json")
+    nights.directory.delete(nights.jane)
+    del nights.directory.deleted[nights.jane.id]
+    (hired,) = nights.directory.add_crowd(1)
+    hired["userPrincipalName"] = nights.jane.upn
+    nights.directory.delete(hired)
+
+    outcome = nights.audit(hired, since=nights.path())
+
+    by_id = {one["since"]["id"]: one for one in outcome.results}
+    assert set(by_id) == {None, nights.jane.id}
+    assert (by_id[None]["status"], by_id[None]["since"]["new"]) == ("deleted", True)
+    assert by_id[nights.jane.id]["since"]["no_longer"]
+
+
 def test_a_user_who_was_renamed_is_named_with_both_names(nights: Nights) -> None:
     nights.offboard(nights.jane, name="1.json")
     nights.jane["userPrincipalName"] = "jane.former@contoso.com"

@@ -280,6 +280,32 @@ def test_a_user_named_twice_is_reported_once_where_a_lagging_replica_knows_only_
     assert reported.statuses == ["unchanged" if asked[1] == UPN else "failed"]
 
 
+GONE = {"id": JANE["id"], "userPrincipalName": UPN, "deletedDateTime": "2026-11-20T15:58:00Z"}
+
+
+@pytest.mark.parametrize("asked", [[UPN, JANE["id"]], [JANE["id"].upper(), UPN]])
+def test_a_deleted_user_who_is_named_twice_is_reported_once(lab, asked):
+    identity = next(one for one in asked if one != UPN)
+    lab.wire.expect(find(UPN), read({"id": identity}).but(not_found(identity)))
+    lab.wire.expect(find_deleted(UPN, GONE), read_deleted(identity, GONE), find_by_address(UPN))
+
+    reported = look(lab, users=asked)
+
+    (one,) = reported.users
+    assert (one["user"], one["error"]["code"]) == (asked[0], "deleted")
+    assert one["former_id"].lower() == JANE["id"]
+
+
+def test_a_name_of_several_deleted_users_is_none_of_them(lab):
+    lab.wire.expect(find(UPN), read(JANE).but(not_found(JANE["id"])))
+    other = {**GONE, "id": PIERRE["id"]}
+    lab.wire.expect(find_deleted(UPN, GONE, other), read_deleted(JANE["id"], GONE), find_by_address(UPN))
+
+    reported = look(lab, users=[UPN, JANE["id"]])
+
+    assert [one["former_id"] for one in reported.users] == [None, JANE["id"]]
+
+
 # --- pages ---
 
 
