@@ -132,7 +132,15 @@ def refused(
 
 
 class Refused(ValueError):
-    """Why a run must not begin, in sentences."""
+    """Why a run must not begin, in sentences, the last of them that nothing was sent.
+
+    :param has_sent: whether the run had sent something before it was refused.
+    """
+
+    def __init__(self, reasons: str, *, has_sent: bool = False) -> None:
+        if not has_sent and "nothing was sent" not in reasons.lower():
+            reasons = f"{reasons}{'' if reasons.endswith(('.', '?')) else '.'} Nothing was sent."
+        super().__init__(reasons)
 
 
 def handed_on(kind: str, names: t.Iterable[str]) -> list[str]:

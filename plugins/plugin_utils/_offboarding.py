@@ -21,7 +21,7 @@ from ._messages import Record, as_error, reason_of
 from ._plan import looked_at, offboarding_plan
 from ._report import format_of, render
 from ._results import for_workflow, written
-from ._table import failures, table
+from ._table import failures, sent_in_words, table
 
 _PREFIX = "__offboard_employee_"
 _ORDER = (*STEPS, *ALSO)
@@ -173,6 +173,7 @@ class HostRun:
     def conclude(self, host: str, *, is_dry_run: bool) -> dict[str, t.Any]:
         """The results, and how they are reported."""
         request, state = self.request, self.state
+        is_audit = request["purpose"] == "audit"
         leavers, error = unpack(state["records"]), state["entry"]["error"]
         stats = {
             **for_workflow(leavers, names=request["stats_names"]),
@@ -185,14 +186,15 @@ class HostRun:
             "left_out": spared,
             **{name: request[name] for name in ("fail_on", "fail_on_not_due", "fail_on_residual")},
         }
-        judged = leavers if request["purpose"] == "audit" else judged_by_offboarding(leavers)
+        judged = leavers if is_audit else judged_by_offboarding(leavers)
         may_be_empty = {name: request[name] for name in ("allow_empty", "is_only_since")}
-        lines: list[str] = []
+        lines = ["No user was read" if is_audit else "No user was read; nothing was sent"]
         # If no user could be read, it is not known who is due.
         if leavers or not error:
             # Without a tenant, the failure has only its error.
             fails = () if error else failing(judged, **fatal)
-            lines = table(leavers, state["entry"]["since"], fails, spared, state["entry"]["exceptions"])
+            sent = "" if is_audit else sent_in_words(leavers, check_mode=is_dry_run)
+            lines = table(leavers, state["entry"]["since"], fails, spared, state["entry"]["exceptions"], sent)
         reasons = [reason_of(error)] if error else failures(judged, **may_be_empty, **fatal)
         reports = (self._registered("evidence").get("lines") or {}).get(host) or ()
         return {

@@ -29,6 +29,7 @@ from ._results import (
     not_shut,
     shut_at,
 )
+from ._table import sent_in_words
 
 DOORS = (*STEPS[:3], *PROTOCOLS)
 # The state of a door, or `ACCEPTED`. Only a door that was read is shut.
@@ -398,7 +399,7 @@ def doors_named(doors: t.Iterable[str]) -> str:
 
 
 def verdict(report: Report) -> tuple[str, str | None]:
-    """The verdict in one line, and the other reasons why leavers are not contained."""
+    """The verdict in one line, with what an offboarding did not send, and the other reasons why leavers are not contained."""
     total = len(report.leavers)
     rest: list[str] = []
     if total:
@@ -409,8 +410,19 @@ def verdict(report: Report) -> tuple[str, str | None]:
         reported = f"So far: {reported[0].lower()}{reported[1:]}"
     if report.unreached:
         rest.append(f"{number(len(report.unreached), 'tenant')} could not be read")
+    sent = _sent(report)
+    reported += f". {sent[0].upper()}{sent[1:]}" if sent else ""
     more = listed(rest)
     return f"{reported}.", f"{more[0].upper()}{more[1:]}." if more else None
+
+
+def _sent(report: Report) -> str:
+    """What a complete offboarding did not send, empty if that goes without saying."""
+    if not report.complete or report.record.get("purpose") != "offboard":
+        return ""
+    if not report.leavers:
+        return "nothing was sent" if report.unreached else ""
+    return sent_in_words((one.record for one in report.leavers), check_mode=report.is_dry_run)
 
 
 def _counted(report: Report) -> list[str]:

@@ -88,7 +88,7 @@ def decide(variables: Record, *, host: str, undeleted: t.Sequence[str], began: f
         now=now,
     )
     if reported["error"]:
-        raise Refused(reported["error"])
+        raise Refused(reported["error"], has_sent=bool(undeleted))
     # Each wait is longer than the one before, so that there are few.
     return {**reported, "wait": max(_SHORTEST_WAIT, (now - began) / _PART) if reported["again"] else 0}
 

@@ -185,7 +185,12 @@ def _failures(leavers: t.Sequence[Record]) -> list[str]:
 def _table(leavers: t.Sequence[Record], left_out: t.Sequence[str]) -> list[str]:
     """Lines of at most 88 characters, for people: who got what back, and what did not come back."""
     restored = sum(1 for one in leavers if one["status"] in (RESTORED, UNCHANGED))
-    lines = [f"{restored} of {len(leavers)} {'leaver is' if len(leavers) == 1 else 'leavers are'} restored"]
+    # A leaver who was refused, or not found, has no step.
+    is_idle = restored < len(leavers) and not any(one["steps"] for one in leavers)
+    lines = [
+        f"{restored} of {len(leavers)} {'leaver is' if len(leavers) == 1 else 'leavers are'} restored"
+        + ("; nothing was sent" if is_idle else "")
+    ]
     for one in leavers:
         lines.append(f"{one['user_principal_name'] or one['user']}  {_VERDICTS[one['status']]}")
         lines += [f"  {step:<10} {_reported(step, entry)}" for step, entry in one["steps"].items()]

@@ -165,12 +165,49 @@ def _reasons(one: Record) -> list[str]:
     return [*map(reason_of, errors_of(one)), *reasons_of(one)]
 
 
+def sent_in_words(leavers: t.Iterable[Record], *, check_mode: bool) -> str:
+    """What an offboarding that left somebody not contained did not do, for its headline; empty if that goes without saying.
+
+    As in "nothing was sent: 2 refused" or, if others were written, "nothing was sent for 2 who were refused".
+
+    :param leavers: the results of a complete offboarding. Evidence may be of another version: a missing key is no proof.
+    """
+    nothing = "nothing would be sent" if check_mode else "nothing was sent"
+    results = list(leavers)
+    idle = [one for one in results if _is_untouched(one)]
+    refused = sum(1 for one in idle if any(entry.get("status") == REFUSED for entry in _entries(one)))
+    if len(idle) < len(results):
+        return f"{nothing} for {refused} who {'was' if refused == 1 else 'were'} refused" if refused else ""
+    if all(one.get("status") in (CONTAINED, PARTIAL, DELETED) for one in results):
+        return ""
+    return nothing + (f": {refused} refused" if refused else "")
+
+
+def _is_untouched(one: Record) -> bool:
+    """Whether an offboarding certainly sent no write for a leaver.
+
+    A step that failed may have sent one, unless the leaver was refused before the first step or was not found.
+    """
+    entries, refusal = _entries(one), one.get("error")
+    if one.get("id", "unknown") is None or (one.get("since") or {}).get("no_longer"):
+        return True
+    if refusal and any(entry.get("status") == REFUSED and entry.get("error") == refusal for entry in entries):
+        return True
+    quiet = (REFUSED, NOT_DUE, NOT_APPLICABLE, "unchanged")
+    return bool(entries) and all(entry.get("status") in quiet for entry in entries)
+
+
+def _entries(one: Record) -> list[Record]:
+    return [entry or {} for name in ("steps", "also") for entry in (one.get(name) or {}).values()]
+
+
 def table(
     leavers: t.Sequence[Record],
     since: Record | None = None,
     failing: t.Sequence[Record] = (),
     left_out: t.Sequence[Record] = (),
     exceptions: t.Sequence[Record] = (),
+    sent: str = "",
 ) -> list[str]:
     """Lines of at most 88 characters: each leaver's verdict and, where there is something to see, their doors.
 
@@ -181,6 +218,7 @@ def table(
     :param failing: leavers whose reasons `failures` gives right after the table.
     :param left_out: leavers that the run that follows this dry run would leave out.
     :param exceptions: those of the run, as `exceptions_report` gives them.
+    :param sent: what `sent_in_words` gives.
     """
     order = (FAILED, REFUSED, OPEN_DOORS, UNCONFIRMED, NOT_DUE, ACCEPTED, DELETED, PARTIAL, CONTAINED)
     shown = sorted(leavers, key=lambda one: (not newly_open(one), order.index(one["status"])))
@@ -192,6 +230,7 @@ def table(
     lines = [
         f"{contained} of {len(leavers)} {'leaver is' if len(leavers) == 1 else 'leavers are'} contained"
         + (f", {accepted} accepted" if accepted else "")
+        + (f"; {sent}" if sent else "")
     ]
     if not leavers:
         lines = ["No leavers"]

@@ -92,7 +92,7 @@ def test_exceptions_that_cannot_be_read_refuse_an_audit_and_never_stop_a_lock_ou
     audited = play(AUDIT, leavers=jane.upn, exceptions_file=str(exceptions))
 
     assert audited.returncode != 0
-    assert f"{exceptions}, line 2: it lacks reason" in audited.failure()
+    assert f"{exceptions}, line 2: it lacks reason. Nothing was sent." in audited.failure()
     assert not list(tenant.journal)
 
     offboarded = play(OFFBOARD, leavers=jane.upn, exceptions_file=str(exceptions))

@@ -48,6 +48,9 @@ def test_mistakes_are_reported_before_anything_is_sent(tenant: Tenant, play: Pla
     played = play(OFFBOARD, hosts=hosts)
 
     assert {host: text for host, (_ignored, text) in MISTAKES.items() if text not in played.failure(host)} == {}
+    # What the role refuses says so itself, and what the first read refuses has a headline. An empty list has its own words.
+    silent = {host for host in hosts if "Nothing was" not in played.failure(host)}
+    assert {played.table(host)[0] for host in silent} == {"No user was read; nothing was sent"}
     assert "Traceback" not in played.output
     assert list(tenant.journal) == []
     assert all(played.recap(host)["changed"] == 0 for host in hosts)
@@ -92,6 +95,7 @@ def test_parts_of_the_whole(tenant: Tenant, play: Player) -> None:
     assert "Leavers to be written: 3, more than the 2 that one run may write" in played.failure("too_many")
     assert "[1] 3 people: Leavers to be written: 3" in played.failure("too_many")
     assert played.recap("too_many")["changed"] == 0
+    assert "0 of 3 leavers are contained; nothing was sent: 3 refused" in played.table("too_many")
 
     assert [leaver["contained"] for leaver in played.leavers("just_enough")] == [True, True]
     assert played.recap("just_enough")["failed"] == 0

@@ -7,11 +7,25 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._inputs import ROLES, refused
+from ansible_collections.m365.offboarding.plugins.plugin_utils._inputs import ROLES, Refused, refused
 
 
 def complaints(role, playbook=None, *, extra=(), seen=(), begun=()):
     return refused(role, playbook, extra=dict.fromkeys(extra, 1), repeated=(), seen=[*extra, *seen], begun=begun)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "message"),
+    [
+        ("It is wrong.", "It is wrong. Nothing was sent."),
+        ("did you mean leavers?", "did you mean leavers? Nothing was sent."),
+        ("it lacks reason", "it lacks reason. Nothing was sent."),
+        ("It is unclear; nothing was sent. Give another.", "It is unclear; nothing was sent. Give another."),
+    ],
+)
+def test_a_refusal_says_once_that_nothing_was_sent_unless_something_was(reasons, message):
+    assert str(Refused(reasons)) == message
+    assert str(Refused(reasons, has_sent=True)) == reasons
 
 
 @pytest.mark.parametrize("role", ROLES)

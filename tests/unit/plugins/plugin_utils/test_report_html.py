@@ -233,12 +233,28 @@ L = sample.leaver
         ([L("contained_now")], {"complete": False}, "So far: the leaver is contained."),
         ([], {"complete": False}, "So far: no user was read."),
         ([L("open")], {}, "The leaver is not contained: doors are open."),
-        ([L("unknown")], {}, "The leaver is not contained: the doors could not be read."),
+        ([L("unknown")], {}, "The leaver is not contained: the doors could not be read. Nothing was sent."),
         ([L("partial")], {}, "The leaver is not contained: not all doors were read."),
         ([L("unconfirmed")], {}, "The leaver is not contained: doors are unconfirmed."),
-        ([L("not_due")], {}, "The leaver is not contained: the leave date is in the future."),
+        ([L("not_due")], {}, "The leaver is not contained: the leave date is in the future. Nothing was sent."),
+        ([L("not_due")], {"purpose": "audit"}, "The leaver is not contained: the leave date is in the future."),
+        ([L("not_due")], {"complete": False}, "So far: the leaver is not contained: the leave date is in the future."),
+        (
+            [L("administrator"), L("protected", 1)],
+            {},
+            "None of 2 leavers are contained; 2 have open doors. Nothing was sent: 2 refused.",
+        ),
+        (
+            [L("administrator"), L("protected", 1)],
+            {"check_mode": True},
+            "None of 2 leavers are contained; 2 have open doors. Nothing would be sent: 2 refused.",
+        ),
         ([L("open"), L("contained_now", 1)], {}, "1 of 2 leavers is contained; 1 has open doors."),
-        ([L("open"), L("failed", 1), L("administrator", 2)], {}, "None of 3 leavers are contained; 3 have open doors."),
+        (
+            [L("open"), L("failed", 1), L("administrator", 2)],
+            {},
+            "None of 3 leavers are contained; 3 have open doors. Nothing was sent for 1 who was refused.",
+        ),
         ([L("not_due"), *(L("contained_now", n) for n in (1, 2))], {}, "2 of 3 leavers are contained; 1 is not due."),
         ([L("mailbox_unread"), L("not_due", 1)], {}, "None of 2 leavers are contained; 1 has unconfirmed doors."),
     ],
@@ -267,7 +283,7 @@ def test_a_tenant_that_could_not_be_looked_at_spoils_a_good_verdict():
     assert 'class="top bad"' in page
     text = PageReader(page).text
     assert "bad could not be read. No token. Get one. Code no_token Microsoft's request id request-1" in text
-    assert verdict(sample.file({"bad": sample.host([], error=error)})) == "No user was read."
+    assert verdict(sample.file({"bad": sample.host([], error=error)})) == "No user was read. Nothing was sent."
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,7 @@ def test_a_user_who_was_refused_has_no_steps_and_the_reason():
 
     assert (only(reported)["status"], only(reported)["steps"], reported["open"]) == ("refused", {}, [])
     assert reported["failures"][0].startswith(f"{UPN}: {UPN} is protected; nothing was sent.")
+    assert reported["table"][0] == "0 of 1 leaver is restored; nothing was sent"
 
 
 def test_among_many_each_is_reported_individually():

@@ -8,13 +8,14 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils._results import results
-from ansible_collections.m365.offboarding.plugins.plugin_utils._table import table
+from ansible_collections.m365.offboarding.plugins.plugin_utils._table import sent_in_words, table
 from fakes.earlier import earlier, with_since
 from fakes.people import SWITCHES
-from fakes.records import STEPS, P, S, all_steps, doors, problem, read_record, unknown_record
+from fakes.records import STEPS, P, S, all_steps, doors, problem, read_record, run_of, step_record, unknown_record
 from tools import sample_evidence
 
 WIDTH = 92
+DEVICES = step_record("jane.doe", "verified")
 LONG = "x" * 64 + "@" + "y" * 40 + ".example"
 
 
@@ -39,6 +40,65 @@ def test_a_user_who_is_contained_has_every_door_with_since_and_surely_by():
     assert [line.split() for line in lines[4:]] == [
         [step, "shut", *["was", "so", "already"]] for step in ("signin", "protocols")
     ]
+
+
+JANE, JOHN = read_record("jane.doe"), read_record("john.roe")
+SHUT, LATER = (
+    read_record("ann.one", state="shut"),
+    read_record("lena.leaving", due=False, left_at="2031-01-01T00:00:00Z"),
+)
+TOO_MANY = problem("max_users", "Leavers to be written: 2, more than the 1 that one run may write; nothing was sent.")
+UNREAD = {"error": problem("http_503", "No."), "doors": {**doors("open"), **dict.fromkeys(SWITCHES, "unknown")}}
+
+
+def refused(*records):
+    return {one["id"]: TOO_MANY for one in records}
+
+
+@pytest.mark.parametrize(
+    ("opening", "more", "sent"),
+    [
+        pytest.param([JANE, JOHN], {"refused": refused(JANE, JOHN)}, "nothing was sent: 2 refused", id="too many"),
+        pytest.param([JANE, SHUT], {"refused": refused(JANE)}, "nothing was sent: 1 refused", id="and one was shut"),
+        pytest.param(
+            [read_record("jane.doe", **UNREAD)], {"refused": refused(JANE)}, "nothing was sent: 1 refused", id="unread"
+        ),
+        pytest.param([unknown_record()], {}, "nothing was sent", id="not found"),
+        pytest.param([LATER], {}, "nothing was sent", id="not due"),
+        pytest.param([SHUT], {}, "", id="nothing to do"),
+        pytest.param(
+            [JANE, JOHN],
+            {"refused": refused(JOHN), "runs": all_steps("jane.doe")},
+            "nothing was sent for 1 who was refused",
+            id="and one was written",
+        ),
+        # A step that failed may have sent its write.
+        pytest.param([JANE], {"runs": all_steps("jane.doe", "failed")}, "", id="failed"),
+        pytest.param([JANE], {"runs": all_steps("jane.doe", "unchanged", signin="verified")}, "", id="written"),
+        pytest.param([JANE], {"users": [{"user": JANE["id"]}]}, "", id="not reached yet"),
+        pytest.param(
+            [JANE], {"runs": all_steps("jane.doe", "refused")}, "nothing was sent: 1 refused", id="by the steps"
+        ),
+        pytest.param(
+            [JANE],
+            {"also": ["devices"], "runs": [*all_steps("jane.doe", "unchanged"), run_of("devices", DEVICES)]},
+            "",
+            id="only a device was written",
+        ),
+    ],
+)
+def test_the_headline_says_that_nothing_was_sent_where_that_is_certain(opening, more, sent):
+    made = results(opening, steps=STEPS, **more)
+
+    assert sent_in_words(made, check_mode=False) == sent
+    assert sent_in_words(made, check_mode=True) == sent.replace("was sent", "would be sent")
+    headline = table(made, sent=sent)[0]
+    assert headline.endswith(f" contained; {sent}" if sent else " contained")
+
+
+def test_a_gap_in_evidence_proves_nothing_about_what_was_sent():
+    assert sent_in_words([{"status": "refused"}], check_mode=False) == ""
+    assert sent_in_words([{"status": "refused", "steps": {"signin": None}}], check_mode=False) == ""
 
 
 def test_a_first_run_a_second_a_dry_run_and_an_audit_differ_at_a_glance():
