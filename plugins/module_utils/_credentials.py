@@ -40,6 +40,9 @@ ENVIRONMENT: dict[str, tuple[str, ...]] = {
     "exchange_access_token": ("M365_EXCHANGE_ACCESS_TOKEN",),
 }
 
+# The code of the refusal of a token for Exchange Online in a tenant that does not have it.
+NO_EXCHANGE = "AADSTS500011"
+
 # https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 _HINTS = {
     7000215: "Give the secret's value, not its id, and check that it belongs to this application.",

@@ -232,11 +232,8 @@ class ObjectsStep(Step):
     def _again(self, leaver: Leaver, found: Found) -> Found:
         """The objects to restore, each done if it exists and is open."""
         now = {thing.key: thing for thing in found.things}
-        wanted = self._wanted or {}
-        names = dict.fromkeys(map(name_key, (leaver.known.id, leaver.known.user_principal_name, leaver.asked.name)))
-        entries = [entry for name in names for entry in wanted.get(name, ())]
         things = {}
-        for entry in entries:
+        for entry in self.wanted_of(leaver):
             there = now.get(entry["key"])
             conflict = self.conflict(there, entry["before"]) if there else None
             thing = Thing(
@@ -253,6 +250,12 @@ class ObjectsStep(Step):
             fixed = thing.fixed or (self.unfit(leaver, thing) if known else None)
             things[thing.key] = dataclasses.replace(thing, fixed=fixed)
         return dataclasses.replace(found, things=tuple(things.values()))
+
+    def wanted_of(self, leaver: Leaver) -> list[Facts]:
+        """The objects of a leaver to restore; none for a step that closes."""
+        wanted = self._wanted or {}
+        names = dict.fromkeys(map(name_key, (leaver.known.id, leaver.known.user_principal_name, leaver.asked.name)))
+        return [entry for name in names for entry in wanted.get(name, ())]
 
     # --- what `_steps` asks of each part ---
 

@@ -35,7 +35,8 @@ options:
     description:
       - Whether to include phones that have a partnership with the mailbox. A phone that the mailbox or the organization already blocks is
         not written.
-      - Set it to V(false) if the tenant does not have Exchange Online.
+      - If the tenant does not have Exchange Online, the devices are disabled, and C(note) says that phones were not looked at. That
+        does not fail, unless O(wipe_phones) or O(objects) is about phones.
     type: bool
     default: true
   wipe_phones:
@@ -137,8 +138,11 @@ users:
           error: null
 """
 
+import dataclasses
 import typing as t
 
+from ..module_utils._credentials import NO_EXCHANGE
+from ..module_utils._doors import PHONES_UNREAD
 from ..module_utils._errors import OptionError
 from ..module_utils._module import run_module
 from ..module_utils._objects import OBJECTS, ObjectsStep, Wanted, identity, parse_objects
@@ -158,7 +162,7 @@ from ..module_utils._phones import (
 from ..module_utils._residual import Finding
 from ..module_utils._run import ALLOW_ADMINS, Job, Run, argument_spec
 from ..module_utils._service import Call, Service
-from ..module_utils._tenant import Leaver, Tenant, Thing
+from ..module_utils._tenant import Found, Leaver, Tenant, Thing
 
 _SYNCED = "The device is synced from Active Directory: disable the computer there."
 _NOT_WINDOWS = (
@@ -190,6 +194,24 @@ class SwitchDevices(ObjectsStep):
 
     def not_applicable(self, leaver: Leaver) -> bool:
         return False
+
+    def find(self, tenant: Tenant, leavers: t.Sequence[Leaver]) -> list[Found]:
+        return [
+            self._without_exchange(leaver, found)
+            for leaver, found in zip(leavers, super().find(tenant, leavers), strict=True)
+        ]
+
+    def _without_exchange(self, leaver: Leaver, found: Found) -> Found:
+        """In a tenant without Exchange Online, what was found without the failed look at phones, and a note.
+
+        The look has failed where phones were asked for: a wipe, or a phone to unblock.
+        """
+        error = found.unread.get(PHONE)
+        asked_for = "phone_wipes" in self.topics or any(one["kind"] in PHONE_KINDS for one in self.wanted_of(leaver))
+        if error is None or error.code != NO_EXCHANGE or asked_for:
+            return found
+        unread = {kind: one for kind, one in found.unread.items() if kind != PHONE}
+        return dataclasses.replace(found, unread=unread, note=PHONES_UNREAD)
 
     def is_open(self, finding: Finding) -> bool:
         # A phone to unblock is done as soon as the mailbox does not block it.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..module_utils._doors import PHONES_UNREAD
 from ._messages import Record, reason_of
 
 # The topics of `residual` that each of them closes.
@@ -123,6 +124,10 @@ def _row(entry: Record) -> str:
     done = sum(1 for one in entry["objects"] if one["status"] in ("planned", "verified", "accepted"))
     left = sum(1 for one in entry["objects"] if one["status"] == "not_applicable")
     words = _WORDS[entry["status"]]
+    # Of a reading that left something out, nothing was found in the rest only.
+    is_partial = PHONES_UNREAD in (entry.get("note") or "")
+    words = "no enabled device" if is_partial and entry["status"] == "unchanged" else words
     # An object that cannot be changed here is not a failure, but it is reported.
     words += f" ({done})" if done else ""
-    return f"{words}, {left} left as {'it is' if left == 1 else 'they are'}" if left else words
+    words += f", {left} left as {'it is' if left == 1 else 'they are'}" if left else ""
+    return f"{words}. {PHONES_UNREAD.rstrip('.')}" if is_partial else words

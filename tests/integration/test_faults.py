@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from simulator import Fault, Tenant
 
@@ -86,7 +87,7 @@ def test_exchange_is_down(tenant: Tenant, play: Player) -> None:
     assert writes(tenant) == [("jane", "protocols")]
 
 
-def test_tenant_without_exchange(tenant: Tenant, play: Player) -> None:
+def test_tenant_without_exchange(tenant: Tenant, play: Player, tmp_path: Path) -> None:
     tenant.directory.has_exchange = False
     jane = tenant.directory.user("jane")
 
@@ -99,12 +100,38 @@ def test_tenant_without_exchange(tenant: Tenant, play: Player) -> None:
     assert "Leave the protocols step out for such a tenant" in played.failure()
     assert jane["accountEnabled"] is False
 
-    again = play(OFFBOARD, leavers=jane.upn, offboard_employee_steps=["password", "sessions", "signin"])
+    without = {"leavers": jane.upn, "offboard_employee_steps": ["password", "sessions", "signin"]}
+    again = play(OFFBOARD, **without)
 
     assert again.returncode == 0, again.output
     assert again.recap()["changed"] == 0
     leaver = again.leaver()
     assert (leaver["status"], leaver["not_looked_at"], leaver["contained"]) == ("partial", ["protocols"], False)
+
+    # Devices as well: those of Entra ID are disabled, and no phone is called absent.
+    jane.residual.change({"devices": [{"displayName": "Laptop"}]})
+    report = tmp_path / "evidence.xml"
+    closed = play(
+        OFFBOARD, app="closer", offboard_employee_also=["devices"], offboard_employee_report_path=str(report), **without
+    )
+
+    assert closed.returncode == 0, closed.output
+    assert jane.residual.devices[0]["accountEnabled"] is False
+    leaver = closed.leaver()
+    assert (leaver["status"], leaver["also"]["devices"]["status"]) == ("partial", "verified")
+    assert {topic: one["state"] for topic, one in leaver["residual"].items() if topic in ("devices", "phones")} == {
+        "devices": "none",
+        "phones": "not_looked_at",
+    }
+    table = " ".join(" ".join(closed.table()).split())
+    assert "devices: closed (1). Phones were not looked at: the tenant has no Exchange Online" in table
+    assert "still residual: phones (not read)" in table
+    assert "Phones were not looked at" in report.read_text(encoding="utf-8")
+    strict = play(
+        OFFBOARD, app="closer", offboard_employee_also=["devices"], offboard_employee_fail_on_residual=True, **without
+    )
+    assert "devices: no enabled device. Phones were not looked at" in " ".join(" ".join(strict.table()).split())
+    assert "still residual: phones (not read)" in strict.failure()
 
 
 # A network that lets us down, on real sockets: what replaces the environment, and the sentence it has to end in.

@@ -50,7 +50,7 @@ def test_mistakes_are_reported_before_anything_is_sent(tenant: Tenant, play: Pla
     assert {host: text for host, (_ignored, text) in MISTAKES.items() if text not in played.failure(host)} == {}
     # What the role refuses says so itself, and what the first read refuses has a headline. An empty list has its own words.
     silent = {host for host in hosts if "Nothing was" not in played.failure(host)}
-    assert {played.table(host)[0] for host in silent} == {"No user was read; nothing was sent"}
+    assert all(played.table(host)[0].endswith("; nothing was sent") for host in silent)
     assert "Traceback" not in played.output
     assert list(tenant.journal) == []
     assert all(played.recap(host)["changed"] == 0 for host in hosts)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fakes.entra import refusal
 from fakes.people import guest, mailbox, person
 from fakes.residual import device, owned, phone, registered, rows
 from fakes.turns import _cmdlet, exchange_error, find, get_mailbox, no_mailbox, set_mailbox, throttled
@@ -185,6 +186,71 @@ def test_without_a_role_in_exchange_the_devices_are_still_disabled(lab):
 
     assert (reported.statuses, reported.user["objects"][0]["status"]) == (["failed"], "verified")
     assert "Could not read phones of jane.doe@contoso.com" in reported.msg
+
+
+@pytest.fixture
+def without_exchange(lab):
+    text = "The resource principal named https://outlook.office365.com was not found in the tenant."
+    lab.entra.unknown["https://outlook.office365.com"] = Reply(400, refusal(500011, text, "invalid_resource"))
+    return lab
+
+
+NOTE = "Phones were not looked at: the tenant has no Exchange Online."
+
+
+def test_in_a_tenant_without_exchange_the_devices_are_disabled_and_phones_are_not_looked_at(without_exchange):
+    lab, laptop = without_exchange, device()
+    write = Turn("PATCH", GRAPH, f"/v1.0/devices/{laptop['id']}", body={"accountEnabled": False}, reply=Reply(204))
+    lab.wire.expect_each(find(JANE))
+    lab.wire.expect(*devices(laptop))
+    lab.wire.expect_each(write)
+    lab.wire.expect(*devices({**laptop, "accountEnabled": False}))
+
+    reported = run(lab)
+
+    assert (reported.statuses, reported.user["note"], reported.user["error"]) == (["verified"], NOTE, None)
+    assert [one["kind"] for one in reported.user["objects"]] == ["device"]
+
+
+def test_in_a_tenant_without_exchange_nothing_is_said_of_phones_where_there_is_no_device(without_exchange):
+    lab = without_exchange
+    lab.wire.expect_each(find(JANE))
+    lab.wire.expect(*devices())
+
+    reported = run(lab)
+
+    assert (reported.statuses, reported.user["note"]) == (["unchanged"], NOTE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("device", "verified"), ("phone", "failed")], ids=["a device", "a phone and a device"]
+)
+def test_in_a_tenant_without_exchange_a_device_is_enabled_again_and_a_phone_fails(without_exchange, kind, status):
+    lab, laptop = without_exchange, {**device(), "accountEnabled": False}
+    write = Turn("PATCH", GRAPH, f"/v1.0/devices/{laptop['id']}", body={"accountEnabled": True}, reply=Reply(204))
+    lab.wire.expect_each(find(JANE))
+    lab.wire.expect(*devices(laptop))
+    lab.wire.expect_each(write)
+    lab.wire.expect(*devices({**laptop, "accountEnabled": True}))
+    objects = [{"key": laptop["id"], "kind": "device", "name": "Laptop", "before": {"account_enabled": True}}]
+    objects += (
+        [{"key": KEY, "kind": "phone", "name": "iPhone", "before": {"blocked": False}}] if kind == "phone" else []
+    )
+
+    reported = run(lab, state="enabled", objects={UPN: objects})
+
+    assert (reported.statuses, reported.user["note"]) == ([status], NOTE if kind == "device" else None)
+
+
+def test_in_a_tenant_without_exchange_a_wipe_that_is_asked_for_fails(without_exchange):
+    lab = without_exchange
+    lab.wire.expect_each(find(JANE))
+    lab.wire.expect(*devices())
+
+    reported = run(lab, wipe_phones="account_only")
+
+    assert reported.statuses == ["failed"]
+    assert reported.user["error"]["code"] == "AADSTS500011"
 
 
 @pytest.mark.parametrize("row", [{"DeviceId": None}, {"DeviceId": " "}])
