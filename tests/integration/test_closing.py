@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import itertools
+import textwrap
 from pathlib import Path
+
+import yaml
 
 from simulator import Tenant
 from simulator.directory import User
@@ -91,3 +95,29 @@ def test_what_is_not_closed_fails_the_run_only_where_that_is_asked_for(tenant: T
     assert "not closed: consents: " in " ".join(reported.stdout.split())
     assert "still residual: applications (not read), consents (not read)" in strict.failure()
     assert "not closed: consents: " in strict.failure()
+
+
+def test_the_guides_play_wipes_phones_and_stops_internal_forwarding_and_the_role_alone_does_neither(
+    tenant: Tenant, play: Player
+) -> None:
+    jane = furnished(tenant)
+    inside = f"smtp:{tenant.directory.user('john').upn}"
+    jane.residual.change({"forwarding": {"ForwardingSmtpAddress": inside}, "rules": []})
+    guide = (Path(__file__).parents[2] / "docs/docsite/rst/offboarding.rst").read_text(encoding="utf-8")
+    text = guide.partition(":caption: offboard_and_wipe.yml\n")[2].lstrip("\n")
+    lines = itertools.takewhile(lambda line: not line or line.startswith("   "), text.splitlines())
+    (written,) = yaml.safe_load(textwrap.dedent("\n".join(lines)))
+
+    alone = play(
+        OFFBOARD, "--check", app="closer", leavers=jane.upn, offboard_employee_also=["forwarding", "devices"]
+    ).leaver()
+    assert alone["also"]["forwarding"]["status"] == "unchanged"
+    assert {one["kind"] for one in alone["also"]["devices"]["objects"]} == {"device", "phone"}
+
+    played = play([written], app="closer", leavers=jane.upn)
+
+    assert played.returncode == 0, played.output
+    assert jane.residual.forwarding["ForwardingSmtpAddress"] is None
+    wiped = [entry for entry in tenant.journal.writes() if entry.cmdlet == "Clear-MobileDevice"]
+    assert len(wiped) == 1
+    assert {one["kind"] for one in played.leaver()["also"]["devices"]["objects"]} == {"device", "phone", "phone_wipe"}
