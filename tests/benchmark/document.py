@@ -240,7 +240,7 @@ def plot(results: Results, folder: Path) -> None:
     raw = io.BytesIO()
     figure.savefig(raw, format="png", dpi=90)
     pyplot.close(figure)
-    Image.open(raw).convert("RGB").quantize(32).save(folder / "benchmark.png", optimize=True)
+    Image.open(raw).convert("RGB").quantize(16).save(folder / "benchmark.png", optimize=True)
 
 
 def _extrapolated(results: Results, contender: str) -> list[tuple[int, float, str]]:
