@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.common.warnings import warn
 
 from ._run import Job, Run, perform
@@ -21,7 +22,8 @@ def run_module(job: Job) -> None:
     run = Run(module.params, check_mode=module.check_mode)
     result = perform(job, run, diff=module._diff)
     module.no_log_values.update(run.secrets)
-    for text in run.warnings:
+    # ansible-core 2.19 and later do not mask warnings.
+    for text in remove_values(run.warnings, module.no_log_values):
         warn(text)
     if result.get("failed"):
         module.fail_json(**result)

@@ -76,7 +76,7 @@ def argument_spec(**own: t.Any) -> dict[str, t.Any]:
 class Run:
     """One run of a module: its options and its tenant. Creating it sends nothing.
 
-    Its host (`run_module`, or the action plugin) adds `warnings` to the result, and masks `secrets` in it.
+    Its host (`run_module`, or the action plugin) adds `warnings` to the result, and masks `secrets` in both.
 
     :param params: the options by name, validated, each of them present.
     """
@@ -98,7 +98,7 @@ class Run:
         return parse_users(self.params["users"], default)
 
     def remember_secret(self, secret: str) -> None:
-        """Ansible masks it from now on in everything that the module returns (but not in warnings)."""
+        """Mask it from now on in everything that the module returns, including warnings."""
         self.secrets.add(secret)
 
     def tenant(self, *, with_exchange: bool) -> Tenant:

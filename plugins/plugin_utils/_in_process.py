@@ -22,11 +22,10 @@ import sys
 import typing as t
 import warnings
 
-from ansible import constants
+from ansible import constants, plugins
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
-from ansible.plugins.action.normal import ActionModule as OrdinaryModule
-from ansible.plugins.connection.local import Connection as LocalConnection
+from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils._errors import OUTCOME_UNKNOWN, OffboardingError, internal_error
@@ -41,6 +40,8 @@ with warnings.catch_warnings():
         with contextlib.suppress(Exception):  # the job says so in its own words if one is missing
             importlib.import_module(_library)
 
+# The action plugin of modules that have no other. Users may have their own: `ansible.legacy` finds it.
+_NORMAL = "ansible.legacy.normal"
 _PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html
 # The signals that end a task: Ctrl-C, a stopped run, and the `timeout` of a task.
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
@@ -50,10 +51,15 @@ class Unusual(Exception):
     """Why this task runs as an ordinary module. The text is shown with `-vvv`: no values of options."""
 
 
-class InProcess(OrdinaryModule):
-    """Runs `JOB` in a child of Ansible's worker if the result is the same as the ordinary module's, otherwise the module."""
+class InProcess(ActionBase):
+    """Runs `JOB` in a child of Ansible's worker if the result is the same as the ordinary module's, otherwise the module.
+
+    It does not inherit from `ansible.plugins.action.normal`: the plugin loader takes what is imported for what it would
+    have found, so a user's own `normal` would be ignored, for all modules. The same goes for `connection.local`.
+    """
 
     JOB: t.ClassVar[Job]
+    _supports_async = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         try:
@@ -87,12 +93,24 @@ class InProcess(OrdinaryModule):
             reason = f"{type(exc).__name__} while deciding"
         if reason is not None:
             self._say(f"as an ordinary module: {reason}")
-            ordinary: dict[str, t.Any] = super().run(tmp, task_vars)
-            return ordinary
+            return self._run_ordinary(task_vars)
         self._say("in a child of Ansible's worker: nothing requires a separate process")
-        # Not the ordinary module's, which would run it.
-        result: dict[str, t.Any] = super(OrdinaryModule, self).run(tmp, task_vars)
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
         return {**result, **as_data(work())}
+
+    def _run_ordinary(self, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        """Run the module as Ansible runs one without an action plugin."""
+        plugin = self._shared_loader_obj.action_loader.get(
+            _NORMAL,
+            task=self._task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
+        result: dict[str, t.Any] = plugin.run(task_vars=task_vars)
+        return result
 
     def _say(self, text: str) -> None:
         Display().vvv(f"{self._task.action} runs {text}", host=self._play_context.remote_addr)
@@ -110,24 +128,25 @@ class InProcess(OrdinaryModule):
             raise Unusual("its options are not valid")
         if validated._warnings or validated._deprecations:
             raise Unusual("its options cause a warning")
-        shows_invocation = constants.config.get_configuration_definition("INJECT_INVOCATION") is None or (
-            constants.config.get_config_value("INJECT_INVOCATION", variables=task_vars)
-        )
+        # Before ansible-core 2.21 there is no such setting: it is always shown.
+        shows_invocation = _configured("INJECT_INVOCATION", task_vars) is not False
+        folder = self._loader.get_basedir()
         run = Run(validated.validated_parameters, check_mode=self._task.check_mode)
         diff, secrets = self._task.diff, validated._no_log_values
 
         def work() -> dict[str, t.Any]:
             """In the child: only masked results leave it."""
             result = perform(self.JOB, run, diff=diff)
+            if run.warnings:
+                result["warnings"] = run.warnings
             if shows_invocation:
                 result["invocation"] = {"module_args": run.params}
             kept = {name: value for name, value in result.items() if value is None or isinstance(value, bool)}
-            masked: dict[str, t.Any] = {**remove_values(result, secrets | run.secrets), **kept}
-            return {**masked, "warnings": run.warnings} if run.warnings else masked
+            return {**remove_values(result, secrets | run.secrets), **kept}
 
         def work_in_child() -> dict[str, t.Any]:
             try:
-                return in_child(work)
+                return in_child(work, folder)
             except Exception as exc:
                 return failure(exc if isinstance(exc, OffboardingError) else internal_error(exc), run)
 
@@ -137,8 +156,10 @@ class InProcess(OrdinaryModule):
         if sys.platform != "linux":
             raise Unusual(f"the platform is {sys.platform}, not Linux")
         # A user's own plugin may have the same name.
-        if inspect.getfile(type(self._connection)) != inspect.getfile(LocalConnection):
+        if not _is_builtin(inspect.getfile(type(self._connection)), "connection/local.py"):
             raise Unusual("its connection is not ansible.builtin.local")
+        if not _is_builtin(self._shared_loader_obj.action_loader.find_plugin(_NORMAL), "action/normal.py"):
+            raise Unusual("the action plugin of ordinary modules is not ansible.builtin.normal")
         if self._connection.become or self._play_context.become:
             raise Unusual("become is set")
         if self._task.async_val:
@@ -147,6 +168,8 @@ class InProcess(OrdinaryModule):
             raise Unusual("environment is set")
         if constants.DEFAULT_KEEP_REMOTE_FILES:
             raise Unusual("remote files are kept")
+        if set(_configured("DISPLAY_TRACEBACK", task_vars) or ()) - {"never"}:
+            raise Unusual("tracebacks are shown")
         if not _same_interpreter(self._interpreter(task_vars), sys.executable):
             raise Unusual(f"its interpreter is not {sys.executable}, which runs Ansible")
 
@@ -165,6 +188,19 @@ def _plain(value: t.Any) -> t.Any:
     raise Unusual(f"an option holds a {type(value).__name__}")
 
 
+def _configured(name: str, task_vars: dict[str, t.Any]) -> t.Any:
+    """The value of a setting of Ansible, `None` if this version of ansible-core does not have it."""
+    if constants.config.get_configuration_definition(name) is None:
+        return None
+    return constants.config.get_config_value(name, variables=task_vars)
+
+
+def _is_builtin(file: str | None, name: str) -> bool:
+    """Whether this is the file of that plugin of ansible-core itself."""
+    builtin = os.path.join(os.path.dirname(plugins.__file__), name)
+    return file is not None and os.path.realpath(file) == os.path.realpath(builtin)
+
+
 def _same_interpreter(one: str, other: str) -> bool:
     """Whether both are the same binary of the same environment: virtual environments link to one binary."""
     return (
@@ -174,12 +210,13 @@ def _same_interpreter(one: str, other: str) -> bool:
     )
 
 
-def in_child(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
+def in_child(work: t.Callable[[], dict[str, t.Any]], folder: str = ".") -> dict[str, t.Any]:
     """Do the work in a forked child and return its result, decoded from JSON.
 
     A child, so that a crash costs one task and not the run, and whatever ends the task ends the work: `timeout`
     (by an exception here), Ctrl-C and the end of the worker.
 
+    :param folder: the working directory of the child. An ordinary module on the local connection has the playbook's.
     :raises OffboardingError: the child ended without a result.
     """
     parent = os.getpid()
@@ -190,7 +227,7 @@ def in_child(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
     try:
         child = os.fork()
         if not child:
-            _be_child(work, writer, parent, mask)
+            _be_child(work, folder, writer, parent, mask)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(writer)
         with open(reader, "rb", buffering=0) as pipe:
@@ -226,7 +263,9 @@ def _ended(status: int) -> str:
     return f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {os.WEXITSTATUS(status)}"
 
 
-def _be_child(work: t.Callable[[], dict[str, t.Any]], writer: int, parent: int, mask: t.Collection[int]) -> t.NoReturn:
+def _be_child(
+    work: t.Callable[[], dict[str, t.Any]], folder: str, writer: int, parent: int, mask: t.Collection[int]
+) -> t.NoReturn:
     """Write the result into the pipe and exit, without running any of the worker's handlers.
 
     :param mask: the signals that the worker blocks, as they were before the fork.
@@ -245,6 +284,7 @@ def _be_child(work: t.Callable[[], dict[str, t.Any]], writer: int, parent: int, 
             sys.stdout = sys.stderr = io.StringIO()
             warnings.simplefilter("ignore")
             logging.disable(logging.CRITICAL)
+            os.chdir(folder)
             text = json.dumps(work()).encode()
             with open(writer, "wb") as pipe:
                 pipe.write(text)

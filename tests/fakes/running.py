@@ -19,6 +19,7 @@ from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
 from ansible.playbook.task import Task
 from ansible.plugins.connection.local import Connection
+from ansible.plugins.loader import action_loader
 
 from ansible_collections.m365.offboarding.plugins.plugin_utils import _in_process
 
@@ -114,13 +115,13 @@ def run_in_place(name: str, arguments: dict[str, Any]) -> ModuleOutcome:
     ordinary: list[ModuleOutcome] = []
     stdout, stderr = io.StringIO(), io.StringIO()
 
-    def run_ordinary(self: Any, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+    def run_ordinary(self: Any, task_vars: Any) -> dict[str, Any]:
         ordinary.append(run_module(name, arguments))
         return ordinary[0].result
 
     with (
-        mock.patch.object(_in_process.OrdinaryModule, "run", run_ordinary),
-        mock.patch.object(_in_process, "in_child", lambda work: json.loads(json.dumps(work()))),
+        mock.patch.object(_in_process.InProcess, "_run_ordinary", run_ordinary),
+        mock.patch.object(_in_process, "in_child", lambda work, _folder: json.loads(json.dumps(work()))),
         contextlib.redirect_stdout(stdout),
         contextlib.redirect_stderr(stderr),
     ):
@@ -145,6 +146,8 @@ def action_for(name: str, options: dict[str, Any], *, check_mode: bool = False, 
     connection._shell = mock.MagicMock(tmpdir=None)
     templar = mock.MagicMock(template=lambda value: value)
     plugin = importlib.import_module(f"{ACTIONS}.{name}").ActionModule
-    action = plugin(task, connection, mock.MagicMock(become=False, remote_addr="localhost"), None, templar, None)
+    context = mock.MagicMock(become=False, remote_addr="localhost")
+    loader = mock.MagicMock(get_basedir=lambda: ".")
+    action = plugin(task, connection, context, loader, templar, mock.MagicMock(action_loader=action_loader))
     action._load_name = task.action
     return action

@@ -462,6 +462,20 @@ def test_an_entry_that_means_nobody_is_reported_by_name_and_the_run_goes_on(lab)
     assert "nobody@contoso.com" in reported.warnings
 
 
+def test_a_secret_is_masked_in_a_warning_too(lab):
+    """ansible-core 2.19 and later mask no warnings themselves."""
+    entry = f"{CLIENT_SECRET}@contoso.com"
+    lab.wire.expect(find(JANE), find(entry).but(forbidden()))
+    lab.wire.expect(find_by_address(entry).but(forbidden()))
+    lab.wire.expect(revoke(JANE))
+    lab.wire.expect(read({**JANE, "signInSessionsValidFromDateTime": later()}))
+
+    reported = lab.run("m365_user_sessions", users=UPN, protected_users=[entry])
+
+    assert "@contoso.com" in reported.warnings
+    assert CLIENT_SECRET not in reported.warnings
+
+
 def test_an_entry_that_could_not_be_looked_up_is_not_said_to_mean_nobody(lab):
     entry = find("boss@contoso.com").but(forbidden())
     lab.wire.expect(find(JANE), entry)

@@ -21,6 +21,7 @@ import warnings
 from unittest import mock
 
 import pytest
+from ansible.plugins.loader import action_loader
 
 from ansible_collections.m365.offboarding.plugins.module_utils import _run
 from ansible_collections.m365.offboarding.plugins.module_utils._errors import OUTCOME_UNKNOWN, OffboardingError
@@ -49,8 +50,8 @@ def ways(monkeypatch):
         taken.append(way)
         return dict(result)
 
-    monkeypatch.setattr(_in_process, "in_child", lambda work: note("in place", RESULT))
-    monkeypatch.setattr(_in_process.OrdinaryModule, "run", lambda *_args: note("ordinary", RESULT))
+    monkeypatch.setattr(_in_process, "in_child", lambda *_args: note("in place", RESULT))
+    monkeypatch.setattr(_in_process.InProcess, "_run_ordinary", lambda *_args: note("ordinary", RESULT))
     said = mock.Mock()
     monkeypatch.setattr(_in_process, "Display", lambda: said)
     monkeypatch.setattr(_in_process, "perform", lambda *args, **kwargs: pytest.fail("something is done in the worker"))
@@ -113,6 +114,62 @@ def test_a_connection_that_only_has_the_name_of_the_local_one_is_another(ways):
     action.run(task_vars=VARIABLES)
 
     assert ways[0] == ["ordinary"]
+
+
+def test_an_own_action_plugin_for_ordinary_modules_is_used(ways, monkeypatch):
+    monkeypatch.setattr(action_loader, "find_plugin", lambda name: f"/own/{name}.py")
+
+    assert way(ways)[0] == ["ordinary"]
+
+
+_PLUGINS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from ansible.plugins import loader
+getattr(loader, "init_plugin_loader", lambda: None)()
+from ansible_collections.m365.offboarding.plugins.action.m365_user_info import ActionModule
+for plugins, name in ((loader.action_loader, "normal"), (loader.connection_loader, "local")):
+    plugins.add_directory(sys.argv[2])
+    print(plugins.get(name, class_only=True).OWN)
+"""
+
+
+def test_action_plugins_leave_the_way_to_own_plugins_open(tmp_path):
+    """What a plugin imports by its full name, the loader takes for what it would have found."""
+    for name, package, base, own in (
+        ("normal", "action", "ActionBase", "ActionModule"),
+        ("local", "connection", "ConnectionBase", "Connection"),
+    ):
+        text = f"from ansible.plugins.{package} import {base}\nclass {own}({base}):\n    OWN = 'own {name}'\n"
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-c", _PLUGINS, _collections(), str(tmp_path)]
+    ran = subprocess.run(command, stdout=subprocess.PIPE, check=True, encoding="utf-8")
+
+    assert ran.stdout.splitlines() == ["own normal", "own local"]
+
+
+@pytest.mark.parametrize("events", [["error"], ["warning"], ["always"]])
+def test_tracebacks_are_those_of_an_ordinary_module(ways, monkeypatch, events):
+    monkeypatch.setattr(_in_process, "_configured", lambda name, _vars: events if name == "DISPLAY_TRACEBACK" else None)
+
+    assert way(ways)[0] == ["ordinary"]
+
+
+def test_a_setting_that_this_ansible_does_not_have_has_no_value():
+    assert _in_process._configured("DEFAULT_KEEP_REMOTE_FILES", {}) is False
+    assert _in_process._configured("NO_SUCH_SETTING", {}) is None
+
+
+def test_relative_paths_are_those_of_an_ordinary_module(ways, monkeypatch):
+    """The local connection runs modules in the folder of the playbook."""
+    folders = []
+    monkeypatch.setattr(_in_process, "in_child", lambda _work, folder: folders.append(folder) or RESULT)
+    action = action_for("m365_user_signin", OPTIONS)
+    action._loader.get_basedir = lambda: "/somewhere"
+
+    action.run(task_vars=VARIABLES)
+
+    assert folders == ["/somewhere"]
 
 
 @pytest.mark.parametrize(("name", "value"), [("constants.DEFAULT_KEEP_REMOTE_FILES", True), ("sys.platform", "darwin")])
@@ -190,7 +247,7 @@ def test_the_spec_of_a_job_stays_as_it_is(ways, module):
 
 
 def test_a_child_that_fails_is_a_failed_task_and_never_an_ordinary_module(ways, monkeypatch):
-    def fall(work):
+    def fall(work, folder):
         raise OSError("hunter2")
 
     monkeypatch.setattr(_in_process, "in_child", fall)
@@ -207,11 +264,12 @@ def test_a_child_that_fails_is_a_failed_task_and_never_an_ordinary_module(ways, 
 
 
 def test_a_child_gives_back_what_the_work_gives():
-    big = {"users": ["x" * 1000] * 1000, "pid": None}
+    big = {"users": ["x" * 1000] * 1000, "pid": None, "folder": None}
 
-    result = in_child(lambda: {**big, "pid": os.getpid()})
+    result = in_child(lambda: {**big, "pid": os.getpid(), "folder": os.getcwd()}, "/")
 
     assert result.pop("pid") != os.getpid()
+    assert result.pop("folder") == "/" != os.getcwd()
     assert result == {"users": big["users"]}
 
 
@@ -302,6 +360,10 @@ def test_the_work_runs_with_the_signals_of_its_worker():
     assert in_child(lambda: {"blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, []))}) == {"blocked": []}
 
 
+def _collections():
+    return str(next(path for path in sys.path if os.path.isdir(os.path.join(path, "ansible_collections", "m365"))))
+
+
 _WORKER = """
 import os, signal, sys, time
 sys.path.insert(0, sys.argv[1])
@@ -317,10 +379,7 @@ in_child(lambda: print(os.getpid(), file=os.fdopen(int(sys.argv[3]), "w"), flush
 @pytest.mark.parametrize("handler", ["default", "own"])
 def test_a_child_does_not_outlive_its_worker(sign, handler):
     reader, writer = os.pipe()
-    collections = str(
-        next(path for path in sys.path if os.path.isdir(os.path.join(path, "ansible_collections", "m365")))
-    )
-    command = [sys.executable, "-c", _WORKER, collections, handler, str(writer)]
+    command = [sys.executable, "-c", _WORKER, _collections(), handler, str(writer)]
     with subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL) as worker:
         os.close(writer)
         with os.fdopen(reader) as reported:
