@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import ctypes
 import datetime
@@ -33,12 +32,21 @@ from ..module_utils._run import Job, Run, failure, perform
 from ._cores import as_data
 from ._journal import BATCH, CLOSING_READ, STEP_OF, RoleRun
 
+
+def _load_libraries() -> None:
+    """Import the libraries of all jobs. The job says so in its own words if one is missing or broken."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for library in ("requests", "msal"):
+            try:
+                importlib.import_module(library)
+            except BaseException as exc:  # a panic of `cryptography` is not an `Exception`, and must not end Ansible
+                if isinstance(exc, KeyboardInterrupt):
+                    raise
+
+
 # Strategies load action plugins before they fork a worker: what is imported here is there in every worker.
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    for _library in ("requests", "msal"):
-        with contextlib.suppress(Exception):  # the job says so in its own words if one is missing
-            importlib.import_module(_library)
+_load_libraries()
 
 # The action plugin of modules that have no other. Users may have their own: `ansible.legacy` finds it.
 _NORMAL = "ansible.legacy.normal"

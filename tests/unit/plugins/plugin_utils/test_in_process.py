@@ -260,6 +260,28 @@ def test_a_child_that_fails_is_a_failed_task_and_never_an_ordinary_module(ways, 
     assert "hunter2" not in json.dumps(result)
 
 
+@pytest.mark.parametrize("fault", [ImportError, RuntimeError, SystemExit, GeneratorExit])
+def test_a_library_that_cannot_be_loaded_does_not_end_ansible(monkeypatch, fault):
+    tried = []
+
+    def fall(name):
+        tried.append(name)
+        raise fault
+
+    monkeypatch.setattr(importlib, "import_module", fall)
+
+    _in_process._load_libraries()
+
+    assert tried == ["requests", "msal"]
+
+
+def test_ctrl_c_while_a_library_is_loaded_ends_ansible(monkeypatch):
+    monkeypatch.setattr(importlib, "import_module", mock.Mock(side_effect=KeyboardInterrupt))
+
+    with pytest.raises(KeyboardInterrupt):
+        _in_process._load_libraries()
+
+
 # --- the child ---
 
 
