@@ -34,8 +34,16 @@ def carried(items: t.Sequence[t.Any], size: int) -> Carried:
 
 
 def decoded(held: Carried) -> list[t.Any]:
-    """The list that was given to `carried`."""
-    return [json.loads(line) for line in _lines(held)] if isinstance(held, str) else list(held)
+    """The list that was given to `carried`. Equal texts in it are one object: thousands of records hold the same ones."""
+    if not isinstance(held, str):
+        return list(held)
+    known: dict[str, str] = {}
+
+    def shared(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
+        return {name: known.setdefault(value, value) if isinstance(value, str) else value for name, value in pairs}
+
+    items: list[t.Any] = json.loads(f"[{','.join(_lines(held))}]", object_pairs_hook=shared)
+    return items
 
 
 def carried_texts(held: Carried) -> list[str]:
