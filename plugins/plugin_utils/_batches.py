@@ -42,7 +42,9 @@ def texts(records: t.Sequence[Carried]) -> list[str]:
 
 def join(
     opening: Record,
+    read: t.Iterable[Placed],
     *,
+    size: int,
     before: Record | None,
     steps: t.Sequence[str],
     protocols: t.Sequence[str],
@@ -62,7 +64,9 @@ def join(
 ) -> dict[str, t.Any]:
     """What is known about all leavers after the opening read, or about one batch after a step or its closing read.
 
-    :param opening: the registered result of the opening read of all leavers.
+    :param opening: the registered result of the opening read of all leavers; its records are not used.
+    :param read: the records of the opening read, of all leavers at first, later those of the batch.
+    :param size: the number of records of the opening read.
     :param before: what this function returned the last time.
     :param batches: the leavers who go through the steps: all batches after the opening read, later only that of `number`.
     :param number: 0 after the opening read, later the batch, from 1.
@@ -80,12 +84,7 @@ def join(
     """
     period = parse_period(contain_within)
     users = [one for batch in batches for one in batch]
-    known: list[tuple[int, Record]] = [
-        (place, one) for place, one in enumerate(opening.get("users") or ()) if not (earlier and earlier.is_over(one))
-    ]
-    if number:
-        chosen = {name_key(str(one["user"])) for one in users}
-        known = [(place, one) for place, one in known if name_key(str(one["id"])) in chosen]
+    known = [(place, one) for place, one in read if not (earlier and earlier.is_over(one))]
     moved = {one["id"]: error for _place, one in known if earlier and (error := earlier.moved(one))}
     reported = results(
         [one for _place, one in known],
@@ -119,8 +118,7 @@ def join(
         for (_place, found), one in zip(known, reported, strict=True)
     ]
     placed: list[Placed] = [[place, one] for (place, _one), one in zip(known, reported, strict=True)]
-    by_batch = [placed] if number else _by_batch(placed, batches)
-    parts = [carried(part, len(opening.get("users") or ())) for part in by_batch]
+    parts = [carried(part, size) for part in ([placed] if number else by_batch(placed, batches))]
     records = list(before["records"]) if before and number else []
     records[number : number + len(parts)] = parts
     done, not_shut = (before["done"], before["not_shut"]) if before else (0, 0)
@@ -145,7 +143,7 @@ def join(
     }
 
 
-def _by_batch(placed: t.Iterable[Placed], batches: t.Sequence[t.Sequence[Record]]) -> list[list[Placed]]:
+def by_batch(placed: t.Iterable[Placed], batches: t.Sequence[t.Sequence[Record]]) -> list[list[Placed]]:
     """First the leavers who go through no step, then a list for each batch."""
     batch_of = {name_key(str(one["user"])): number for number, batch in enumerate(batches, 1) for one in batch}
     parts: list[list[Placed]] = [[] for _number in range(len(batches) + 1)]

@@ -11,7 +11,7 @@ import typing as t
 
 from ..module_utils._doors import ALSO, STEPS
 from ..module_utils._user_input import name_key
-from ._batches import join, texts, unpack
+from ._batches import Placed, by_batch, join, texts, unpack
 from ._carried import carried, decoded
 from ._earlier import Earlier
 from ._evidence import evidence, missing_entry, plain_json, tenant_entry
@@ -50,17 +50,35 @@ class HostRun:
         return registered if isinstance(registered, t.Mapping) and not registered.get("skipped") else {}
 
     @property
+    def _plan(self) -> Record:
+        """What `plan` has returned, empty before it. It is registered in place of the opening read: see `plan`."""
+        registered = self._registered("opening")
+        return registered if "batches" in registered else {}
+
+    @property
     def opening(self) -> Record:
-        return self._registered("opening")
+        """The result of the opening read. After the plan it has no records of leavers, see `_read`."""
+        return t.cast("Record", self._plan.get("opening", self._registered("opening")))
+
+    def _read(self, number: int) -> list[Placed]:
+        """The records of the opening read with their places: of all leavers before the plan, later those of a batch."""
+        if number:
+            return decoded(self._plan["read"][number - 1])
+        return [[place, one] for place, one in enumerate(self.opening.get("users") or ())]
+
+    @property
+    def _size(self) -> int:
+        """The number of records of the opening read."""
+        return int(self._plan.get("size", len(self.opening.get("users") or ())))
 
     @property
     def is_long(self) -> bool:
         """Whether the results are too long for a log."""
-        return len(self.opening.get("users") or ()) > _MOST_SHOWN
+        return self._size > _MOST_SHOWN
 
     @property
     def batches(self) -> t.Sequence[t.Sequence[Record]]:
-        return self._registered("plan").get("batches") or ()
+        return self._plan.get("batches") or ()
 
     @functools.cached_property
     def earlier(self) -> Earlier | None:
@@ -76,7 +94,9 @@ class HostRun:
     def plan(self, host: str, stats: t.Sequence[t.Any]) -> dict[str, t.Any]:
         """Return the leavers that go through the steps, in batches, those refused, and `state`, what is known about all.
 
-        With the warnings of the opening read.
+        With the warnings of the opening read, and with that read itself, the records of each batch apart. The result is
+        registered in its place: otherwise every later worker would hold the records of all leavers, and look through
+        them for its batch.
 
         :param stats: what this role has reported earlier in the same workflow.
         """
@@ -91,20 +111,25 @@ class HostRun:
                 looked_at=looked_at(stats, host),
                 also=bool(request["also"]),
             )
-        size = request["batch_size"]
+        step = request["batch_size"]
+        batches = [plan["write"][start : start + step] for start in range(0, len(plan["write"]), step)]
         planned = {
             "run_id": request["run_id"],
-            "batches": [plan["write"][start : start + size] for start in range(0, len(plan["write"]), size)],
+            "batches": batches,
             "refused": carried(list(plan["refused"].items()), len(plan["refused"])),
             # ansible-core before 2.19, where they are texts, hides those of a task whose results are kept out of the log.
             "warnings": [one for one in self.opening.get("warnings") or () if isinstance(one, str)],
+            "opening": self.opening,
         }
-        return {**planned, "state": HostRun({**self._variables, f"{_PREFIX}plan": planned}).put(number=0)}
+        state = HostRun({**self._variables, f"{_PREFIX}opening": planned}).put(number=0)
+        read = [carried(part, self._size) for part in by_batch(self._read(0), batches)[1:]]
+        emptied = {**self.opening, "users": []} if "users" in self.opening else self.opening
+        return {**planned, "state": state, "opening": emptied, "read": read, "size": self._size}
 
     @property
     def state(self) -> dict[str, t.Any]:
         """What is known about all leavers after the last finished batch, or after the plan."""
-        found = [self._registered("state"), self._registered("plan").get("state") or {}]
+        found = [self._registered("state"), self._plan.get("state") or {}]
         unknown = {
             "run_id": self.request["run_id"],
             "records": [],
@@ -135,9 +160,11 @@ class HostRun:
         before = self.state if number else None
         here = batches[number - 1 : number] if number else batches
         done = _ORDER[: _ORDER.index(step) + 1] if step else _ORDER
-        refused = decoded(self._registered("plan").get("refused") or [])
+        refused = decoded(self._plan.get("refused") or [])
         joined = join(
             self.opening,
+            self._read(number),
+            size=self._size,
             before=before,
             steps=request["steps"],
             protocols=request["protocols"],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import join
+from ansible_collections.m365.offboarding.plugins.plugin_utils._batches import by_batch, join
 from ansible_collections.m365.offboarding.plugins.plugin_utils._plan import looked_at, offboarding_plan
 
 from .people import SWITCHES, person
@@ -131,4 +131,8 @@ def kept_of(opening: dict[str, Any], before: dict[str, Any] | None = None, **mor
         "total": 0,
         "started_at": None,
     }
-    return join(opening, before=before, **{**plain, **more})
+    facts = {**plain, **more}
+    read: list[Any] = [[place, one] for place, one in enumerate(opening.get("users") or ())]
+    if facts["number"]:
+        _rest, read = by_batch(read, facts["batches"])
+    return join(opening, read, size=len(opening.get("users") or ()), before=before, **facts)

@@ -66,7 +66,7 @@ class OffboardingRun:
 
     def begin(self, *records, host=None, **facts):
         self.put("opening", {"users": list(records), "check_mode": self.check_mode, **facts}, host)
-        self.put("plan", self.act("plan", host), host)
+        self.put("opening", self.act("plan", host), host)
 
     def step(self, step, result=None, host=None, number=1):
         """Go through a step, which first puts on record what is known by then; the step itself does nothing."""
@@ -153,7 +153,7 @@ def test_leavers_go_in_batches_and_the_rest_keeps_its_place():
     run = OffboardingRun()
     run.validate(leavers=[JANE["user"], MILES["user"]], batch_size=1)
     run.begin(JANE, MILES)
-    batches = run.hosts["localhost"]["__offboard_employee_plan"]["batches"]
+    batches = run.hosts["localhost"]["__offboard_employee_opening"]["batches"]
     assert [[one["user"] for one in batch] for batch in batches] == [[JANE["id"]], [MILES["id"]]]
     run.shut(2, "miles.obrien")
 
@@ -185,7 +185,7 @@ def test_a_look_that_was_skipped_found_nobody():
     run = OffboardingRun()
     run.validate(leavers=[])
     run.put("opening", {"skipped": True})
-    run.put("plan", run.act("plan"))
+    run.put("opening", run.act("plan"))
 
     outcome = run.act("conclude")
     assert (run.leavers(), outcome["table"]) == ([], ["No leavers"])
@@ -205,7 +205,7 @@ def test_a_tenant_that_cannot_be_looked_at_fails_with_its_error():
     run = OffboardingRun()
     run.validate(leavers=JANE["user"])
     run.put("opening", {"msg": "no token", "error": problem("no_token", "There is no token.")})
-    run.put("plan", run.act("plan"))
+    run.put("opening", run.act("plan"))
 
     outcome = run.act("conclude")
     assert outcome["table"] == ["No user was read; nothing was sent"]
@@ -284,7 +284,7 @@ def test_a_tenant_whose_results_cannot_be_joined_stops_no_other():
     run.validate("b", leavers=MILES["user"])
     run.begin(JANE, host="a")
     run.begin(MILES, host="b")
-    run.put("opening", {"users": [broken]}, "a")
+    run.hosts["a"]["__offboard_employee_opening"]["read"] = [[[0, broken]]]
     run.step("sessions", host="a")
     run.put("state", run.act("batch_done", "a", batch=1), "a")
 
@@ -477,7 +477,7 @@ def audited(*records, **variables):
     run = OffboardingRun()
     run.validate(leavers=[one["user"] for one in records], **variables)
     run.put("opening", {"users": list(records), "check_mode": False})
-    run.put("plan", run.act("plan"))
+    run.put("opening", run.act("plan"))
     return run.act("conclude")
 
 
@@ -492,7 +492,7 @@ def test_an_accepted_leaver_is_reported_and_does_not_fail_and_is_shut_like_any_o
     run.validate(leavers=JANE["user"], exceptions=exceptions, report_path=str(path))
     run.begin(JANE)
     assert [
-        [one["user"] for one in batch] for batch in run.hosts["localhost"]["__offboard_employee_plan"]["batches"]
+        [one["user"] for one in batch] for batch in run.hosts["localhost"]["__offboard_employee_opening"]["batches"]
     ] == [[JANE["id"]]]
     run.shut(1, "jane.doe")
     run.act("evidence")
