@@ -106,7 +106,7 @@ def test_an_inventory_may_hold_variables_of_others(tenant: Tenant, play: Player)
         "good": {"leavers": JANE, **others},
         "slip": {"leavers": JANE, "m365_tenant_idd": "x"},
         "role_slip": {"leavers": JANE, "offboard_employee_max_user": 3},
-        "internal": {"leavers": JANE, "__offboard_employee_plan": {}},
+        "internal": {"leavers": JANE, "__offboard_employee_state": {}},
     }
 
     played = play(AUDIT, app="auditor", hosts=hosts, offboard_employee_steps=["signin"])
@@ -114,7 +114,7 @@ def test_an_inventory_may_hold_variables_of_others(tenant: Tenant, play: Player)
     assert played.leaver("good")["user_principal_name"] == JANE
     assert "did you mean m365_tenant_id?" in played.failure("slip")
     assert "did you mean offboard_employee_max_users?" in played.failure("role_slip")
-    assert "__offboard_employee_plan is set by the role" in played.failure("internal")
+    assert "__offboard_employee_state is set by the role" in played.failure("internal")
 
 
 def test_a_limit_that_leaves_no_host_fails(tenant: Tenant, play: Player) -> None:
