@@ -14,6 +14,7 @@ import pytest
 from ansible.errors import AnsibleError
 
 from ansible_collections.m365.offboarding.plugins.action.leaver_offboarding import ActionModule
+from ansible_collections.m365.offboarding.plugins.plugin_utils._carried import MOST_PLAIN, decoded
 from ansible_collections.m365.offboarding.plugins.plugin_utils._in_process import InProcess
 from ansible_collections.m365.offboarding.plugins.plugin_utils._journal import CLOSING_READ, STEP_OF
 from fakes import acting
@@ -158,6 +159,20 @@ def test_leavers_go_in_batches_and_the_rest_keeps_its_place():
     run.shut(2, "miles.obrien")
 
     assert [one["status"] for one in run.leavers()] == ["open", "contained"]
+
+
+@pytest.mark.parametrize("others", [0, MOST_PLAIN])
+def test_after_the_plan_only_the_records_of_batches_are_kept_each_apart(others):
+    run = OffboardingRun()
+    run.validate(leavers=[JANE["user"], MILES["user"]], batch_size=1)
+    run.begin(JANE, *(read_record(f"x{number}", state="shut") for number in range(others)), MILES)
+    opening = run.hosts["localhost"]["__offboard_employee_opening"]
+
+    assert opening["opening"]["users"] == []
+    assert [decoded(part) for part in opening["read"]] == [[[0, JANE]], [[others + 1, MILES]]]
+    assert [isinstance(part, str) for part in opening["read"]] == [others > 0] * 2
+    run.shut(2, "miles.obrien")
+    assert [one["status"] for one in run.leavers()] == ["open", *["contained"] * (others + 1)]
 
 
 def test_a_step_of_another_batch_says_nothing_about_this_one(tmp_path):

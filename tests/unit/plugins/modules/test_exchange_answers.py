@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from unittest import mock
 
 import pytest
 import requests
 
+from ansible_collections.m365.offboarding.plugins.module_utils._exchange import Exchange
 from fakes.entra import TENANT_ID
 from fakes.people import SWITCHES, crowd, mailbox, person
 from fakes.residual import access, domains, mailbox_of, recipient, rows, rules
@@ -715,6 +717,23 @@ def test_a_page_that_fails_spoils_the_list(lab):
     lab.wire.expect_each(find({**JANE, "assignedPlans": []}), first, second.but(missing))
 
     assert lab.run(MODULE, users=UPN, state="disabled").statuses == ["failed"]
+
+
+def test_the_names_of_properties_are_held_once_for_all_mailboxes():
+    exchange = Exchange("https://outlook.office365.com", mock.MagicMock(), mock.MagicMock(), 0)
+    answers = [json.loads(f'{{"value": [{{"OWAEnabled": true, "OwaEnabled@type": "x", "Id": {n}}}]}}') for n in (1, 2)]
+
+    (first,), (second,) = (exchange.digest(answer)["value"] for answer in answers)
+
+    assert (first, second) == ({"owaenabled": True, "id": 1}, {"owaenabled": True, "id": 2})
+    assert all(one is other for one, other in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("body", [{"value": "x"}, {"value": [1, None]}, {"error": {}}, [], "x", None])
+def test_an_answer_without_rows_is_kept_as_it_is(body):
+    exchange = Exchange("https://outlook.office365.com", mock.MagicMock(), mock.MagicMock(), 0)
+
+    assert exchange.digest(body) == body
 
 
 # --- headers ---

@@ -107,6 +107,15 @@ def test_what_is_carried_comes_out_as_it_was_as_a_list_and_as_text():
         assert [json.loads(text) for text in texts([held])] == leavers
 
 
+def test_equal_texts_of_what_is_carried_as_text_are_one_object():
+    first, second = decoded(carried([{"status": "contained"}] * 2, MOST_PLAIN + 1))
+
+    assert first == second == {"status": "contained"}
+    assert first["status"] is second["status"]
+    assert next(iter(first)) is next(iter(second))
+    assert first is not second
+
+
 # --- how far ---
 
 
