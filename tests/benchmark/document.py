@@ -216,7 +216,7 @@ def plot(results: Results, folder: Path) -> None:
 
     # Text stays text, and the same figures give the same file.
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "benchmark", "path.simplify": True})
-    figure, axes = pyplot.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrained")
+    figure, axes = pyplot.subplots(1, 2, figsize=(7.5, 3.4), sharey=True, layout="constrained")
     for axis, (phase, title) in zip(axes, (("first", "First run"), ("audit", "Audit")), strict=True):
         for contender, (label, colour, mark) in _LINES.items():
             points = [
