@@ -17,7 +17,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ._messages import Record
 
 _IS_OLD = tuple(int(part) for part in __version__.split(".")[:2]) < (2, 19)
-# Leavers. Ansible takes 2 s and 300 MB for a thousand.
+# Leavers. Ansible takes more than two seconds for a thousand.
 _MOST_AS_TEXT = 300
 
 

@@ -149,8 +149,7 @@ class InProcess(ActionBase):
                 result["warnings"] = run.warnings
             if shows_invocation:
                 result["invocation"] = {"module_args": run.params}
-            kept = {name: value for name, value in result.items() if value is None or isinstance(value, bool)}
-            return {**remove_values(result, secrets | run.secrets), **kept}
+            return _masked(result, secrets | run.secrets)
 
         def work_in_child() -> dict[str, t.Any]:
             try:
@@ -194,6 +193,19 @@ def _plain(value: t.Any) -> t.Any:
     if isinstance(value, datetime.date):  # a datetime, too
         return value.isoformat()
     raise Unusual(f"an option holds a {type(value).__name__}")
+
+
+def _masked(result: dict[str, t.Any], secrets: t.Collection[str]) -> dict[str, t.Any]:
+    """The result as an ordinary module returns it: without secrets. Ansible's walk through it is left out if it has none.
+
+    `remove_values` takes 0.3 s for a thousand leavers. What it would find is in the JSON text too, escaped; of the
+    values that JSON writes differently, it looks at these words.
+    """
+    text = json.dumps([result, "True", "False", "None"])
+    if not any(json.dumps(secret)[1:-1] in text for secret in secrets):
+        return result
+    kept = {name: value for name, value in result.items() if value is None or isinstance(value, bool)}
+    return {**remove_values(result, secrets), **kept}
 
 
 def _configured(name: str, task_vars: dict[str, t.Any]) -> t.Any:

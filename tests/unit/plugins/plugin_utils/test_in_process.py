@@ -21,6 +21,7 @@ import warnings
 from unittest import mock
 
 import pytest
+from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.loader import action_loader
 
 from ansible_collections.m365.offboarding.plugins.module_utils import _run
@@ -423,3 +424,35 @@ def gone(pid):
             continue
         return True
     return False
+
+
+@pytest.mark.parametrize(
+    ("value", "secret"),
+    [
+        ("jane", "Kolibri"),
+        ("a Kolibri-7 b", "Kolibri-7"),
+        ("Kolibri-7", "Kolibri-7"),
+        ({"a": [{"b": ["x", 'Kol"ib\\ri\n']}]}, 'Kol"ib\\ri\n'),
+        (["Käfer \U0001f600 \ud800"], "fer \U0001f600"),
+        (["Käfer"], "ä"),
+        ({"Kolibri-7": "a name is not a value"}, "Kolibri-7"),
+        ([4711, 47.11], "47"),
+        ([[True, False, None]], "True"),
+        ([[True, False, None]], "one"),
+        ([[True, False, None]], "true"),
+        ("jane", ""),
+        ("/path", "\\/path"),
+    ],
+)
+def test_what_is_masked_is_what_ansible_masks(value, secret):
+    result = {"found": value, "changed": True, "msg": None}
+
+    masked = _in_process._masked(result, {secret, "another-secret"})
+
+    assert masked == {**remove_values(result, {secret, "another-secret"}), "changed": True, "msg": None}
+
+
+def test_a_result_without_secrets_is_returned_as_it_is():
+    result = {"users": [{"user": "jane"}]}
+
+    assert _in_process._masked(result, {"Kolibri-7"}) is result
