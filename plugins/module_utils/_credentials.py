@@ -12,6 +12,7 @@ import dataclasses
 import datetime
 import json
 import logging
+import os
 import re
 import sys
 import threading
@@ -419,7 +420,7 @@ def _read_assertion(path: str) -> str:
         with open(path, encoding="ascii") as file:
             assertion = file.read().strip()
     except (OSError, UnicodeDecodeError) as exc:
-        raise CredentialError(f"federated_token_file {path} cannot be read: {_reason(exc)}.") from None
+        raise CredentialError(f"federated_token_file {_whole(path)} cannot be read: {_reason(exc)}.") from None
     if not assertion:
         raise CredentialError(f"federated_token_file {path} is empty.")
     return assertion
@@ -434,7 +435,7 @@ def _read_certificate(path: str, password: str | None) -> dict[str, str]:
         with open(path, "rb") as file:
             content = file.read()
     except OSError as exc:
-        raise CredentialError(f"certificate_path {path} cannot be read: {_reason(exc)}.") from None
+        raise CredentialError(f"certificate_path {_whole(path)} cannot be read: {_reason(exc)}.") from None
     try:
         from cryptography import exceptions, x509
         from cryptography.hazmat.primitives import hashes, serialization
@@ -480,6 +481,11 @@ def _certificate_complaint(path: str, content: bytes, secret: bytes | None, exc:
     if secret is None:
         return f"certificate_path {path} cannot be opened without certificate_password, or is damaged."
     return f"certificate_path {path} cannot be opened: certificate_password is wrong, or the file is damaged."
+
+
+def _whole(path: str) -> str:
+    """A path from the root: a relative one is looked for in the folder of the playbook, which may be the collection's."""
+    return os.path.abspath(path)
 
 
 def _reason(exc: Exception) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import urllib.parse
+from pathlib import Path
 
 import pytest
 import requests
@@ -186,6 +187,15 @@ def test_a_file_that_is_missing_or_a_folder_is_named(lab, tmp_path, option):
         reported = refuse(lab, {**IDENTITY, option: str(path)})
         assert f"{option} {path}" in reported.msg
         assert reason in reported.msg
+
+
+@pytest.mark.parametrize("option", ["certificate_path", "federated_token_file"])
+def test_a_relative_path_is_named_with_the_folder_it_is_looked_for_in(lab, option):
+    msg = refuse(lab, {**IDENTITY, option: "none.pem"}).msg
+
+    named = msg.partition(f"{option} ")[2].partition(" cannot be read")[0]
+    assert Path(named).is_absolute()
+    assert Path(named).name == "none.pem"
 
 
 def test_a_certificate_password_alone_is_not_a_credential(lab):
