@@ -94,7 +94,9 @@ class OffboardingRun:
         return reported
 
     def leavers(self, host=None):
-        return self.act("conclude", host)["leavers"]
+        reported = self.act("conclude", host)
+        # Many are a fact before ansible-core 2.19.
+        return reported.get("leavers") or reported.get("ansible_facts", {}).get("offboard_employee_result", [])
 
 
 def before(step, known, *, check_mode=False, strategy="linear"):
