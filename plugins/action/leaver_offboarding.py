@@ -123,7 +123,7 @@ class ActionModule(ActionBase):
         leavers, stats = reported.pop("leavers"), reported.pop("stats")
         return {
             **reported,
-            **for_variable(f"{_ROLE}_result", leavers),
+            **for_variable(f"{_ROLE}_result", leavers, known),
             "ansible_stats": _stats(known, {host: stats}),
         }
 

@@ -99,7 +99,8 @@ is_long:
 leavers:
   description:
     - The results, for the variable C(offboard_employee_result).
-    - Before ansible-core 2.19, the results of more than 300 leavers are the fact C(offboard_employee_result) instead.
+    - Before ansible-core 2.19, the results of more than 300 leavers are the fact C(offboard_employee_result) instead, unless that
+      variable exists.
   type: list
   elements: dict
   returned: phase=conclude

@@ -29,12 +29,13 @@ def as_data(result: t.Any) -> t.Any:
     return wrap_var(result) if _IS_OLD else result
 
 
-def for_variable(name: str, leavers: t.Sequence[Record]) -> dict[str, t.Any]:
+def for_variable(name: str, leavers: t.Sequence[Record], known: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """The part of a result that hands over the results of a role, to become the variable `name`.
 
+    :param known: the variables of the task. A fact would not replace a variable of that name, set by an earlier run.
     :returns: `leavers`, for a task that sets the variable. Before 2.19, the value of a template becomes text and is read
         again; many leavers are therefore `ansible_facts`, which a fact cache would store and `inject_facts_as_vars` hides.
     """
-    if _IS_OLD and len(leavers) > _MOST_AS_TEXT:
+    if _IS_OLD and len(leavers) > _MOST_AS_TEXT and name not in known:
         return {"ansible_facts": {name: leavers}}
     return {"leavers": leavers}

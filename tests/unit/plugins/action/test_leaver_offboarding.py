@@ -14,6 +14,7 @@ import pytest
 from ansible.errors import AnsibleError
 
 from ansible_collections.m365.offboarding.plugins.action.leaver_offboarding import ActionModule
+from ansible_collections.m365.offboarding.plugins.plugin_utils import _cores
 from ansible_collections.m365.offboarding.plugins.plugin_utils._carried import MOST_PLAIN, decoded
 from ansible_collections.m365.offboarding.plugins.plugin_utils._in_process import InProcess
 from ansible_collections.m365.offboarding.plugins.plugin_utils._journal import CLOSING_READ, STEP_OF
@@ -642,3 +643,21 @@ def test_a_period_that_is_none_is_refused_before_anything_is_sent():
 
     assert reported["failed"] is True
     assert reported["msg"].startswith("contain_within is '4 hours'")
+
+
+def test_the_results_of_many_replace_those_of_an_earlier_run_on_an_old_core(monkeypatch):
+    """A variable that was set beats a fact: the results of the earlier run would stay."""
+    monkeypatch.setattr(_cores, "_IS_OLD", True)
+    monkeypatch.setattr(_cores, "_MOST_AS_TEXT", 0)
+    run = OffboardingRun()
+    run.validate(purpose="audit", leavers=["jane.doe@contoso.com"])
+    run.begin(JANE)
+    first = run.act("conclude")
+    assert "leavers" not in first
+    (leaver,) = first["ansible_facts"]["offboard_employee_result"]
+
+    run.hosts["localhost"]["offboard_employee_result"] = []
+    again = run.act("conclude")
+
+    assert "ansible_facts" not in again
+    assert [one["user"] for one in again["leavers"]] == [leaver["user"]] == ["jane.doe@contoso.com"]

@@ -26,6 +26,6 @@ def test_many_results_are_a_fact_only_before_2_19(monkeypatch, is_old, number, k
     monkeypatch.setattr(_cores, "_IS_OLD", is_old)
     leavers = [{"user": str(one)} for one in range(number)]
 
-    reported = _cores.for_variable("result", leavers)
+    reported = _cores.for_variable("result", leavers, {})
 
     assert reported == {key: {"result": leavers} if key == "ansible_facts" else leavers}
