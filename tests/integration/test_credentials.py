@@ -171,7 +171,7 @@ def test_refusals_are_explained(tenant: Tenant, play: Player, files: dict[str, s
             "The certificate is not registered with this application",
         ),
         "other_audience": (by_file("stale", "federated_token_file", **federated), "No federated credential"),
-        "no_token_file": (by_file("missing", "federated_token_file"), "federated_token_file missing cannot be read"),
+        "no_token_file": (by_file("missing", "federated_token_file"), "missing cannot be read"),
         "empty_token_file": (by_file("empty", "federated_token_file"), "is empty"),
         "bad_token": ({"m365_access_token": "not.a.token"}, "The token was refused"),
         "no_client": ({"m365_tenant_id": "contoso.com", "m365_client_secret": "x"}, "client_id must be given"),
