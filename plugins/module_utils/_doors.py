@@ -32,7 +32,7 @@ MAILBOX_AWAITED: t.Final = "mailbox_awaited"
 MAILBOX_MISSING = "Exchange Online has no mailbox for a user who has an enabled Exchange plan."
 # The note of a user who has none, and should not.
 NO_MAILBOX = "No Exchange Online mailbox."
-# The note of a step that disables devices, in a tenant without Exchange Online. It is no proof that there are no phones.
+# The note of a step that disables devices, in a tenant without Exchange Online. It does not prove that the user has no phone.
 PHONES_UNREAD = "Phones were not looked at: the tenant has no Exchange Online."
 
 # Our name -> the property of Get-CASMailbox and parameter of Set-CASMailbox.

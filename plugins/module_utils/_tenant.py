@@ -671,8 +671,8 @@ def _explained(
 def _each_once(leavers: t.Collection[Leaver]) -> list[Leaver]:
     """The same leavers; those with the same `former_id` are one, the first.
 
-    A name that matches nobody stands for the user whom earlier evidence knows by it and who is gone for good. A name that
-    several users had stands for none of them: they may be different people.
+    If a name matches no user, and earlier evidence knows exactly one user by that name who has been deleted for good, both are
+    the same leaver. If evidence knows several, they may be different people, and all of them are kept.
     """
     kept: list[Leaver] = []
     by_id: dict[str, int] = {}

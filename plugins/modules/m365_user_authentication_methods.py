@@ -25,7 +25,7 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - With V(absent), the methods are deleted. There is no other state, since a deleted method cannot be restored.
+      - V(absent) deletes the methods. It is the only state, since a deleted method cannot be restored.
     type: str
     choices: [absent]
     required: true

@@ -136,7 +136,7 @@ class InProcess(ActionBase):
             raise Unusual("its options are not valid")
         if validated._warnings or validated._deprecations:
             raise Unusual("its options cause a warning")
-        # Before ansible-core 2.21 there is no such setting: it is always shown.
+        # ansible-core before 2.21 does not have this setting, and always shows the invocation.
         shows_invocation = _configured("INJECT_INVOCATION", task_vars) is not False
         folder = self._loader.get_basedir()
         run = Run(validated.validated_parameters, check_mode=self._task.check_mode)
@@ -196,10 +196,10 @@ def _plain(value: t.Any) -> t.Any:
 
 
 def _masked(result: dict[str, t.Any], secrets: t.Collection[str]) -> dict[str, t.Any]:
-    """The result as an ordinary module returns it: without secrets. Ansible's walk through it is left out if it has none.
+    """The result without secrets, as an ordinary module returns it. Most results contain none, and are returned as they are.
 
-    `remove_values` takes 0.3 s for a thousand leavers. What it would find is in the JSON text too, escaped; of the
-    values that JSON writes differently, it looks at these words.
+    `remove_values` takes 0.3 s for a thousand leavers. What it would mask also occurs in the JSON text, escaped. It compares
+    `True`, `False` and `None` as Python writes them, so these words are added to the text.
     """
     text = json.dumps([result, "True", "False", "None"])
     if not any(json.dumps(secret)[1:-1] in text for secret in secrets):

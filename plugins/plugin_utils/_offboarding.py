@@ -111,8 +111,8 @@ class HostRun:
                 looked_at=looked_at(stats, host),
                 also=bool(request["also"]),
             )
-        step = request["batch_size"]
-        batches = [plan["write"][start : start + step] for start in range(0, len(plan["write"]), step)]
+        size = request["batch_size"]
+        batches = [plan["write"][start : start + size] for start in range(0, len(plan["write"]), size)]
         planned = {
             "run_id": request["run_id"],
             "batches": batches,

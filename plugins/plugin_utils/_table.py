@@ -170,7 +170,7 @@ def sent_in_words(leavers: t.Iterable[Record], *, check_mode: bool) -> str:
 
     As in "nothing was sent: 2 refused" or, if others were written, "nothing was sent for 2 who were refused".
 
-    :param leavers: the results of a complete offboarding. Evidence may be of another version: a missing key is no proof.
+    :param leavers: the results of a complete offboarding. A key may be missing from evidence of another version, and proves nothing then.
     """
     nothing = "nothing would be sent" if check_mode else "nothing was sent"
     results = list(leavers)

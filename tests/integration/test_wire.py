@@ -20,7 +20,7 @@ from .support import Player, a_play, a_task
 SLICE = Path(__file__).resolve().parents[3] / "shared" / "data" / "graph-openapi-slice.json"
 pytestmark = pytest.mark.skipif(
     not SLICE.is_file(),
-    reason="Microsoft's description of Graph lies beside a checkout or nowhere: it is not ours to pass on",
+    reason="needs Microsoft's description of Graph, which is not ours to distribute, so a clone does not contain it",
 )
 
 _TYPES: dict[str, tuple[type, ...]] = {

@@ -184,7 +184,7 @@ def test_a_new_user_with_the_name_of_a_deleted_leaver_is_refused_every_night(nig
         assert one["since"]["newly_open"] == []
         assert not any(entry.writes for entry in outcome.journal)
 
-    # By object ID there is no doubt, and from then on the name means this account too.
+    # An object ID identifies the account without doubt; from then on, the name refers to it too.
     by_id = nights.world.offboard([hired.id], since=nights.path())
     nights._kept(by_id, "7.json")
     hired["accountEnabled"] = True

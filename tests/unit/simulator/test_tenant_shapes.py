@@ -18,7 +18,7 @@ SLICE = Path(__file__).resolve().parents[4] / "shared" / "data" / "graph-openapi
 
 pytestmark = pytest.mark.skipif(
     not SLICE.is_file(),
-    reason="Microsoft's description of Graph lies beside a checkout or nowhere: it is not ours to pass on",
+    reason="needs Microsoft's description of Graph, which is not ours to distribute, so a clone does not contain it",
 )
 
 
